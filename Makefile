@@ -1,0 +1,72 @@
+# `make` lists the targets. Each sets up what it needs, once; a second call installs nothing.
+
+PYTHON ?= python3
+VENV := .venv
+CONSTRAINTS ?= constraints.txt
+LOGDIR ?= outputs
+ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help sweep train tensorboard test lint types format lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+sweep: $(INSTALLED) ## train four small models (linear, conv; 2 and 10 dimensions) and compare them
+	$(BIN)/python -m vae_lab -m model=linear,conv latent_dim=2,10 data=mnist_5k $(ARGS)
+
+train: $(INSTALLED) ## train one model: make train ARGS="model=conv latent_dim=10"
+	$(BIN)/python -m vae_lab $(ARGS)
+
+tensorboard: $(INSTALLED) ## show the runs under outputs/ (another folder: LOGDIR=...)
+	$(BIN)/python -m tensorboard.main --logdir "$(LOGDIR)" --host localhost --samples_per_plugin images=500,scalars=10000
+
+test: $(INSTALLED_DEV) ## run the tests (some of them: ARGS="-k wheel")
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(INSTALLED_DEV) ## check style and formatting, change nothing
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+
+types: $(INSTALLED_DEV) ## check the types
+	$(BIN)/python -m mypy
+
+format: $(INSTALLED_DEV) ## mend style and formatting
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+
+# torch brings its own GPU libraries at exact versions, other platforms have none: they stay out.
+lock: $(INSTALLED_DEV) ## write the versions in the virtual environment to constraints.txt
+	@{ echo '# The exact versions that the tests ran with. Written by `make lock`.'; \
+	  $(PIP) freeze --exclude-editable | grep -viE '^(-e|vae[-_.]lab\b|nvidia-|cuda-|triton\b)' | sed -E 's/\+[A-Za-z0-9.]+$$//'; \
+	} > constraints.txt.new
+	@mv constraints.txt.new constraints.txt
+	@touch $(INSTALLED) $(INSTALLED_DEV)
+
+clean: ## delete caches and builds (keeps .venv, data/ and outputs/)
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find src tests -type d -name __pycache__ -prune -exec rm -rf {} +
+
+# A half-made environment would look finished the next time: remove it.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo 'vae-lab: error: Python 3.11 or newer is needed, and "$(PYTHON)" is not. Name one: make $(MAKECMDGOALS) PYTHON=python3.12' >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
+	@echo 'Installing VAE Lab and its libraries into $(VENV) (PyTorch is large: some minutes) ...'
+	$(PIP) install -c $(CONSTRAINTS) -e .
+	@touch $@
+
+$(INSTALLED_DEV): pyproject.toml constraints.txt | $(BIN)/python
+	@echo 'Installing VAE Lab, its libraries and the tools for tests into $(VENV) (PyTorch is large: some minutes) ...'
+	$(PIP) install -c $(CONSTRAINTS) -e '.[dev]'
+	@touch $(INSTALLED) $@

@@ -1,0 +1,160 @@
+"""The one place that makes objects from a configuration.
+
+A configuration is text that somebody may have sent. What it names in `_target_` is looked up, and
+the object that is found decides, not the path that led to it: it must be a class, and one of this
+package, Lightning or torch, unless the configuration is the person's own.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers import Logger
+from torch import nn
+
+from vae_lab.data.module import ImageDataModule
+from vae_lab.errors import UserError
+from vae_lab.module import VAE, Recipe
+from vae_lab.schedules import learning_rate_factor
+
+ALLOWED_PACKAGES = ("vae_lab", "pytorch_lightning", "torch")
+# What `optimizer` holds beside the optimiser's own arguments.
+SCHEDULE_KEYS = ("schedule", "warmup")
+
+
+def locate(target: str, *, trust: bool) -> type:
+    """Returns the class that a `_target_` such as `vae_lab.networks.ConvEncoder` names.
+
+    Args:
+        target: the dotted path.
+        trust: whether classes of other packages may be used: the person's own, from their own
+            command line, never from a file that somebody sent.
+
+    Raises:
+        UserError: where nothing is there, or something that may not be used.
+    """
+    module_name, _, name = target.rpartition(".")
+    try:
+        found = getattr(import_module(module_name), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(f"_target_={target} cannot be found: {error}.") from error
+    if not isinstance(found, type):
+        raise UserError(f"_target_={target} is no class: name one.")
+    if not trust and found.__module__.partition(".")[0] not in ALLOWED_PACKAGES:
+        raise UserError(
+            f"_target_={target} is not of {', '.join(ALLOWED_PACKAGES)}, and this configuration "
+            f"is not trusted."
+        )
+    return found
+
+
+def instantiate(node: Mapping[str, Any], *, trust: bool, **given: Any) -> Any:
+    """Returns the object of a node with `_target_`; `given` joins the node's own arguments."""
+    arguments = {
+        key: instantiate(value, trust=trust) if _is_node(value) else value
+        for key, value in node.items()
+        if key != "_target_"
+    }
+    cls = locate(node["_target_"], trust=trust)
+    try:
+        return cls(**arguments, **given)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{node['_target_']}: {error}") from error
+
+
+def data_module(config: Mapping[str, Any], *, trust: bool) -> ImageDataModule:
+    """Returns the data of a resolved configuration; nothing is read yet."""
+    data = config["data"]
+    return ImageDataModule(
+        source=instantiate(data["source"], trust=trust),
+        batch_size=data["batch_size"],
+        num_val=data["num_val"],
+        split_seed=data["split_seed"],
+        seed=config["seed"],
+    )
+
+
+def vae(config: Mapping[str, Any], image_shape: tuple[int, ...], *, trust: bool) -> VAE:
+    """Returns the model of a resolved configuration, its weights drawn from `seed`."""
+    # Before the first layer: the starting weights belong to the seed. Zero is a seed.
+    torch.manual_seed(config["seed"])
+    make = partial(instantiate, trust=trust)
+    sizes = {"image_shape": image_shape, "latent_dim": config["latent_dim"]}
+    optimizer = {k: v for k, v in config["optimizer"].items() if k not in SCHEDULE_KEYS}
+
+    def make_optimizer(parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        return make(optimizer, params=parameters)
+
+    schedule = learning_rate_factor(*(config["optimizer"][key] for key in SCHEDULE_KEYS))
+    return VAE(
+        encoder=make(config["model"]["encoder"], **sizes),
+        decoder=make(config["model"]["decoder"], **sizes),
+        prior=make(config["prior"], latent_dim=config["latent_dim"]),
+        likelihood=make(config["likelihood"]),
+        objective=make(config["objective"]),
+        recipe=Recipe(make_optimizer, schedule),
+        latent_dim=config["latent_dim"],
+        seed=config["seed"],
+    )
+
+
+def trainer(config: Mapping[str, Any], folder: Path, *, trust: bool) -> pl.Trainer:
+    """Returns the trainer of a resolved configuration, with its callbacks and loggers."""
+    arguments = dict(config["trainer"])
+    nodes = dict(config["callbacks"])
+    if not arguments["enable_progress_bar"]:
+        nodes.pop("progress", None)
+    if config["data"]["num_val"] == 0:
+        arguments["limit_val_batches"] = 0
+    callbacks = [instantiate(node, trust=trust) for node in nodes.values()]
+    if arguments.get("enable_checkpointing", True):
+        callbacks += checkpoints(folder, has_validation=config["data"]["num_val"] > 0)
+    loggers: list[Logger] = [
+        instantiate(node, trust=trust, save_dir=str(folder)) for node in config["logger"].values()
+    ]
+    # The bar is a callback of ours; Lightning would add its own beside it.
+    if not any(name == "progress" for name in nodes):
+        arguments["enable_progress_bar"] = False
+    try:
+        return pl.Trainer(
+            **arguments, callbacks=callbacks, logger=loggers or False, default_root_dir=str(folder)
+        )
+    except (ValueError, TypeError, MisconfigurationException) as error:
+        raise UserError(f"trainer: {' '.join(str(error).split())}") from error
+
+
+def checkpoints(folder: Path, *, has_validation: bool) -> list[ModelCheckpoint]:
+    """Returns what keeps `checkpoints/best.ckpt` (by the validation bound) and `last.ckpt`."""
+    keep = partial(ModelCheckpoint, dirpath=folder / "checkpoints", enable_version_counter=False)
+    last = keep(save_top_k=0, save_last=True, save_on_train_epoch_end=True)
+    if not has_validation:
+        return [last]
+    best = keep(
+        filename="best",
+        monitor="elbo/val",
+        mode="max",
+        save_weights_only=True,
+        auto_insert_metric_name=False,
+        # Whenever there is a new validation bound, which need not be after every epoch.
+        save_on_train_epoch_end=False,
+    )
+    return [best, last]
+
+
+def load_weights(model: VAE, path: Path) -> int:
+    """Puts a checkpoint's weights into the model and returns the epochs they were trained for."""
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    model.load_state_dict(checkpoint["state_dict"])
+    return int(checkpoint["epoch"]) + 1
+
+
+def _is_node(value: Any) -> bool:
+    return isinstance(value, Mapping) and "_target_" in value

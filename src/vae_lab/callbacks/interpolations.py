@@ -1,0 +1,83 @@
+"""Paths through latent space, from one digit to another.
+
+Shapes: N images, P pairs, S steps, C channels, H and W pixels, Z latent dimensions.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from vae_lab.callbacks.base import VAE, Data, Picture, require_at_least
+from vae_lab.images import paths
+
+
+class Interpolations(Picture):
+    """Decodes points on the straight line between the posterior means of two images, a row each."""
+
+    tag = "interpolations/latent"
+    description = (
+        "Each row leads from the original on its left to the one on its right: decoded points, "
+        "equally spaced, on the straight line between their posterior means (no sampling)."
+    )
+
+    def __init__(
+        self,
+        *,
+        pairs: Sequence[Sequence[int]],
+        steps: int,
+        every_n_epochs: int,
+        seed: int,
+        scale: int,
+    ) -> None:
+        super().__init__(every_n_epochs=every_n_epochs, seed=seed, scale=scale)
+        require_at_least("steps", steps, 2)
+        if not pairs or any(len(pair) != 2 for pair in pairs):
+            raise ValueError(f"pairs must list two labels each, such as [[1, 7]], got {pairs}.")
+        self.pairs = [(first, last) for first, last in pairs]
+        self.steps = steps
+
+    def draw(self, module: VAE, data: Data, generator: torch.Generator) -> Tensor:
+        images, labels = data.examples()
+        first, last = find_pairs(labels, self.pairs, count=len(images)).unbind(1)
+        starts, ends = images[first].to(module.device), images[last].to(module.device)
+        z = between(module.encode(starts).mean, module.encode(ends).mean, steps=self.steps)
+        decoded = module.decode(z.flatten(0, 1))  # (P * S, C, H, W)
+        return paths(starts, decoded.view(*z.shape[:2], *decoded.shape[1:]), ends)
+
+
+def between(start: Tensor, end: Tensor, *, steps: int) -> Tensor:
+    """Returns equally spaced points from start to end, both (P, Z), ends included: (P, S, Z)."""
+    weight = torch.linspace(0, 1, steps, device=start.device, dtype=start.dtype)[:, None]
+    return start[:, None] * (1 - weight) + end[:, None] * weight
+
+
+def find_pairs(labels: Tensor | None, pairs: Sequence[tuple[int, int]], *, count: int) -> Tensor:
+    """Chooses the images of each pair, always the same ones for the same data.
+
+    The first image of a label is used first, its second image where the label comes up again.
+    A pair with a label that is not there (or no longer), and every pair where there are no labels,
+    gets the images 2p and 2p + 1, p being its row.
+
+    Args:
+        labels: (N,), or None.
+        pairs: two labels each.
+        count: N.
+
+    Returns:
+        Indices of images, (P, 2).
+    """
+    used: Counter[int] = Counter()
+    chosen = []
+    for row, pair in enumerate(pairs):
+        indices = [2 * row % count, (2 * row + 1) % count]
+        if labels is not None:
+            found = []
+            for label in pair:
+                places = torch.nonzero(labels == label)[:, 0].tolist()
+                found += places[used[label] : used[label] + 1]
+                used[label] += 1
+            indices = found if len(found) == 2 else indices
+        chosen.append(indices)
+    return torch.tensor(chosen)

@@ -1,0 +1,51 @@
+"""Originals above their reconstructions.
+
+Shapes: N images, C channels, H and W pixels.
+"""
+
+import torch
+from torch import Tensor
+
+from vae_lab.callbacks.base import VAE, Data, Picture, require_at_least
+from vae_lab.images import above
+
+
+class Reconstructions(Picture):
+    """Shows the same examples in every epoch and run, each above its reconstruction."""
+
+    tag = "reconstructions/val"
+    description = (
+        "Upper rows: original images, the same in every run. Lower rows: their reconstructions "
+        "by the posterior mean (no sampling, so sharper than the bound sees them)."
+    )
+
+    def __init__(
+        self, *, num_images: int, columns: int, every_n_epochs: int, seed: int, scale: int
+    ) -> None:
+        super().__init__(every_n_epochs=every_n_epochs, seed=seed, scale=scale)
+        require_at_least("num_images", num_images, 1)
+        require_at_least("columns", columns, 1)
+        self.num_images, self.columns = num_images, columns
+
+    def draw(self, module: VAE, data: Data, generator: torch.Generator) -> Tensor:
+        images, labels = data.examples()
+        originals = images[in_turn(labels, len(images))[: self.num_images]].to(module.device)
+        return above(originals, module.reconstruct(originals), columns=self.columns)
+
+
+def in_turn(labels: Tensor | None, count: int) -> Tensor:
+    """Returns an order of the images that takes one of each label in turn: 0 1 ... 9 0 1 ... 9.
+
+    Args:
+        labels: (N,), or None where images have none: then the order is theirs.
+        count: N.
+
+    Returns:
+        Indices, (N,). With ten digits and ten columns, each column shows one digit.
+    """
+    if labels is None:
+        return torch.arange(count)
+    classes, members = torch.unique(labels.cpu(), return_inverse=True)
+    # How many images of the same label stand before each image.
+    turn = torch.nn.functional.one_hot(members).cumsum(0).gather(1, members[:, None])[:, 0]
+    return torch.argsort(turn * len(classes) + members, stable=True)

@@ -1,0 +1,139 @@
+"""The data of a run: three splits held in memory, handed out in batches by index.
+
+Shapes: N images of a split, B images per batch, C channels, H height, W width.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from vae_lab.data.sources import Images, stratified
+from vae_lab.errors import UserError
+from vae_lab.seeds import stream
+
+# Images per batch where no gradient is taken. It fits in memory and changes no result.
+_EVALUATION_BATCH = 500
+
+
+class Batch(NamedTuple):
+    """Images, float32 in [0, 1], (B, C, H, W), and their rows in their split, int64 (B,)."""
+
+    images: Tensor
+    index: Tensor  # type: ignore[assignment]  # it hides tuple.index, which has no use here
+
+
+class Source(Protocol):
+    """A data set."""
+
+    def load(self) -> Images:
+        """Returns all of its images."""
+
+
+class Batches:
+    """The batches of one pass over a split; each `iter` asks for the order anew.
+
+    One indexing operation per batch: a DataLoader that collects image by image takes a hundred
+    times as long. Bytes are held, since scaling them batch by batch takes no longer than reading
+    four times the memory (both 0.05 to 0.08 ms for 128 images).
+    """
+
+    def __init__(self, images: Tensor, batch_size: int, order: Callable[[], Tensor]) -> None:
+        self.images, self.batch_size, self.order = images, batch_size, order
+
+    def __len__(self) -> int:
+        return -(-len(self.images) // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        order = self.order()
+        for start in range(0, len(order), self.batch_size):
+            index = order[start : start + self.batch_size]
+            # index_select takes half the time of images[index].
+            yield Batch(scale(self.images.index_select(0, index)), index)
+
+
+class ImageDataModule(pl.LightningDataModule):
+    """Loads a source, splits validation images off its training images, and hands out batches.
+
+    The split depends on `split_seed` alone, and the order of an epoch on `seed` and the epoch
+    alone. After `setup`: `train_images`, `val_images`, `test_images`, uint8 (N, C, H, W), with
+    `train_labels`, `val_labels`, `test_labels`, int64 (N,) or None, and `image_shape` (C, H, W).
+    """
+
+    train_images: Tensor
+    val_images: Tensor
+    test_images: Tensor
+    train_labels: Tensor | None
+    val_labels: Tensor | None
+    test_labels: Tensor | None
+    image_shape: tuple[int, int, int]
+
+    def __init__(
+        self, *, source: Source, batch_size: int, num_val: int, split_seed: int, seed: int
+    ) -> None:
+        super().__init__()
+        if batch_size < 1:
+            raise UserError(f"data.batch_size={batch_size} must be at least 1.")
+        self.source, self.batch_size, self.num_val = source, batch_size, num_val
+        self.split_seed, self.seed = split_seed, seed
+        self.epoch = 0  # the epoch whose order is given out while no trainer is attached
+        self._is_loaded = False
+
+    def setup(self, stage: str | None = None) -> None:
+        """Loads and splits the images, the first time it is called.
+
+        Raises:
+            UserError: The source cannot be read, or `num_val` leaves nothing to train on.
+        """
+        if self._is_loaded:
+            return
+        images, labels, self.test_images, self.test_labels = self.source.load()
+        if not 0 <= self.num_val < len(images):
+            raise UserError(
+                f"data.num_val={self.num_val} must be between 0 and {len(images) - 1}: "
+                f"training and validation share {len(images)} images."
+            )
+        val = stratified(labels, len(images), self.num_val, stream("split", self.split_seed))
+        self.train_images, self.val_images = images[~val], images[val]
+        self.train_labels = None if labels is None else labels[~val]
+        self.val_labels = None if labels is None else labels[val]
+        channels, height, width = images.shape[1:]
+        self.image_shape = channels, height, width
+        self._is_loaded = True
+
+    def train_dataloader(self) -> Batches:
+        """Returns all training images in the order of the epoch that runs when it is iterated."""
+        return Batches(self.train_images, self.batch_size, self._order)
+
+    def val_dataloader(self) -> Batches | list[Batches]:
+        """Returns the validation images in their order; no loader where there are none."""
+        return _in_order(self.val_images) if self.num_val else []
+
+    def test_dataloader(self) -> Batches:
+        """Returns the test images in their order."""
+        return _in_order(self.test_images)
+
+    def examples(self) -> tuple[Tensor, Tensor | None]:
+        """Returns the images that pictures show, float32 (N, C, H, W), and their labels (N,).
+
+        They are the validation images, or the training images where there is no validation.
+        """
+        if self.num_val:
+            return scale(self.val_images), self.val_labels
+        return scale(self.train_images), self.train_labels
+
+    def _order(self) -> Tensor:
+        epoch = self.epoch if self.trainer is None else self.trainer.current_epoch
+        generator = stream("order", self.seed, epoch)
+        return torch.randperm(len(self.train_images), generator=generator)
+
+
+def scale(images: Tensor) -> Tensor:
+    """Returns uint8 images as float32 in [0, 1], the same shape."""
+    return images.float().div_(255)
+
+
+def _in_order(images: Tensor) -> Batches:
+    return Batches(images, _EVALUATION_BATCH, lambda: torch.arange(len(images)))

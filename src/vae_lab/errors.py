@@ -1,0 +1,26 @@
+"""What a person is told when something is wrong: one line, and an exit code for scripts."""
+
+import sys
+
+WRONG_INPUT = 2
+JOB_FAILED = 1
+
+
+class UserError(ValueError):
+    """Wrong input. The message is one line: what was given, what is allowed, what to do."""
+
+
+class JobFailed(RuntimeError):
+    """A run that started and did not finish. Its folder holds the log and a `result.json`."""
+
+
+def print_error(message: object) -> None:
+    """Prints one line on stderr, whatever line breaks the message has."""
+    print("vae-lab: error:", " ".join(str(message).split()), file=sys.stderr, flush=True)
+
+
+def print_warning(message: object) -> None:
+    """Prints one line on stderr between two rules, so that it is seen in a long log."""
+    text = "vae-lab: warning: " + " ".join(str(message).split())
+    rule = "!" * 79
+    print(f"{rule}\n{text}\n{rule}", file=sys.stderr, flush=True)

@@ -1,0 +1,67 @@
+"""What tells one run from another: its hash, and the short name that people see.
+
+The hash covers what a run computes. Threads and precision belong to it, since equality to the last
+bit is promised only where they are equal.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+# Keys that change where or how visibly a run works, never what it computes.
+VOLATILE = (
+    "sweep_name",
+    "run_name",
+    "data.root",
+    "data.source.root",
+    "data.timeout",
+    "data.mirrors",
+    "data.fallback",
+    "trainer.enable_progress_bar",
+    "trainer.enable_model_summary",
+)
+
+
+def config_hash(values: Mapping[str, Any]) -> str:
+    """Returns 12 hexadecimal digits that identify what a resolved configuration computes."""
+    kept = {key: value for key, value in flatten(values) if not _is_volatile(key)}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def run_name(choices: Mapping[str, str], latent_dim: int, others: Mapping[str, str]) -> str:
+    """Returns a short name such as `conv-z10`, `conv-z10-beta4` or `conv-z10-5k`.
+
+    Args:
+        choices: the option of each group.
+        latent_dim: Z.
+        others: what else was overridden, key -> value as text, in order.
+    """
+    parts = [choices["model"], f"z{latent_dim}"]
+    if data := choices["data"].removeprefix("mnist").strip("_"):
+        parts.append(data)
+    parts += [_part(key, value) for key, value in others.items()]
+    return "-".join(parts)
+
+
+def _part(key: str, value: str) -> str:
+    name, text = key.rpartition(".")[2].rpartition("/")[2], re.sub(r"^\[(.*)\]$", r"\1", value)
+    short = re.sub(r"[^A-Za-z0-9.+]+", "-", text).strip("-.")[:20]
+    if short != text and "," not in text:
+        # Something was lost: two values must not become one folder.
+        short += hashlib.sha256(value.encode()).hexdigest()[:4]
+    return f"{name}{short}"
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields each value with its dotted key."""
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _is_volatile(key: str) -> bool:
+    return any(key == name or key.startswith(f"{name}.") for name in VOLATILE)

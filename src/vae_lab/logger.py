@@ -1,0 +1,212 @@
+"""The loggers of a run: TensorBoard, one clean run and one clean row each, and `metrics.csv`.
+
+The step of every scalar and picture is the number of epochs completed, 0 before training: callers
+pass it, and no logger guesses it. Lightning's own "epoch" entries are dropped. Both write into the
+run's folder itself and can go on where a stopped run left off.
+"""
+
+import csv
+import time
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Literal
+
+from PIL import Image as PngImage
+from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.loggers.logger import Logger
+from pytorch_lightning.utilities import rank_zero_only
+from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
+from tensorboard.plugins.image import metadata as image_metadata
+from torch import Tensor
+from torch.utils.tensorboard.writer import FileWriter
+
+Scalar = str | int | float | bool | None
+
+# The end of a session has a file of its own, so that a resumed run can take it back: of two ends
+# TensorBoard believes the first, and a run that failed and was resumed would stay a failed one.
+END_SUFFIX = ".session_end"
+
+
+class RunLogger(TensorBoardLogger):
+    """Writes event files directly into `save_dir`: no sub-folder, hparams.yaml, graph, hp_metric.
+
+    The row in TensorBoard's HParams table is written by `start_session` and `end_session`, so that
+    a run that is running, or failed, has one too.
+    """
+
+    def __init__(
+        self, *, save_dir: str | Path, columns: Sequence[str], metrics: Sequence[str]
+    ) -> None:
+        """Names the run's place and what its HParams row shows.
+
+        Args:
+            save_dir: the run's folder.
+            columns: hyper-parameters of the row; the same in every run that is to be compared.
+            metrics: tags of scalars in the row; TensorBoard shows their last value.
+        """
+        super().__init__(save_dir=str(save_dir), name="", version="")
+        self._columns, self._metric_tags = tuple(columns), tuple(metrics)
+
+    @rank_zero_only
+    def start_session(self, hparams: Mapping[str, Scalar]) -> None:
+        """Writes the HParams row, with the status "running". Call it once, before training.
+
+        Args:
+            hparams: a value for each of `columns`, and any others, which are left out.
+
+        Raises:
+            ValueError: where a column has no value.
+        """
+        missing = [column for column in self._columns if column not in hparams]
+        if missing:
+            raise ValueError(
+                f"logger columns {missing} are no hyper-parameters of this run. Remove them or "
+                f"choose from: {', '.join(sorted(hparams))}."
+            )
+        for earlier_end in Path(self.log_dir).glob(f"events.out.tfevents.*{END_SUFFIX}"):
+            earlier_end.unlink()
+        experiment = api_pb2.Experiment(time_created_secs=time.time())
+        start = plugin_data_pb2.SessionStartInfo(start_time_secs=time.time())
+        for column in self._columns:
+            data_type, field, value = _hparam(hparams[column])
+            experiment.hparam_infos.add(name=column, type=data_type)
+            setattr(start.hparams[column], field, value)
+        for tag in self._metric_tags:
+            experiment.metric_infos.add(name=api_pb2.MetricName(tag=tag))
+        self._write(_hparams_summary(metadata.EXPERIMENT_TAG, experiment=experiment))
+        self._write(_hparams_summary(metadata.SESSION_START_INFO_TAG, session_start_info=start))
+        self.experiment.flush()
+
+    @rank_zero_only
+    def end_session(self, status: Literal["success", "failure"]) -> None:
+        """Writes the row's status and closes the files. Call it once, when all else is logged."""
+        codes = {"success": api_pb2.STATUS_SUCCESS, "failure": api_pb2.STATUS_FAILURE}
+        if status not in codes:
+            raise ValueError(f"status must be one of {', '.join(codes)}, got {status!r}.")
+        end = plugin_data_pb2.SessionEndInfo(status=codes[status], end_time_secs=time.time())
+        self.experiment.close()
+        writer = FileWriter(self.log_dir, filename_suffix=END_SUFFIX)
+        writer.add_summary(_hparams_summary(metadata.SESSION_END_INFO_TAG, session_end_info=end), 0)
+        writer.close()
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        super().log_metrics(_without_epoch(metrics), step)
+        # Once per epoch: what a checkpoint knows is on disk before the checkpoint is.
+        self.experiment.flush()
+
+    @rank_zero_only
+    def log_picture(self, tag: str, picture: Tensor, *, step: int, description: str) -> None:
+        """Logs a picture of bytes (C, H, W), not rescaled, with the text of its card (Markdown)."""
+        # SummaryWriter.add_image takes no description, and stores grey pictures in colour.
+        channels, height, width = picture.shape
+        array = picture[0].numpy() if channels == 1 else picture.permute(1, 2, 0).numpy()
+        png = BytesIO()
+        PngImage.fromarray(array).save(png, format="PNG", compress_level=3)
+        image = Summary.Image(
+            height=height, width=width, colorspace=channels, encoded_image_string=png.getvalue()
+        )
+        card = image_metadata.create_summary_metadata(display_name=tag, description=description)
+        self._write(Summary(value=[Summary.Value(tag=tag, image=image, metadata=card)]), step)
+
+    @rank_zero_only
+    def log_text(self, tag: str, text: str) -> None:
+        """Logs a text in Markdown, at step 0."""
+        self.experiment.add_text(tag, text, 0)
+
+    @rank_zero_only
+    def log_hyperparams(
+        self,
+        params: dict[str, Any] | Namespace,
+        metrics: dict[str, Any] | None = None,
+        step: int | None = None,
+    ) -> None:
+        """Does nothing: Lightning calls it with whatever a module saved; see `start_session`."""
+
+    @rank_zero_only
+    def save(self) -> None:
+        """Flushes the event file, without Lightning's hparams.yaml."""
+        self.experiment.flush()
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Flushes only: Lightning calls it after fit and after test, and the run goes on."""
+        self.experiment.flush()
+
+    def _write(self, summary: Summary, step: int = 0) -> None:
+        # The public methods of SummaryWriter take no ready-made summary. This one reopens the
+        # writer where it was closed.
+        self.experiment._get_file_writer().add_summary(summary, step)
+
+
+class CsvLogger(Logger):
+    """Writes `metrics.csv` into the run's folder: one row per step, one column per metric."""
+
+    def __init__(self, *, save_dir: str | Path) -> None:
+        """Reads the rows of an earlier part of the run, if there is one.
+
+        Args:
+            save_dir: the run's folder.
+        """
+        super().__init__()
+        self._path = Path(save_dir) / "metrics.csv"
+        self._rows: dict[int, dict[str, Any]] = {}
+        if self._path.exists():
+            with self._path.open(newline="") as file:
+                self._rows = {int(row["step"]): row for row in csv.DictReader(file)}
+
+    @property
+    def name(self) -> str:
+        return ""
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    @property
+    def save_dir(self) -> str:
+        return str(self._path.parent)
+
+    @rank_zero_only
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwds: Any) -> None:
+        """Does nothing: the run's config.yaml has them."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        values = _without_epoch(metrics)
+        if not values or step is None:
+            return
+        self._rows.setdefault(step, {"step": step}).update(values)
+        columns = dict.fromkeys(column for row in self._rows.values() for column in row)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = self._path.with_name(".metrics.csv.tmp")
+        with unfinished.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(columns))
+            writer.writeheader()
+            writer.writerows(self._rows[step] for step in sorted(self._rows))
+        unfinished.replace(self._path)
+
+
+def _without_epoch(metrics: Mapping[str, Any]) -> dict[str, float]:
+    return {tag: float(value) for tag, value in metrics.items() if tag != "epoch"}
+
+
+def _hparam(value: Scalar) -> tuple[Any, str, Scalar]:
+    """Returns a value's data type in the HParams table, the protobuf field, and the value."""
+    if isinstance(value, bool):
+        return api_pb2.DATA_TYPE_BOOL, "bool_value", value
+    if isinstance(value, int | float):
+        return api_pb2.DATA_TYPE_FLOAT64, "number_value", value
+    return api_pb2.DATA_TYPE_STRING, "string_value", str(value)
+
+
+def _hparams_summary(tag: str, **content: Any) -> Summary:
+    """Wraps one message of the HParams plugin as the summary that TensorBoard expects."""
+    data = plugin_data_pb2.HParamsPluginData(version=metadata.PLUGIN_DATA_VERSION, **content)
+    plugin = SummaryMetadata.PluginData(
+        plugin_name=metadata.PLUGIN_NAME, content=data.SerializeToString()
+    )
+    return Summary(value=[Summary.Value(tag=tag, metadata=SummaryMetadata(plugin_data=plugin))])

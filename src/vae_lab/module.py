@@ -1,0 +1,171 @@
+"""The variational auto-encoder as a LightningModule: steps, running sums, optimiser, and its use.
+
+Shapes: K samples per image, B images per batch, N images, C, H, W of an image, Z latent dimensions.
+Metrics are in nats per image; `recon` is -log p(x|z), `kl` is unweighted, `elbo` is the (negative)
+bound, `loss` is what is minimised.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from vae_lab.likelihoods import Likelihood
+from vae_lab.objectives import Draws, Elbo, Terms
+from vae_lab.posterior import Posterior
+from vae_lab.priors import Prior
+from vae_lab.seeds import stream
+
+log = logging.getLogger(__name__)
+
+
+class Recipe(NamedTuple):
+    """How to optimise: parameters -> optimiser, and progress in [0, 1] -> learning rate factor."""
+
+    optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+    learning_rate_factor: Callable[[float], float]
+
+
+class NonFiniteError(RuntimeError):
+    """The bound is no longer a number."""
+
+
+class VAE(pl.LightningModule):
+    """An encoder, a decoder, a prior, a likelihood and an objective, trained together."""
+
+    def __init__(
+        self,
+        *,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        prior: Prior,
+        likelihood: Likelihood,
+        objective: Elbo,
+        recipe: Recipe,
+        latent_dim: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.encoder, self.decoder = encoder, decoder
+        self.prior, self.likelihood = prior, likelihood
+        self.objective, self.recipe = objective, recipe
+        self.latent_dim, self.seed = latent_dim, seed
+
+    # Use: what pictures, evaluation and notebooks call.
+
+    def encode(self, x: Tensor) -> Posterior:
+        """Returns q(z|x) for x (B, C, H, W)."""
+        return self.encoder(x).float()
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Returns the mean image E[x|z] for z (B, Z), shape (B, C, H, W)."""
+        return self.likelihood.mean(self.decoder(z).float())
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Returns the mean image at the posterior mean of x (B, C, H, W), same shape."""
+        return self.decode(self.encode(x).mean)
+
+    def sample(self, num_images: int, generator: torch.Generator) -> Tensor:
+        """Returns the mean images of prior draws, shape (N, C, H, W)."""
+        return self.decode(self.prior.sample(num_images, generator).to(self.device))
+
+    def score(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Terms]:
+        """Returns the loss (a scalar) and the bound's terms, each (B,), of images x (B, C, H, W).
+
+        Args:
+            x: images in [0, 1].
+            noise: standard normal, (K, B, Z). Sampling never depends on train or eval mode.
+        """
+        posterior = self.encode(x)
+        z = posterior.sample(noise)
+        outputs = self.decoder(z.flatten(0, 1)).float().unflatten(0, noise.shape[:2])
+        with torch.autocast(x.device.type, enabled=False):
+            draws = Draws(posterior, z, self.likelihood.log_prob(outputs, x))
+            return self.objective(draws, self.prior)
+
+    # Training and validation.
+
+    def on_train_epoch_start(self) -> None:
+        self._noise = stream("noise", self.seed, self.current_epoch, device=self.device)
+        self._train_sums = self._new_sums()
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        shape = (self.objective.num_samples, len(batch.images), self.latent_dim)
+        noise = torch.randn(shape, generator=self._noise, device=self.device)
+        loss, terms = self.score(batch.images, noise)
+        _add(self._train_sums, loss, terms)
+        return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        # Here and not at the epoch's end, so that callbacks find the metrics there.
+        if self.trainer.is_last_batch:
+            metrics = _means(self._train_sums, "train")
+            metrics["lr"] = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
+            self._report(metrics)
+
+    def on_validation_epoch_start(self) -> None:
+        self._val_sums = self._new_sums()
+        # The same noise at every epoch and in every run: epochs and runs compare.
+        num_images = len(self.trainer.datamodule.val_images)  # type: ignore[attr-defined]
+        shape = (self.objective.num_samples, num_images, self.latent_dim)
+        self._val_noise = torch.randn(shape, generator=stream("val")).to(self.device)
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        loss, terms = self.score(batch.images, self._val_noise[:, batch.index])
+        _add(self._val_sums, loss, terms)
+
+    def on_validation_epoch_end(self) -> None:
+        if not self.trainer.sanity_checking:
+            self._report(_means(self._val_sums, "val"))
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.recipe.optimizer(self.parameters())
+        total = self.trainer.estimated_stepping_batches
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: self.recipe.learning_rate_factor(step / total)
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def _report(self, metrics: dict[str, float]) -> None:
+        """Sends one epoch's metrics to every logger, and to callbacks that monitor them."""
+        values = "  ".join(f"{name} {value:.6g}" for name, value in metrics.items())
+        log.debug("epoch %d  %s", self.current_epoch + 1, values)
+        self.log_dict(metrics, on_step=False, on_epoch=True, logger=False, batch_size=1)
+        for logger in self.loggers:
+            # The step is the number of epochs completed, as it is for pictures.
+            logger.log_metrics(metrics, step=self.current_epoch + 1)
+
+    def _new_sums(self) -> Tensor:
+        # Loss, log-likelihood, KL, number of images. MPS has no double precision.
+        dtype = torch.float32 if self.device.type == "mps" else torch.float64
+        return torch.zeros(4, dtype=dtype, device=self.device)
+
+
+def _add(sums: Tensor, loss: Tensor, terms: Terms) -> None:
+    """Adds one batch to the running sums, weighted by its true size."""
+    size = len(terms.kl)
+    batch = (loss * size, terms.log_likelihood.sum(), terms.kl.sum(), loss.new_tensor(size))
+    sums += torch.stack(batch).detach()
+
+
+def _means(sums: Tensor, split: str) -> dict[str, float]:
+    """Returns the epoch's metrics in nats per image.
+
+    Raises:
+        NonFiniteError: where a value is no number: training on would only hide it.
+    """
+    loss, log_likelihood, kl = (sums[:3] / sums[3]).tolist()
+    metrics = {"loss": loss, "elbo": log_likelihood - kl, "recon": -log_likelihood, "kl": kl}
+    if not torch.isfinite(sums).all():
+        found = ", ".join(f"{name} {value:g}" for name, value in metrics.items())
+        raise NonFiniteError(
+            f"the {split} bound is not finite any more ({found}): lower optimizer.lr, or add "
+            f"+trainer.gradient_clip_val=1."
+        )
+    return {f"{name}/{split}": value for name, value in metrics.items()}

@@ -1,0 +1,183 @@
+"""From checked jobs to a plan: which folder for each job, before Hydra makes any.
+
+Hydra opens a job's folder and log before our code runs, so names are settled here: no two different
+jobs share a folder, and no run is written over.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hydra.core.override_parser.types import Override
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+from vae_lab.compose import Composer, Job, key_of, split_sweep
+from vae_lab.config import check, resolved
+from vae_lab.errors import UserError
+from vae_lab.identity import VOLATILE, config_hash, run_name
+from vae_lab.results import is_finished
+
+BASIC_SWEEPER = "BasicSweeper"
+# What a name says by itself, or need not say.
+UNNAMED = ("model", "data", "latent_dim", "experiment", *VOLATILE)
+
+
+class Plan(NamedTuple):
+    """Where each job goes, and the command line for Hydra that makes it so."""
+
+    overrides: list[str]
+    is_sweep: bool
+    root: Path
+    folders: list[Path]
+
+
+def jobs_of(composer: Composer, arguments: argparse.Namespace) -> list[Job]:
+    """Returns the jobs of a command line, all of them composed and checked.
+
+    Raises:
+        UserError: for the first that is not valid; in a sweep it says which job that is.
+    """
+    overrides = composer.parse(arguments.overrides)
+    if not arguments.multirun and not _asks_for_sweep(overrides):
+        _refuse_values_without_sweep(overrides)
+        jobs = [composer.job(_lines(overrides), RunMode.RUN)]
+    else:
+        jobs = [composer.job(lines, RunMode.MULTIRUN) for lines in _expand(composer, overrides)]
+    swept = {override.get_key_element() for override in overrides if override.is_sweep_override()}
+    for number, job in enumerate(jobs, start=1):
+        try:
+            check(job.config, job.known, job.choices)
+        except UserError as error:
+            if len(jobs) == 1:
+                raise
+            values = " ".join(
+                line.lstrip("+") for line in job.overrides if line.partition("=")[0] in swept
+            )
+            raise UserError(f"job {number} of {len(jobs)} ({values}): {error}") from error
+    return jobs
+
+
+def plan(composer: Composer, arguments: argparse.Namespace) -> Plan:
+    """Settles the name and folder of every job, and pins them on the command line for Hydra."""
+    overrides = composer.parse(arguments.overrides)
+    is_sweep = bool(arguments.multirun) or _asks_for_sweep(overrides)
+    stamped = _lines(overrides)
+    if is_sweep and not any(key_of(line) == "sweep_name" for line in stamped):
+        stamped.append(f"++sweep_name={datetime.now():%Y-%m-%d_%H-%M-%S}")
+    if not is_sweep:
+        return _plan_run(composer, stamped)
+    return _plan_sweep(composer, composer.parse(stamped))
+
+
+def check_writable(folder: Path) -> None:
+    """Raises UserError where nothing can be written at or below a folder that may not exist yet."""
+    existing = folder.absolute()
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"the output folder {folder} cannot be written ({error.strerror} at {existing}): "
+            f"choose another with hydra.run.dir=FOLDER, or hydra.sweep.dir=FOLDER for a sweep."
+        ) from error
+
+
+def _plan_run(composer: Composer, lines: list[str]) -> Plan:
+    name = _name(composer.job(lines, RunMode.RUN), fixed=())
+    lines = [*lines, f"++run_name={name}"]
+    job = composer.job(lines, RunMode.RUN)
+    folder = _free(Path(job.config.hydra.run.dir), config_hash(resolved(job.config)), taken=set())
+    return Plan([*lines, f"hydra.run.dir={_quoted(folder)}"], False, folder, [folder])
+
+
+def _plan_sweep(composer: Composer, overrides: Sequence[Override]) -> Plan:
+    lines, expanded = _lines(overrides), _expand(composer, overrides)
+    first = composer.job(expanded[0], RunMode.MULTIRUN).config
+    root = Path(first.hydra.sweep.dir)
+    pinned = [*lines, f"hydra.sweep.dir={_quoted(root)}"]
+    if not _expandable(first) or any(key_of(line) == "hydra.sweep.subdir" for line in lines):
+        return Plan(pinned, True, root, [])
+    names: list[str] = []
+    for job_lines in expanded:
+        job = composer.job(job_lines, RunMode.MULTIRUN)
+        folder = root / _name(job, fixed=lines)
+        names.append(_free(folder, config_hash(resolved(job.config)), taken=set(names)).name)
+    # Each job picks its own name by its number.
+    picked = "${vae_lab.pick:${hydra:job.num},[" + ",".join(names) + "]}"
+    pinned.append(f"++run_name='{picked}'")
+    return Plan(pinned, True, root, [root / name for name in names])
+
+
+def _free(folder: Path, hash_: str, taken: set[str]) -> Path:
+    """Returns the folder, or the next with a number behind it that nothing else uses.
+
+    A finished run of the same configuration is not in the way: the job finds it and has nothing
+    to do.
+    """
+    candidate, number = folder, 1
+    while candidate.name in taken or (candidate.exists() and not is_finished(candidate, hash_)):
+        number += 1
+        candidate = folder.with_name(f"{folder.name}-{number}")
+    return candidate
+
+
+def _name(job: Job, fixed: Sequence[str]) -> str:
+    """Returns a job's name: the person's own, or one made of what differs between the jobs."""
+    given = resolved(job.config)["run_name"]
+    if given:
+        return str(given)
+    others: dict[str, str] = {}
+    for line in job.overrides:
+        key = key_of(line)
+        if line not in fixed and key not in UNNAMED and not key.startswith("hydra"):
+            others[key] = line.partition("=")[2]
+    experiment = job.config.hydra.runtime.choices.get("experiment")
+    name = run_name(job.choices, job.config.latent_dim, others)
+    return f"{experiment}-{name}" if experiment else name
+
+
+def _expand(composer: Composer, overrides: Sequence[Override]) -> list[list[str]]:
+    """Returns the overrides of each job; for sweepers that choose as they go, of one job."""
+    plain = _lines([override for override in overrides if not override.is_sweep_override()])
+    config = composer.job(plain, RunMode.MULTIRUN).config
+    if not _expandable(config):
+        return [plain]
+    params: Mapping[str, Any] = config.hydra.sweeper.params or {}
+    own = composer.parse([f"{key}={value}" for key, value in params.items()])
+    return split_sweep([*own, *overrides])
+
+
+def _expandable(config: Any) -> bool:
+    return str(config.hydra.sweeper._target_).endswith(BASIC_SWEEPER)
+
+
+def _asks_for_sweep(overrides: Sequence[Override]) -> bool:
+    return any(
+        override.key_or_group == "hydra.mode" and str(override.value()).endswith("MULTIRUN")
+        for override in overrides
+    )
+
+
+def _refuse_values_without_sweep(overrides: Sequence[Override]) -> None:
+    for override in overrides:
+        if override.is_sweep_override():
+            line = str(override.input_line).lstrip("+")
+            raise UserError(f"{line} names several values: add -m to run them all as a sweep.")
+
+
+def _lines(overrides: Sequence[Override]) -> list[str]:
+    return [str(override.input_line) for override in overrides]
+
+
+def _quoted(path: Path) -> str:
+    text = str(path).replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{text}'"
+
+
+OmegaConf.register_new_resolver("vae_lab.pick", lambda number, names: names[number], replace=True)

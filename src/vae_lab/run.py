@@ -1,0 +1,216 @@
+"""One run: build, fit, test, record."""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from omegaconf import OmegaConf
+from pytorch_lightning.loggers import Logger
+
+from vae_lab import build, provenance
+from vae_lab.data.module import ImageDataModule
+from vae_lab.errors import JobFailed
+from vae_lab.identity import config_hash
+from vae_lab.metrics import PerImage, bound_per_image
+from vae_lab.module import VAE
+from vae_lab.results import (
+    FAILED,
+    RUNNING,
+    SUCCESS,
+    is_finished,
+    read_result,
+    write_result,
+    write_text,
+)
+
+log = logging.getLogger(__name__)
+
+EVALUATION_BATCH = 500
+
+
+def run(
+    config: Mapping[str, Any], choices: Mapping[str, str], folder: Path, command: str
+) -> dict[str, Any]:
+    """Trains and tests one model and returns its result, which also lies in its folder.
+
+    Args:
+        config: resolved and checked; see `config.resolved`.
+        choices: the option of each group, for tables and for the TensorBoard columns.
+        folder: where everything goes.
+        command: the command line that asked for it.
+
+    Raises:
+        JobFailed: where the run stopped; the folder's `result.json` and `run.log` say why.
+    """
+    if is_finished(folder, config_hash(config)):
+        log.info("%s: already finished, nothing to do.", folder.name)
+        finished = read_result(folder)
+        assert finished is not None
+        return finished
+    result = _begin(config, choices, folder, command)
+    write_result(folder, result)
+    write_text(folder / "config.yaml", OmegaConf.to_yaml({**config, "choices": dict(choices)}))
+    try:
+        _work(config, folder, result)
+    except BaseException as error:
+        # Also for Ctrl-C: the folder must not say `running` for ever.
+        result |= {"status": FAILED, "error": f"{type(error).__name__}: {error}"}
+        write_result(folder, result)
+        if not isinstance(error, Exception):
+            raise
+        log.debug("The run failed.", exc_info=True)
+        raise JobFailed(f"{folder.name} failed: {error} (more in {folder / 'run.log'})") from error
+    result |= {"status": SUCCESS, "ended": _now()}
+    write_result(folder, result)
+    return result
+
+
+def _begin(
+    config: Mapping[str, Any], choices: Mapping[str, str], folder: Path, command: str
+) -> dict[str, Any]:
+    """Returns what is known of a run before it starts."""
+    return {
+        "name": config["run_name"] or folder.name,
+        "status": RUNNING,
+        "config_hash": config_hash(config),
+        "choices": dict(choices),
+        "latent_dim": config["latent_dim"],
+        "seed": config["seed"],
+        "command": command,
+        "started": _now(),
+        "threads": config["threads"],
+        "precision": str(config["trainer"]["precision"]),
+        "versions": provenance.versions(),
+        "git_commit": provenance.git_commit(),
+        "machine": provenance.machine(),
+    }
+
+
+def _work(config: Mapping[str, Any], folder: Path, result: dict[str, Any]) -> None:
+    """Does the run and adds to its result."""
+    start = time.perf_counter()
+    provenance.reset_peak_memory()
+    torch.set_num_threads(config["threads"])
+    # Lightning's lines on devices and tips say nothing about the experiment.
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+
+    data = build.data_module(config, trust=True)
+    data.setup("fit")
+    model = build.vae(config, data.image_shape, trust=True)
+    trainer = build.trainer(config, folder, trust=True)
+    result["data"] = _data_facts(config, data)
+    result["num_parameters"] = sum(p.numel() for p in model.parameters())
+
+    with _session(trainer.loggers, config, result):
+        fit_start = time.perf_counter()
+        trainer.fit(model, datamodule=data)
+        fit_seconds = time.perf_counter() - fit_start
+        result["epochs"] = trainer.current_epoch
+        _test(config, folder, result, trainer, model, data)
+    result["seconds"] = {
+        "total": round(time.perf_counter() - start, 3),
+        "fit": round(fit_seconds, 3),
+        "per_epoch": round(fit_seconds / max(1, trainer.current_epoch), 3),
+    }
+    result["peak_memory_mb"] = provenance.peak_memory_mb()
+
+
+@contextmanager
+def _session(
+    loggers: Sequence[Logger], config: Mapping[str, Any], result: Mapping[str, Any]
+) -> Iterator[None]:
+    """Opens a run's row in the loggers that keep one, and closes it with how the run ended."""
+    keepers: list[Any] = [logger for logger in loggers if hasattr(logger, "start_session")]
+    hparams = {
+        **result["choices"],
+        "latent_dim": config["latent_dim"],
+        "seed": config["seed"],
+        "beta": config["objective"].get("beta"),
+        "lr": config["optimizer"].get("lr"),
+    }
+    for keeper in keepers:
+        keeper.start_session(hparams)
+    status = "failure"
+    try:
+        yield
+        status = "success"
+    finally:
+        for keeper in keepers:
+            keeper.end_session(status)
+
+
+def _test(
+    config: Mapping[str, Any],
+    folder: Path,
+    result: dict[str, Any],
+    trainer: pl.Trainer,
+    model: VAE,
+    data: ImageDataModule,
+) -> None:
+    """Evaluates the best weights, or the last where there is no validation, and records it."""
+    weights, epoch = _load_best(folder, trainer, model)
+    # Evaluation is in single precision whatever training was in.
+    model.float().eval()
+    scores = {"test": _score(model, data.test_images, "test")}
+    if len(data.val_images):
+        scores["val"] = _score(model, data.val_images, "val")
+    result["metrics"] = {k: v for split in scores for k, v in scores[split].means(split).items()}
+    result["protocol"] = {
+        "data": config["data"]["name"],
+        "targets": "grey values in [0, 1], not binarised",
+        "latent": "sampled",
+        "num_samples": model.objective.num_samples,
+        "precision": "32-true",
+        "weights": weights,
+        "weights_epoch": epoch,
+    }
+    for logger in trainer.loggers:
+        logger.log_metrics(scores["test"].means("test"), step=epoch)
+    _write_per_image(folder / "per_image.npz", scores["test"])
+
+
+def _load_best(folder: Path, trainer: pl.Trainer, model: VAE) -> tuple[str, int]:
+    """Loads the weights to test; returns which they are, and after how many epochs."""
+    for name in ("best", "last"):
+        path = folder / "checkpoints" / f"{name}.ckpt"
+        if path.exists():
+            return name, build.load_weights(model, path)
+    return "last, not saved", trainer.current_epoch
+
+
+def _score(model: VAE, images: torch.Tensor, split: str) -> PerImage:
+    return bound_per_image(
+        model,
+        images,
+        num_samples=model.objective.num_samples,
+        batch_size=EVALUATION_BATCH,
+        split=split,
+    )
+
+
+def _write_per_image(path: Path, scores: PerImage) -> None:
+    """Keeps the bound and its terms of every test image, so that runs compare image by image."""
+    part = path.with_name(f".{path.name}")
+    with part.open("wb") as file:
+        np.savez(file, elbo=scores.elbo, recon=scores.recon, kl=scores.kl)
+    part.replace(path)
+
+
+def _data_facts(config: Mapping[str, Any], data: ImageDataModule) -> dict[str, Any]:
+    return {
+        "name": config["data"]["name"],
+        "train": len(data.train_images),
+        "val": len(data.val_images),
+        "test": len(data.test_images),
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,145 @@
+"""What every test shares: real MNIST where it is, and no trace outside temporary folders."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Generator, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# MD5 of the four files that MNIST was published as: (gzipped, unzipped).
+MNIST_MD5 = {
+    "train-images-idx3-ubyte": (
+        "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+        "6bbc9ace898e44ae57da46a324031adb",
+    ),
+    "train-labels-idx1-ubyte": (
+        "d53e105ee54ea40749a09fcbcd1e9432",
+        "a25bea736e30d166cdddb491f175f624",
+    ),
+    "t10k-images-idx3-ubyte": (
+        "9fb629c4189551a2d022fa330f9573f3",
+        "2646ac647ad5339dbf082846283269ea",
+    ),
+    "t10k-labels-idx1-ubyte": (
+        "ec29112dd5afa0611ce80d1b7f02629c",
+        "27ae3e4e09519cfbb04c329615203637",
+    ),
+}
+
+# Each names a folder that some library would otherwise make in the home or the working folder.
+CACHES = (
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "HYPOTHESIS_STORAGE_DIRECTORY",
+    "MPLCONFIGDIR",
+    "TMPDIR",
+    "TORCHINDUCTOR_CACHE_DIR",
+    "TORCH_HOME",
+    "TRITON_HOME",
+)
+
+_skipped = pytest.StashKey[list[str]]()
+_scratch = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Not in a fixture: some libraries read these when they are imported, during collection.
+    config.stash[_skipped] = []
+    # The first call fixes this process's own choice, so that pytest keeps failed tests' folders
+    # where it always does; TMPDIR then reaches the processes that tests start.
+    tempfile.gettempdir()
+    scratch = config.stash[_scratch] = Path(tempfile.mkdtemp(prefix="vae-lab-tests-"))
+    for name in CACHES:
+        folder = scratch / name.lower()
+        folder.mkdir()
+        os.environ[name] = str(folder)
+    os.environ["MPLBACKEND"] = "agg"  # no test opens a window
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if (scratch := config.stash.get(_scratch, None)) is not None:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if os.environ.get("VAE_LAB_DATA"):
+        return
+    reason = "needs real MNIST: set VAE_LAB_DATA to the folder that holds MNIST/raw/"
+    for item in items:
+        if item.get_closest_marker("real_mnist"):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and item.get_closest_marker("real_mnist"):
+        item.config.stash[_skipped].append(item.nodeid)
+    return report
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    if skipped := config.stash[_skipped]:
+        terminalreporter.section(f"tests on real MNIST that did not run: {len(skipped)}")
+        if not os.environ.get("VAE_LAB_DATA"):
+            terminalreporter.line("Set VAE_LAB_DATA to the folder that holds MNIST/raw/ to run:")
+        for name in skipped:
+            terminalreporter.line(f"  {name}")
+
+
+@cache
+def _why_mnist_is_unusable(root: str) -> str | None:
+    raw = Path(root) / "MNIST" / "raw"
+    for name, digests in MNIST_MD5.items():
+        found = [path for path in (raw / f"{name}.gz", raw / name) if path.is_file()]
+        if not found:
+            return f"VAE_LAB_DATA={root}, but {raw / name} is missing, and so is its .gz."
+        for path in found:
+            if hashlib.md5(path.read_bytes()).hexdigest() not in digests:
+                return f"VAE_LAB_DATA={root}, but {path} is not MNIST's file: its MD5 differs."
+    return None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    root = os.environ.get("VAE_LAB_DATA")
+    if root and item.get_closest_marker("real_mnist") and (why := _why_mnist_is_unusable(root)):
+        pytest.fail(why, pytrace=False)
+
+
+@pytest.fixture
+def mnist_root(request: pytest.FixtureRequest) -> Path:
+    """The folder that holds `MNIST/raw/`, its files verified. For tests marked `real_mnist`."""
+    assert request.node.get_closest_marker("real_mnist"), "mark this test with real_mnist"
+    return Path(os.environ["VAE_LAB_DATA"]).resolve()
+
+
+def _entries() -> set[Path]:
+    # Two levels name every run of a sweep; deeper ones would only cost time.
+    kept = (ROOT / "outputs", ROOT / "data")
+    return {
+        path for folder in kept for depth in ("*", "*/*", "*/*/*") for path in folder.glob(depth)
+    }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _repository_stays_clean() -> Iterator[None]:
+    """Fails the suite when it left something in the repository's `outputs/` or `data/`."""
+    before = _entries()
+    yield
+    if new := sorted(str(path.relative_to(ROOT)) for path in _entries() - before):
+        pytest.fail(
+            "New in the repository since the tests began (written by a test, or by a training that "
+            f"ran beside them): {', '.join(new)}",
+            pytrace=False,
+        )

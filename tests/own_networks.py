@@ -1,0 +1,25 @@
+"""A network as a person would write it, outside the package."""
+
+from collections.abc import Sequence
+from math import prod
+
+from torch import Tensor, nn
+
+from vae_lab.posterior import Posterior
+
+
+class Encoder(nn.Module):
+    """One hidden layer with tanh."""
+
+    def __init__(self, *, image_shape: Sequence[int], width: int, latent_dim: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(prod(image_shape), width),
+            nn.Tanh(),
+            nn.Linear(width, 2 * latent_dim),
+        )
+
+    def forward(self, x: Tensor) -> Posterior:
+        mean, log_var = self.layers(x).chunk(2, dim=1)
+        return Posterior(mean, log_var)

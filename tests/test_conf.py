@@ -1,0 +1,107 @@
+"""Every YAML file composes, instantiates and takes a step; a person's own options work too."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from small import small_config
+
+from vae_lab import build, cli
+from vae_lab.config import resolved
+from vae_lab.errors import UserError
+from vae_lab.module import VAE
+from vae_lab.seeds import stream
+
+CONF = cli.conf_folder()
+OPTIONS = sorted(
+    f"{path.parent.name}={path.stem}"
+    for path in CONF.glob("*/*.yaml")
+    if path.parent.name != "hydra"
+)
+
+
+def step(model: VAE, images: torch.Tensor) -> float:
+    """Takes one optimiser step and returns the loss, which must have reached every weight."""
+    optimizer = model.recipe.optimizer(model.parameters())
+    noise = torch.randn(
+        (model.objective.num_samples, len(images), model.latent_dim), generator=stream("test")
+    )
+    loss, _ = model.score(images, noise)
+    torch.autograd.backward(loss)
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    before = [p.detach().clone() for p in model.parameters()]
+    optimizer.step()
+    assert all(not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+    return loss.item()
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_composes_instantiates_and_takes_a_step(option: str, tmp_path: Path) -> None:
+    (job,) = cli.check([option])
+    config = resolved(job.config)
+    build.data_module(config, trust=False)
+    if "gpu" not in option:
+        build.trainer(config, tmp_path, trust=False)
+    model = build.vae(config, (1, 28, 28), trust=False)
+    images = torch.rand(4, 1, 28, 28, generator=stream("images"))
+    assert step(model, images) > 0 or "gaussian" in option
+
+
+def test_the_list_of_options_is_that_of_the_folder() -> None:
+    assert {"model=linear", "model=conv", "data=mnist_5k", "trainer=gpu"} <= set(OPTIONS)
+    assert len(OPTIONS) == len(list(CONF.glob("*/*.yaml"))) - len(list(CONF.glob("hydra/*.yaml")))
+
+
+def test_a_persons_own_model_needs_a_class_and_a_yaml_file(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "mine.yaml").write_text(
+        "encoder: {_target_: own_networks.Encoder, width: '${model.width}'}\n"
+        "decoder: {_target_: vae_lab.networks.LinearDecoder, hidden_dims: ['${model.width}']}\n"
+        "width: 8\nlr: 1e-3\n"
+    )
+    config, choices = small_config(tmp_path, "model=mine", "model.width=16")
+    assert choices["model"] == "mine"
+    model = build.vae(config, (1, 28, 28), trust=True)
+    assert model.encoder.layers[1].out_features == 16  # type: ignore[union-attr,index]
+    assert step(model, torch.rand(4, 1, 28, 28, generator=stream("images"))) > 0
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("vae_lab.run.log.info", "cannot be found|is no class"),
+        ("vae_lab.cli.sys.exit", "cannot be found|is no class"),
+        ("os.system", "is no class"),
+        ("vae_lab.provenance.subprocess.check_output", "cannot be found"),
+        ("subprocess.Popen", "is not of vae_lab, pytorch_lightning, torch"),
+        ("vae_lab.build.Path", "is not of vae_lab, pytorch_lightning, torch"),
+        ("nowhere.Nothing", "cannot be found"),
+        ("Nothing", "cannot be found"),
+    ],
+)
+def test_only_classes_of_allowed_packages_are_used(target: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        build.locate(target, trust=False)
+
+
+def test_a_persons_own_class_is_used_from_their_own_command_line_only() -> None:
+    assert build.locate("small.StripedDigits", trust=True).__name__ == "StripedDigits"
+    with pytest.raises(UserError, match="is not trusted"):
+        build.locate("small.StripedDigits", trust=False)
+
+
+def test_an_argument_that_a_class_does_not_have_is_named() -> None:
+    node: dict[str, Any] = {"_target_": "vae_lab.likelihoods.Gaussian", "scale": 1.0, "foo": 2}
+    with pytest.raises(UserError, match=r"vae_lab\.likelihoods\.Gaussian: .*'foo'"):
+        build.instantiate(node, trust=False)
+
+
+def test_the_same_seed_gives_the_same_weights_and_zero_is_a_seed(tmp_path: Path) -> None:
+    def weights(*overrides: str) -> torch.Tensor:
+        config, _ = small_config(tmp_path, *overrides)
+        model = build.vae(config, (1, 28, 28), trust=True)
+        return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+    assert torch.equal(weights("seed=0"), weights("seed=0"))
+    assert not torch.equal(weights("seed=0"), weights("seed=1"))

@@ -1,0 +1,207 @@
+"""One run from configuration to result: what it leaves behind, and that it can be repeated."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+from small import StripedDigits, small_config
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from vae_lab import build
+from vae_lab.errors import JobFailed
+from vae_lab.metrics import bound_per_image
+from vae_lab.module import VAE
+from vae_lab.results import read_result
+from vae_lab.run import run
+
+
+def train(folder: Path, *overrides: str) -> tuple[dict[str, Any], Path]:
+    config, choices = small_config(folder / "conf", *overrides)
+    target = folder / "run"
+    target.mkdir(parents=True, exist_ok=True)
+    return run(config, choices, target, "python -m vae_lab test"), target
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
+    return train(tmp_path_factory.mktemp("finished"))
+
+
+def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0, "images": 0})
+    events.Reload()
+    return {
+        tag: [(event.step, event.value) for event in events.Scalars(tag)]
+        for tag in events.Tags()["scalars"]
+    }
+
+
+def test_a_folder_explains_itself(finished: tuple[dict[str, Any], Path]) -> None:
+    result, folder = finished
+    files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    for name in ("config.yaml", "result.json", "per_image.npz", "checkpoints/best.ckpt",
+                 "checkpoints/last.ckpt", "figures/reconstructions_0002.png",
+                 "figures/samples_0000.png", "figures/interpolations_0002.png",
+                 "figures/latent_map_0002.png"):  # fmt: skip
+        assert name in files
+    assert result == read_result(folder)
+    assert result["status"] == "success"
+    assert result["data"] == {"name": "stripes", "train": 80, "val": 20, "test": 20}
+    assert result["num_parameters"] == 101_652
+    assert result["epochs"] == 2
+    assert result["protocol"]["weights"] in ("best", "last")
+    for key in ("config_hash", "versions", "machine", "threads", "precision", "seconds", "command"):
+        assert result[key]
+    assert result["peak_memory_mb"] > 50
+    saved = OmegaConf.load(folder / "config.yaml")
+    assert saved.latent_dim == 2 and saved.choices.model == "linear"
+
+
+def test_the_test_metrics_are_the_means_of_the_per_image_file(
+    finished: tuple[dict[str, Any], Path],
+) -> None:
+    result, folder = finished
+    with np.load(folder / "per_image.npz", allow_pickle=False) as scores:
+        assert scores["elbo"].shape == (20,)
+        np.testing.assert_allclose(scores["elbo"], -scores["recon"] - scores["kl"])
+        for name in ("elbo", "recon", "kl"):
+            assert result["metrics"][f"{name}/test"] == pytest.approx(scores[name].mean())
+    assert result["metrics"]["loss/test"] == pytest.approx(-result["metrics"]["elbo/test"])
+
+
+def test_curves_have_one_point_per_epoch_and_no_other_tag(
+    finished: tuple[dict[str, Any], Path],
+) -> None:
+    curves = scalars(finished[1])
+    names = [f"{name}/{split}" for name in ("loss", "elbo", "recon", "kl")
+             for split in ("train", "val", "test")]  # fmt: skip
+    assert set(curves) == {*names, "lr"}
+    assert [step for step, _ in curves["loss/train"]] == [1, 2]
+    assert [step for step, _ in curves["elbo/val"]] == [1, 2]
+    assert len(curves["elbo/test"]) == 1
+    for split in ("train", "val", "test"):
+        last = {name: curves[f"{name}/{split}"][-1][1] for name in ("elbo", "recon", "kl", "loss")}
+        elbo, recon, kl, loss = last.values()
+        assert elbo == pytest.approx(-recon - kl, rel=1e-5)
+        assert loss == pytest.approx(-elbo, rel=1e-5), "beta = 1: the loss is minus the bound"
+        assert kl > 0 and recon > 0
+
+
+def test_the_best_checkpoint_gives_the_validation_bound_of_its_curve(
+    finished: tuple[dict[str, Any], Path],
+) -> None:
+    result, folder = finished
+    best = max(value for _, value in scalars(folder)["elbo/val"])
+    assert result["metrics"]["elbo/val"] == pytest.approx(best, rel=1e-5)
+
+
+def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:
+    first, folder = train(tmp_path)
+    stamp = (folder / "per_image.npz").stat().st_mtime_ns
+    again, _ = train(tmp_path)
+    assert again == first
+    assert (folder / "per_image.npz").stat().st_mtime_ns == stamp
+
+
+@pytest.mark.parametrize("model", ["linear", "conv"])
+def test_the_same_seed_gives_the_same_numbers_to_the_last_bit(model: str, tmp_path: Path) -> None:
+    overrides = [f"model={model}", "callbacks=none", "logger=csv"]
+    if model == "conv":
+        overrides.append("model.channels=[8,16]")
+    first, folder = train(tmp_path / "first", *overrides)
+    torch.rand(7)  # what others draw in between changes nothing
+    second, other = train(tmp_path / "second", *overrides)
+    assert first["metrics"] == second["metrics"]
+    weights = [torch.load(path / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+               for path in (folder, other)]  # fmt: skip
+    assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
+    assert (folder / "metrics.csv").read_text() == (other / "metrics.csv").read_text()
+    third, _ = train(tmp_path / "third", *overrides, "seed=1")
+    assert third["metrics"] != first["metrics"]
+
+
+def test_pictures_change_no_number(tmp_path: Path, finished: tuple[dict[str, Any], Path]) -> None:
+    without, _ = train(tmp_path, "callbacks=none")
+    assert without["metrics"] == finished[0]["metrics"]
+
+
+def test_without_validation_the_last_weights_are_tested(tmp_path: Path) -> None:
+    result, folder = train(tmp_path, "data.num_val=0")
+    assert result["protocol"]["weights"] == "last"
+    assert not [tag for tag in scalars(folder) if tag.endswith("/val")]
+    assert not [name for name in result["metrics"] if name.endswith("/val")]
+    assert result["data"] == {"name": "stripes", "train": 100, "val": 0, "test": 20}
+    assert (folder / "figures" / "reconstructions_0002.png").exists()
+
+
+def test_several_samples_per_image_give_a_bound_of_the_same_mean(tmp_path: Path) -> None:
+    one, _ = train(tmp_path / "one", "callbacks=none")
+    config, _ = small_config(tmp_path / "conf", "objective.num_samples=50")
+    model = build.vae(config, (1, 28, 28), trust=True)
+    build.load_weights(model, tmp_path / "one" / "run" / "checkpoints" / "best.ckpt")
+    images = StripedDigits().load().test_images
+    many = bound_per_image(model.eval(), images, num_samples=50, batch_size=7, split="test")
+    assert many.elbo.mean() == pytest.approx(one["metrics"]["elbo/test"], rel=0.03)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 7, 20, 1000])
+def test_any_batch_split_gives_the_same_evaluation(
+    batch_size: int, finished: tuple[dict[str, Any], Path], tmp_path: Path
+) -> None:
+    result, folder = finished
+    config, _ = small_config(tmp_path)
+    model: VAE = build.vae(config, (1, 28, 28), trust=True)
+    build.load_weights(model, folder / "checkpoints" / f"{result['protocol']['weights']}.ckpt")
+    images = StripedDigits().load().test_images
+    state = torch.get_rng_state()
+    scores = bound_per_image(
+        model.eval(), images, num_samples=1, batch_size=batch_size, split="test"
+    )
+    with np.load(folder / "per_image.npz", allow_pickle=False) as kept:
+        np.testing.assert_allclose(scores.elbo, kept["elbo"], rtol=1e-5)
+    assert scores.loss == pytest.approx(result["metrics"]["loss/test"], rel=1e-6)
+    assert torch.equal(state, torch.get_rng_state()), "evaluation moves no other generator"
+
+
+def test_a_bound_that_is_no_number_stops_the_run_and_is_recorded(tmp_path: Path) -> None:
+    with pytest.raises(JobFailed, match=r"run failed: the train bound is not finite any more"):
+        train(tmp_path, "optimizer.lr=1e30", "optimizer.schedule=constant")
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result["status"] == "failed"
+    assert "not finite" in result["error"] and "optimizer.lr" in result["error"]
+
+
+def test_bf16_computes_the_bound_in_single_precision(tmp_path: Path) -> None:
+    exact, _ = train(tmp_path / "exact", "callbacks=none")
+    rounded, _ = train(tmp_path / "rounded", "callbacks=none", "trainer.precision=bf16-mixed")
+    assert rounded["metrics"]["elbo/test"] == pytest.approx(exact["metrics"]["elbo/test"], rel=0.01)
+    assert rounded["metrics"] != exact["metrics"]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("+trainer.fast_dev_run=true",),
+        ("+trainer.limit_train_batches=1", "+trainer.limit_val_batches=1"),
+        ("+trainer.gradient_clip_val=1",),
+        ("trainer.check_val_every_n_epoch=2",),
+        ("+trainer.max_steps=4",),
+        ("+trainer.enable_checkpointing=false",),
+        ("trainer.enable_progress_bar=false",),
+        ("likelihood=gaussian", "prior=standard"),
+        ("logger=none",),
+        ("data.batch_size=1000",),
+        ("latent_dim=1",),
+    ],
+)
+def test_overrides_of_many_kinds_end_in_a_result(
+    overrides: tuple[str, ...], tmp_path: Path
+) -> None:
+    result, folder = train(tmp_path, *overrides)
+    assert result["status"] == "success"
+    assert np.isfinite(result["metrics"]["elbo/test"])
+    assert (folder / "per_image.npz").exists()
