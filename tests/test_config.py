@@ -232,6 +232,7 @@ def test_the_hash_tells_what_a_run_computes() -> None:
         ("mnist", {"objective.beta": "4"}, "conv-z10-beta4"),
         ("mnist_5k", {}, "conv-z10-5k"),
         ("mnist", {"optimizer.lr": "1e-3", "seed": "0"}, "conv-z10-lr1e-3-seed0"),
+        ("mnist", {"trainer.max_epochs": "5"}, "conv-z10-epochs5"),
         ("mnist", {"model.channels": "[32,64]"}, "conv-z10-channels32-64"),
     ],
 )

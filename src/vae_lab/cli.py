@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 
 from vae_lab import config as configuration
 from vae_lab.compose import Composer, Job, choices_of, key_of
-from vae_lab.errors import JOB_FAILED, WRONG_INPUT, JobFailed, UserError, print_error
+from vae_lab.errors import INTERRUPTED, JOB_FAILED, WRONG_INPUT, JobFailed, UserError, print_error
 from vae_lab.fallback import with_data
 from vae_lab.plan import Plan, check_writable, jobs_of, plan
 from vae_lab.results import SUCCESS, read_result
@@ -28,7 +28,7 @@ from vae_lab.summary import close_sweep
 
 
 def main() -> None:
-    """Runs the command line and exits: 0 done, 1 a job failed, 2 wrong input."""
+    """Runs the command line and exits: 0 done, 1 a job failed, 2 wrong input, 130 Ctrl-C."""
     try:
         code = _main(sys.argv[1:])
     except UserError as error:
@@ -37,6 +37,9 @@ def main() -> None:
             traceback.print_exc()
         print_error(error)
         code = WRONG_INPUT
+    except KeyboardInterrupt:
+        print_error("interrupted.")
+        code = INTERRUPTED
     sys.exit(code)
 
 
@@ -62,8 +65,15 @@ def job(config: DictConfig) -> float:
     A failure is told here and recorded in the run's folder. It is not raised, so that a sweep goes
     on, whatever launches it.
     """
-    from vae_lab.run import run  # imports torch and Lightning
-
+    try:
+        from vae_lab.run import run  # imports torch and Lightning
+    except (ImportError, RuntimeError) as error:
+        print_error(
+            f"PyTorch cannot be imported ({error}): torch and torchvision must be of one release "
+            f"pair and one origin; install both anew, with one command."
+        )
+        # No job of a sweep could do better.
+        sys.exit(WRONG_INPUT)
     context = HydraConfig.get()
     folder = Path(context.runtime.output_dir)
     command = command_of(context.overrides.task)

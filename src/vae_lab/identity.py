@@ -46,7 +46,8 @@ def run_name(choices: Mapping[str, str], latent_dim: int, others: Mapping[str, s
 
 
 def _part(key: str, value: str) -> str:
-    name, text = key.rpartition(".")[2].rpartition("/")[2], re.sub(r"^\[(.*)\]$", r"\1", value)
+    name = key.rpartition(".")[2].rpartition("/")[2].removeprefix("max_")
+    text = re.sub(r"^\[(.*)\]$", r"\1", value)
     short = re.sub(r"[^A-Za-z0-9.+]+", "-", text).strip("-.")[:20]
     if short != text and "," not in text:
         # Something was lost: two values must not become one folder.

@@ -24,6 +24,8 @@ from vae_lab.results import is_finished
 BASIC_SWEEPER = "BasicSweeper"
 # What a name says by itself, or need not say.
 UNNAMED = ("model", "data", "latent_dim", "experiment", *VOLATILE)
+# What the name of a single run need not say, where no other job differs in it.
+UNNAMED_ALONE = ("callbacks", "logger", "threads")
 
 
 class Plan(NamedTuple):
@@ -89,7 +91,8 @@ def check_writable(folder: Path) -> None:
 
 
 def _plan_run(composer: Composer, lines: list[str]) -> Plan:
-    name = _name(composer.job(lines, RunMode.RUN), fixed=())
+    quiet = [line for line in lines if key_of(line).partition(".")[0] in UNNAMED_ALONE]
+    name = _name(composer.job(lines, RunMode.RUN), fixed=quiet)
     lines = [*lines, f"++run_name={name}"]
     job = composer.job(lines, RunMode.RUN)
     folder = _free(Path(job.config.hydra.run.dir), config_hash(resolved(job.config)), taken=set())

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 RESULT = "result.json"
-RUNNING, SUCCESS, FAILED = "running", "success", "failed"
+RUNNING, SUCCESS, FAILED, INTERRUPTED = "running", "success", "failed", "interrupted"
 
 # The columns of a sweep's table: heading, where in the result, format.
 COLUMNS = (

@@ -2,6 +2,7 @@
 
 import logging
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from vae_lab.metrics import PerImage, bound_per_image
 from vae_lab.module import VAE
 from vae_lab.results import (
     FAILED,
+    INTERRUPTED,
     RUNNING,
     SUCCESS,
     is_finished,
@@ -59,17 +61,29 @@ def run(
     write_text(folder / "config.yaml", OmegaConf.to_yaml({**config, "choices": dict(choices)}))
     try:
         _work(config, folder, result)
-    except BaseException as error:
-        # Also for Ctrl-C: the folder must not say `running` for ever.
+    except (KeyboardInterrupt, SystemExit) as stop:
+        # Lightning turns Ctrl-C into an exit. The folder must not say `running` for ever.
+        write_result(folder, result | {"status": INTERRUPTED})
+        raise KeyboardInterrupt from stop
+    except Exception as error:
         result |= {"status": FAILED, "error": f"{type(error).__name__}: {error}"}
         write_result(folder, result)
-        if not isinstance(error, Exception):
-            raise
         log.debug("The run failed.", exc_info=True)
         raise JobFailed(f"{folder.name} failed: {error} (more in {folder / 'run.log'})") from error
     result |= {"status": SUCCESS, "ended": _now()}
     write_result(folder, result)
+    _announce_end(result, folder)
     return result
+
+
+def _announce_end(result: Mapping[str, Any], folder: Path) -> None:
+    log.info(
+        "%s: test elbo %.2f = -(recon %.2f + kl %.2f) nats per image, %.1f s, in %s",
+        result["name"],
+        *(result["metrics"][f"{name}/test"] for name in ("elbo", "recon", "kl")),
+        result["seconds"]["total"],
+        folder,
+    )
 
 
 def _begin(
@@ -98,8 +112,10 @@ def _work(config: Mapping[str, Any], folder: Path, result: dict[str, Any]) -> No
     start = time.perf_counter()
     provenance.reset_peak_memory()
     torch.set_num_threads(config["threads"])
-    # Lightning's lines on devices and tips say nothing about the experiment.
+    # Lightning's lines on devices and tips say nothing about the experiment, nor does what it
+    # calls deprecated in torch.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
 
     data = build.data_module(config, trust=True)
     data.setup("fit")
@@ -107,6 +123,12 @@ def _work(config: Mapping[str, Any], folder: Path, result: dict[str, Any]) -> No
     trainer = build.trainer(config, folder, trust=True)
     result["data"] = _data_facts(config, data)
     result["num_parameters"] = sum(p.numel() for p in model.parameters())
+    log.info(
+        "%s: %s parameters, %s training / %s validation / %s test images",
+        result["name"],
+        f"{result['num_parameters']:,}",
+        *(f"{result['data'][split]:,}" for split in ("train", "val", "test")),
+    )
 
     with _session(trainer.loggers, config, result):
         fit_start = time.perf_counter()

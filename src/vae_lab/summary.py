@@ -1,15 +1,18 @@
 """What a sweep says when it ends: the table, the failed jobs, the line that opens TensorBoard."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich.console import Console
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from vae_lab.results import RESULT, SUCCESS, read_result, write_summary
 
 LEFT_ALIGNED = ("run", "status", "data")
+# Columns of text where no terminal says how many there are.
+WIDE = 160
 
 
 def close_sweep(root: Path, folders: Sequence[Path]) -> None:
@@ -23,13 +26,10 @@ def close_sweep(root: Path, folders: Sequence[Path]) -> None:
     if not any(folder.exists() for folder in runs):
         return
     rows = write_summary(root, runs)
-    table = Table(title=f"Test set, nats per image: {root}", title_justify="left")
-    for heading in rows[0]:
-        table.add_column(heading, justify="left" if heading in LEFT_ALIGNED else "right")
-    for row in rows:
-        table.add_row(*row.values())
-    console = Console(soft_wrap=True, highlight=False)
-    console.print(table)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=WIDE)
+    console.print(_table(rows, title=f"Test set, nats per image: {root}"))
     for folder in runs:
         result = read_result(folder)
         if result is None or result["status"] != SUCCESS:
@@ -37,6 +37,21 @@ def close_sweep(root: Path, folders: Sequence[Path]) -> None:
             console.print(f"FAILED {folder.name}: {reason}", markup=False)
     print(f"The same table: {root / 'summary.csv'}")
     print("See the runs side by side:", tensorboard_command(root))
+
+
+def _table(rows: Sequence[Mapping[str, str]], title: str) -> Table:
+    """Returns the rows as a table, without the columns that say the same of every run."""
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    same = {name for name in LEFT_ALIGNED[1:] if len({row[name] for row in rows}) == 1}
+    if same:
+        table.caption = ", ".join(f"{name}: {rows[0][name]}" for name in sorted(same))
+        table.caption_justify = "left"
+    for heading in (name for name in rows[0] if name not in same):
+        justify: JustifyMethod = "left" if heading in LEFT_ALIGNED else "right"
+        table.add_column(heading, justify=justify, no_wrap=True)
+    for row in rows:
+        table.add_row(*(value for name, value in row.items() if name not in same))
+    return table
 
 
 def tensorboard_command(folder: Path) -> str:
