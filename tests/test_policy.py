@@ -39,7 +39,10 @@ LAYERS = {
     "data.sources": "errors seeds data.fetch",
     "data.module": "errors seeds data.sources",
     "images": "",
-    "callbacks/": "images seeds",
+    "plots": "",
+    "charts": "plots",
+    "projector": "",
+    "callbacks/": "images plots charts projector seeds",
     "metrics": "posterior priors likelihoods seeds",
     "logger": "",
     "build": "config errors results schedules data module",
@@ -246,9 +249,8 @@ def simple_commands(line: str) -> Iterator[list[str]]:
 
 def documented_commands() -> list[list[str]]:
     texts = [
-        (ROOT / name).read_text(encoding="utf-8")
-        for name in ("README.md", "CONTRIBUTING.md")
-        if (ROOT / name).exists()
+        path.read_text(encoding="utf-8")
+        for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md")))
     ]
     found = [
         words for text in texts for line in bash_commands(text) for words in simple_commands(line)
@@ -290,8 +292,22 @@ def test_the_readme_shows_commands() -> None:
     assert any(arguments_of_vae_lab(one) for one in words)
 
 
+def write_documented_files(folder: Path) -> None:
+    """Writes the YAML files that the README tells its readers to put somewhere."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([\w/]+\.yaml)`,\n\n```yaml\n(.*?)```", readme, flags=re.DOTALL)
+    assert named, "the README shows how an option of one's own is written"
+    for name, text in named:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+
+
 @pytest.mark.parametrize("words", documented_commands(), ids=" ".join)
-def test_a_documented_command_would_run(words: list[str]) -> None:
+def test_a_documented_command_would_run(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_documented_files(tmp_path)
+    monkeypatch.chdir(tmp_path)
     program = words[0].rpartition("/")[2]
     if program == "make":
         makefile = (ROOT / "Makefile").read_text(encoding="utf-8")

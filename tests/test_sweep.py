@@ -1,38 +1,85 @@
-"""The command line for real, in processes of its own: runs, sweeps, summaries, exit codes."""
+"""The command line for real: runs, sweeps, summaries, exit codes, interruptions."""
 
 import csv
 import json
+import logging
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from small import write_conf
+
+from vae_lab import cli
 
 TESTS = Path(__file__).parent
 QUICK = ("data=stripes", "trainer.max_epochs=2", "threads=1")
 
 
-def vae_lab(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs the command in `folder`, with data=stripes at hand."""
-    write_conf(folder / "conf")
-    return subprocess.run(
-        [sys.executable, "-m", "vae_lab", "--config-dir", "conf", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(TESTS), "COLUMNS": "120"},
-        capture_output=True,
-        text=True,
-    )
+class Done(NamedTuple):
+    """What a command line ended with."""
+
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Done]
+
+
+def environment() -> dict[str, str]:
+    path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "PYTHONPATH": path}
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "vae_lab", "--config-dir", "conf", *arguments]
+
+
+@pytest.fixture
+def vae_lab(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Command]:
+    """Runs a command line in a folder of its own, with data=stripes at hand, in this process.
+
+    A process of its own would spend five seconds on its imports, each time.
+    """
+    write_conf(tmp_path / "conf")
+    monkeypatch.chdir(tmp_path)
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["vae-lab", "--config-dir", "conf", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        assert isinstance(stop.value.code, int)
+        return Done(stop.value.code, *capsys.readouterr())
+
+    yield run
+    # Hydra gives each job handlers of its own.
+    for handler in set(root.handlers) - set(handlers):
+        handler.close()
+    root.handlers, root.level = handlers, level
 
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A two-job sweep; returns its folder and what it printed."""
     folder = tmp_path_factory.mktemp("sweep")
-    done = vae_lab(folder, "-m", "latent_dim=2,3", "sweep_name=first", *QUICK)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    write_conf(folder / "conf")
+    done = subprocess.run(
+        command("-m", "latent_dim=2,3", "sweep_name=first", *QUICK),
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
     return folder / "outputs" / "sweeps" / "first", done.stdout
 
 
@@ -65,30 +112,31 @@ def test_a_sweep_ends_with_its_table_and_the_line_that_opens_tensorboard(
     assert f"tensorboard --logdir {root.relative_to(root.parents[2])}" in printed
 
 
-def test_the_same_sweep_again_does_nothing_and_another_budget_gets_folders_of_its_own(
-    sweep: tuple[Path, str],
+def test_the_same_sweep_again_does_nothing_and_another_seed_gets_a_folder_of_its_own(
+    sweep: tuple[Path, str], vae_lab: Command
 ) -> None:
     root, _ = sweep
     stamps = {path: path.stat().st_mtime_ns for path in root.glob("*/per_image.npz")}
-    done = vae_lab(root.parents[2], "-m", "latent_dim=2,3", "sweep_name=first", *QUICK)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("already finished") == 2
-    done = vae_lab(root.parents[2], "-m", "latent_dim=2", "sweep_name=first", *QUICK, "seed=5")
-    assert done.returncode == 0, done.stderr
+    again = ("-m", f"hydra.sweep.dir={root}", *QUICK)
+    done = vae_lab(*again, "latent_dim=2,3")
+    assert done.code == 0, done.err
+    assert done.out.count("already finished") == 2
+    done = vae_lab(*again, "latent_dim=2", "seed=5")
+    assert done.code == 0, done.err
     assert (root / "linear-z2-stripes-2" / "result.json").exists()
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
 
 
-def test_a_failed_job_is_named_and_the_others_go_on(tmp_path: Path) -> None:
+def test_a_failed_job_is_named_and_the_others_go_on(tmp_path: Path, vae_lab: Command) -> None:
     done = vae_lab(
-        tmp_path, "-m", "optimizer.lr=1e30,1e-3", "optimizer.schedule=constant", *QUICK,
-        "hydra.sweep.dir=here", "callbacks=none",
-    )  # fmt: skip
-    assert done.returncode == 1
-    errors = [line for line in done.stderr.splitlines() if line.startswith("vae-lab: error: ")]
-    assert len(errors) == 1 and "linear-z2-stripes-lr1e+30 failed" in errors[0]
-    assert "Traceback" not in done.stderr + done.stdout
-    assert "FAILED linear-z2-stripes-lr1e+30: NonFiniteError" in done.stdout
+        *("-m", "optimizer.lr=1e30,1e-3", "optimizer.schedule=constant", *QUICK),
+        *("hydra.sweep.dir=here", "callbacks=none"),
+    )
+    assert done.code == 1
+    (error,) = (line for line in done.err.splitlines() if line.startswith("vae-lab: error: "))
+    assert "linear-z2-stripes-lr1e+30 failed: the train bound is not finite" in error
+    assert "Traceback" not in done.err + done.out
+    assert "FAILED linear-z2-stripes-lr1e+30: NonFiniteError" in done.out
     with (tmp_path / "here" / "summary.csv").open() as file:
         statuses = {row["run"]: row["status"] for row in csv.DictReader(file)}
     assert statuses == {
@@ -98,20 +146,25 @@ def test_a_failed_job_is_named_and_the_others_go_on(tmp_path: Path) -> None:
     assert "Traceback" in (tmp_path / "here" / "linear-z2-stripes-lr1e+30" / "run.log").read_text()
 
 
-def test_a_single_run_goes_where_it_is_told(tmp_path: Path) -> None:
-    done = vae_lab(tmp_path, *QUICK, "hydra.run.dir=here/it is", "callbacks=none", "logger=csv")
-    assert done.returncode == 0, done.stderr
+def test_a_single_run_goes_where_it_is_told(tmp_path: Path, vae_lab: Command) -> None:
+    done = vae_lab(*QUICK, "hydra.run.dir=here/it is", "callbacks=none", "logger=csv")
+    assert done.code == 0, done.err
     assert (tmp_path / "here" / "it is" / "result.json").exists()
     assert not (tmp_path / "outputs").exists()
 
 
-def test_without_the_data_a_sweep_falls_back_once_and_says_so(tmp_path: Path) -> None:
+NO_MIRROR = ("data.mirrors=[http://127.0.0.1:9/]", "data.root=none")
+
+
+def test_without_the_data_a_sweep_falls_back_once_and_says_so(
+    tmp_path: Path, vae_lab: Command
+) -> None:
     done = vae_lab(
-        tmp_path, "-m", "latent_dim=2,3", "data.mirrors=[http://127.0.0.1:9/]", "data.root=none",
-        "trainer.max_epochs=1", "threads=1", "callbacks=none", "sweep_name=fallen",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("vae-lab: warning: data=mnist is not to be had") == 1
+        *("-m", "latent_dim=2,3", *NO_MIRROR, "sweep_name=fallen"),
+        *("trainer.max_epochs=1", "threads=1", "callbacks=none"),
+    )
+    assert done.code == 0, done.err
+    assert done.err.count("vae-lab: warning: data=mnist is not to be had") == 1
     root = tmp_path / "outputs" / "sweeps" / "fallen"
     for name in ("linear-z2-5k", "linear-z3-5k"):
         result = json.loads((root / name / "result.json").read_text())
@@ -119,23 +172,44 @@ def test_without_the_data_a_sweep_falls_back_once_and_says_so(tmp_path: Path) ->
         assert result["choices"]["data"] == "mnist_5k"
 
 
-def test_without_the_data_and_a_fallback_it_is_an_error(tmp_path: Path) -> None:
-    done = vae_lab(
-        tmp_path, "data.mirrors=[http://127.0.0.1:9/]", "data.root=none", "data.fallback=null"
-    )
-    assert done.returncode == 2
-    error = done.stderr.splitlines()[-1]
+def test_without_the_data_and_a_fallback_it_is_an_error(tmp_path: Path, vae_lab: Command) -> None:
+    done = vae_lab(*NO_MIRROR, "data.fallback=null")
+    assert done.code == 2
+    error = done.err.splitlines()[-1]
     assert error.startswith("vae-lab: error: cannot download") and "data=mnist_5k" in error
     assert not (tmp_path / "outputs").exists()
 
 
-@pytest.mark.real_mnist
-def test_a_debug_run_on_real_mnist_counts_its_images(mnist_root: Path, tmp_path: Path) -> None:
-    done = vae_lab(
-        tmp_path, "trainer=debug", f"data.root={mnist_root}", "callbacks=none", "run_name=real"
+def test_ctrl_c_ends_a_sweep_with_a_result_and_its_table(tmp_path: Path) -> None:
+    write_conf(tmp_path / "conf")
+    process = subprocess.Popen(
+        command("-m", "latent_dim=2,3", *QUICK, "trainer.max_epochs=100000", "callbacks=progress"),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    assert done.returncode == 0, done.stderr
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("epoch"):
+            break
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "vae-lab: error: interrupted.\n")
+    assert "FAILED linear-z2-stripes: interrupted" in out
+    assert "FAILED linear-z3-stripes: never started" in out
+    (result,) = tmp_path.glob("outputs/sweeps/*/linear-z2-stripes/result.json")
+    assert json.loads(result.read_text())["status"] == "interrupted"
+
+
+@pytest.mark.real_mnist
+def test_a_debug_run_on_real_mnist_counts_its_images(
+    mnist_root: Path, tmp_path: Path, vae_lab: Command
+) -> None:
+    done = vae_lab("trainer=debug", f"data.root={mnist_root}", "callbacks=none", "run_name=real")
+    assert done.code == 0, done.err
     (folder,) = (tmp_path / "outputs" / "runs").iterdir()
     result = json.loads((folder / "result.json").read_text())
     assert result["data"] == {"name": "mnist", "train": 55_000, "val": 5_000, "test": 10_000}
-    assert len(list((folder / "checkpoints").iterdir())) == 2
+    assert {path.name for path in (folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
