@@ -10,9 +10,10 @@ import pytest
 import pytorch_lightning as pl
 
 from vae_lab import cli
-from vae_lab.config import TRAINER_ARGUMENTS, resolved
+from vae_lab.config import resolved
 from vae_lab.errors import UserError
 from vae_lab.identity import config_hash, run_name
+from vae_lab.rules import TRAINER_ARGUMENTS
 
 WHOLE = "must be a whole number of at least"
 
@@ -203,6 +204,15 @@ def test_a_typo_in_a_persons_own_recipe_is_found(tmp_path: Path) -> None:
     (folder / "mine.yaml").write_text("# @package _global_\nlatent_dim: 3\n")
     (job,) = cli.check(["--config-dir", str(tmp_path), "experiment=mine"])
     assert job.config.latent_dim == 3
+
+
+def test_what_a_persons_own_option_leaves_out_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "optimizer"
+    folder.mkdir()
+    (folder / "sgd.yaml").write_text("_target_: torch.optim.SGD\nlr: 0.1\nwarmup: 0.3\n")
+    with pytest.raises(UserError) as error:
+        cli.check(["--config-dir", str(tmp_path), "optimizer=sgd"])
+    assert str(error.value) == "optimizer.schedule is missing: optimizer=sgd must set it."
 
 
 def hash_of(*overrides: str) -> str:

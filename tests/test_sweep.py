@@ -153,6 +153,19 @@ def test_a_single_run_goes_where_it_is_told(tmp_path: Path, vae_lab: Command) ->
     assert not (tmp_path / "outputs").exists()
 
 
+def test_folders_named_by_the_person_are_found_with_what_became_of_them(
+    tmp_path: Path, vae_lab: Command
+) -> None:
+    (tmp_path / "here" / "job0").mkdir(parents=True)
+    done = vae_lab(
+        *("-m", "optimizer.lr=1e30", "optimizer.schedule=constant", *QUICK, "callbacks=none"),
+        *("hydra.sweep.dir=here", "hydra.sweep.subdir=job${hydra.job.num}"),
+    )
+    assert done.code == 1
+    assert "FAILED job0: NonFiniteError" in done.out
+    assert [path.name for path in (tmp_path / "here").iterdir() if path.is_dir()] == ["job0"]
+
+
 NO_MIRROR = ("data.mirrors=[http://127.0.0.1:9/]", "data.root=none")
 
 

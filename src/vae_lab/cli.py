@@ -23,7 +23,7 @@ from vae_lab.compose import Composer, Job, choices_of, key_of
 from vae_lab.errors import INTERRUPTED, JOB_FAILED, WRONG_INPUT, JobFailed, UserError, print_error
 from vae_lab.fallback import with_data
 from vae_lab.plan import Plan, check_writable, jobs_of, plan
-from vae_lab.results import SUCCESS, read_result
+from vae_lab.results import SUCCESS, read_result, runs_in
 from vae_lab.summary import close_sweep
 
 
@@ -106,9 +106,11 @@ def _main(argv: Sequence[str]) -> int:
     try:
         _hydra(_rebuilt(arguments, planned))
     finally:
+        # Sweepers that choose as they go, and folders named by the person, are found on the disk.
+        runs = planned.folders or runs_in(planned.root)
         if planned.is_sweep:
-            close_sweep(planned.root, planned.folders)
-    results = [read_result(folder) for folder in planned.folders]
+            close_sweep(planned.root, runs)
+    results = [read_result(folder) for folder in runs]
     succeeded = all(result is not None and result["status"] == SUCCESS for result in results)
     return 0 if succeeded else JOB_FAILED
 

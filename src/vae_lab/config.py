@@ -5,112 +5,18 @@ Knows nothing of torch or Lightning, so a mistake is answered before anything he
 
 import difflib
 import json
-import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fnmatch import fnmatch
-from typing import Any, NamedTuple
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from vae_lab.errors import UserError
 from vae_lab.identity import flatten
-
-# pytorch_lightning.Trainer's arguments that a person may set; a test holds them against its
-# signature. The rest (callbacks, logger, default_root_dir) are this project's own.
-TRAINER_ARGUMENTS = frozenset(
-    """
-    accelerator accumulate_grad_batches barebones benchmark check_val_every_n_epoch detect_anomaly
-    deterministic devices enable_autolog_hparams enable_checkpointing enable_model_summary
-    enable_progress_bar fast_dev_run gradient_clip_algorithm gradient_clip_val inference_mode
-    limit_predict_batches limit_test_batches limit_train_batches limit_val_batches
-    log_every_n_steps max_epochs max_steps max_time min_epochs min_steps model_registry num_nodes
-    num_sanity_val_steps overfit_batches plugins precision profiler
-    reload_dataloaders_every_n_epochs strategy sync_batchnorm use_distributed_sampler
-    val_check_interval
-    """.split()
-)
-
-# Groups of which a part can be taken away, as in ~callbacks.samples.
-REMOVABLE = ("callbacks", "logger", "trainer")
-
-
-class Rule(NamedTuple):
-    """A key or pattern of keys, what its value must be, in words and as a test."""
-
-    pattern: str
-    words: str
-    holds: Callable[[Any], bool]
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _number(value: Any) -> bool:
-    real = isinstance(value, int | float) and not isinstance(value, bool)
-    return real and math.isfinite(value)
-
-
-def _sizes(value: Any) -> bool:
-    return isinstance(value, list) and all(_whole(size) and size >= 1 for size in value)
-
-
-AT_LEAST_1 = ("a whole number of at least 1", lambda value: _whole(value) and value >= 1)
-AT_LEAST_0 = ("a whole number of at least 0", lambda value: _whole(value) and value >= 0)
-ABOVE_0 = ("a number above 0", lambda value: _number(value) and value > 0)
-NOT_NEGATIVE = ("a number of at least 0", lambda value: _number(value) and value >= 0)
-
-RULES = (
-    Rule("latent_dim", *AT_LEAST_1),
-    Rule("seed", *AT_LEAST_0),
-    Rule(
-        "threads",
-        "a whole number of at least 1, or null for all cores",
-        lambda value: value is None or (_whole(value) and value >= 1),
-    ),
-    Rule("data.batch_size", *AT_LEAST_1),
-    Rule("data.num_val", *AT_LEAST_0),
-    Rule("data.split_seed", *AT_LEAST_0),
-    Rule("data.timeout", *ABOVE_0),
-    Rule("trainer.max_epochs", *AT_LEAST_1),
-    Rule("trainer.check_val_every_n_epoch", *AT_LEAST_1),
-    Rule("optimizer.lr", *ABOVE_0),
-    Rule("optimizer.eps", *ABOVE_0),
-    Rule("optimizer.weight_decay", *NOT_NEGATIVE),
-    Rule(
-        "optimizer.schedule",
-        "one_cycle or constant",
-        lambda value: value in ("one_cycle", "constant"),
-    ),
-    Rule(
-        "optimizer.warmup",
-        "a number between 0 and 1, neither included",
-        lambda value: _number(value) and 0 < value < 1,
-    ),
-    Rule("model.lr", *ABOVE_0),
-    Rule("model.hidden_dims", "a list of sizes of at least 1, such as [512,256]", _sizes),
-    Rule(
-        "model.channels",
-        "a list of one or more sizes of at least 1, such as [32,64]",
-        lambda value: _sizes(value) and len(value) > 0,
-    ),
-    Rule("objective.beta", *NOT_NEGATIVE),
-    Rule("objective.num_samples", *AT_LEAST_1),
-    Rule("likelihood.scale", *ABOVE_0),
-    Rule("callbacks.*.every_n_epochs", *AT_LEAST_1),
-)
-
-# What a value must be where its default is of a type; bool before int, for a bool is an int.
-TYPES = {
-    bool: "true or false",
-    int: "a number",
-    float: "a number",
-    str: "text",
-    list: "a list such as [1,2]",
-}
+from vae_lab.rules import REMOVABLE, REQUIRED, RULES, TRAINER_ARGUMENTS, TYPES, is_number
 
 
 def check(config: DictConfig, known: DictConfig, choices: Mapping[str, str]) -> None:
@@ -132,6 +38,7 @@ def check(config: DictConfig, known: DictConfig, choices: Mapping[str, str]) -> 
         kept = key in given or any(other.startswith(f"{key}.") for other in given)
         if not kept and key.partition(".")[0] not in REMOVABLE:
             raise UserError(f"{key} is missing: it cannot be removed, only changed.")
+    _check_complete(given, choices)
     for key, value in given.items():
         _check_rule(key, value)
     for key, value in given.items():
@@ -201,6 +108,14 @@ def _unknown(key: str, reference: Mapping[str, Any], choices: Mapping[str, str])
     return f"unknown key {key}: {where} {', '.join(shown)}."
 
 
+def _check_complete(given: Mapping[str, Any], choices: Mapping[str, str]) -> None:
+    """Finds what a person's own option leaves out."""
+    for key in REQUIRED:
+        group = key.partition(".")[0]
+        if key not in given:
+            raise UserError(f"{key} is missing: {group}={choices.get(group)} must set it.")
+
+
 def _check_rule(key: str, value: Any) -> None:
     for rule in RULES:
         if fnmatch(key, rule.pattern) and not rule.holds(value):
@@ -213,7 +128,7 @@ def _check_type(key: str, value: Any, default: Any) -> None:
         return
     for kind, words in TYPES.items():
         if isinstance(default, kind):
-            right = _number(value) if kind in (int, float) else isinstance(value, kind)
+            right = is_number(value) if kind in (int, float) else isinstance(value, kind)
             if not right:
                 raise UserError(f"{key} must be {words}, got {_shown(value)}.")
             return

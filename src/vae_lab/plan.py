@@ -19,7 +19,7 @@ from vae_lab.compose import Composer, Job, key_of, split_sweep
 from vae_lab.config import check, resolved
 from vae_lab.errors import UserError
 from vae_lab.identity import VOLATILE, config_hash, run_name
-from vae_lab.results import is_finished
+from vae_lab.results import holds_run, is_finished
 
 BASIC_SWEEPER = "BasicSweeper"
 # What a name says by itself, or need not say.
@@ -124,7 +124,7 @@ def _free(folder: Path, hash_: str, taken: set[str]) -> Path:
     to do.
     """
     candidate, number = folder, 1
-    while candidate.name in taken or (candidate.exists() and not is_finished(candidate, hash_)):
+    while candidate.name in taken or (holds_run(candidate) and not is_finished(candidate, hash_)):
         number += 1
         candidate = folder.with_name(f"{folder.name}-{number}")
     return candidate

@@ -53,6 +53,16 @@ def read_result(folder: Path) -> dict[str, Any] | None:
     return result if isinstance(result, dict) and "status" in result else None
 
 
+def holds_run(folder: Path) -> bool:
+    """Tells whether a run began in this very folder, whatever became of it."""
+    return (folder / RESULT).exists()
+
+
+def runs_in(folder: Path) -> list[Path]:
+    """Returns the folders of the runs directly below a folder, by name."""
+    return sorted(path.parent for path in folder.glob(f"*/{RESULT}"))
+
+
 def is_finished(folder: Path, config_hash: str) -> bool:
     """Tells whether the folder holds a finished run of this very configuration."""
     result = read_result(folder)

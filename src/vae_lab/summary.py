@@ -8,22 +8,21 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 
-from vae_lab.results import RESULT, SUCCESS, read_result, write_summary
+from vae_lab.results import SUCCESS, holds_run, read_result, write_summary
 
 LEFT_ALIGNED = ("run", "status", "data")
 # Columns of text where no terminal says how many there are.
 WIDE = 160
 
 
-def close_sweep(root: Path, folders: Sequence[Path]) -> None:
+def close_sweep(root: Path, runs: Sequence[Path]) -> None:
     """Writes `summary.csv` and prints the table of a sweep, also when some jobs failed.
 
     Args:
         root: the sweep's folder.
-        folders: its runs, in order; empty where the sweeper chose them as it went.
+        runs: its runs, in order.
     """
-    runs = list(folders) or sorted(path.parent for path in root.glob(f"*/{RESULT}"))
-    if not any(folder.exists() for folder in runs):
+    if not any(holds_run(folder) for folder in runs):
         return
     rows = write_summary(root, runs)
     console = Console(highlight=False)
