@@ -119,7 +119,14 @@ def test_an_output_folder_that_cannot_be_written_is_named(
 
 
 @pytest.mark.parametrize(
-    "arguments", ["--help", "--cfg job", "latent_dim=abc", "-sc query=bash", "--info defaults"]
+    "arguments",
+    [
+        "--help",
+        "--cfg job trainer.gradient_clip_val=1",
+        "latent_dim=abc",
+        "-sc query=bash",
+        "--info defaults",
+    ],
 )
 def test_help_config_completion_and_errors_answer_without_torch(
     arguments: str, tmp_path: Path
@@ -143,7 +150,7 @@ def test_help_config_completion_and_errors_answer_without_torch(
     assert "HEAVY []" in done.stderr
     expected = {
         "--help": "latent_dim",
-        "--cfg job": "latent_dim: 2",
+        "--cfg job trainer.gradient_clip_val=1": "gradient_clip_val: 1",
         "-sc query=bash": "model=conv",
     }
     assert expected.get(arguments, "") in done.stdout

@@ -32,10 +32,7 @@ def main() -> None:
     try:
         code = _main(sys.argv[1:])
     except UserError as error:
-        # A person who asked Hydra for tracebacks gets ours too.
-        if os.environ.get("HYDRA_FULL_ERROR") == "1":
-            traceback.print_exc()
-        print_error(error)
+        _tell(error)
         code = WRONG_INPUT
     except KeyboardInterrupt:
         print_error("interrupted.")
@@ -81,9 +78,16 @@ def job(config: DictConfig) -> float:
     try:
         result = run(configuration.resolved(config), choices, folder, command)
     except JobFailed as error:
-        print_error(error)
+        _tell(error)
         return float("nan")
     return float(result["metrics"].get("elbo/val", float("nan")))
+
+
+def _tell(error: Exception) -> None:
+    """Prints one line; the traceback before it for those who ask Hydra for tracebacks."""
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        traceback.print_exception(error)
+    print_error(error)
 
 
 def command_of(overrides: Sequence[str]) -> str:
@@ -99,7 +103,8 @@ def _main(argv: Sequence[str]) -> int:
     composer = Composer(config_path=conf_folder(), arguments=arguments)
     jobs = jobs_of(composer, arguments)
     if arguments.cfg or arguments.info:
-        return _hydra(argv)
+        lines = [str(override.input_line) for override in composer.parse(arguments.overrides)]
+        return _hydra([word for word in argv if word not in arguments.overrides] + lines)
     arguments.overrides = with_data(composer, jobs, arguments)
     planned = plan(composer, arguments)
     check_writable(planned.root)
