@@ -3,19 +3,19 @@
 PYTHON ?= python3
 VENV := .venv
 CONSTRAINTS ?= constraints.txt
-LOGDIR ?= outputs
 ARGS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
+INSTALLED_BROWSER := $(VENV)/.installed-browser
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help sweep train tensorboard test lint types format lock clean
+.PHONY: help sweep train tensorboard test test-browser screenshot lint types format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -26,11 +26,17 @@ sweep: $(INSTALLED) ## train four small models (linear, conv; 2 and 10 dimension
 train: $(INSTALLED) ## train one model: make train ARGS="model=conv latent_dim=10"
 	$(BIN)/python -m vae_lab $(ARGS)
 
-tensorboard: $(INSTALLED) ## show the runs under outputs/ (another folder: LOGDIR=...)
-	$(BIN)/python -m tensorboard.main --logdir "$(LOGDIR)" --host localhost --samples_per_plugin images=500,scalars=10000
+tensorboard: $(INSTALLED) ## show the newest sweep side by side (another folder: ARGS=FOLDER)
+	@$(BIN)/python -m vae_lab.board $(ARGS)
 
 test: $(INSTALLED_DEV) ## run the tests (some of them: ARGS="-k wheel")
 	$(BIN)/python -m pytest $(ARGS)
+
+test-browser: $(INSTALLED_BROWSER) ## run the tests that look at TensorBoard in Chromium
+	$(BIN)/python -m pytest -m browser tests/test_browser.py $(ARGS)
+
+screenshot: $(INSTALLED_BROWSER) ## make docs/images/board.png anew (of another sweep: ARGS=FOLDER)
+	$(BIN)/python tests/screenshot.py docs/images/board.png $(ARGS)
 
 lint: $(INSTALLED_DEV) ## check style and formatting, change nothing
 	$(BIN)/python -m ruff check .
@@ -70,3 +76,7 @@ $(INSTALLED_DEV): pyproject.toml constraints.txt | $(BIN)/python
 	@echo 'Installing VAE Lab, its libraries and the tools for tests into $(VENV) (PyTorch is large: some minutes) ...'
 	$(PIP) install -c $(CONSTRAINTS) -e '.[dev]'
 	@touch $(INSTALLED) $@
+
+$(INSTALLED_BROWSER): $(INSTALLED_DEV)
+	$(PIP) install -c $(CONSTRAINTS) -e '.[dev,browser]'
+	@touch $(INSTALLED) $(INSTALLED_DEV) $@

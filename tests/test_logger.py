@@ -20,6 +20,7 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
 from vae_lab.logger import CsvLogger, RunLogger
@@ -136,6 +137,8 @@ def test_tensorboard_shows_pictures_rows_and_texts(tmp_path: Path) -> None:
     logger.end_session("success")
 
     events = read(folder)
+    (text,) = events.Tensors("config")  # not config/text_summary
+    assert text.tensor_proto.string_val == [b"latent_dim: 2"]
     shown_pictures = events.Images("samples/prior")
     assert [event.step for event in shown_pictures] == [0, 20]
     with Image.open(BytesIO(shown_pictures[1].encoded_image_string)) as file:
@@ -185,14 +188,33 @@ def ask(url: str, request: object = None) -> Any:
         return json.load(reply)
 
 
-def test_wrong_columns_and_statuses_are_named(tmp_path: Path) -> None:
-    logger = new_logger(tmp_path)
-    with pytest.raises(
-        ValueError, match=r"columns \['learned'\].*choose from: latent_dim, model\."
-    ):
-        logger.start_session({"model": "conv", "latent_dim": 2})
+def test_a_column_without_a_value_is_an_empty_cell_and_one_named_twice_is_one(
+    tmp_path: Path,
+) -> None:
+    logger = RunLogger(save_dir=tmp_path, columns=["model", "beta", "model", "dims"], metrics=[])
+    logger.start_session({"model": "conv", "beta": None, "dims": [64, 32]})
+    events = dict(hparams_events(tmp_path))
+    infos = events[metadata.EXPERIMENT_TAG].experiment.hparam_infos
+    assert [info.name for info in infos] == ["model", "beta", "dims"]
+    start = events[metadata.SESSION_START_INFO_TAG].session_start_info.hparams
+    assert {name: start[name].string_value for name in sorted(start)} == {
+        "dims": "[64, 32]",
+        "model": "conv",
+    }
+
+
+def test_a_wrong_status_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="one of success, failure, got 'done'"):
-        logger.end_session("done")  # type: ignore[arg-type]
+        new_logger(tmp_path).end_session("done")  # type: ignore[arg-type]
+
+
+def test_training_and_validation_share_a_chart(tmp_path: Path) -> None:
+    new_logger(tmp_path).start_session(HPARAMS)
+    (event,) = read(tmp_path).Tensors("custom_scalars__config__")
+    (category,) = Layout.FromString(event.tensor_proto.string_val[0]).category
+    assert {chart.title: list(chart.multiline.tag) for chart in category.chart} == {
+        name: [f"^{name}/(train|val)$"] for name in ("loss", "elbo", "recon", "kl")
+    }
 
 
 def test_csv_has_one_row_per_step_and_goes_on_after_a_stop(tmp_path: Path) -> None:

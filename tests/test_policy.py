@@ -47,13 +47,15 @@ LAYERS = {
     "metrics": "posterior priors likelihoods seeds",
     "logger": "",
     "build": "config errors results schedules data module",
-    "run": "build config errors identity metrics results provenance data module",
+    "run": "build columns config errors identity metrics results provenance data module",
     "report": "errors results",
     "summary": "errors results report",
-    "plan": "compose config errors identity results",
+    "columns": "errors identity",
+    "plan": "columns compose config errors identity results",
     "fallback": "compose config data.fetch errors plan",
     "cli": "config compose fallback plan errors results summary run",
-    "board": "errors results",
+    "links": "",
+    "board": "errors links results",
     "evaluate": "errors results build metrics",
 }
 
@@ -70,7 +72,7 @@ FAST = (
         "cli",
         "__main__",
     ),
-    *("data.transfer", "data.fetch", "report", "summary", "board"),
+    *("data.transfer", "data.fetch", "report", "summary", "columns", "links", "board"),
 )
 HEAVY = ("torch", "torchvision", "pytorch_lightning")
 

@@ -100,9 +100,9 @@ def test_the_best_checkpoint_gives_the_validation_bound_of_its_curve(
 
 
 def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:
-    first, folder = train(tmp_path)
+    first, folder = train(tmp_path, "callbacks=none")
     stamp = (folder / "per_image.npz").stat().st_mtime_ns
-    again, _ = train(tmp_path)
+    again, _ = train(tmp_path, "callbacks=none")
     assert again == first
     assert (folder / "per_image.npz").stat().st_mtime_ns == stamp
 
@@ -169,7 +169,7 @@ def test_any_batch_split_gives_the_same_evaluation(
 
 def test_a_bound_that_is_no_number_stops_the_run_and_is_recorded(tmp_path: Path) -> None:
     with pytest.raises(JobFailed, match=r"run failed: the train bound is not finite any more"):
-        train(tmp_path, "optimizer.lr=1e30", "optimizer.schedule=constant")
+        train(tmp_path, "optimizer.lr=1e30", "optimizer.schedule=constant", "callbacks=none")
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert result["status"] == "failed"
     assert "not finite" in result["error"] and "optimizer.lr" in result["error"]
@@ -186,15 +186,15 @@ def test_bf16_computes_the_bound_in_single_precision(tmp_path: Path) -> None:
     "overrides",
     [
         ("+trainer.fast_dev_run=true",),
-        ("+trainer.limit_train_batches=1", "+trainer.limit_val_batches=1"),
-        ("+trainer.gradient_clip_val=1",),
-        ("trainer.check_val_every_n_epoch=2",),
+        ("+trainer.limit_train_batches=1", "+trainer.limit_val_batches=1", "callbacks=none"),
+        ("+trainer.gradient_clip_val=1", "callbacks=none"),
+        ("trainer.check_val_every_n_epoch=2", "callbacks=none"),
         ("+trainer.max_steps=4",),
-        ("+trainer.enable_checkpointing=false",),
+        ("+trainer.enable_checkpointing=false", "callbacks=none"),
         ("trainer.enable_progress_bar=false",),
         ("likelihood=gaussian", "prior=standard"),
-        ("logger=none",),
-        ("data.batch_size=1000",),
+        ("logger=none", "callbacks=none"),
+        ("data.batch_size=1000", "callbacks=none"),
         ("latent_dim=1",),
     ],
 )

@@ -76,22 +76,26 @@ def paths(starts: Tensor, images: Tensor, ends: Tensor) -> Tensor:
     return _join([grid(starts, columns=1), middle, grid(ends, columns=1)], dim=2)
 
 
-def latent_plane(*, steps: int, extent: float) -> Tensor:
-    """Returns the points z of a square lattice over [-extent, extent]^2, in the order of `grid`.
+def latent_plane(axis: Tensor) -> Tensor:
+    """Returns every pair of an axis' values, in the order of `grid`.
 
     The first coordinate grows to the right and the second upwards, as in a graph, so the first
-    point is (-extent, extent), the upper left corner.
+    point is (axis[0], axis[-1]), the upper left corner.
+
+    Args:
+        axis: ascending, (S,).
 
     Returns:
-        z, (steps * steps, 2).
+        Points, (S * S, 2).
     """
-    axis = torch.linspace(-extent, extent, steps)
     upwards, right = torch.meshgrid(axis.flip(0), axis, indexing="ij")
     return torch.stack([right.flatten(), upwards.flatten()], dim=1)
 
 
 def to_uint8(picture: Tensor) -> Tensor:
     """Rounds a picture (C, H, W) in [0, 1] to bytes; values outside are cut, never rescaled."""
+    if picture.dtype == torch.uint8:
+        return picture
     return picture.detach().float().clamp(0, 1).mul(255).round().to("cpu", torch.uint8)
 
 

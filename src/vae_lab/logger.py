@@ -20,14 +20,20 @@ from pytorch_lightning.utilities import rank_zero_only
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 from tensorboard.plugins.image import metadata as image_metadata
+from tensorboard.plugins.text.summary_v2 import text_pb
 from torch import Tensor
 from torch.utils.tensorboard.writer import FileWriter
-
-Scalar = str | int | float | bool | None
 
 # The end of a session has a file of its own, so that a resumed run can take it back: of two ends
 # TensorBoard believes the first, and a run that failed and was resumed would stay a failed one.
 END_SUFFIX = ".session_end"
+
+# Custom Scalars: training and validation of one quantity in one chart, the only place for that.
+CHARTS = {
+    "train and validation, nats per image": {
+        name: ["Multiline", [f"^{name}/(train|val)$"]] for name in ("loss", "elbo", "recon", "kl")
+    }
+}
 
 
 class RunLogger(TensorBoardLogger):
@@ -44,40 +50,37 @@ class RunLogger(TensorBoardLogger):
 
         Args:
             save_dir: the run's folder.
-            columns: hyper-parameters of the row; the same in every run that is to be compared.
+            columns: hyper-parameters of the row; the same in every run that is to be compared. One
+                that a run has no value for stays empty there.
             metrics: tags of scalars in the row; TensorBoard shows their last value.
         """
         super().__init__(save_dir=str(save_dir), name="", version="")
-        self._columns, self._metric_tags = tuple(columns), tuple(metrics)
+        self._columns, self._metric_tags = tuple(dict.fromkeys(columns)), tuple(metrics)
 
     @rank_zero_only
-    def start_session(self, hparams: Mapping[str, Scalar]) -> None:
-        """Writes the HParams row, with the status "running". Call it once, before training.
+    def start_session(self, hparams: Mapping[str, Any]) -> None:
+        """Writes the HParams row. Call it once, before training.
+
+        TensorBoard gives it the status "unknown" until it finds an end, as for a killed run. It
+        would believe an early end that says "running" for ever.
 
         Args:
-            hparams: a value for each of `columns`, and any others, which are left out.
-
-        Raises:
-            ValueError: where a column has no value.
+            hparams: values of the columns, and any others, which are left out.
         """
-        missing = [column for column in self._columns if column not in hparams]
-        if missing:
-            raise ValueError(
-                f"logger columns {missing} are no hyper-parameters of this run. Remove them or "
-                f"choose from: {', '.join(sorted(hparams))}."
-            )
         for earlier_end in Path(self.log_dir).glob(f"events.out.tfevents.*{END_SUFFIX}"):
             earlier_end.unlink()
         experiment = api_pb2.Experiment(time_created_secs=time.time())
         start = plugin_data_pb2.SessionStartInfo(start_time_secs=time.time())
         for column in self._columns:
-            data_type, field, value = _hparam(hparams[column])
+            data_type, field, value = _hparam(hparams.get(column))
             experiment.hparam_infos.add(name=column, type=data_type)
-            setattr(start.hparams[column], field, value)
+            if value is not None:
+                setattr(start.hparams[column], field, value)
         for tag in self._metric_tags:
             experiment.metric_infos.add(name=api_pb2.MetricName(tag=tag))
         self._write(_hparams_summary(metadata.EXPERIMENT_TAG, experiment=experiment))
         self._write(_hparams_summary(metadata.SESSION_START_INFO_TAG, session_start_info=start))
+        self.experiment.add_custom_scalars(CHARTS)
         self.experiment.flush()
 
     @rank_zero_only
@@ -113,9 +116,15 @@ class RunLogger(TensorBoardLogger):
         self._write(Summary(value=[Summary.Value(tag=tag, image=image, metadata=card)]), step)
 
     @rank_zero_only
+    def log_histogram(self, tag: str, values: Tensor, *, step: int) -> None:
+        """Logs how values (any shape, on the CPU, all finite) are distributed."""
+        self.experiment.add_histogram(tag, values, step)
+
+    @rank_zero_only
     def log_text(self, tag: str, text: str) -> None:
         """Logs a text in Markdown, at step 0."""
-        self.experiment.add_text(tag, text, 0)
+        # SummaryWriter.add_text would show `tag` as `tag/text_summary`.
+        self._write(text_pb(tag, text))
 
     @rank_zero_only
     def log_hyperparams(
@@ -194,13 +203,13 @@ def _without_epoch(metrics: Mapping[str, Any]) -> dict[str, float]:
     return {tag: float(value) for tag, value in metrics.items() if tag != "epoch"}
 
 
-def _hparam(value: Scalar) -> tuple[Any, str, Scalar]:
+def _hparam(value: Any) -> tuple[Any, str, str | float | bool | None]:
     """Returns a value's data type in the HParams table, the protobuf field, and the value."""
     if isinstance(value, bool):
         return api_pb2.DATA_TYPE_BOOL, "bool_value", value
     if isinstance(value, int | float):
         return api_pb2.DATA_TYPE_FLOAT64, "number_value", value
-    return api_pb2.DATA_TYPE_STRING, "string_value", str(value)
+    return api_pb2.DATA_TYPE_STRING, "string_value", None if value is None else str(value)
 
 
 def _hparams_summary(tag: str, **content: Any) -> Summary:

@@ -15,6 +15,7 @@ from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from vae_lab import columns
 from vae_lab.compose import Composer, Job, key_of, split_sweep
 from vae_lab.config import check, resolved
 from vae_lab.errors import UserError
@@ -60,6 +61,7 @@ def jobs_of(composer: Composer, arguments: argparse.Namespace) -> list[Job]:
                 line.lstrip("+") for line in job.overrides if line.partition("=")[0] in swept
             )
             raise UserError(f"job {number} of {len(jobs)} ({values}): {error}") from error
+    columns.check([(resolved(job.config), job.choices) for job in jobs])
     return jobs
 
 

@@ -1,6 +1,7 @@
 """One run: build, fit, test, record."""
 
 import logging
+import shlex
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ import torch
 from omegaconf import OmegaConf
 from pytorch_lightning.loggers import Logger
 
-from vae_lab import build, provenance
+from vae_lab import build, columns, provenance
 from vae_lab.data.module import ImageDataModule
 from vae_lab.errors import JobFailed
 from vae_lab.identity import config_hash
@@ -150,15 +151,10 @@ def _session(
 ) -> Iterator[None]:
     """Opens a run's row in the loggers that keep one, and closes it with how the run ended."""
     keepers: list[Any] = [logger for logger in loggers if hasattr(logger, "start_session")]
-    hparams = {
-        **result["choices"],
-        "latent_dim": config["latent_dim"],
-        "seed": config["seed"],
-        "beta": config["objective"].get("beta"),
-        "lr": config["optimizer"].get("lr"),
-    }
     for keeper in keepers:
-        keeper.start_session(hparams)
+        keeper.start_session(columns.values(config, result["choices"]))
+        keeper.log_text("command", f"```\n{_one_word_a_line(result['command'])}\n```")
+        keeper.log_text("config", f"```yaml\n{OmegaConf.to_yaml(dict(config))}```")
     status = "failure"
     try:
         yield
@@ -166,6 +162,12 @@ def _session(
     finally:
         for keeper in keepers:
             keeper.end_session(status)
+
+
+def _one_word_a_line(command: str) -> str:
+    """Returns a command that a shell reads the same: TensorBoard cuts long lines off."""
+    words = shlex.split(command)
+    return " \\\n  ".join([shlex.join(words[:3]), *map(shlex.quote, words[3:])])
 
 
 def _test(

@@ -54,6 +54,5 @@ def _table(rows: Sequence[Mapping[str, str]], title: str) -> Table:
 
 
 def tensorboard_command(folder: Path) -> str:
-    """Returns the command that opens TensorBoard on a folder, keeping every picture and value."""
-    sampling = "images=500,scalars=10000"
-    return f"tensorboard --logdir {shlex.quote(str(folder))} --samples_per_plugin {sampling}"
+    """Returns the command that opens TensorBoard on a folder."""
+    return f"python -m vae_lab.board {shlex.quote(str(folder))}"

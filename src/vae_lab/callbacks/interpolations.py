@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from vae_lab.callbacks.base import VAE, Data, Picture, require_at_least
+from vae_lab.callbacks.base import Picture, require_at_least
+from vae_lab.callbacks.scene import Scene
 from vae_lab.images import paths
 
 
@@ -38,8 +39,9 @@ class Interpolations(Picture):
         self.pairs = [(first, last) for first, last in pairs]
         self.steps = steps
 
-    def draw(self, module: VAE, data: Data, generator: torch.Generator) -> Tensor:
-        images, labels = data.examples()
+    def draw(self, scene: Scene, generator: torch.Generator) -> Tensor:
+        module = scene.module
+        images, labels = scene.data.examples()
         first, last = find_pairs(labels, self.pairs, count=len(images)).unbind(1)
         starts, ends = images[first].to(module.device), images[last].to(module.device)
         z = between(module.encode(starts).mean, module.encode(ends).mean, steps=self.steps)

@@ -6,7 +6,8 @@ Shapes: N images, C channels, H and W pixels.
 import torch
 from torch import Tensor
 
-from vae_lab.callbacks.base import VAE, Data, Picture, require_at_least
+from vae_lab.callbacks.base import Picture, require_at_least
+from vae_lab.callbacks.scene import Scene
 from vae_lab.images import above
 
 
@@ -27,8 +28,9 @@ class Reconstructions(Picture):
         require_at_least("columns", columns, 1)
         self.num_images, self.columns = num_images, columns
 
-    def draw(self, module: VAE, data: Data, generator: torch.Generator) -> Tensor:
-        images, labels = data.examples()
+    def draw(self, scene: Scene, generator: torch.Generator) -> Tensor:
+        module = scene.module
+        images, labels = scene.data.examples()
         originals = images[in_turn(labels, len(images))[: self.num_images]].to(module.device)
         return above(originals, module.reconstruct(originals), columns=self.columns)
 

@@ -6,7 +6,8 @@ Shapes: C channels, H and W pixels.
 import torch
 from torch import Tensor
 
-from vae_lab.callbacks.base import VAE, Data, Picture, require_at_least
+from vae_lab.callbacks.base import Picture, require_at_least
+from vae_lab.callbacks.scene import Scene
 from vae_lab.images import grid
 
 
@@ -27,5 +28,5 @@ class Samples(Picture):
         require_at_least("columns", columns, 1)
         self.num_images, self.columns = num_images, columns
 
-    def draw(self, module: VAE, data: Data, generator: torch.Generator) -> Tensor:
-        return grid(module.sample(self.num_images, generator=generator), columns=self.columns)
+    def draw(self, scene: Scene, generator: torch.Generator) -> Tensor:
+        return grid(scene.module.sample(self.num_images, generator=generator), columns=self.columns)

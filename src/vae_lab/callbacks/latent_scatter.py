@@ -1,0 +1,85 @@
+"""Where the encoder puts the images.
+
+Shapes: N images, Z latent dimensions.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from vae_lab.callbacks.base import Picture, require_at_least
+from vae_lab.callbacks.scene import Look, Scene
+from vae_lab.charts import Heading, Scatter, Tick
+
+
+class LatentScatter(Picture):
+    """Draws posterior means coloured by label: as they are, or by PCA for more than two."""
+
+    tag = "latent_scatter/val"
+    description = (
+        "Posterior means of images, coloured by label, with equal units on both axes. Of more than "
+        "two latent dimensions the first two principal components of the means are shown, and the "
+        "title says how much of their variance that is. Of one dimension, each label has a row. "
+        "The number at a group is its label, at the group's median."
+    )
+
+    def __init__(self, *, num_images: int, every_n_epochs: int, seed: int, scale: int) -> None:
+        super().__init__(every_n_epochs=every_n_epochs, seed=seed, scale=scale)
+        require_at_least("num_images", num_images, 1)
+        self.num_images = num_images
+
+    def draw(self, scene: Scene, generator: torch.Generator) -> Scatter:
+        look = scene.look(self.num_images)
+        title = f"Posterior means of {len(look.mean):,} {scene.image_kind()}"
+        latent_dim = look.mean.shape[1]
+        axes, rows, points = ("z[0]", "z[1]"), None, look.mean
+        subtitle = "coloured by label" if look.labels is not None else "without labels"
+        if latent_dim == 1:
+            points, rows = in_rows(look, generator)
+            axes = ("z[0]", "label" if look.labels is not None else "")
+            subtitle = "one latent dimension; heights within a row mean nothing"
+        elif latent_dim > 2:
+            components = principal(look.mean)
+            points, axes = components.points, ("1st component", "2nd component")
+            subtitle = (
+                f"2 principal components of {latent_dim} dimensions: "
+                f"{100 * components.share:.0f} % of the variance of the means"
+            )
+        return Scatter(Heading(title, subtitle), points, look.labels, axes, rows)
+
+
+class Components(NamedTuple):
+    """The first two principal components of points."""
+
+    points: Tensor  # (N, 2), centred
+    share: float  # of the variance, in [0, 1]
+
+
+def principal(points: Tensor) -> Components:
+    """Projects points (N, Z) on the two directions of largest variance.
+
+    A direction's sign is that of its largest coordinate, so that it does not flip by chance from
+    epoch to epoch. Points that do not vary have the share 1: nothing is hidden.
+    """
+    centred = points.double() - points.double().mean(dim=0)
+    if not centred.isfinite().all():
+        return Components(points[:, :2], 0.0)
+    values, vectors = torch.linalg.eigh(centred.T @ centred)  # ascending
+    first = vectors[:, -2:].flip(1)  # (Z, 2)
+    first = first * first.gather(0, first.abs().argmax(dim=0)[None]).sign()
+    total = values.sum()
+    share = (values[-2:].sum() / total).item() if total > 0 else 1.0
+    return Components(centred @ first, min(share, 1.0))
+
+
+def in_rows(look: Look, generator: torch.Generator) -> tuple[Tensor, list[Tick]]:
+    """Returns points (N, 2) of a single latent dimension, a row for each label, and the rows."""
+    count = len(look.mean)
+    names, groups = [""], torch.zeros(count, dtype=torch.long)
+    if look.labels is not None:
+        classes, groups = torch.unique(look.labels, return_inverse=True)
+        names = [str(label) for label in classes.tolist()]
+    spread = 0.7 * (torch.rand(count, generator=generator) - 0.5)  # else they hide one another
+    points = torch.stack([look.mean[:, 0], groups + spread], dim=1)
+    return points, [(float(row), name) for row, name in enumerate(names)]

@@ -1,0 +1,43 @@
+"""Makes the picture of TensorBoard that the documentation shows: `make screenshot`."""
+
+import argparse
+import sys
+from io import BytesIO
+from pathlib import Path
+
+from boards import board
+from chromium import Visit, browser, find_chromium
+from PIL import Image
+
+# Wide enough for three cards in a row; as high as losses and pictures of four runs are.
+SIZE = (1440, 1450)
+# Kilobytes: the picture lies in the repository.
+LIMIT = 200
+
+
+def main() -> None:
+    """Writes the page of losses and pictures of a sweep as a PNG."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("target", type=Path)
+    parser.add_argument("folders", nargs="*", help="default: the newest sweep")
+    arguments = parser.parse_args()
+    path = find_chromium()
+    if path is None:
+        sys.exit("vae-lab: error: no Chromium: install the system's package chromium.")
+    with board(*arguments.folders, cwd=Path.cwd()) as served, browser(path) as started:
+        page = Visit(started, SIZE).go(served.links["losses and pictures"])
+        page.locator("image-card img").nth(7).wait_for()
+        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(1000)  # the charts are drawn without a request
+        shot = Image.open(BytesIO(page.screenshot()))
+    # A palette is enough for a page, and takes a third.
+    arguments.target.parent.mkdir(parents=True, exist_ok=True)
+    shot.convert("RGB").quantize(128).save(arguments.target, optimize=True)
+    size = arguments.target.stat().st_size / 1000
+    print(f"{arguments.target}: {size:.0f} kB")
+    if size > LIMIT:
+        sys.exit(f"vae-lab: error: more than {LIMIT} kB: take fewer runs.")
+
+
+if __name__ == "__main__":
+    main()
