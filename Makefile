@@ -15,7 +15,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help sweep train tensorboard test lint types format lock clean
+.PHONY: help sweep train tensorboard test golden lint types format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -31,6 +31,9 @@ tensorboard: $(INSTALLED) ## show the runs under outputs/ (another folder: LOGDI
 
 test: $(INSTALLED_DEV) ## run the tests (some of them: ARGS="-k wheel")
 	$(BIN)/python -m pytest $(ARGS)
+
+golden: $(INSTALLED_DEV) ## run the long tests of the numbers (minutes; more with VAE_LAB_DATA)
+	$(BIN)/python -m pytest -m golden $(ARGS)
 
 lint: $(INSTALLED_DEV) ## check style and formatting, change nothing
 	$(BIN)/python -m ruff check .
