@@ -168,7 +168,7 @@ def load_weights(model: VAE, path: Path) -> int:
             f"{path} is no whole checkpoint: it is cut off, or of another kind ({_first(error)})."
         ) from error
     other = checkpoint.get("config_hash")
-    if other is not None and other != model.config_hash:
+    if None not in (other, model.config_hash) and other != model.config_hash:
         raise UserError(
             f"{path} belongs to another configuration ({other}, not {model.config_hash}): put back "
             f"the run's own checkpoint."
