@@ -15,7 +15,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help sweep train tensorboard test test-browser screenshot lint types format lock clean
+.PHONY: help sweep train tensorboard test test-browser screenshot golden lint types format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -37,6 +37,9 @@ test-browser: $(INSTALLED_BROWSER) ## run the tests that look at TensorBoard in 
 
 screenshot: $(INSTALLED_BROWSER) ## make docs/images/board.png anew (of another sweep: ARGS=FOLDER)
 	$(BIN)/python tests/screenshot.py docs/images/board.png $(ARGS)
+
+golden: $(INSTALLED_DEV) ## run the long tests of the numbers (minutes; more with VAE_LAB_DATA)
+	$(BIN)/python -m pytest -m golden $(ARGS)
 
 lint: $(INSTALLED_DEV) ## check style and formatting, change nothing
 	$(BIN)/python -m ruff check .

@@ -36,7 +36,7 @@ def write_conf(folder: Path) -> None:
     (folder / "data").mkdir(parents=True, exist_ok=True)
     (folder / "data" / "stripes.yaml").write_text(
         "name: stripes\nroot: null\nfiles: null\nnum_val: 20\nsplit_seed: 0\nbatch_size: 32\n"
-        "fallback: null\nsource:\n  _target_: small.StripedDigits\n"
+        "binarize: none\nfallback: null\nsource:\n  _target_: small.StripedDigits\n"
     )
 
 

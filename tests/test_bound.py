@@ -4,21 +4,18 @@ import math
 
 import pytest
 import torch
-from torch import Tensor, nn
+from linear_gaussian import PIXELS, PRECISION, linear_gaussian, log_likelihood, random
+from torch import Tensor
 from torch.distributions import Bernoulli as TorchBernoulli
-from torch.distributions import MultivariateNormal, Normal, kl_divergence
+from torch.distributions import Normal, kl_divergence
 
 from vae_lab.likelihoods import Bernoulli, Gaussian
-from vae_lab.module import VAE, Recipe
+from vae_lab.module import VAE
 from vae_lab.objectives import Draws, Elbo, Terms
 from vae_lab.posterior import Posterior
 from vae_lab.priors import StandardNormal
 
 BATCH, LATENT = 5, 3
-
-
-def random(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
 @pytest.fixture
@@ -141,51 +138,11 @@ def test_the_loss_of_a_batch_is_the_mean_over_its_images(
     torch.testing.assert_close(torch.stack(parts).sum() / BATCH, whole)
 
 
-class _Affine(nn.Module):
-    """The encoder of the exact posterior, or the decoder, of a linear Gaussian model."""
-
-    def __init__(self, weight: Tensor, bias: Tensor, log_var: Tensor | None) -> None:
-        super().__init__()
-        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
-        self.log_var = None if log_var is None else nn.Parameter(log_var)
-
-    def forward(self, x: Tensor) -> object:
-        y = x.flatten(1) @ self.weight.T + self.bias
-        if self.log_var is None:
-            return y.view(-1, 1, 1, y.shape[1])
-        return Posterior(y, self.log_var.expand_as(y))
-
-
-PIXELS, SCALE = 6, 0.5
-
-
 def linear_gaussian_model(posterior_shift: float = 0.0) -> tuple[VAE, Tensor, Tensor]:
-    """Returns a VAE over p(z) = N(0, I), p(x|z) = N(Wz + b, s^2 I), images, and their log p(x).
-
-    W has orthogonal columns, so the exact posterior is diagonal, the encoder can hold it, and the
-    bound is tight; `posterior_shift` moves the encoder's mean away from it.
-    """
-    weight = torch.linalg.qr(random(PIXELS, LATENT, dtype=torch.float64)).Q * 1.5
-    bias = random(PIXELS, seed=20, dtype=torch.float64)
-    precision = 1 + 1.5**2 / SCALE**2
-    to_z = weight.T / SCALE**2 / precision
-    encoder = _Affine(
-        to_z, -to_z @ bias + posterior_shift, torch.full((LATENT,), -math.log(precision)).double()
-    )
-    model = VAE(
-        encoder=encoder,
-        decoder=_Affine(weight, bias, None),
-        prior=StandardNormal(latent_dim=LATENT),
-        likelihood=Gaussian(scale=SCALE),
-        objective=Elbo(beta=1.0, num_samples=4000),
-        recipe=Recipe(torch.optim.Adam, lambda progress: 1.0),
-        latent_dim=LATENT,
-        seed=0,
-    )
-    covariance = weight @ weight.T + SCALE**2 * torch.eye(PIXELS)
-    exact = MultivariateNormal(bias, covariance)
+    """Returns the model of `linear_gaussian`, images, and their exact log p(x)."""
+    model, exact = linear_gaussian(latent_dim=LATENT, posterior_shift=posterior_shift)
     x = random(BATCH, PIXELS, seed=21, dtype=torch.float64)
-    return model.float(), x.float().view(BATCH, 1, 1, PIXELS), exact.log_prob(x)
+    return model, x.float().view(BATCH, 1, 1, PIXELS), log_likelihood(exact, x)
 
 
 def test_the_bound_is_tight_where_the_posterior_is_exact() -> None:
@@ -197,8 +154,7 @@ def test_the_bound_is_tight_where_the_posterior_is_exact() -> None:
 def test_the_bound_lies_below_the_log_likelihood_by_the_kl_to_the_exact_posterior() -> None:
     model, x, exact = linear_gaussian_model(posterior_shift=0.3)
     _, terms = model.score(x, random(4000, BATCH, LATENT, seed=23))
-    precision = 1 + 1.5**2 / SCALE**2
-    gap = 0.5 * LATENT * 0.3**2 * precision  # KL of two Gaussians that differ in mean alone
+    gap = 0.5 * LATENT * 0.3**2 * PRECISION  # KL of two Gaussians that differ in mean alone
     assert (terms.elbo() < exact).all()
     torch.testing.assert_close(exact - terms.elbo(), torch.full((BATCH,), gap).double(),
                                rtol=0, atol=0.15)  # fmt: skip

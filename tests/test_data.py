@@ -38,7 +38,8 @@ def numbers(images: Tensor) -> list[int]:
 
 
 def made(num_images: int = 1000, labels: Tensor | None = None, **changes: Any) -> ImageDataModule:
-    settings = {"batch_size": 128, "num_val": 100, "split_seed": 0, "seed": 0, **changes}
+    settings: dict[str, Any] = {"batch_size": 128, "num_val": 100, "split_seed": 0, "seed": 0}
+    settings |= {"binarize": "none", **changes}
     data = ImageDataModule(source=Numbered(num_images, labels), **settings)
     data.setup()
     return data

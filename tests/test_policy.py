@@ -17,7 +17,7 @@ PACKAGE = ROOT / "src" / "vae_lab"
 # file -> what it may import from the package. "callbacks/" is a row for every file of the folder,
 # which may import one another; "data" as a permission covers the whole folder.
 LAYERS = {
-    "__init__": "",
+    "__init__": "loading",
     "__main__": "cli",
     "errors": "",
     "seeds": "",
@@ -38,7 +38,8 @@ LAYERS = {
     "data.transfer": "",
     "data.fetch": "errors data.transfer",
     "data.sources": "errors seeds data.fetch",
-    "data.module": "errors seeds data.sources",
+    "data.binarize": "seeds",
+    "data.module": "errors seeds data.sources data.binarize",
     "images": "",
     "plots": "",
     "charts": "plots",
@@ -46,8 +47,14 @@ LAYERS = {
     "callbacks/": "images plots charts projector seeds",
     "metrics": "posterior priors likelihoods seeds",
     "logger": "",
-    "build": "config errors results schedules data module",
-    "run": "build columns config errors identity metrics results provenance data module",
+    "build": "config errors identity results schedules data module",
+    "latents": "posterior seeds",
+    "diagnosis": "",
+    "estimators": "latents likelihoods posterior priors seeds",
+    "quality": "",
+    "qualities": "latents module quality seeds",
+    "final": "build data diagnosis latents metrics module posterior",
+    "run": "build columns config errors final identity results provenance data module",
     "report": "errors results",
     "summary": "errors results report",
     "columns": "errors identity",
@@ -56,7 +63,12 @@ LAYERS = {
     "cli": "config compose fallback plan errors results summary run",
     "links": "",
     "board": "errors links results",
-    "evaluate": "errors results build metrics",
+    "recorded": "errors identity results",
+    "evaluation": "build data errors estimators latents metrics module qualities recorded results "
+    "provenance card posterior seeds",
+    "card": "",
+    "evaluate": "cli config errors recorded rules evaluation",
+    "loading": "build errors estimators module posterior recorded seeds",
 }
 
 # What must answer at once, and so imports nothing heavy before it has to.
@@ -73,6 +85,7 @@ FAST = (
         "__main__",
     ),
     *("data.transfer", "data.fetch", "report", "summary", "columns", "links", "board"),
+    *("evaluate", "recorded"),
 )
 HEAVY = ("torch", "torchvision", "pytorch_lightning")
 

@@ -113,7 +113,12 @@ def test_files_that_are_absent_are_named(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def embedded() -> ImageDataModule:
     data = ImageDataModule(
-        source=EmbeddedMNIST(num_test=500), batch_size=128, num_val=500, split_seed=0, seed=0
+        source=EmbeddedMNIST(num_test=500),
+        batch_size=128,
+        num_val=500,
+        split_seed=0,
+        seed=0,
+        binarize="none",
     )
     data.setup()
     return data
@@ -146,7 +151,12 @@ def test_the_embedded_digits_are_all_there_once(embedded: ImageDataModule) -> No
 
 def test_the_embedded_test_images_depend_on_no_seed(embedded: ImageDataModule) -> None:
     other = ImageDataModule(
-        source=EmbeddedMNIST(num_test=500), batch_size=128, num_val=500, split_seed=3, seed=3
+        source=EmbeddedMNIST(num_test=500),
+        batch_size=128,
+        num_val=500,
+        split_seed=3,
+        seed=3,
+        binarize="none",
     )
     torch.manual_seed(3)
     other.setup()

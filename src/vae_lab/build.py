@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import pytorch_lightning as pl
@@ -20,6 +21,7 @@ from torch import nn
 
 from vae_lab.data.module import ImageDataModule
 from vae_lab.errors import UserError
+from vae_lab.identity import config_hash
 from vae_lab.module import VAE, Recipe
 from vae_lab.schedules import learning_rate_factor
 
@@ -79,6 +81,7 @@ def data_module(config: Mapping[str, Any], *, trust: bool) -> ImageDataModule:
         num_val=data["num_val"],
         split_seed=data["split_seed"],
         seed=config["seed"],
+        binarize=data["binarize"],
     )
 
 
@@ -94,7 +97,7 @@ def vae(config: Mapping[str, Any], image_shape: tuple[int, ...], *, trust: bool)
         return make(optimizer, params=parameters)
 
     schedule = learning_rate_factor(*(config["optimizer"][key] for key in SCHEDULE_KEYS))
-    return VAE(
+    model = VAE(
         encoder=make(config["model"]["encoder"], **sizes),
         decoder=make(config["model"]["decoder"], **sizes),
         prior=make(config["prior"], latent_dim=config["latent_dim"]),
@@ -104,6 +107,8 @@ def vae(config: Mapping[str, Any], image_shape: tuple[int, ...], *, trust: bool)
         latent_dim=config["latent_dim"],
         seed=config["seed"],
     )
+    model.config_hash = config_hash(config)
+    return model
 
 
 def trainer(config: Mapping[str, Any], folder: Path, *, trust: bool) -> pl.Trainer:
@@ -150,10 +155,36 @@ def checkpoints(folder: Path, *, has_validation: bool) -> list[ModelCheckpoint]:
 
 
 def load_weights(model: VAE, path: Path) -> int:
-    """Puts a checkpoint's weights into the model and returns the epochs they were trained for."""
-    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    model.load_state_dict(checkpoint["state_dict"])
-    return int(checkpoint["epoch"]) + 1
+    """Puts a checkpoint's weights into the model and returns the epochs they were trained for.
+
+    Raises:
+        UserError: where the file is broken, or belongs to another configuration.
+    """
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        state, epoch = checkpoint["state_dict"], int(checkpoint["epoch"])
+    except (OSError, EOFError, RuntimeError, UnpicklingError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} is no whole checkpoint: it is cut off, or of another kind ({_first(error)})."
+        ) from error
+    other = checkpoint.get("config_hash")
+    if None not in (other, model.config_hash) and other != model.config_hash:
+        raise UserError(
+            f"{path} belongs to another configuration ({other}, not {model.config_hash}): put back "
+            f"the run's own checkpoint."
+        )
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise UserError(
+            f"{path} belongs to another configuration: {_first(error)} Its weights do not fit this "
+            f"model. Put back the run's own checkpoint."
+        ) from error
+    return epoch + 1
+
+
+def _first(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__).strip()
 
 
 def _is_node(value: Any) -> bool:

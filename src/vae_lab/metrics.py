@@ -50,6 +50,33 @@ class PerImage(NamedTuple):
             f"loss/{split}": self.loss,
         }
 
+    def standard_errors(self, split: str) -> dict[str, float | None]:
+        """Returns the standard error over images of each mean but the loss; None for one image."""
+        terms = {"elbo": self.elbo, "recon": self.recon, "kl": self.kl}
+        return {f"{name}/{split}": standard_error(values) for name, values in terms.items()}
+
+
+def standard_error(values: np.ndarray) -> float | None:
+    """Returns the standard error of the mean of values (N,); None where N is 1."""
+    if len(values) < 2:
+        return None
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def target_entropy(images: Tensor) -> np.ndarray:
+    """Returns the entropy of coins with the images as their means, in nats, (N,).
+
+    It is the least that -log p(x|z) of a Bernoulli likelihood can be on these targets.
+
+    Args:
+        images: uint8, (N, C, H, W).
+    """
+    chance = torch.arange(256, dtype=torch.float64) / 255
+    of_level = -torch.xlogy(chance, chance) - torch.xlogy(1 - chance, 1 - chance)
+    # By counts of the 256 levels: a table look-up of 8 bytes a pixel would take 60 MB and more.
+    counts = [torch.bincount(image.flatten(), minlength=256) for image in images.int()]
+    return (torch.stack(counts).double() @ of_level).numpy()
+
 
 @torch.no_grad()
 def bound_per_image(

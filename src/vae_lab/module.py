@@ -36,6 +36,9 @@ class NonFiniteError(RuntimeError):
 class VAE(pl.LightningModule):
     """An encoder, a decoder, a prior, a likelihood and an objective, trained together."""
 
+    # The configuration that the weights belong to, kept in checkpoints; None: unknown.
+    config_hash: str | None = None
+
     def __init__(
         self,
         *,
@@ -72,19 +75,22 @@ class VAE(pl.LightningModule):
         """Returns the mean images of prior draws, shape (N, C, H, W)."""
         return self.decode(self.prior.sample(num_images, generator).to(self.device))
 
-    def score(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Terms]:
+    def score(
+        self, x: Tensor, noise: Tensor, objective: Elbo | None = None
+    ) -> tuple[Tensor, Terms]:
         """Returns the loss (a scalar) and the bound's terms, each (B,), of images x (B, C, H, W).
 
         Args:
             x: images in [0, 1].
             noise: standard normal, (K, B, Z). Sampling never depends on train or eval mode.
+            objective: in place of the model's own, which stands for the end of training.
         """
         posterior = self.encode(x)
         z = posterior.sample(noise)
         outputs = self.decoder(z.flatten(0, 1)).float().unflatten(0, noise.shape[:2])
         with torch.autocast(x.device.type, enabled=False):
             draws = Draws(posterior, z, self.likelihood.log_prob(outputs, x))
-            return self.objective(draws, self.prior)
+            return (objective or self.objective)(draws, self.prior)
 
     # Training and validation.
 
@@ -95,7 +101,8 @@ class VAE(pl.LightningModule):
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         shape = (self.objective.num_samples, len(batch.images), self.latent_dim)
         noise = torch.randn(shape, generator=self._noise, device=self.device)
-        loss, terms = self.score(batch.images, noise)
+        objective = self.objective.at(self.global_step / self._num_steps)
+        loss, terms = self.score(batch.images, noise, objective)
         _add(self._train_sums, loss, terms)
         return loss
 
@@ -121,9 +128,12 @@ class VAE(pl.LightningModule):
         if not self.trainer.sanity_checking:
             self._report(_means(self._val_sums, "val"))
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["config_hash"] = self.config_hash
+
     def configure_optimizers(self) -> Any:
         optimizer = self.recipe.optimizer(self.parameters())
-        total = self.trainer.estimated_stepping_batches
+        total = self._num_steps = self.trainer.estimated_stepping_batches
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: self.recipe.learning_rate_factor(step / total)
         )

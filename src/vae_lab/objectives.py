@@ -46,10 +46,34 @@ class Elbo:
     def __init__(self, *, beta: float, num_samples: int) -> None:
         self.beta, self.num_samples = beta, num_samples
 
+    def at(self, progress: float) -> "Elbo":
+        """Returns the objective of a training step, from the share of the steps done, in [0, 1].
+
+        Validation and evaluation use the objective itself: what it is at the end.
+        """
+        return self
+
     def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
         """Returns the scalar to minimise, in nats per image, and the unweighted terms."""
         terms = bound_terms(draws, prior)
         return (self.beta * terms.kl - terms.log_likelihood).mean(), terms
+
+
+class WarmUpElbo(Elbo):
+    """The same bound, with beta rising linearly from 0 in the first `warmup` of the steps.
+
+    Source: Bowman et al., arXiv:1511.06349, section 3.1; Sonderby et al., arXiv:1602.02282.
+    """
+
+    def __init__(self, *, beta: float, num_samples: int, warmup: float) -> None:
+        super().__init__(beta=beta, num_samples=num_samples)
+        if not 0 < warmup <= 1:
+            raise ValueError(f"objective.warmup must be above 0 and at most 1, got {warmup}.")
+        self.warmup = warmup
+
+    def at(self, progress: float) -> Elbo:
+        share = min(1.0, progress / self.warmup)
+        return Elbo(beta=self.beta * share, num_samples=self.num_samples)
 
 
 def bound_terms(draws: Draws, prior: Prior) -> Terms:

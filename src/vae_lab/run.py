@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
 from pytorch_lightning.loggers import Logger
@@ -19,9 +17,8 @@ from pytorch_lightning.loggers import Logger
 from vae_lab import build, columns, provenance
 from vae_lab.data.module import ImageDataModule
 from vae_lab.errors import JobFailed
+from vae_lab.final import final_test
 from vae_lab.identity import config_hash
-from vae_lab.metrics import PerImage, bound_per_image
-from vae_lab.module import VAE
 from vae_lab.results import (
     FAILED,
     INTERRUPTED,
@@ -34,8 +31,6 @@ from vae_lab.results import (
 )
 
 log = logging.getLogger(__name__)
-
-EVALUATION_BATCH = 500
 
 
 def run(
@@ -123,6 +118,7 @@ def _work(config: Mapping[str, Any], folder: Path, result: dict[str, Any]) -> No
     model = build.vae(config, data.image_shape, trust=True)
     trainer = build.trainer(config, folder, trust=True)
     result["data"] = _data_facts(config, data)
+    result["image_shape"] = list(data.image_shape)
     result["num_parameters"] = sum(p.numel() for p in model.parameters())
     log.info(
         "%s: %s parameters, %s training / %s validation / %s test images",
@@ -136,7 +132,7 @@ def _work(config: Mapping[str, Any], folder: Path, result: dict[str, Any]) -> No
         trainer.fit(model, datamodule=data)
         fit_seconds = time.perf_counter() - fit_start
         result["epochs"] = trainer.current_epoch
-        _test(config, folder, result, trainer, model, data)
+        result |= final_test(config, folder, trainer, data)
     result["seconds"] = {
         "total": round(time.perf_counter() - start, 3),
         "fit": round(fit_seconds, 3),
@@ -168,63 +164,6 @@ def _one_word_a_line(command: str) -> str:
     """Returns a command that a shell reads the same: TensorBoard cuts long lines off."""
     words = shlex.split(command)
     return " \\\n  ".join([shlex.join(words[:3]), *map(shlex.quote, words[3:])])
-
-
-def _test(
-    config: Mapping[str, Any],
-    folder: Path,
-    result: dict[str, Any],
-    trainer: pl.Trainer,
-    model: VAE,
-    data: ImageDataModule,
-) -> None:
-    """Evaluates the best weights, or the last where there is no validation, and records it."""
-    weights, epoch = _load_best(folder, trainer, model)
-    # Evaluation is in single precision whatever training was in.
-    model.float().eval()
-    scores = {"test": _score(model, data.test_images, "test")}
-    if len(data.val_images):
-        scores["val"] = _score(model, data.val_images, "val")
-    result["metrics"] = {k: v for split in scores for k, v in scores[split].means(split).items()}
-    result["protocol"] = {
-        "data": config["data"]["name"],
-        "targets": "grey values in [0, 1], not binarised",
-        "latent": "sampled",
-        "num_samples": model.objective.num_samples,
-        "precision": "32-true",
-        "weights": weights,
-        "weights_epoch": epoch,
-    }
-    for logger in trainer.loggers:
-        logger.log_metrics(scores["test"].means("test"), step=epoch)
-    _write_per_image(folder / "per_image.npz", scores["test"])
-
-
-def _load_best(folder: Path, trainer: pl.Trainer, model: VAE) -> tuple[str, int]:
-    """Loads the weights to test; returns which they are, and after how many epochs."""
-    for name in ("best", "last"):
-        path = folder / "checkpoints" / f"{name}.ckpt"
-        if path.exists():
-            return name, build.load_weights(model, path)
-    return "last, not saved", trainer.current_epoch
-
-
-def _score(model: VAE, images: torch.Tensor, split: str) -> PerImage:
-    return bound_per_image(
-        model,
-        images,
-        num_samples=model.objective.num_samples,
-        batch_size=EVALUATION_BATCH,
-        split=split,
-    )
-
-
-def _write_per_image(path: Path, scores: PerImage) -> None:
-    """Keeps the bound and its terms of every test image, so that runs compare image by image."""
-    part = path.with_name(f".{path.name}")
-    with part.open("wb") as file:
-        np.savez(file, elbo=scores.elbo, recon=scores.recon, kl=scores.kl)
-    part.replace(path)
 
 
 def _data_facts(config: Mapping[str, Any], data: ImageDataModule) -> dict[str, Any]:

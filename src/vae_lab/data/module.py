@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from vae_lab.data import binarize as binary
 from vae_lab.data.sources import Images, stratified
 from vae_lab.errors import UserError
 from vae_lab.seeds import stream
@@ -40,29 +41,42 @@ class Batches:
     four times the memory (both 0.05 to 0.08 ms for 128 images).
     """
 
-    def __init__(self, images: Tensor, batch_size: int, order: Callable[[], Tensor]) -> None:
-        self.images, self.batch_size, self.order = images, batch_size, order
+    def __init__(
+        self,
+        images: Tensor,
+        batch_size: int,
+        order: Callable[[], Tensor],
+        coins: Callable[[], torch.Generator] | None,
+    ) -> None:
+        """Takes, beside images and order, the generator of each pass to binarise with, if any."""
+        self.images, self.batch_size = images, batch_size
+        self.order, self.coins = order, coins
 
     def __len__(self) -> int:
         return -(-len(self.images) // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
         order = self.order()
+        coins = self.coins() if self.coins else None
         for start in range(0, len(order), self.batch_size):
             index = order[start : start + self.batch_size]
             # index_select takes half the time of images[index].
-            yield Batch(scale(self.images.index_select(0, index)), index)
+            images = self.images.index_select(0, index)
+            yield Batch(scale(binary.draw(images, coins) if coins else images), index)
 
 
 class ImageDataModule(pl.LightningDataModule):
     """Loads a source, splits validation images off its training images, and hands out batches.
 
-    The split depends on `split_seed` alone, and the order of an epoch on `seed` and the epoch
-    alone. After `setup`: `train_images`, `val_images`, `test_images`, uint8 (N, C, H, W), with
-    `train_labels`, `val_labels`, `test_labels`, int64 (N,) or None, and `image_shape` (C, H, W).
+    The split depends on `split_seed` alone, and the order of an epoch, like the coins of
+    `binarize=dynamic`, on `seed` and the epoch alone.
+    After `setup`: `train_images`, `val_images`, `test_images`, uint8 (N, C, H, W), with
+    `train_labels`, `val_labels`, `test_labels`, int64 (N,) or None, and `image_shape` (C, H, W);
+    `fixed_train_images` are the training images as evaluation and pictures see them.
     """
 
     train_images: Tensor
+    fixed_train_images: Tensor
     val_images: Tensor
     test_images: Tensor
     train_labels: Tensor | None
@@ -71,12 +85,22 @@ class ImageDataModule(pl.LightningDataModule):
     image_shape: tuple[int, int, int]
 
     def __init__(
-        self, *, source: Source, batch_size: int, num_val: int, split_seed: int, seed: int
+        self,
+        *,
+        source: Source,
+        batch_size: int,
+        num_val: int,
+        split_seed: int,
+        seed: int,
+        binarize: str,
     ) -> None:
         super().__init__()
         if batch_size < 1:
             raise UserError(f"data.batch_size={batch_size} must be at least 1.")
+        if binarize not in binary.TARGETS:
+            raise UserError(f"data.binarize={binarize} is none of {', '.join(binary.TARGETS)}.")
         self.source, self.batch_size, self.num_val = source, batch_size, num_val
+        self.binarize = binarize
         self.split_seed, self.seed = split_seed, seed
         self.epoch = 0  # the epoch whose order is given out while no trainer is attached
         self._is_loaded = False
@@ -89,14 +113,19 @@ class ImageDataModule(pl.LightningDataModule):
         """
         if self._is_loaded:
             return
-        images, labels, self.test_images, self.test_labels = self.source.load()
+        images, labels, test_images, self.test_labels = self.source.load()
+        self.test_images = binary.fixed(test_images, self.binarize, "test")
         if not 0 <= self.num_val < len(images):
             raise UserError(
                 f"data.num_val={self.num_val} must be between 0 and {len(images) - 1}: "
                 f"training and validation share {len(images)} images."
             )
         val = stratified(labels, len(images), self.num_val, stream("split", self.split_seed))
-        self.train_images, self.val_images = images[~val], images[val]
+        seen = binary.fixed(images, self.binarize, "train")
+        self.val_images = seen[val]
+        # Dynamic: the batches of each epoch draw their own from the grey images.
+        self.fixed_train_images = seen[~val]
+        self.train_images = images[~val] if self.binarize == "dynamic" else self.fixed_train_images
         self.train_labels = None if labels is None else labels[~val]
         self.val_labels = None if labels is None else labels[val]
         channels, height, width = images.shape[1:]
@@ -105,7 +134,8 @@ class ImageDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> Batches:
         """Returns all training images in the order of the epoch that runs when it is iterated."""
-        return Batches(self.train_images, self.batch_size, self._order)
+        coins = self._coins if self.binarize == "dynamic" else None
+        return Batches(self.train_images, self.batch_size, self._order, coins)
 
     def val_dataloader(self) -> Batches | list[Batches]:
         """Returns the validation images in their order; no loader where there are none."""
@@ -122,12 +152,17 @@ class ImageDataModule(pl.LightningDataModule):
         """
         if self.num_val:
             return scale(self.val_images), self.val_labels
-        return scale(self.train_images), self.train_labels
+        return scale(self.fixed_train_images), self.train_labels
 
     def _order(self) -> Tensor:
-        epoch = self.epoch if self.trainer is None else self.trainer.current_epoch
-        generator = stream("order", self.seed, epoch)
+        generator = stream("order", self.seed, self._current_epoch())
         return torch.randperm(len(self.train_images), generator=generator)
+
+    def _coins(self) -> torch.Generator:
+        return stream("binarize", self.seed, self._current_epoch())
+
+    def _current_epoch(self) -> int:
+        return self.epoch if self.trainer is None else self.trainer.current_epoch
 
 
 def scale(images: Tensor) -> Tensor:
@@ -136,4 +171,4 @@ def scale(images: Tensor) -> Tensor:
 
 
 def _in_order(images: Tensor) -> Batches:
-    return Batches(images, _EVALUATION_BATCH, lambda: torch.arange(len(images)))
+    return Batches(images, _EVALUATION_BATCH, lambda: torch.arange(len(images)), None)

@@ -1,0 +1,42 @@
+"""Binary targets from grey images: what the encoder sees, and what is scored.
+
+Shapes: N images, C channels, H height, W width. Images are bytes, 0 and 255 where binary, so that
+nothing behind the data has to know.
+"""
+
+import torch
+from torch import Tensor
+
+from vae_lab.seeds import stream
+
+# data.binarize -> the targets, in the words of a protocol.
+TARGETS = {
+    "none": "grey values in [0, 1], not binarised",
+    "static": "binary, drawn once with the grey values as means",
+    "dynamic": "binary, drawn anew each training epoch with the grey values as means; "
+    "evaluated on one fixed draw",
+    "threshold": "binary, 1 where the grey value is at least 0.5",
+}
+
+
+def draw(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Returns coins with the images as their means: bytes of 0 and 255, the same shape."""
+    # 255 equally likely values, of which x lie below x: the chance of a 1 is exactly x / 255.
+    level = torch.randint(0, 255, images.shape, generator=generator, dtype=torch.uint8)
+    return (level < images).byte().mul_(255)
+
+
+def fixed(images: Tensor, kind: str, part: str) -> Tensor:
+    """Returns what evaluation and pictures see of uint8 images (N, C, H, W), same shape.
+
+    Args:
+        images: all images of one part of a data set, before a split, so that the draw of an image
+            depends on no split.
+        kind: `data.binarize`.
+        part: names the random stream: `train` or `test`.
+    """
+    if kind == "none":
+        return images
+    if kind == "threshold":
+        return (images >= 128).byte().mul_(255)
+    return draw(images, stream("binarize", part))

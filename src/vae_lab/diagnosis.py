@@ -1,0 +1,93 @@
+"""What looks wrong with a trained model, in words. No torch.
+
+Each warning has a threshold here, the same in docs/numbers.md, and a test that provokes it.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+# Mean KL of a latent dimension, in nats, below which it says nothing about the image.
+UNUSED_KL = 0.01
+# How much worse the validation bound may be than the training bound, as a share of the latter.
+OVERFITTING = 0.05
+# The prior's variance is 1: a posterior of ten times its standard deviation has left it.
+EXPLODED_VARIANCE = 100.0
+# Nats by which single precision may put a cross entropy below the entropy: 784 terms of 1e-6.
+TOLERANCE = 1e-2
+
+
+class Symptoms(NamedTuple):
+    """What is looked at. Bounds and `recon` in nats per image; None where there is none.
+
+    `recon` and `entropy`, both (N,), are -log p(x|z) of a discrete likelihood and the entropy of
+    its targets, which the former cannot go below.
+    """
+
+    kl_per_dimension: Sequence[float]
+    largest_variance: float
+    train_elbo: float | None
+    val_elbo: float | None
+    recon: np.ndarray | None
+    entropy: np.ndarray | None
+
+
+def diagnose(symptoms: Symptoms) -> list[str]:
+    """Returns one sentence for each thing that looks wrong."""
+    found = (_unused(symptoms), _overfitting(symptoms), _exploded(symptoms), *_bugs(symptoms))
+    return [text for text in found if text]
+
+
+def _unused(symptoms: Symptoms) -> str | None:
+    kl = symptoms.kl_per_dimension
+    unused = [i for i, value in enumerate(kl) if value < UNUSED_KL]
+    if not unused:
+        return None
+    if len(unused) == len(kl):
+        return (
+            f"posterior collapse: every latent dimension has a KL below {UNUSED_KL} nats, so the "
+            f"latent says nothing about the image. Lower objective.beta or the learning rate."
+        )
+    return (
+        f"{len(unused)} of {len(kl)} latent dimensions are unused (KL below {UNUSED_KL} nats): "
+        f"{', '.join(map(str, unused))}, counted from 0."
+    )
+
+
+def _overfitting(symptoms: Symptoms) -> str | None:
+    train, val = symptoms.train_elbo, symptoms.val_elbo
+    if train is None or val is None or train - val <= OVERFITTING * abs(train):
+        return None
+    return (
+        f"overfitting: after the last epoch the validation bound ({val:.2f}) is "
+        f"{(train - val) / abs(train):.0%} worse than the training bound ({train:.2f}); more than "
+        f"{OVERFITTING:.0%} is much. Train for fewer epochs or with more images."
+    )
+
+
+def _exploded(symptoms: Symptoms) -> str | None:
+    if symptoms.largest_variance <= EXPLODED_VARIANCE:
+        return None
+    return (
+        f"exploding variance: a posterior has a variance of {symptoms.largest_variance:.3g}, above "
+        f"{EXPLODED_VARIANCE:g} (the prior's is 1). Lower the learning rate."
+    )
+
+
+def _bugs(symptoms: Symptoms) -> list[str]:
+    recon, entropy = symptoms.recon, symptoms.entropy
+    if recon is None or entropy is None:
+        return []
+    found = []
+    if (recon < -TOLERANCE).any():
+        found.append(
+            f"a bug: a discrete likelihood has a positive log-probability ({-recon.min():.4g} "
+            f"nats). No number of this run can be trusted."
+        )
+    elif (short := entropy - recon).max() > TOLERANCE:
+        found.append(
+            f"a bug: a reconstruction term lies {short.max():.4g} nats below the entropy of its "
+            f"grey targets, which is impossible. No number of this run can be trusted."
+        )
+    return found

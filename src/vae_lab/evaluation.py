@@ -1,0 +1,242 @@
+"""The evaluation of a finished run: every number with the protocol behind it.
+
+Shapes: N images, Z latent dimensions. Log-likelihoods in nats per image.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vae_lab import build, provenance
+from vae_lab.card import card, stage
+from vae_lab.data.binarize import TARGETS
+from vae_lab.data.module import ImageDataModule
+from vae_lab.errors import UserError
+from vae_lab.estimators import Chosen, exact_on_grid, importance_weighted
+from vae_lab.latents import ACTIVE_VARIANCE, active_units, information, posteriors
+from vae_lab.metrics import bound_per_image, standard_error
+from vae_lab.module import VAE
+from vae_lab.qualities import Images, judge
+from vae_lab.recorded import Recorded
+from vae_lab.results import write_text
+from vae_lab.seeds import stream
+
+BATCH = 500
+# What changes no figure, and so no file's name.
+UNNAMED = ("threads", "device", "data_root", "trust", "decoder_batch")
+
+Numbers = dict[str, dict[str, Any]]
+
+
+class Subject(NamedTuple):
+    """What is evaluated: the model, its data, the images drawn, and the common protocol."""
+
+    model: VAE
+    data: ImageDataModule
+    images: Tensor
+    labels: Tensor | None
+    chosen: Chosen
+    protocol: dict[str, Any]
+    settings: Mapping[str, Any]
+
+    def number(self, value: float, error: float | None, **protocol: Any) -> dict[str, Any]:
+        """Returns a number with its standard error and its whole protocol."""
+        return {
+            "value": value,
+            "standard_error": error,
+            "protocol": self.protocol | protocol,
+        }
+
+    def mean(self, values: np.ndarray, **protocol: Any) -> dict[str, Any]:
+        """Returns the mean over images of values (N,) as a number."""
+        error = standard_error(values)
+        return self.number(float(values.mean()), error, **protocol, images=len(values))
+
+
+def evaluate(run: Recorded, checkpoint: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Evaluates a run, prints the card, and keeps the numbers in its folder.
+
+    Raises:
+        UserError: where checkpoint, data or device are not usable; nothing is written then.
+    """
+    torch.set_num_threads(settings["threads"])
+    subject = prepare(run, checkpoint, settings)
+    likelihoods, gaps = _log_likelihoods(subject)
+    numbers = likelihoods | _latent_numbers(subject)
+    numbers |= _qualities(subject)
+    evaluation = {
+        "run": run.result["name"],
+        "config_hash": run.result["config_hash"],
+        "protocol": subject.protocol,
+        "settings": dict(settings),
+        "numbers": numbers,
+        "gaps": gaps,
+        "versions": provenance.versions(),
+        "git_commit": provenance.git_commit(),
+        "machine": provenance.machine(),
+    }
+    path = run.folder / file_name(checkpoint.stem, settings)
+    write_text(path, json.dumps(evaluation, indent=2) + "\n")
+    print(f"{card(evaluation)}\n\nkept in {path}")
+    return evaluation
+
+
+def file_name(weights: str, settings: Mapping[str, Any]) -> str:
+    """Returns the name of an evaluation's file, the same for the same protocol."""
+    named = {key: value for key, value in settings.items() if key not in UNNAMED}
+    digest = hashlib.sha256(json.dumps(named | {"weights": weights}, sort_keys=True).encode())
+    split, samples = settings["split"], settings["num_samples"]
+    return f"evaluation-{split}-{weights}-k{samples}-{digest.hexdigest()[:8]}.json"
+
+
+def prepare(run: Recorded, checkpoint: Path, settings: Mapping[str, Any]) -> Subject:
+    """Loads what an evaluation needs."""
+    config, trust = _with_root(run.config, settings["data_root"]), settings["trust"]
+    data = build.data_module(config, trust=trust)
+    model = build.vae(run.config, run.image_shape, trust=trust)
+    epoch = build.load_weights(model, checkpoint)
+    data.setup()
+    try:
+        model = model.float().eval().to(settings["device"])
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"device={settings['device']} cannot be used: {error}") from error
+    split, seed = settings["split"], settings["seed"]
+    images = data.test_images if split == "test" else data.val_images
+    labels = data.test_labels if split == "test" else data.val_labels
+    if len(images) < 2:
+        raise UserError(f"split={split} has {len(images)} images in this run: choose split=test.")
+    protocol = {
+        "data": config["data"]["name"],
+        "split": split,
+        "targets": TARGETS[config["data"]["binarize"]],
+        "weights": checkpoint.stem,
+        "weights_epoch": epoch,
+        "seed": seed,
+        "precision": "32-true",
+    }
+    rows = subset(len(images), settings["num_images"], "evaluation", seed)
+    chosen = Chosen(images[rows], rows, split, len(images))
+    return Subject(model, data, images, labels, chosen, protocol, settings)
+
+
+def subset(size: int, wanted: int, name: str, seed: int) -> Tensor:
+    """Returns places of a random subset, in order, (min(wanted, size),)."""
+    return torch.randperm(size, generator=stream(name, seed))[:wanted].sort().values
+
+
+def _with_root(config: Mapping[str, Any], root: str | None) -> dict[str, Any]:
+    """Returns the configuration with the data's folder replaced."""
+    source = dict(config["data"]["source"])
+    if root is not None and "root" in source:
+        source["root"] = root
+    return {**config, "data": {**config["data"], "source": source}}
+
+
+def _log_likelihoods(subject: Subject) -> tuple[Numbers, Numbers]:
+    """Returns the bound, the importance-weighted bound, the exact figure, and the gaps."""
+    model, chosen, samples = subject.model, subject.chosen, subject.model.objective.num_samples
+    with stage("bound"):
+        bound = bound_per_image(
+            model, subject.images, num_samples=samples, batch_size=BATCH, split=chosen.split
+        )
+    numbers = {
+        name: subject.mean(values, latent="sampled", samples=samples)
+        for name, values in (("elbo", bound.elbo), ("recon", bound.recon), ("kl", bound.kl))
+    }
+    # On grey targets these are no likelihoods, and their names say so.
+    suffix = "_grey" if subject.protocol["targets"] == TARGETS["none"] else ""
+    name, exact_name = f"iw_bound{suffix}", f"exact{suffix}"
+    numbers[name], log_p = _weighted(subject)
+    drawn = {"latent": "sampled", "samples": subject.settings["num_samples"]}
+    bits = -log_p / (math.log(2) * chosen.images[0].numel())
+    numbers[f"bits_per_dimension{suffix}"] = subject.mean(bits, of=name, **drawn)
+    gaps = {f"elbo to {name}": subject.mean(log_p - bound.elbo[chosen.rows.numpy()], **drawn)}
+    if model.latent_dim == 2:
+        numbers[exact_name], exact = _exact(subject)
+        gaps[f"{name} to {exact_name}"] = subject.mean(exact - log_p, **drawn)
+    return numbers, gaps
+
+
+def _weighted(subject: Subject) -> tuple[dict[str, Any], np.ndarray]:
+    """Returns the importance-weighted bound as a number, and of each image."""
+    settings = subject.settings
+    with stage("importance-weighted bound") as advance:
+        found = importance_weighted(
+            subject.model,
+            subject.chosen,
+            num_samples=settings["num_samples"],
+            decoder_batch=settings["decoder_batch"],
+            seed=settings["seed"],
+            advance=advance,
+        )
+    number = subject.mean(found.log_likelihood, latent="sampled", samples=settings["num_samples"])
+    number["monte_carlo_error"] = found.monte_carlo_error()
+    number["median_effective_samples"] = float(np.median(found.effective_samples))
+    return number, found.log_likelihood
+
+
+def _exact(subject: Subject) -> tuple[dict[str, Any], np.ndarray]:
+    """Returns the figure by the grid as a number, and of each image."""
+    tolerance = subject.settings["grid_tolerance"]
+    with stage("exact, by a grid") as advance:
+        found = exact_on_grid(
+            subject.model,
+            subject.chosen.images,
+            tolerance=tolerance,
+            max_points=subject.settings["grid_points"],
+            advance=advance,
+        )
+    number = subject.mean(found.log_likelihood, grid_points=found.num_points)
+    number["moved_at_last_refinement"] = found.moved if math.isfinite(found.moved) else None
+    number["converged"] = found.moved < tolerance
+    if not number["converged"]:
+        number["protocol"]["warning"] = f"not converged: raise grid_points ({found.moved:.2g} nats)"
+    return number, found.log_likelihood
+
+
+def _latent_numbers(subject: Subject) -> Numbers:
+    """Returns active units, mutual information and the KL of the aggregate posterior."""
+    with stage("latent code"):
+        everything = posteriors(subject.model, subject.images, batch_size=BATCH)
+        drawn = posteriors(subject.model, subject.chosen.images, batch_size=BATCH)
+        kl = subject.model.prior.kl(drawn).double().sum(dim=1).mean().item()
+        found = information(drawn, kl, seed=subject.settings["seed"])
+    images = len(subject.chosen.rows)
+    active = subject.number(
+        active_units(everything.mean),
+        None,
+        latent="mean",
+        above_variance=ACTIVE_VARIANCE,
+        images=len(subject.images),
+    )
+    notes = {
+        "mutual_information_lower": (found.lower, f"too low, and at most log {images}"),
+        "mutual_information_upper": (found.upper, "too high"),
+        "kl_of_aggregate_lower": (found.kl_lower, "too low"),
+        "kl_of_aggregate_upper": (found.kl_upper, "too high"),
+    }
+    return {"active_units": active} | {
+        name: subject.number(
+            value, found.standard_error, latent="sampled", samples=1, images=images, bias=bias
+        )
+        for name, (value, bias) in notes.items()
+    }
+
+
+def _qualities(subject: Subject) -> Numbers:
+    """Returns what classifiers and manifolds say; nothing where the data has no labels."""
+    data, settings = subject.data, subject.settings
+    if subject.labels is None or data.train_labels is None:
+        return {}
+    rows = subset(len(data.train_labels), settings["num_train"], "classifiers", settings["seed"])
+    train = Images(data.fixed_train_images[rows], data.train_labels[rows])
+    with stage("classifiers and samples"):
+        found = judge(subject.model, train, Images(subject.images, subject.labels), settings)
+    return {name: subject.number(value, None, **protocol) for name, value, protocol in found}

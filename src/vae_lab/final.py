@@ -1,0 +1,125 @@
+"""The test at the end of a run: bound, terms, errors, latent dimensions, and what looks wrong.
+
+Shapes: N images of a split, Z latent dimensions; values in nats per image.
+"""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+
+from vae_lab import build
+from vae_lab.data.binarize import TARGETS
+from vae_lab.data.module import ImageDataModule
+from vae_lab.diagnosis import Symptoms, diagnose
+from vae_lab.latents import ACTIVE_VARIANCE, active_units, posteriors
+from vae_lab.metrics import PerImage, bound_per_image, target_entropy
+from vae_lab.module import VAE
+from vae_lab.posterior import Posterior
+
+log = logging.getLogger(__name__)
+
+EVALUATION_BATCH = 500
+
+
+def final_test(
+    config: Mapping[str, Any], folder: Path, trainer: pl.Trainer, data: ImageDataModule
+) -> dict[str, Any]:
+    """Evaluates the best weights, or the last where there is no validation.
+
+    Writes `per_image.npz` and returns what `result.json` says of the evaluation.
+    """
+    model = trainer.lightning_module
+    assert isinstance(model, VAE)
+    # Of the last epoch, before other weights are loaded.
+    curves = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    weights, epoch = _load_best(folder, trainer, model)
+    # Evaluation is in single precision whatever training was in.
+    model.float().eval()
+    scores = {"test": _score(model, data, "test")}
+    if len(data.val_images):
+        scores["val"] = _score(model, data, "val")
+    for logger in trainer.loggers:
+        logger.log_metrics(scores["test"].means("test"), step=epoch)
+    _write_per_image(folder / "per_image.npz", scores["test"])
+    latent = posteriors(model, data.test_images, batch_size=EVALUATION_BATCH)
+    kl = model.prior.kl(latent).double().mean(dim=0).tolist()
+    found = diagnose(_symptoms(model, data, scores["test"], latent, kl, curves))
+    for warning in found:
+        log.warning("%s: %s", folder.name, warning)
+    return {
+        "metrics": {k: v for name, score in scores.items() for k, v in score.means(name).items()},
+        "standard_errors": {
+            k: v for name, score in scores.items() for k, v in score.standard_errors(name).items()
+        },
+        "latent": {
+            "kl_per_dimension": kl,
+            "active_units": active_units(latent.mean),
+            "active_above_variance": ACTIVE_VARIANCE,
+        },
+        "warnings": found,
+        "protocol": _protocol(config, model, weights, epoch),
+    }
+
+
+def _protocol(
+    config: Mapping[str, Any], model: VAE, weights: str, epoch: int
+) -> dict[str, str | int]:
+    return {
+        "data": config["data"]["name"],
+        "targets": TARGETS[config["data"]["binarize"]],
+        "latent": "sampled",
+        "num_samples": model.objective.num_samples,
+        "precision": "32-true",
+        "weights": weights,
+        "weights_epoch": epoch,
+    }
+
+
+def _symptoms(
+    model: VAE,
+    data: ImageDataModule,
+    scores: PerImage,
+    latent: Posterior,
+    kl: list[float],
+    curves: Mapping[str, float],
+) -> Symptoms:
+    discrete = model.likelihood.is_discrete
+    return Symptoms(
+        kl_per_dimension=kl,
+        largest_variance=float(latent.log_var.double().exp().max()),
+        train_elbo=curves.get("elbo/train"),
+        val_elbo=curves.get("elbo/val"),
+        recon=scores.recon if discrete else None,
+        entropy=target_entropy(data.test_images) if discrete else None,
+    )
+
+
+def _load_best(folder: Path, trainer: pl.Trainer, model: VAE) -> tuple[str, int]:
+    """Loads the weights to test; returns which they are, and after how many epochs."""
+    for name in ("best", "last"):
+        path = folder / "checkpoints" / f"{name}.ckpt"
+        if path.exists():
+            return name, build.load_weights(model, path)
+    return "last, not saved", trainer.current_epoch
+
+
+def _score(model: VAE, data: ImageDataModule, split: str) -> PerImage:
+    return bound_per_image(
+        model,
+        data.test_images if split == "test" else data.val_images,
+        num_samples=model.objective.num_samples,
+        batch_size=EVALUATION_BATCH,
+        split=split,
+    )
+
+
+def _write_per_image(path: Path, scores: PerImage) -> None:
+    """Keeps the bound and its terms of every test image, so that runs compare image by image."""
+    part = path.with_name(f".{path.name}")
+    with part.open("wb") as file:
+        np.savez(file, elbo=scores.elbo, recon=scores.recon, kl=scores.kl)
+    part.replace(path)

@@ -1,0 +1,97 @@
+"""How good codes and samples are, by scikit-learn: classifiers on codes, manifolds of samples.
+
+Shapes: N images or codes, M samples, F features, D pixels. Everything is a share in [0, 1].
+"""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+# Principal components of the pixels that the digit classifier and the manifolds use.
+COMPONENTS = 50
+FEATURES = f"the first {COMPONENTS} principal components of the pixels of the training images"
+CLASSIFIER = f"k-nearest neighbours on {FEATURES}"
+
+
+class Labelled(NamedTuple):
+    """Rows (N, F), float, with their labels (N,)."""
+
+    rows: np.ndarray
+    labels: np.ndarray
+
+
+def neighbour_accuracy(train: Labelled, test: Labelled, *, num_neighbours: int) -> float:
+    """Returns the accuracy of k-nearest neighbours (Euclidean, majority vote)."""
+    neighbours = min(num_neighbours, len(train.rows))
+    classifier = KNeighborsClassifier(n_neighbors=neighbours).fit(*train)
+    return float(classifier.score(*test))
+
+
+def probe_accuracy(train: Labelled, test: Labelled) -> float:
+    """Returns the accuracy of logistic regression on standardised rows, scikit-learn's own L2."""
+    if len(np.unique(train.labels)) < 2:
+        # Nothing to separate: the one class is the answer.
+        return float((test.labels == train.labels[0]).mean())
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    with warnings.catch_warnings():
+        # A probe that is still creeping after 1,000 steps has its accuracy to the third digit.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        classifier.fit(*train)
+    return float(classifier.score(*test))
+
+
+class Pixels:
+    """The feature space of pixels, and a digit classifier in it, from training images."""
+
+    def __init__(self, *, train: Labelled, num_neighbours: int) -> None:
+        """Fits both on training images (N, D) in [0, 1]."""
+        components = min(COMPONENTS, *train.rows.shape)
+        # A full decomposition draws nothing at random.
+        self.features = PCA(n_components=components, svd_solver="full").fit(train.rows)
+        neighbours = min(num_neighbours, len(train.rows))
+        self.classifier: Pipeline = KNeighborsClassifier(n_neighbors=neighbours)
+        self.classifier.fit(self.features.transform(train.rows), train.labels)
+
+    def accuracy(self, test: Labelled) -> float:
+        """Returns the classifier's own accuracy on images (N, D)."""
+        return float(self.classifier.score(self.features.transform(test.rows), test.labels))
+
+    def digit_shares(self, samples: np.ndarray) -> tuple[dict[str, float], float]:
+        """Returns each label's share among samples (M, D), and the share that is unanimous.
+
+        Unanimous are samples whose nearest training images all have one label.
+        """
+        chances = self.classifier.predict_proba(self.features.transform(samples))
+        counts = np.bincount(chances.argmax(axis=1), minlength=chances.shape[1])
+        shares = counts / len(samples)
+        names = (str(int(label)) for label in self.classifier.classes_)
+        return dict(zip(names, shares.tolist(), strict=True)), float((chances.max(1) == 1).mean())
+
+
+def precision_recall(
+    real: np.ndarray, generated: np.ndarray, *, num_neighbours: int
+) -> tuple[float, float]:
+    """Returns precision and recall of generated (M, F) against real features (N, F).
+
+    Precision is the share of generated rows within the real manifold, recall the share of real rows
+    within the generated one. A manifold is the union of balls around its rows, each as wide as the
+    distance to its k-th nearest other row (Kynkaanniemi et al., Improved Precision and Recall
+    Metric for Assessing Generative Models, arXiv:1904.06991, eq. 1 and 2; k = 3 there).
+    """
+    return _inside(generated, real, num_neighbours), _inside(real, generated, num_neighbours)
+
+
+def _inside(rows: np.ndarray, manifold: np.ndarray, num_neighbours: int) -> float:
+    search = NearestNeighbors(algorithm="brute").fit(manifold)
+    # Asked without rows, it leaves each row itself out.
+    radius = search.kneighbors(n_neighbors=num_neighbours)[0][:, -1]
+    distance, index = search.kneighbors(rows, n_neighbors=len(manifold))
+    # A hair wider: a row that equals one of the manifold's lies at a rounded zero.
+    return float((distance <= radius[index] * (1 + 1e-9) + 1e-6).any(axis=1).mean())

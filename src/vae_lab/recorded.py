@@ -1,0 +1,78 @@
+"""What is recorded of a finished run: its configuration, result and checkpoints. No torch."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from vae_lab.errors import UserError
+from vae_lab.identity import config_hash
+from vae_lab.results import RESULT, read_result
+
+CONFIG = "config.yaml"
+
+
+class Recorded(NamedTuple):
+    """A run: its folder, its resolved configuration, and what `result.json` says of it."""
+
+    folder: Path
+    config: dict[str, Any]
+    result: dict[str, Any]
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """The (C, H, W) of the run's images; UserError where the run did not come so far."""
+        shape = self.result.get("image_shape")
+        if not shape:
+            raise UserError(
+                f"{self.folder / RESULT} does not say the shape of the images (status of the run: "
+                f"{self.result['status']}): train it anew."
+            )
+        return tuple(shape)
+
+
+def read_run(folder: Path) -> Recorded:
+    """Returns what a run's folder records.
+
+    Raises:
+        UserError: where the folder is no run, or its files do not belong together.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder} is no folder: name a run's, such as outputs/runs/NAME.")
+    result = read_result(folder)
+    if result is None:
+        raise UserError(
+            f"{folder} is no run: it has no readable {RESULT}. Name the folder of one run, such as "
+            f"outputs/runs/NAME or outputs/sweeps/SWEEP/NAME."
+        )
+    try:
+        config = OmegaConf.to_container(OmegaConf.load(folder / CONFIG), resolve=True)
+    except (OSError, YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+        raise UserError(f"{folder / CONFIG} cannot be read: {error}.") from error
+    if not isinstance(config, dict):
+        raise UserError(f"{folder / CONFIG} is no configuration.")
+    values = {str(key): value for key, value in config.items() if key != "choices"}
+    if config_hash(values) != result.get("config_hash"):
+        raise UserError(
+            f"{folder / CONFIG} is not the configuration of this run: it was changed, or is "
+            f"another run's ({RESULT} has another hash)."
+        )
+    return Recorded(folder, values, result)
+
+
+def checkpoint_of(run: Recorded, weights: str | None) -> Path:
+    """Returns the checkpoint of a run: `best`, `last`, or for None the best there is.
+
+    Raises:
+        UserError: where the run has none of that name.
+    """
+    for name in [weights] if weights else ["best", "last"]:
+        path = run.folder / "checkpoints" / f"{name}.ckpt"
+        if path.is_file():
+            return path
+    raise UserError(
+        f"{run.folder} has no checkpoint {weights or 'best or last'} (status of the run: "
+        f"{run.result['status']}): train it to the end."
+    )
