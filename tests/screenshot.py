@@ -10,7 +10,7 @@ from chromium import Visit, browser, find_chromium
 from PIL import Image
 
 # Wide enough for three cards in a row; as high as losses and pictures of four runs are.
-SIZE = (1440, 1450)
+SIZE = (1440, 1640)
 # Kilobytes: the picture lies in the repository.
 LIMIT = 200
 
@@ -26,7 +26,8 @@ def main() -> None:
         sys.exit("vae-lab: error: no Chromium: install the system's package chromium.")
     with board(*arguments.folders, cwd=Path.cwd()) as served, browser(path) as started:
         page = Visit(started, SIZE).go(served.links["losses and pictures"])
-        page.locator("image-card img").nth(7).wait_for()
+        # Reconstructions and samples of each run.
+        page.locator("image-card img").nth(2 * len(served.ask("data/runs")) - 1).wait_for()
         page.wait_for_load_state("networkidle")
         page.wait_for_timeout(1000)  # the charts are drawn without a request
         shot = Image.open(BytesIO(page.screenshot()))

@@ -178,7 +178,7 @@ def served(folder: Path) -> Iterator[str]:
             url = next(found[0] for line in lines if (found := re.search(r"http://\S+", line)))
             yield url
         finally:
-            process.terminate()
+            process.kill()  # its own handler of SIGTERM can be lost in a library
 
 
 def ask(url: str, request: object = None) -> Any:

@@ -202,18 +202,23 @@ def test_ctrl_c_ends_a_sweep_with_a_result_and_its_table(tmp_path: Path) -> None
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Shells start what runs in the background with Ctrl-C ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("epoch"):
             break
+    # An epoch is told when the next one begins: its checkpoints are there.
+    (folder,) = tmp_path.glob("outputs/sweeps/*/linear-z2-stripes")
+    kept = {path.name for path in (folder / "checkpoints").iterdir()}
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, "vae-lab: error: interrupted.\n")
     assert "FAILED linear-z2-stripes: interrupted" in out
     assert "FAILED linear-z3-stripes: never started" in out
-    (result,) = tmp_path.glob("outputs/sweeps/*/linear-z2-stripes/result.json")
-    assert json.loads(result.read_text())["status"] == "interrupted"
+    assert {"best.ckpt", "last.ckpt"} <= kept
+    assert json.loads((folder / "result.json").read_text())["status"] == "interrupted"
 
 
 @pytest.mark.real_mnist

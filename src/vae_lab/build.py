@@ -139,7 +139,8 @@ def trainer(config: Mapping[str, Any], folder: Path, *, trust: bool) -> pl.Train
 def checkpoints(folder: Path, *, has_validation: bool) -> list[ModelCheckpoint]:
     """Returns what keeps `checkpoints/best.ckpt` (by the validation bound) and `last.ckpt`."""
     keep = partial(ModelCheckpoint, dirpath=folder / "checkpoints", enable_version_counter=False)
-    last = keep(save_top_k=0, save_last=True, save_on_train_epoch_end=True)
+    # Not `save_last`, which writes only when another checkpoint was due.
+    last = keep(filename="last", save_on_train_epoch_end=True)
     if not has_validation:
         return [last]
     best = keep(
