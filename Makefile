@@ -30,7 +30,7 @@ tensorboard: $(INSTALLED) ## show the newest sweep side by side (another folder:
 	@$(BIN)/python -m vae_lab.board $(ARGS)
 
 test: $(INSTALLED_DEV) ## run the tests (some of them: ARGS="-k wheel")
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)
 
 test-browser: $(INSTALLED_BROWSER) ## run the tests that look at TensorBoard in Chromium
 	$(BIN)/python -m pytest -m browser tests/test_browser.py $(ARGS)

@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -45,13 +45,19 @@ CACHES = (
     "TRITON_HOME",
 )
 
-_skipped = pytest.StashKey[list[str]]()
 _scratch = pytest.StashKey[Path]()
 
 
+def _take_one_core(worker: str) -> None:
+    """Keeps a parallel worker and all that it starts to one core: torch's threads must not meet."""
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput") and hasattr(os, "sched_setaffinity"):
+        _take_one_core(config.workerinput["workerid"])
     # Not in a fixture: some libraries read these when they are imported, during collection.
-    config.stash[_skipped] = []
     # The first call fixes this process's own choice, so that pytest keeps failed tests' folders
     # where it always does; TMPDIR then reaches the processes that tests start.
     tempfile.gettempdir()
@@ -77,20 +83,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item,
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
-    if report.skipped and item.get_closest_marker("real_mnist"):
-        item.config.stash[_skipped].append(item.nodeid)
-    return report
-
-
 def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+    terminalreporter: pytest.TerminalReporter,
 ) -> None:
-    if skipped := config.stash[_skipped]:
+    reports = terminalreporter.stats.get("skipped", [])
+    if skipped := [report.nodeid for report in reports if "real_mnist" in report.keywords]:
         terminalreporter.section(f"tests on real MNIST that did not run: {len(skipped)}")
         if not os.environ.get("VAE_LAB_DATA"):
             terminalreporter.line("Set VAE_LAB_DATA to the folder that holds MNIST/raw/ to run:")
