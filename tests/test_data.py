@@ -14,6 +14,10 @@ from vae_lab.data.sources import Images, stratified
 from vae_lab.errors import UserError
 
 
+# The number of the first test image: no training image has it.
+FIRST_TEST = 60_000
+
+
 class Numbered:
     """A source whose image i has the bytes of i as its first two pixels, so that rows are known."""
 
@@ -23,12 +27,16 @@ class Numbered:
 
     def load(self) -> Images:
         self.loads += 1
-        images = torch.arange(256, dtype=torch.uint8)[: 2 * 3].repeat(self.num_images, 1)
-        rows = torch.arange(self.num_images)
-        images[:, 0], images[:, 1] = rows // 256, rows % 256
-        images = images.reshape(-1, 1, 2, 3)
         test_labels = None if self.labels is None else self.labels[:7]
-        return Images(images, self.labels, images[:7], test_labels)
+        images, test_images = _of(torch.arange(self.num_images)), _of(FIRST_TEST + torch.arange(7))
+        return Images(images, self.labels, test_images, test_labels)
+
+
+def _of(rows: Tensor) -> Tensor:
+    """Returns the image of each number."""
+    images = torch.arange(256, dtype=torch.uint8)[: 2 * 3].repeat(len(rows), 1)
+    images[:, 0], images[:, 1] = rows // 256, rows % 256
+    return images.reshape(-1, 1, 2, 3)
 
 
 def numbers(images: Tensor) -> list[int]:
@@ -60,6 +68,12 @@ def test_splits_are_disjoint_and_complete_and_made_once() -> None:
     data.setup("test")
     assert isinstance(data.source, Numbered)
     assert data.source.loads == 1
+
+
+def test_the_test_images_are_the_sources_own_and_no_training_images() -> None:
+    data = made()
+    assert numbers(data.test_images) == list(range(FIRST_TEST, FIRST_TEST + 7))
+    assert torch.equal(next(iter(data.test_dataloader())).images, scale(data.test_images))
 
 
 def test_the_split_depends_on_split_seed_alone() -> None:

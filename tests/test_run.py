@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
 from small import StripedDigits, small_config
@@ -166,6 +167,41 @@ def test_any_batch_split_gives_the_same_evaluation(
         np.testing.assert_allclose(scores.elbo, kept["elbo"], rtol=1e-5)
     assert scores.loss == pytest.approx(result["metrics"]["loss/test"], rel=1e-6)
     assert torch.equal(state, torch.get_rng_state()), "evaluation moves no other generator"
+
+
+class Batches(pl.Callback):
+    """Notes the loss and the size of each training batch."""
+
+    def __init__(self) -> None:
+        self.losses: list[float] = []
+        self.sizes: list[int] = []
+
+    def on_train_batch_end(self, *given: Any) -> None:
+        _, _, outputs, batch, _ = given
+        self.losses.append(float(outputs["loss"]))
+        self.sizes.append(len(batch.images))
+
+
+def test_training_metrics_are_unweighted_means_by_the_true_sizes_of_batches(
+    tmp_path: Path,
+) -> None:
+    config, _ = small_config(
+        tmp_path, "objective.beta=4", "callbacks=none", "logger=none", "trainer.max_epochs=1", "data.batch_size=48",
+        "trainer.enable_progress_bar=false", "+trainer.enable_checkpointing=false",
+    )  # fmt: skip
+    trainer, noted = build.trainer(config, tmp_path, trust=True), Batches()
+    trainer.callbacks.append(noted)  # type: ignore[attr-defined]
+    data = build.data_module(config, trust=True)
+    data.setup()
+    trainer.fit(build.vae(config, data.image_shape, trust=True), datamodule=data)
+    assert noted.sizes == [48, 32]
+    mean = float(np.average(noted.losses, weights=noted.sizes))
+    names = ("loss/train", "elbo/train", "recon/train", "kl/train")
+    loss, elbo, recon, kl = (float(trainer.callback_metrics[name]) for name in names)
+    assert loss == pytest.approx(mean, rel=1e-6)
+    assert loss == pytest.approx(recon + 4 * kl, rel=1e-6)
+    assert elbo == pytest.approx(-recon - kl, rel=1e-6)
+    assert mean != pytest.approx(np.mean(noted.losses), rel=1e-4)
 
 
 def test_a_bound_that_is_no_number_stops_the_run_and_is_recorded(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def card(evaluation: Mapping[str, Any]) -> str:
 
 def _line(name: str, number: Mapping[str, Any], common: Mapping[str, Any]) -> str:
     value, error = number["value"], number["standard_error"]
-    shown = f"{value:.2f}" if abs(value) >= 10 else f"{value:.4g}"
+    shown = f"{value:.2f}" if isinstance(value, float) and abs(value) >= 10 else f"{value:.4g}"
     shown += "" if error is None else f" ± {error:.2g}"
     own = {key: note for key, note in number["protocol"].items() if key not in common}
     notes = ", ".join(f"{key} {note}" for key, note in own.items() if key not in FOOTNOTES)
