@@ -13,7 +13,6 @@ from vae_lab.data.module import Batch, ImageDataModule, scale
 from vae_lab.data.sources import Images, stratified
 from vae_lab.errors import UserError
 
-
 # The number of the first test image: no training image has it.
 FIRST_TEST = 60_000
 
