@@ -187,7 +187,8 @@ def test_training_metrics_are_unweighted_means_by_the_true_sizes_of_batches(
 ) -> None:
     config, _ = small_config(
         tmp_path, "objective.beta=4", "data.batch_size=48", "trainer.max_epochs=1",
-        "callbacks=none", "logger=none", "trainer.enable_progress_bar=false", "+trainer.enable_checkpointing=false",
+        "callbacks=none", "logger=none", "trainer.enable_progress_bar=false",
+        "+trainer.enable_checkpointing=false",
     )  # fmt: skip
     trainer, noted = build.trainer(config, tmp_path, trust=True), Batches()
     trainer.callbacks.append(noted)  # type: ignore[attr-defined]
