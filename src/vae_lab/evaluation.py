@@ -27,7 +27,7 @@ from vae_lab.module import VAE
 from vae_lab.qualities import Images, judge
 from vae_lab.recorded import Recorded
 from vae_lab.results import write_text
-from vae_lab.seeds import stream
+from vae_lab.seeds import subset
 
 BATCH = 500
 # What changes no figure, and so no file's name.
@@ -128,11 +128,6 @@ def prepare(run: Recorded, checkpoint: Path, settings: Mapping[str, Any]) -> Sub
     rows = subset(len(images), settings["num_images"], "evaluation", seed)
     chosen = Chosen(images[rows], rows, split, len(images))
     return Subject(model, data, images, labels, chosen, protocol, settings)
-
-
-def subset(size: int, wanted: int, name: str, seed: int) -> Tensor:
-    """Returns places of a random subset, in order, (min(wanted, size),)."""
-    return torch.randperm(size, generator=stream(name, seed))[:wanted].sort().values
 
 
 def _with_root(config: Mapping[str, Any], root: str | None) -> dict[str, Any]:
@@ -237,9 +232,7 @@ def _latent_numbers(subject: Subject) -> Numbers:
 def _findings(subject: Subject) -> Numbers:
     """Returns what the report says of the pictures."""
     data = subject.data
-    material = Material(
-        data.fixed_train_images, data.train_labels, subject.images, subject.labels
-    )
+    material = Material(data.fixed_train_images, data.train_labels, subject.images, subject.labels)
     latent = posteriors(subject.model, subject.images, batch_size=BATCH)
     return measure(subject.model, material, latent, subject.settings)
 

@@ -16,7 +16,7 @@ from vae_lab.metrics import standard_error
 from vae_lab.module import VAE
 from vae_lab.posterior import Posterior
 from vae_lab.quality import Labelled, Pixels
-from vae_lab.seeds import stream
+from vae_lab.seeds import stream, subset
 
 BATCH = 500
 # The square of the latent map, and the prior's probability of what is called the centre.
@@ -53,7 +53,7 @@ def measure(
 def _findings(
     model: VAE, material: Material, posterior: Posterior, settings: Mapping[str, Any]
 ) -> Iterator[Finding]:
-    rows = _subset(len(material.test_images), settings["num_images"], "seen", settings["seed"])
+    rows = subset(len(material.test_images), settings["num_images"], "seen", settings["seed"])
     data = material.test_images[rows].float() / 255
     samples = _samples(model, settings)
     yield from _looks("data", data, "test images")
@@ -95,11 +95,14 @@ def contrast(images: Tensor) -> np.ndarray:
 
 def _looks(what: str, images: Tensor, words: str) -> Iterator[Finding]:
     for name, values in (("sharpness", sharpness(images)), ("contrast", contrast(images))):
-        yield f"{name}_of_{what}", {
-            "value": float(values.mean()),
-            "standard_error": standard_error(values),
-            "protocol": {"images": len(values), "of": words},
-        }
+        yield (
+            f"{name}_of_{what}",
+            {
+                "value": float(values.mean()),
+                "standard_error": standard_error(values),
+                "protocol": {"images": len(values), "of": words},
+            },
+        )
 
 
 def _distance_from_prior(posterior: Posterior) -> dict[str, Any]:
@@ -129,7 +132,7 @@ class _Judge:
     """The digit classifier and the manifold of real images, both of training images."""
 
     def __init__(self, images: Tensor, labels: Tensor, settings: Mapping[str, Any]) -> None:
-        rows = _subset(len(images), settings["num_train"], "classifiers", settings["seed"])
+        rows = subset(len(images), settings["num_train"], "classifiers", settings["seed"])
         train = Labelled(_flat(images[rows].float() / 255), labels[rows].numpy())
         self.pixels = Pixels(train=train, num_neighbours=settings["neighbours"])
         self.manifold = self.pixels.features.transform(train.rows)
@@ -185,11 +188,14 @@ def _interpolations(
                 number["by_step"] = by_step.mean(axis=0).tolist()
             yield f"{name}_of_{what}", number
     sharp = sharpness(images).reshape(shape)[:, inner].mean(axis=1)
-    yield "sharpness_of_interpolations", {
-        "value": float(sharp.mean()),
-        "standard_error": standard_error(sharp),
-        "protocol": said,
-    }
+    yield (
+        "sharpness_of_interpolations",
+        {
+            "value": float(sharp.mean()),
+            "standard_error": standard_error(sharp),
+            "protocol": said,
+        },
+    )
 
 
 def _pairs(labels: Tensor, count: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -260,8 +266,3 @@ def _decode(model: VAE, z: Tensor) -> Tensor:
 
 def _flat(images: Tensor) -> np.ndarray:
     return images.flatten(1).double().numpy()
-
-
-def _subset(size: int, wanted: int, name: str, seed: int) -> Tensor:
-    """Returns places of a random subset, in order, (min(wanted, size),)."""
-    return torch.randperm(size, generator=stream(name, seed))[:wanted].sort().values
