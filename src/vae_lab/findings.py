@@ -12,11 +12,13 @@ import torch
 from torch import Tensor
 
 from vae_lab import quality
+from vae_lab.latents import distance_from_prior
 from vae_lab.metrics import standard_error
 from vae_lab.module import VAE
 from vae_lab.posterior import Posterior
 from vae_lab.quality import Labelled, Pixels
 from vae_lab.seeds import stream, subset
+from vae_lab.sharpness import contrast, sharpness
 
 BATCH = 500
 # The square of the latent map, and the prior's probability of what is called the centre.
@@ -61,7 +63,7 @@ def _findings(
         "reconstructions", _decode(model, posterior.mean[rows]), "of test images, posterior means"
     )
     yield from _looks("samples", samples, "mean images of prior draws")
-    yield "distance_from_prior", _distance_from_prior(posterior)
+    yield "distance_from_prior", _distance(posterior)
     if material.train_labels is None or material.test_labels is None:
         return
     judge = _Judge(material.train_images, material.train_labels, settings)
@@ -73,24 +75,6 @@ def _findings(
     yield "digits_of_samples", judge.shares(_flat(samples), f"{len(samples)} prior draws")
     yield from _plane(model, judge, posterior, settings["map_steps"])
     yield "distance_of_digits", _distance_of_digits(posterior, material.test_labels)
-
-
-def sharpness(images: Tensor) -> np.ndarray:
-    """Returns the sharpness of images (N, C, H, W), float64 (N,), whatever their contrast.
-
-    The root mean square of the differences between neighbouring pixels over the standard deviation
-    of all pixels; 0 for an image of one grey. White noise has sqrt(2), blur lowers it.
-    """
-    x = images.double()
-    across, down = x.diff(dim=3).square(), x.diff(dim=2).square()
-    steps = (across.flatten(1).mean(dim=1) + down.flatten(1).mean(dim=1)) / 2
-    spread = x.flatten(1).var(dim=1, correction=0)
-    return torch.where(spread > 1e-12, steps / spread.clamp_min(1e-12), 0.0).sqrt().numpy()
-
-
-def contrast(images: Tensor) -> np.ndarray:
-    """Returns the standard deviation of the pixels of images (N, C, H, W) in [0, 1], (N,)."""
-    return images.double().flatten(1).std(dim=1, correction=0).numpy()
 
 
 def _looks(what: str, images: Tensor, words: str) -> Iterator[Finding]:
@@ -105,27 +89,10 @@ def _looks(what: str, images: Tensor, words: str) -> Iterator[Finding]:
         )
 
 
-def _distance_from_prior(posterior: Posterior) -> dict[str, Any]:
-    """Returns KL(N(m, C) || N(0, I)) in nats, of mean and covariance of the aggregate posterior.
-
-    It is at most KL(q(z) || p(z)), which exceeds it by what a Gaussian of the same moments misses.
-    The standard error is that of the linear part in each image's share of the moments.
-    """
-    mean, variance = posterior.mean.double(), posterior.log_var.double().exp()
-    centre = mean.mean(dim=0)
-    second = mean.T @ mean / len(mean) + variance.mean(dim=0).diag()
-    covariance = second - centre.outer(centre)
-    log_det = torch.linalg.slogdet(covariance).logabsdet
-    value = 0.5 * (second.trace() - mean.shape[1] - log_det)
-    inverse = torch.linalg.inv(covariance)
-    own = ((mean @ inverse) * mean).sum(dim=1) + variance @ inverse.diagonal()
-    trace = mean.square().sum(dim=1) + variance.sum(dim=1)
-    linear = 0.5 * (trace - own + 2 * mean @ (inverse @ centre))
-    return {
-        "value": float(value),
-        "standard_error": standard_error(linear.numpy()),
-        "protocol": {"images": len(mean), "latent": "mean and covariance of q(z)"},
-    }
+def _distance(posterior: Posterior) -> dict[str, Any]:
+    value, error = distance_from_prior(posterior)
+    said = {"images": len(posterior.mean), "latent": "mean and covariance of q(z)"}
+    return {"value": value, "standard_error": error, "protocol": said}
 
 
 class _Judge:
