@@ -146,7 +146,7 @@ def _environment(*, markdown: bool) -> Environment:
 
 def _escaped(value: Any) -> Any:
     """Returns a value as Markdown shows it letter by letter."""
-    if not isinstance(value, str) or isinstance(value, Markup):
+    if isinstance(value, Markup):
         return value
-    text = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_{}\[\]|#~$])", r"\\\1", " ".join(text.split()))
