@@ -229,6 +229,8 @@ def _finish(figure: Figure, name: str, alt: str) -> Drawing:
     with rc_context({"svg.hashsalt": name}):
         vector, pixels = io.StringIO(), io.BytesIO()
         figure.savefig(vector, format="svg", transparent=True, metadata=NOTHING)
+        # The layout is found: finding it again would take as long as drawing.
+        figure.set_layout_engine("none")
         figure.savefig(pixels, format="png", dpi=DPI, facecolor="white")
     svg = vector.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
