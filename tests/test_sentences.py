@@ -87,7 +87,9 @@ def test_one_seed_against_three_says_what_is_assumed(tmp_path: Path) -> None:
     write_run(tmp_path / "conv", elbo=-140.0, choices={"model": "conv"})
     (text,) = [text for text, verdict in said(tmp_path)["Which is better"] if verdict == "differs"]
     assert "these weights of conv is higher" in text and "linear (mean of 3 seeds)" in text
-    assert "as if both had the spread of the one with 3 seeds" in text
+    assert text.endswith(
+        "as if both had the spread of the one with 3 seeds); it lies beyond all 3."
+    )
 
 
 def test_the_latent_dimension_has_its_sentences(tmp_path: Path) -> None:
@@ -119,7 +121,7 @@ def test_findings_that_differ_and_findings_that_do_not(tmp_path: Path) -> None:
     ways = topics["Plausibility on interpolations"]
     assert any("least, 50 %, 25 % of the way" in text for text, _ in ways)
     centre = topics["The centre of the latent space, and each digit's share"]
-    assert centre[0][0].startswith("At the centre of these weights of z2 lies a 8")
+    assert centre[0][0].startswith("At the centre of these weights of z2 lies the digit 8")
     assert "8: 80 %, 1: 20 %" in centre[0][0] and "codes of the 8 lie nearest to 0" in centre[0][0]
 
 

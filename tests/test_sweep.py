@@ -188,7 +188,7 @@ def test_without_the_data_a_sweep_falls_back_once_and_says_so(
 ) -> None:
     done = vae_lab(
         *("-m", "latent_dim=2,3", *NO_MIRROR, "sweep_name=fallen"),
-        *("trainer.max_epochs=1", "threads=1", "callbacks=none"),
+        *("trainer.max_epochs=1", "threads=1", "callbacks=none", "report=null"),
     )
     assert done.code == 0, done.err
     assert done.err.count("vae-lab: warning: data=mnist is not to be had") == 1

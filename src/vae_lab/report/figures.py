@@ -124,7 +124,7 @@ def _curves(part: Part) -> Drawing | None:
 
 def _bound(part: Part) -> Drawing | None:
     style = _style(part)
-    figure = Figure(figsize=(7, 4.6), layout="constrained")
+    figure = Figure(figsize=(9, 4.6), layout="constrained")
     axis = figure.subplots()
     points: list[tuple[float, float]] = []
     for setting in _faint_first(part, style):
@@ -167,7 +167,7 @@ def _lines_of_equal_bound(axis: Axes, points: Sequence[tuple[float, float]]) -> 
 
 def _kl(part: Part) -> Drawing | None:
     style = _style(part)
-    figure = Figure(figsize=(7, 3.6), layout="constrained")
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
     axis = figure.subplots()
     drawn = False
     for setting in _faint_first(part, style):

@@ -147,11 +147,12 @@ def _share(seen: Seen, setting: Setting, name: str) -> str:
 
 def share_shown(sample: Sample) -> str:
     """Returns a share in per cent, with its standard error or its spread over seeds."""
-    if not sample.spread:
-        error = sample.error
-        return with_error(100 * sample.mean, None if error is None else 100 * error, " %")
-    mean, spread = (shown(100 * one, 100 * sample.spread) for one in (sample.mean, sample.spread))
-    return f"{mean} %, spread {spread}"
+    if sample.spread:
+        error = 100 * sample.spread
+        return f"{shown(100 * sample.mean, error)} % (spread {shown(error, error)})"
+    if sample.error:
+        return with_error(100 * sample.mean, 100 * sample.error, " %")
+    return percent(sample.mean)
 
 
 def _plane(part: Part, seen: Seen) -> Iterator[Sentence]:
@@ -171,7 +172,8 @@ def _centre(seen: Seen, setting: Setting) -> str:
         if (number := seen.of(run, "digit_at_centre")) is not None
     ]
     whose = "the classifier's nearest to what is decoded at 0"
-    lead = f"at the centre of {subject(setting)} lies a {' or a '.join(dict.fromkeys(digits))}"
+    by_seed = f", {listed(digits)} by seed" if len(set(digits)) > 1 else f" {digits[0]}"
+    lead = f"at the centre of {subject(setting)} lies the digit{by_seed}"
     disc = seen.shares(setting, "digits_of_centre")
     if disc is None:
         return f"{lead} ({whose})."

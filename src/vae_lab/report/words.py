@@ -102,8 +102,19 @@ def compared(a: Setting, b: Setting, samples: tuple[Sample, Sample], of: Quantit
     high, low = (a, b) if found.value >= 0 else (b, a)
     size = worth(found, of.unit)
     if found.differs is False:
-        text = f"{of.words} of {subject(a)} and of {subject(b)} cannot be told apart: {size} apart."
+        text = f"{of.words} of {subject(a)} and of {subject(b)} cannot be told apart: {size} apart"
+        text += f"{_rank(*samples)}."
         return Sentence(text[0].upper() + text[1:], "tie")
     verb = "is" if found.differs else "was"
-    text = f"{of.words} of {subject(high)} {verb} {of.more} than that of {subject(low)} by {size}."
+    text = f"{of.words} of {subject(high)} {verb} {of.more} than that of {subject(low)} by {size}"
+    text += f"{_rank(*samples)}."
     return Sentence(text[0].upper() + text[1:], "differs" if found.differs else "open")
+
+
+def _rank(a: Sample, b: Sample) -> str:
+    """Returns where a single seed lies among several, in words; nothing otherwise."""
+    if (len(a.values) > 1) == (len(b.values) > 1):
+        return ""
+    (one,), several = (a.values, b.values) if len(a.values) == 1 else (b.values, a.values)
+    within = min(several) <= one <= max(several)
+    return "; it lies within their range" if within else f"; it lies beyond all {len(several)}"
