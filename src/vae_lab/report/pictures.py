@@ -66,10 +66,10 @@ def reconstructions(run: Run) -> tuple[np.ndarray, np.ndarray] | None:
     if settings is None or picture is None:
         return None
     _, height, width = run.result["image_shape"]
-    columns = min(int(settings["columns"]), int(settings["num_images"]))
     double = 2 * height + LINE
-    rows = -(-int(settings["num_images"]) // columns)
-    if picture.shape[:2] != (rows * (double + BAND) - BAND, columns * (width + LINE) - LINE):
+    # By the picture: there may have been fewer images than were asked for.
+    rows, rest = divmod(picture.shape[0] + BAND, double + BAND)
+    if rows < 1 or rest or (picture.shape[1] + LINE) % (width + LINE):
         return None
     strips = []
     for start in (0, height + LINE):
