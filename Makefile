@@ -15,7 +15,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help sweep train tensorboard test test-browser screenshot golden lint types format lock clean
+.PHONY: help sweep train tensorboard test test-browser screenshot screenshot-report golden lint types format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -32,11 +32,14 @@ tensorboard: $(INSTALLED) ## show the newest sweep side by side (another folder:
 test: $(INSTALLED_DEV) ## run the tests (some of them: ARGS="-k wheel")
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)
 
-test-browser: $(INSTALLED_BROWSER) ## run the tests that look at TensorBoard in Chromium
-	$(BIN)/python -m pytest -m browser tests/test_browser.py $(ARGS)
+test-browser: $(INSTALLED_BROWSER) ## run the tests that look at TensorBoard and the report in Chromium
+	$(BIN)/python -m pytest -m browser tests/test_browser.py tests/test_report_browser.py $(ARGS)
 
 screenshot: $(INSTALLED_BROWSER) ## make docs/images/board.png anew (of another sweep: ARGS=FOLDER)
 	$(BIN)/python tests/screenshot.py docs/images/board.png $(ARGS)
+
+screenshot-report: $(INSTALLED_BROWSER) ## make docs/images/report.png anew: ARGS=FOLDER/report.html
+	$(BIN)/python tests/screenshot_report.py docs/images/report.png $(ARGS)
 
 golden: $(INSTALLED_DEV) ## run the long tests of the numbers (minutes; more with VAE_LAB_DATA)
 	$(BIN)/python -m pytest -m golden $(ARGS)

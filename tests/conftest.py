@@ -3,12 +3,16 @@
 import hashlib
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from chromium import browser, find_chromium
+from real_sweep import SWEEP, train
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -140,3 +144,40 @@ def _repository_stays_clean() -> Iterator[None]:
             f"ran beside them): {', '.join(new)}",
             pytrace=False,
         )
+
+
+# For the tests that look at real pages, made once for all of them.
+
+
+@pytest.fixture(scope="session")
+def four_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished sweep of four jobs, trained by the command line."""
+    folder = tmp_path_factory.mktemp("sweep")
+    done = subprocess.run(
+        train(*SWEEP, folder=folder), cwd=folder, capture_output=True, text=True, timeout=900
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "outputs" / "sweeps" / "four"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """Chromium, of the system."""
+    pytest.importorskip("playwright.sync_api", reason="needs Playwright: make test-browser")
+    path = find_chromium()
+    if path is None:
+        pytest.skip("needs Chromium, and there is none: install the system's package chromium")
+    with browser(path) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def screenshots(pytestconfig: pytest.Config) -> Iterator[Path]:
+    """Where the pictures of the pages stay: VAE_LAB_SCREENSHOTS, or a temporary folder."""
+    # Not one of pytest's: it deletes those of tests that pass.
+    default = Path(tempfile.gettempdir()) / "vae-lab-screenshots"
+    folder = Path(os.environ.get("VAE_LAB_SCREENSHOTS", default)).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    yield folder
+    terminal: Any = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+    terminal.write_line(f"\nLook at the screenshots: {folder}")

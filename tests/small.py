@@ -44,6 +44,13 @@ def small_config(folder: Path, *overrides: str) -> tuple[dict[str, Any], dict[st
     """Returns a resolved configuration on the stripes, two epochs, and its choices."""
     write_conf(folder)
     (job,) = cli.check(
-        ["--config-dir", str(folder), "data=stripes", "trainer.max_epochs=2", *overrides]
+        [
+            "--config-dir",
+            str(folder),
+            "data=stripes",
+            "trainer.max_epochs=2",
+            "report=null",
+            *overrides,
+        ]
     )
     return resolved(job.config), job.choices

@@ -5,11 +5,8 @@ the server and the browser are made once.
 """
 
 import json
-import os
 import re
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +14,8 @@ from typing import Any
 
 import pytest
 from boards import Board, board, eventually
-from chromium import Visit, browser, find_chromium
+from chromium import Visit
+from real_sweep import train
 
 pytestmark = pytest.mark.browser
 
@@ -25,33 +23,11 @@ RUNS = ["conv8-z10-5k", "conv8-z2-5k", "linear-z10-5k", "linear-z2-5k"]
 QUANTITIES = ("loss", "elbo", "recon", "kl")
 PICTURES = {"interpolations/latent", "reconstructions/val", "samples/prior"}
 
-ROOT = Path(__file__).parents[1]
-
-# A convolutional network that trains in seconds beside the default linear one.
-CONV8 = (ROOT / "conf/model/conv.yaml").read_text(encoding="utf-8").replace("[64, 128]", "[8, 16]")
-SWEEP = (
-    "-m", "model=linear,conv8", "latent_dim=2,10", "data=mnist_5k", "trainer.max_epochs=2",
-    "threads=2", "callbacks.samples.every_n_epochs=1", "sweep_name=four",
-    "logger.tensorboard.columns=[model,latent_dim,model.hidden_dims,lr,seed]",
-)  # fmt: skip
-
-
-def train(*arguments: str, folder: Path) -> list[str]:
-    """Returns the command that trains in `folder`, with model=conv8 at hand."""
-    (folder / "conf" / "model").mkdir(parents=True, exist_ok=True)
-    (folder / "conf" / "model" / "conv8.yaml").write_text(CONV8, encoding="utf-8")
-    return [sys.executable, "-m", "vae_lab", "--config-dir", str(folder / "conf"), *arguments]
-
 
 @pytest.fixture(scope="session")
-def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a finished sweep of four jobs, trained by the command line."""
-    folder = tmp_path_factory.mktemp("sweep")
-    done = subprocess.run(
-        train(*SWEEP, folder=folder), cwd=folder, capture_output=True, text=True, timeout=900
-    )
-    assert done.returncode == 0, done.stderr
-    return folder / "outputs" / "sweeps" / "four"
+def sweep(four_runs: Path) -> Path:
+    """The folder of a finished sweep of four jobs."""
+    return four_runs
 
 
 @pytest.fixture(scope="session")
@@ -59,29 +35,6 @@ def served(sweep: Path) -> Iterator[Board]:
     """TensorBoard on the sweep, as the command finds it by itself."""
     with board(cwd=sweep.parents[2]) as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """Chromium, of the system."""
-    pytest.importorskip("playwright.sync_api", reason="needs Playwright: make test-browser")
-    path = find_chromium()
-    if path is None:
-        pytest.skip("needs Chromium, and there is none: install the system's package chromium")
-    with browser(path) as started:
-        yield started
-
-
-@pytest.fixture(scope="session")
-def screenshots(pytestconfig: pytest.Config) -> Iterator[Path]:
-    """Where the pictures of the pages stay: VAE_LAB_SCREENSHOTS, or a temporary folder."""
-    # Not one of pytest's: it deletes those of tests that pass.
-    default = Path(tempfile.gettempdir()) / "vae-lab-screenshots"
-    folder = Path(os.environ.get("VAE_LAB_SCREENSHOTS", default)).absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    yield folder
-    terminal: Any = pytestconfig.pluginmanager.get_plugin("terminalreporter")
-    terminal.write_line(f"\nLook at the screenshots: {folder}")
 
 
 @pytest.fixture

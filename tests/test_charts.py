@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from vae_lab.charts import BARS_HEIGHT, BARS_WIDTH, LEFT, SIDE, Bars, Framed, Heading, Scatter
-from vae_lab.plots import PALETTE, PAPER, SHAPES, Canvas, style_of, ticks, wrapped
+from vae_lab.colours import PALETTE
+from vae_lab.plots import PAPER, SHAPES, Canvas, style_of, ticks, wrapped
 
 HEADING = Heading("Title", "and more")
 

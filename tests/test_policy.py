@@ -41,10 +41,11 @@ LAYERS = {
     "data.binarize": "seeds",
     "data.module": "errors seeds data.sources data.binarize",
     "images": "",
-    "plots": "",
-    "charts": "plots",
+    "colours": "",
+    "plots": "colours",
+    "charts": "colours plots",
     "projector": "",
-    "callbacks/": "images plots charts projector seeds",
+    "callbacks/": "colours images plots charts projector seeds",
     "metrics": "posterior priors likelihoods seeds",
     "logger": "",
     "build": "config errors identity results schedules data module",
@@ -53,9 +54,11 @@ LAYERS = {
     "estimators": "latents likelihoods posterior priors seeds",
     "quality": "",
     "qualities": "latents module quality seeds",
-    "final": "build data diagnosis latents metrics module posterior",
+    "sharpness": "",
+    "findings": "latents metrics module posterior quality seeds sharpness",
+    "final": "build data diagnosis findings latents metrics module posterior",
     "run": "build columns config errors final identity results provenance data module",
-    "report": "errors results",
+    "report/": "colours errors identity recorded results",
     "summary": "errors results report",
     "columns": "errors identity",
     "plan": "columns compose config errors identity results",
@@ -64,8 +67,8 @@ LAYERS = {
     "links": "",
     "board": "errors links results",
     "recorded": "errors identity results",
-    "evaluation": "build data errors estimators latents metrics module qualities recorded results "
-    "provenance card posterior seeds",
+    "evaluation": "build data errors estimators findings latents metrics module qualities recorded "
+    "results provenance card posterior seeds",
     "card": "",
     "evaluate": "cli config errors recorded rules evaluation",
     "loading": "build errors estimators module posterior recorded seeds",
@@ -85,6 +88,11 @@ FAST = (
         "__main__",
     ),
     *("data.transfer", "data.fetch", "report", "summary", "columns", "links", "board"),
+    *(
+        f"report.{name}"
+        for name in "__main__ compare events figures frame gallery looks page pictures reproduce "
+        "runs seen sentences settings tables words".split()
+    ),
     *("evaluate", "recorded"),
 )
 HEAVY = ("torch", "torchvision", "pytorch_lightning")

@@ -17,7 +17,7 @@ from small import write_conf
 from vae_lab import cli
 
 TESTS = Path(__file__).parent
-QUICK = ("data=stripes", "trainer.max_epochs=2", "threads=1")
+QUICK = ("data=stripes", "trainer.max_epochs=2", "threads=1", "report=null")
 
 
 class Done(NamedTuple):
@@ -73,7 +73,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("sweep")
     write_conf(folder / "conf")
     done = subprocess.run(
-        command("-m", "latent_dim=2,3", "sweep_name=first", *QUICK),
+        command("-m", "latent_dim=2,3", "sweep_name=first", *QUICK[:-1]),
         cwd=folder,
         env=environment(),
         capture_output=True,
@@ -86,8 +86,8 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def test_a_sweep_leaves_a_folder_per_job_with_everything_in_it(sweep: tuple[Path, str]) -> None:
     root, _ = sweep
     folders = sorted(path.name for path in root.iterdir() if path.is_dir())
-    assert folders == ["linear-z2-stripes", "linear-z3-stripes"]
-    for name in folders:
+    assert folders == ["linear-z2-stripes", "linear-z3-stripes", "report_figures"]
+    for name in folders[:2]:
         result = json.loads((root / name / "result.json").read_text())
         assert result["status"] == "success" and result["name"] == name
         assert "run_name" not in result["command"] and "latent_dim=" in result["command"]
@@ -110,6 +110,20 @@ def test_a_sweep_ends_with_its_table_and_the_line_that_opens_tensorboard(
         assert row["epochs"] == "2" and float(row["seconds"]) > 0
         assert row["run"] in printed and row["elbo/test"] in printed
     assert f"python -m vae_lab.board {root.relative_to(root.parents[2])}" in printed
+
+
+def test_a_sweep_ends_with_its_report(sweep: tuple[Path, str]) -> None:
+    root, printed = sweep
+    page = root / "report.html"
+    assert f"with their pictures: {page.relative_to(root.parents[2])}" in printed
+    html = page.read_text()
+    assert "linear-z2-stripes" in html and "Plausibility on interpolations" in html
+    # Two runs: originals once, two reconstructions, samples, maps, scatters, five pairs of each.
+    assert html.count("<img ") == 1 + 2 + 3 * 2 + 5 * 2 + 1
+    markdown = (root / "report.md").read_text()
+    assert "was not measured" not in markdown and "were not measured" not in markdown
+    for name in ("linear-z2-stripes", "linear-z3-stripes"):
+        assert json.loads((root / name / "result.json").read_text())["findings"]
 
 
 def test_the_same_sweep_again_does_nothing_and_another_seed_gets_a_folder_of_its_own(
@@ -174,7 +188,7 @@ def test_without_the_data_a_sweep_falls_back_once_and_says_so(
 ) -> None:
     done = vae_lab(
         *("-m", "latent_dim=2,3", *NO_MIRROR, "sweep_name=fallen"),
-        *("trainer.max_epochs=1", "threads=1", "callbacks=none"),
+        *("trainer.max_epochs=1", "threads=1", "callbacks=none", "report=null"),
     )
     assert done.code == 0, done.err
     assert done.err.count("vae-lab: warning: data=mnist is not to be had") == 1

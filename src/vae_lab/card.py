@@ -40,7 +40,7 @@ def card(evaluation: Mapping[str, Any]) -> str:
         f"± standard error over images",
     ]
     numbers = {**evaluation["numbers"], **evaluation["gaps"]}
-    width = max(map(len, numbers))
+    width = max(map(len, [*numbers, *evaluation["findings"]]))
     lines = [_line(name.ljust(width), number, common) for name, number in numbers.items()]
     notes = {
         f"{key}: {number['protocol'][key]}": None
@@ -48,13 +48,22 @@ def card(evaluation: Mapping[str, Any]) -> str:
         for key in FOOTNOTES
         if key in number["protocol"]
     }
-    return "\n".join([*head, "", *lines, "", *notes]).rstrip()
+    findings = [
+        f"{name.ljust(width)}  {_shown(number):>16}"
+        for name, number in evaluation["findings"].items()
+        if isinstance(number["value"], float)
+    ]
+    seen = ["", "pictures and interpolations, for the report:", *findings] if findings else []
+    return "\n".join([*head, "", *lines, "", *notes, *seen]).rstrip()
 
 
 def _line(name: str, number: Mapping[str, Any], common: Mapping[str, Any]) -> str:
-    value, error = number["value"], number["standard_error"]
-    shown = f"{value:.2f}" if isinstance(value, float) and abs(value) >= 10 else f"{value:.4g}"
-    shown += "" if error is None else f" ± {error:.2g}"
     own = {key: note for key, note in number["protocol"].items() if key not in common}
     notes = ", ".join(f"{key} {note}" for key, note in own.items() if key not in FOOTNOTES)
-    return f"{name}  {shown:>16}  {notes}".rstrip()
+    return f"{name}  {_shown(number):>16}  {notes}".rstrip()
+
+
+def _shown(number: Mapping[str, Any]) -> str:
+    value, error = number["value"], number["standard_error"]
+    shown = f"{value:.2f}" if isinstance(value, float) and abs(value) >= 10 else f"{value:.4g}"
+    return shown if error is None else f"{shown} ± {error:.2g}"

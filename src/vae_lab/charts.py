@@ -10,7 +10,8 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from vae_lab.plots import FAINT, INK, PALETTE, QUIET, TEXT, TICK, TITLE, Canvas, ticks, wrapped
+from vae_lab.colours import PALETTE
+from vae_lab.plots import FAINT, INK, QUIET, TEXT, TICK, TITLE, Canvas, ticks, wrapped
 
 LINE_HEIGHT = 15  # units from one line of a title to the next
 MARGIN = 10

@@ -114,7 +114,8 @@ def _main(argv: Sequence[str]) -> int:
         # Sweepers that choose as they go, and folders named by the person, are found on the disk.
         runs = planned.folders or runs_in(planned.root)
         if planned.is_sweep:
-            close_sweep(planned.root, runs)
+            wanted = any(one.config.get("report") is not None for one in jobs)
+            close_sweep(planned.root, runs, report=wanted)
     results = [read_result(folder) for folder in runs]
     succeeded = all(result is not None and result["status"] == SUCCESS for result in results)
     return 0 if succeeded else JOB_FAILED

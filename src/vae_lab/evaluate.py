@@ -17,7 +17,7 @@ from vae_lab.cli import conf_folder
 from vae_lab.config import available_cores
 from vae_lab.errors import INTERRUPTED, WRONG_INPUT, UserError, print_error
 from vae_lab.recorded import Recorded, checkpoint_of, read_run
-from vae_lab.rules import ABOVE_0, AT_LEAST_0, AT_LEAST_1, Rule
+from vae_lab.rules import ABOVE_0, AT_LEAST_0, AT_LEAST_1, AT_LEAST_2, AT_LEAST_3, Rule
 
 USAGE = "usage: python -m vae_lab.evaluate RUN_FOLDER [key=value ...]"
 RULES = (
@@ -26,9 +26,10 @@ RULES = (
     Rule("seed", *AT_LEAST_0),
     Rule("num_samples", *AT_LEAST_1),
     *(
-        Rule(key, "a whole number of at least 2", lambda v: AT_LEAST_1[1](v) and v >= 2)
-        for key in ("num_images", "num_train", "num_generated")
+        Rule(key, *AT_LEAST_2)
+        for key in ("num_images", "num_train", "num_generated", "num_pairs", "map_steps")
     ),
+    Rule("num_steps", *AT_LEAST_3),
     *(
         Rule(key, *AT_LEAST_1)
         for key in ("decoder_batch", "neighbours", "manifold_neighbours", "grid_points")

@@ -20,13 +20,14 @@ from vae_lab.data.binarize import TARGETS
 from vae_lab.data.module import ImageDataModule
 from vae_lab.errors import UserError
 from vae_lab.estimators import Chosen, exact_on_grid, importance_weighted
+from vae_lab.findings import Material, measure
 from vae_lab.latents import ACTIVE_VARIANCE, active_units, information, posteriors
 from vae_lab.metrics import bound_per_image, standard_error
 from vae_lab.module import VAE
 from vae_lab.qualities import Images, judge
 from vae_lab.recorded import Recorded
 from vae_lab.results import write_text
-from vae_lab.seeds import stream
+from vae_lab.seeds import subset
 
 BATCH = 500
 # What changes no figure, and so no file's name.
@@ -71,6 +72,8 @@ def evaluate(run: Recorded, checkpoint: Path, settings: Mapping[str, Any]) -> di
     likelihoods, gaps = _log_likelihoods(subject)
     numbers = likelihoods | _latent_numbers(subject)
     numbers |= _qualities(subject)
+    with stage("what the report says of the pictures"):
+        findings = _findings(subject)
     evaluation = {
         "run": run.result["name"],
         "config_hash": run.result["config_hash"],
@@ -78,6 +81,7 @@ def evaluate(run: Recorded, checkpoint: Path, settings: Mapping[str, Any]) -> di
         "settings": dict(settings),
         "numbers": numbers,
         "gaps": gaps,
+        "findings": findings,
         "versions": provenance.versions(),
         "git_commit": provenance.git_commit(),
         "machine": provenance.machine(),
@@ -124,11 +128,6 @@ def prepare(run: Recorded, checkpoint: Path, settings: Mapping[str, Any]) -> Sub
     rows = subset(len(images), settings["num_images"], "evaluation", seed)
     chosen = Chosen(images[rows], rows, split, len(images))
     return Subject(model, data, images, labels, chosen, protocol, settings)
-
-
-def subset(size: int, wanted: int, name: str, seed: int) -> Tensor:
-    """Returns places of a random subset, in order, (min(wanted, size),)."""
-    return torch.randperm(size, generator=stream(name, seed))[:wanted].sort().values
 
 
 def _with_root(config: Mapping[str, Any], root: str | None) -> dict[str, Any]:
@@ -228,6 +227,14 @@ def _latent_numbers(subject: Subject) -> Numbers:
         )
         for name, (value, bias) in notes.items()
     }
+
+
+def _findings(subject: Subject) -> Numbers:
+    """Returns what the report says of the pictures."""
+    data = subject.data
+    material = Material(data.fixed_train_images, data.train_labels, subject.images, subject.labels)
+    latent = posteriors(subject.model, subject.images, batch_size=BATCH)
+    return measure(subject.model, material, latent, subject.settings)
 
 
 def _qualities(subject: Subject) -> Numbers:

@@ -15,6 +15,7 @@ from vae_lab import build
 from vae_lab.data.binarize import TARGETS
 from vae_lab.data.module import ImageDataModule
 from vae_lab.diagnosis import Symptoms, diagnose
+from vae_lab.findings import Material, measure
 from vae_lab.latents import ACTIVE_VARIANCE, active_units, posteriors
 from vae_lab.metrics import PerImage, bound_per_image, target_entropy
 from vae_lab.module import VAE
@@ -61,8 +62,30 @@ def final_test(
             "active_above_variance": ACTIVE_VARIANCE,
         },
         "warnings": found,
+        "findings": _findings(config, folder, model, data, latent),
         "protocol": _protocol(config, model, weights, epoch),
     }
+
+
+def _findings(
+    config: Mapping[str, Any],
+    folder: Path,
+    model: VAE,
+    data: ImageDataModule,
+    latent: Posterior,
+) -> dict[str, Any]:
+    """Returns what the report says of the pictures; nothing with report=null."""
+    if not config.get("report"):
+        return {}
+    material = Material(
+        data.fixed_train_images, data.train_labels, data.test_images, data.test_labels
+    )
+    try:
+        return measure(model, material, latent, config["report"])
+    except Exception as error:
+        # They are for the page alone: a model of one's own that cannot be judged is still a result.
+        log.warning("%s: nothing is measured for the report: %s", folder.name, error)
+        return {}
 
 
 def _protocol(

@@ -14,6 +14,7 @@ from typing import Any
 VOLATILE = (
     "sweep_name",
     "run_name",
+    "report",
     "data.root",
     "data.source.root",
     "data.timeout",

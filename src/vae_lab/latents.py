@@ -98,3 +98,24 @@ def information(posterior: Posterior, mean_kl: float, *, seed: int) -> Informati
         kl_lower=mean_kl - high.mean().item(),
         kl_upper=mean_kl - low.mean().item(),
     )
+
+
+def distance_from_prior(posterior: Posterior) -> tuple[float, float | None]:
+    """Returns KL(N(m, C) || N(0, I)) of the aggregate posterior's moments, and its standard error.
+
+    In nats, m and C the mean and the covariance of q(z), from the posteriors of N images. As
+    KL(q(z) || N(0, I)) is this plus KL(q(z) || N(m, C)), it is at most the whole distance. The
+    error is that of the linear part of each image's share in the moments (delta method).
+    """
+    mean, variance = posterior.mean.double(), posterior.log_var.double().exp()
+    centre = mean.mean(dim=0)
+    second = mean.T @ mean / len(mean) + variance.mean(dim=0).diag()
+    covariance = second - centre.outer(centre)
+    log_det = torch.linalg.slogdet(covariance).logabsdet
+    value = 0.5 * (second.trace() - mean.shape[1] - log_det)
+    inverse = torch.linalg.inv(covariance)
+    own = ((mean @ inverse) * mean).sum(dim=1) + variance @ inverse.diagonal()
+    squares = mean.square().sum(dim=1) + variance.sum(dim=1)
+    linear = 0.5 * (squares - own + 2 * mean @ (inverse @ centre))
+    error = (linear.std() / math.sqrt(len(linear))).item() if len(linear) > 1 else None
+    return value.item(), error

@@ -17,16 +17,11 @@ import torch
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 from torch import Tensor
 
+from vae_lab.colours import PALETTE
+
 PAPER, INK, QUIET, FAINT = "#ffffff", "#262626", "#7a7a7a", "#e4e4e4"
 TITLE, TEXT, TICK = 13, 11, 10  # heights of fonts, in units
 
-# Ten colours by M. Petroff, Accessible Color Sequences for Data Visualization (arXiv:2107.02270).
-# Any two are at least 12 apart (CIEDE2000) to normal, protanopic, deuteranopic and tritanopic eyes;
-# of the usual ten-colour palettes the next best has two that are 6 apart.
-PALETTE = (
-    *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
-    *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
-)
 # A shape besides the colour: of two colours that are close, each has its own.
 SHAPES = (
     *("disc", "triangle", "triangle", "triangle", "triangle"),

@@ -68,11 +68,23 @@ class Pixels:
 
         Unanimous are samples whose nearest training images all have one label.
         """
-        chances = self.classifier.predict_proba(self.features.transform(samples))
+        chances = self._chances(samples)
         counts = np.bincount(chances.argmax(axis=1), minlength=chances.shape[1])
         shares = counts / len(samples)
         names = (str(int(label)) for label in self.classifier.classes_)
         return dict(zip(names, shares.tolist(), strict=True)), float((chances.max(1) == 1).mean())
+
+    def unanimous(self, samples: np.ndarray) -> np.ndarray:
+        """Returns which samples (M, D) have nearest training images of one label, bool (M,)."""
+        return self._chances(samples).max(axis=1) == 1
+
+    def votes(self, samples: np.ndarray) -> float:
+        """Returns the mean share of the nearest training images that vote as the majority."""
+        return float(self._chances(samples).max(axis=1).mean())
+
+    def _chances(self, samples: np.ndarray) -> np.ndarray:
+        """Returns the share of each label among the nearest training images, (M, labels)."""
+        return np.asarray(self.classifier.predict_proba(self.features.transform(samples)))
 
 
 def precision_recall(
@@ -85,13 +97,15 @@ def precision_recall(
     distance to its k-th nearest other row (Kynkaanniemi et al., Improved Precision and Recall
     Metric for Assessing Generative Models, arXiv:1904.06991, eq. 1 and 2; k = 3 there).
     """
-    return _inside(generated, real, num_neighbours), _inside(real, generated, num_neighbours)
+    found = inside(generated, real, num_neighbours), inside(real, generated, num_neighbours)
+    return float(found[0].mean()), float(found[1].mean())
 
 
-def _inside(rows: np.ndarray, manifold: np.ndarray, num_neighbours: int) -> float:
+def inside(rows: np.ndarray, manifold: np.ndarray, num_neighbours: int) -> np.ndarray:
+    """Returns which rows (M, F) lie within the manifold of others (N, F), bool (M,)."""
     search = NearestNeighbors(algorithm="brute").fit(manifold)
     # Asked without rows, it leaves each row itself out.
     radius = search.kneighbors(n_neighbors=num_neighbours)[0][:, -1]
     distance, index = search.kneighbors(rows, n_neighbors=len(manifold))
     # A hair wider: a row that equals one of the manifold's lies at a rounded zero.
-    return float((distance <= radius[index] * (1 + 1e-9) + 1e-6).any(axis=1).mean())
+    return np.asarray((distance <= radius[index] * (1 + 1e-9) + 1e-6).any(axis=1))

@@ -20,7 +20,7 @@ TRAINER_ARGUMENTS = frozenset(
 )
 
 # Groups of which a part can be taken away, as in ~callbacks.samples.
-REMOVABLE = ("callbacks", "logger", "trainer")
+REMOVABLE = ("callbacks", "logger", "trainer", "report")
 
 # What every option of a group must say.
 REQUIRED = (
@@ -64,6 +64,8 @@ def _sizes(value: Any) -> bool:
 
 
 AT_LEAST_1 = ("a whole number of at least 1", lambda value: _whole(value) and value >= 1)
+AT_LEAST_2 = ("a whole number of at least 2", lambda value: _whole(value) and value >= 2)
+AT_LEAST_3 = ("a whole number of at least 3", lambda value: _whole(value) and value >= 3)
 AT_LEAST_0 = ("a whole number of at least 0", lambda value: _whole(value) and value >= 0)
 ABOVE_0 = ("a number above 0", lambda value: is_number(value) and value > 0)
 NOT_NEGATIVE = ("a number of at least 0", lambda value: is_number(value) and value >= 0)
@@ -116,6 +118,13 @@ RULES = (
     Rule("objective.num_samples", *AT_LEAST_1),
     Rule("likelihood.scale", *ABOVE_0),
     Rule("callbacks.*.every_n_epochs", *AT_LEAST_1),
+    Rule("report.seed", *AT_LEAST_0),
+    *(Rule(f"report.{key}", *AT_LEAST_1) for key in ("neighbours", "manifold_neighbours")),
+    *(
+        Rule(f"report.{key}", *AT_LEAST_2)
+        for key in ("num_images", "num_train", "num_generated", "num_pairs", "map_steps")
+    ),
+    Rule("report.num_steps", *AT_LEAST_3),
 )
 
 # What a value must be where its default is of a type; bool before int, for a bool is an int.

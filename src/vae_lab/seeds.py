@@ -7,6 +7,7 @@ what the undisturbed one would have drawn, and no generator state has to be save
 import hashlib
 
 import torch
+from torch import Tensor
 
 
 def stream_seed(*parts: str | int) -> int:
@@ -18,3 +19,8 @@ def stream_seed(*parts: str | int) -> int:
 def stream(*parts: str | int, device: torch.device | str = "cpu") -> torch.Generator:
     """Returns a new generator at the start of the named stream."""
     return torch.Generator(device).manual_seed(stream_seed(*parts))
+
+
+def subset(size: int, wanted: int, name: str, seed: int) -> Tensor:
+    """Returns places of a random subset, in order, (min(wanted, size),)."""
+    return torch.randperm(size, generator=stream(name, seed))[:wanted].sort().values

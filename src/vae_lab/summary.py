@@ -8,6 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 
+from vae_lab.errors import print_warning
 from vae_lab.results import SUCCESS, holds_run, read_result, write_summary
 
 LEFT_ALIGNED = ("run", "status", "data")
@@ -15,12 +16,13 @@ LEFT_ALIGNED = ("run", "status", "data")
 WIDE = 160
 
 
-def close_sweep(root: Path, runs: Sequence[Path]) -> None:
+def close_sweep(root: Path, runs: Sequence[Path], *, report: bool) -> None:
     """Writes `summary.csv` and prints the table of a sweep, also when some jobs failed.
 
     Args:
         root: the sweep's folder.
         runs: its runs, in order.
+        report: whether the page that compares them is written too.
     """
     if not any(holds_run(folder) for folder in runs):
         return
@@ -35,7 +37,27 @@ def close_sweep(root: Path, runs: Sequence[Path]) -> None:
             reason = "never started" if result is None else result.get("error", result["status"])
             console.print(f"FAILED {folder.name}: {reason}", markup=False)
     print(f"The same table: {root / 'summary.csv'}")
+    if report and any(_succeeded(folder) for folder in runs):
+        _report(root)
     print("See the runs side by side:", tensorboard_command(root))
+
+
+def _succeeded(folder: Path) -> bool:
+    result = read_result(folder)
+    return result is not None and result["status"] == SUCCESS
+
+
+def _report(root: Path) -> None:
+    """Writes the page and prints where it is; a failure costs the page alone."""
+    try:
+        from vae_lab.report.page import write_report  # imports matplotlib
+
+        print(f"The runs compared, with their pictures: {write_report([root], root).page}")
+    except Exception as error:
+        print_warning(
+            f"the report could not be written ({type(error).__name__}: {error}); "
+            f"python -m vae_lab.report {shlex.quote(str(root))} tries again."
+        )
 
 
 def _table(rows: Sequence[Mapping[str, str]], title: str) -> Table:

@@ -10,7 +10,8 @@ from PIL import Image
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from vae_lab.callbacks.base import require_at_least
-from vae_lab.plots import FAINT, PALETTE, TITLE, Canvas
+from vae_lab.colours import PALETTE
+from vae_lab.plots import FAINT, TITLE, Canvas
 
 HEADER = 26  # pixels above each picture, for its epoch
 # Of grey. A frame of a map takes 100 KB with 32, 140 with 64, 270 with 256; the eye sees no change.

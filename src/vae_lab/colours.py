@@ -1,0 +1,9 @@
+"""The colours of everything that is drawn."""
+
+# Ten colours by M. Petroff, Accessible Color Sequences for Data Visualization (arXiv:2107.02270).
+# Any two are at least 12 apart (CIEDE2000) to normal, protanopic, deuteranopic and tritanopic eyes;
+# of the usual ten-colour palettes the next best has two that are 6 apart.
+PALETTE = (
+    *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
+    *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
+)

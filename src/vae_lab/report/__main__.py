@@ -1,0 +1,55 @@
+"""`python -m vae_lab.report FOLDER [FOLDER ...]`: the page that compares runs."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from vae_lab.errors import INTERRUPTED, WRONG_INPUT, UserError, print_error
+
+
+def main() -> None:
+    """Runs the command line and exits: 0 done, 2 wrong input, 130 Ctrl-C."""
+    try:
+        _main(sys.argv[1:])
+    except UserError as error:
+        print_error(error)
+        sys.exit(WRONG_INPUT)
+    except KeyboardInterrupt:
+        print_error("interrupted.")
+        sys.exit(INTERRUPTED)
+
+
+def _main(argv: Sequence[str]) -> None:
+    arguments = _parse(argv)
+    from vae_lab.report.page import write_report  # imports matplotlib
+
+    target = arguments.to or arguments.folders[0]
+    written = write_report(arguments.folders, target)
+    for one in written.skipped:
+        print(f"left out {one.folder}: {one.reason}")
+    print(f"{written.num_runs} run{'s' * (written.num_runs != 1)} compared: {written.page}")
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m vae_lab.report",
+        description="Writes report.html, report.md and summary.csv: finished runs, compared.",
+    )
+    parser.add_argument(
+        "folders", metavar="FOLDER", nargs="+", type=Path, help="a sweep, a run, or any of them"
+    )
+    parser.add_argument(
+        "--to", metavar="FOLDER", type=Path, help="where to write (default: the first folder)"
+    )
+
+    def refuse(message: str) -> NoReturn:
+        raise UserError(f"{message}: see python -m vae_lab.report --help.")
+
+    parser.error = refuse  # type: ignore[method-assign]
+    return parser.parse_args(list(argv))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Runs as a table for notebooks."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vae_lab.report.runs import Run, find_runs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def load_runs(*folders: Path | str) -> "pd.DataFrame":
+    """Returns a data frame with one row per finished run at and below some folders.
+
+    Columns: `run`, `folder`, `seed`, `latent_dim`, the option of each group (`model`, `data`),
+    every key of the configuration (`optimizer.lr`), metrics (`elbo/test`, in nats per image, and
+    `elbo/test standard error`), findings (`sharpness_of_samples`), `epochs`, `seconds`,
+    `num_parameters`. What a run does not have is missing in its row.
+
+    Raises:
+        UserError: where a folder does not exist, or there is no finished run.
+    """
+    import pandas as pd  # takes a second
+
+    runs, _ = find_runs([Path(folder) for folder in folders])
+    return pd.DataFrame([_row(run) for run in runs])
+
+
+def _row(run: Run) -> dict[str, Any]:
+    result = run.result
+    metrics = {name: run.metric(name) for name in result["metrics"]}
+    errors = {
+        f"{name} standard error": run.standard_error(name)
+        for name in result.get("standard_errors") or {}
+    }
+    return {
+        "run": run.name,
+        "folder": str(run.folder),
+        **metrics,
+        **errors,
+        **_findings(run),
+        "active_units": (result.get("latent") or {}).get("active_units"),
+        "epochs": result.get("epochs"),
+        "seconds": (result.get("seconds") or {}).get("total"),
+        "num_parameters": result.get("num_parameters"),
+        "config_hash": result.get("config_hash"),
+        **run.settings,
+    }
+
+
+def _findings(run: Run) -> dict[str, Any]:
+    """Returns the finding's values, those of digits by name and digit."""
+    values: dict[str, Any] = {}
+    for name, number in (run.evaluations[0] if run.evaluations else {}).items():
+        value = number.get("value")
+        if isinstance(value, Mapping):
+            values |= {f"{name}/{key}": part for key, part in value.items()}
+        else:
+            values[name] = value
+            if number.get("standard_error") is not None:
+                values[f"{name} standard error"] = number["standard_error"]
+    return values

@@ -1,0 +1,140 @@
+"""What is to be seen of bounds and codes, in sentences: better, dimensions, the prior."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from vae_lab.report.compare import Sample, best_and_ties
+from vae_lab.report.seen import Seen
+from vae_lab.report.settings import Part, Setting, contrasts
+from vae_lab.report.words import (
+    NATS,
+    Quantity,
+    Sentence,
+    compared,
+    estimate,
+    listed,
+    subject,
+)
+
+# Sentences of one kind; the rest is left to the tables.
+AT_MOST = 6
+DIMENSIONS = "latent_dim"
+
+Of = Callable[[Setting], Sample | None]
+
+
+class Topic(NamedTuple):
+    """A question, and the sentences that answer it."""
+
+    title: str
+    sentences: list[Sentence]
+
+
+def fact(text: str) -> Sentence:
+    """Returns a sentence that compares nothing."""
+    return Sentence(text[0].upper() + text[1:], "fact")
+
+
+def missing(what: str) -> Sentence:
+    """Returns the sentence on findings that were never measured."""
+    return Sentence(
+        f"{what} not measured in every run here: python -m vae_lab.evaluate RUN_FOLDER measures it "
+        f"for a finished run; then write the report anew.",
+        "open",
+    )
+
+
+def effects(part: Part, keys: Sequence[str], of: Of, quantity: Quantity) -> Iterator[Sentence]:
+    """Yields the sentences on what each key does to a quantity, all else equal."""
+    found = [one for key in keys for one in contrasts(part, key)]
+    said = 0
+    for contrast in found:
+        known = [(setting, value) for setting in contrast.settings if (value := of(setting))]
+        if len(known) < 2:
+            continue
+        if said == AT_MOST:
+            yield fact("further comparisons of this kind are left to the table.")
+            return
+        said += 1
+        known.sort(key=lambda pair: -pair[1].mean)
+        (top, most), *rest = known
+        for setting, value in {id(one[0]): one for one in (rest[0], rest[-1])}.values():
+            yield compared(top, setting, (most, value), quantity)
+
+
+def topics_of_bounds(part: Part, seen: Seen) -> list[Topic]:
+    """Returns the topics that the test bound and the codes answer."""
+    others = [key for key in part.keys if key != DIMENSIONS]
+    return [
+        Topic("Which is better", [*_better(part), *effects(part, others, _of("elbo"), BOUND)]),
+        Topic("The number of latent dimensions", list(_dimensions(part))),
+        Topic("Closeness to the prior", list(_prior(part, seen, [*others, DIMENSIONS]))),
+    ]
+
+
+BOUND = Quantity("the test bound", NATS, "higher (better)")
+RECON = Quantity("the reconstruction term", NATS)
+KL = Quantity("the KL of the codes from the prior", NATS)
+DISTANCE = Quantity("the distance of all codes together from the prior", NATS)
+
+
+def _of(name: str) -> Of:
+    return lambda setting: setting.sample(name)
+
+
+def _better(part: Part) -> Iterator[Sentence]:
+    samples = [setting.sample("elbo") for setting in part.settings]
+    best, ties = best_and_ties(samples)
+    top = part.settings[best]
+    if len(samples) == 1:
+        yield fact(f"the test bound of {subject(top)} is {estimate(samples[0], NATS)}.")
+    else:
+        yield fact(
+            f"the highest test bound is that of {subject(top)}: {estimate(samples[best], NATS)}."
+        )
+        if ties:
+            names = listed([part.settings[place].label for place in ties])
+            yield Sentence(f"It cannot be told apart from {names}.", "tie")
+        yield fact(
+            f"naming the best of {len(samples)} settings is a choice made on these very test "
+            f"images: the chosen figure is a little too good."
+        )
+    if len(top.runs) > 1:
+        values = samples[best].values
+        yield fact(
+            f"the best of the {len(values)} seeds of {top.label} reached {max(values):.2f} nats: a "
+            f"choice among {len(values)}, and not what one more run would get."
+        )
+
+
+def _dimensions(part: Part) -> Iterator[Sentence]:
+    if DIMENSIONS not in part.keys:
+        counts = listed(list({str(run.result.get("latent_dim")) for run in part.runs}))
+        yield fact(f"the number of latent dimensions is {counts} in all runs here.")
+    for name, quantity in (("elbo", BOUND), ("recon", RECON), ("kl", KL)):
+        yield from effects(part, [DIMENSIONS], _of(name), quantity)
+    for setting in part.settings[:AT_MOST]:
+        active = [(run.result.get("latent") or {}).get("active_units") for run in setting.runs]
+        if None not in active:
+            used = listed([str(one) for one in dict.fromkeys(active)])
+            dims = setting.runs[0].result.get("latent_dim")
+            yield fact(f"{setting.label} uses {used} of its {dims} dimensions.")
+
+
+def _prior(part: Part, seen: Seen, keys: Sequence[str]) -> Iterator[Sentence]:
+    yield fact(
+        "two things are meant by closeness: the KL of each image's code from the prior, which is "
+        "also low where a code says little, and the distance of all codes together, which is 0 "
+        "where prior draws land among the codes. The distance is that of a Gaussian of the same "
+        "mean and covariance: at most the whole distance."
+    )
+    yield from effects(part, keys, _of("kl"), KL)
+    distances = [(one, seen.sample(one, "distance_from_prior")) for one in part.settings]
+    known = [(setting, sample) for setting, sample in distances if sample is not None]
+    if len(known) < len(distances):
+        yield missing("The distance of all codes together from the prior was")
+    for setting, sample in known[:AT_MOST]:
+        yield fact(f"all codes of {subject(setting)} together: {estimate(sample, NATS)}.")
+    yield from effects(
+        part, keys, lambda setting: seen.sample(setting, "distance_from_prior"), DISTANCE
+    )

@@ -1,0 +1,41 @@
+"""Makes the picture of a report that the README shows: `make screenshot-report ARGS=FILE`."""
+
+import argparse
+import sys
+from io import BytesIO
+from pathlib import Path
+
+from chromium import Visit, browser, find_chromium
+from PIL import Image
+
+SIZE = (1280, 900)
+# Of the page: the results, the curves, and the reconstructions.
+FROM, TO = "section:has(#results)", "section:has(#reconstructions)"
+# Kilobytes: the picture lies in the repository.
+LIMIT = 250
+
+
+def main() -> None:
+    """Writes the middle of a report as a PNG."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("target", type=Path)
+    parser.add_argument("page", type=Path, help="a report.html")
+    arguments = parser.parse_args()
+    path = find_chromium()
+    if path is None:
+        sys.exit("vae-lab: error: no Chromium: install the system's package chromium.")
+    with browser(path) as started:
+        page = Visit(started, SIZE).go(arguments.page.resolve().as_uri())
+        top, bottom = page.locator(FROM).bounding_box(), page.locator(TO).bounding_box()
+        shot = Image.open(BytesIO(page.screenshot(full_page=True)))
+    cut = shot.crop((0, int(top["y"]), SIZE[0], int(bottom["y"] + bottom["height"]) + 20))
+    arguments.target.parent.mkdir(parents=True, exist_ok=True)
+    cut.convert("RGB").quantize(128).save(arguments.target, optimize=True)
+    size = arguments.target.stat().st_size / 1000
+    print(f"{arguments.target}: {size:.0f} kB")
+    if size > LIMIT:
+        sys.exit(f"vae-lab: error: more than {LIMIT} kB: take fewer runs.")
+
+
+if __name__ == "__main__":
+    main()
