@@ -29,6 +29,8 @@ MISTAKES = {
         "hidden_dims, lr."
     ),
     "model=foo": "model=foo does not exist: choose from conv, linear.",
+    "model=null": "model=null is no option: choose from conv, linear, or leave it out.",
+    "report=5": "report must be null, or changed key by key, as in report.seed=1, got 5.",
     "latnet_dim=3": "unknown key latnet_dim: did you mean latent_dim?",
     "+latnet_dim=3": "unknown key latnet_dim: did you mean latent_dim?",
     "++latnet_dim=3": "unknown key latnet_dim: did you mean latent_dim?",

@@ -79,6 +79,9 @@ class Composer:
     def _forced(self, override: Override) -> str:
         line = override.input_line
         assert line is not None
+        if override.value() is None and self._is_group(group := override.key_or_group):
+            options = ", ".join(self.loader.get_group_options(group))
+            raise UserError(f"{group}=null is no option: choose from {options}, or leave it out.")
         plain = not override.is_delete() and not override.is_force_add()
         own = not override.key_or_group.startswith("hydra.") and override.package is None
         if plain and own and not self._is_group(override.key_or_group):

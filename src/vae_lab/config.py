@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vae_lab.errors import UserError
 from vae_lab.identity import flatten
-from vae_lab.rules import REMOVABLE, REQUIRED, RULES, TRAINER_ARGUMENTS, TYPES, is_number
+from vae_lab.rules import OPTIONAL, REMOVABLE, REQUIRED, RULES, TRAINER_ARGUMENTS, TYPES, is_number
 
 
 def check(config: DictConfig, known: DictConfig, choices: Mapping[str, str]) -> None:
@@ -32,7 +32,8 @@ def check(config: DictConfig, known: DictConfig, choices: Mapping[str, str]) -> 
     """
     given, reference = _flat(config), _flat(known)
     for key in given:
-        if key not in reference and not _is_trainer_argument(key) and not _inside(key, reference):
+        new = key not in reference and key not in OPTIONAL
+        if new and not _is_trainer_argument(key) and not _inside(key, reference):
             raise UserError(_unknown(key, reference, choices))
     for key in reference:
         kept = key in given or any(other.startswith(f"{key}.") for other in given)

@@ -22,6 +22,9 @@ TRAINER_ARGUMENTS = frozenset(
 # Groups of which a part can be taken away, as in ~callbacks.samples.
 REMOVABLE = ("callbacks", "logger", "trainer", "report")
 
+# Parts that null switches off as a whole.
+OPTIONAL = ("report",)
+
 # What every option of a group must say.
 REQUIRED = (
     "model.encoder._target_",
@@ -118,6 +121,7 @@ RULES = (
     Rule("objective.num_samples", *AT_LEAST_1),
     Rule("likelihood.scale", *ABOVE_0),
     Rule("callbacks.*.every_n_epochs", *AT_LEAST_1),
+    Rule("report", "null, or changed key by key, as in report.seed=1", lambda value: value is None),
     Rule("report.seed", *AT_LEAST_0),
     *(Rule(f"report.{key}", *AT_LEAST_1) for key in ("neighbours", "manifold_neighbours")),
     *(
