@@ -5,38 +5,49 @@ before torch is imported: the configuration, the data, the output folder. Then H
 """
 
 import argparse
+import logging
 import os
 import shlex
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from vae_lab import config as configuration
 from vae_lab.compose import Composer, Job, choices_of, key_of
-from vae_lab.errors import INTERRUPTED, JOB_FAILED, WRONG_INPUT, JobFailed, UserError, print_error
-from vae_lab.fallback import with_data
-from vae_lab.plan import Plan, check_writable, jobs_of, plan
-from vae_lab.results import SUCCESS, read_result, runs_in
+from vae_lab.errors import JOB_FAILED, WRONG_INPUT, JobFailed, Stopped, UserError, print_error
+from vae_lab.fallback import ensure_data, with_data
+from vae_lab.faults import explained
+from vae_lab.locks import held
+from vae_lab.plan import Plan, check_writable, jobs_of, plan, quoted
+from vae_lab.results import holds_run, is_success, runs_in
+from vae_lab.resume import Resumed, asks_to_resume, read_resumed
+from vae_lab.stops import stoppable
 from vae_lab.summary import close_sweep
 
 
 def main() -> None:
-    """Runs the command line and exits: 0 done, 1 a job failed, 2 wrong input, 130 Ctrl-C."""
+    """Runs the command line and exits.
+
+    The codes: 0 done, 1 a job failed, 2 wrong input, 130 Ctrl-C, 143 SIGTERM.
+    """
     try:
-        code = _main(sys.argv[1:])
+        with stoppable():
+            code = _main(sys.argv[1:])
     except UserError as error:
         _tell(error)
         code = WRONG_INPUT
-    except KeyboardInterrupt:
-        print_error("interrupted.")
-        code = INTERRUPTED
+    except Stopped as stopped:
+        print_error(f"{stopped}.")
+        code = stopped.code
     sys.exit(code)
 
 
@@ -62,6 +73,24 @@ def job(config: DictConfig) -> float:
     A failure is told here and recorded in the run's folder. It is not raised, so that a sweep goes
     on, whatever launches it.
     """
+    context = HydraConfig.get()
+    folder = Path(context.runtime.output_dir)
+    command = command_of(context.overrides.task)
+    choices = choices_of(context.runtime.choices)
+    in_sweep = context.mode == RunMode.MULTIRUN
+    try:
+        # A launcher may have started this in a process of its own.
+        with stoppable(), held(folder) if in_sweep else nullcontext():
+            return _perform(configuration.resolved(config), choices, folder, command, trust=True)
+    except UserError as error:
+        _tell(error)
+        return float("nan")
+
+
+def _perform(
+    config: Mapping[str, Any], choices: Mapping[str, str], folder: Path, command: str, trust: bool
+) -> float:
+    """Runs one job and returns its validation bound, or NaN where it failed."""
     try:
         from vae_lab.run import run  # imports torch and Lightning
     except (ImportError, RuntimeError) as error:
@@ -71,12 +100,10 @@ def job(config: DictConfig) -> float:
         )
         # No job of a sweep could do better.
         sys.exit(WRONG_INPUT)
-    context = HydraConfig.get()
-    folder = Path(context.runtime.output_dir)
-    command = command_of(context.overrides.task)
-    choices = choices_of(context.runtime.choices)
+    # On a full disk the log fails too, and one line is enough.
+    logging.raiseExceptions = False
     try:
-        result = run(configuration.resolved(config), choices, folder, command)
+        result = run(config, choices, folder, command, trust=trust)
     except JobFailed as error:
         _tell(error)
         return float("nan")
@@ -99,33 +126,72 @@ def command_of(overrides: Sequence[str]) -> str:
 def _main(argv: Sequence[str]) -> int:
     arguments = _parse(argv)
     if arguments.help or arguments.hydra_help or arguments.shell_completion:
-        return _hydra(argv)
+        return _hydra(argv, job)
     composer = Composer(config_path=conf_folder(), arguments=arguments)
+    if asks_to_resume(arguments.overrides):
+        return _resume(read_resumed(composer, arguments))
     jobs = jobs_of(composer, arguments)
     if arguments.cfg or arguments.info:
         lines = [str(override.input_line) for override in composer.parse(arguments.overrides)]
-        return _hydra([word for word in argv if word not in arguments.overrides] + lines)
+        return _hydra([word for word in argv if word not in arguments.overrides] + lines, job)
     arguments.overrides = with_data(composer, jobs, arguments)
     planned = plan(composer, arguments)
-    check_writable(planned.root)
+    check_writable(planned.root, planned.folders)
+    if planned.is_sweep:
+        return _sweep(arguments, planned)
+    return _single(planned.root, _rebuilt(arguments, planned), job)
+
+
+def _sweep(arguments: argparse.Namespace, planned: Plan) -> int:
     try:
-        _hydra(_rebuilt(arguments, planned))
+        _hydra(_rebuilt(arguments, planned), job)
     finally:
         # Sweepers that choose as they go, and folders named by the person, are found on the disk.
         runs = planned.folders or runs_in(planned.root)
-        if planned.is_sweep:
-            close_sweep(planned.root, runs)
-    results = [read_result(folder) for folder in runs]
-    succeeded = all(result is not None and result["status"] == SUCCESS for result in results)
-    return 0 if succeeded else JOB_FAILED
+        try:
+            close_sweep(planned.root, runs, again=_again(arguments, planned))
+        except OSError as error:
+            print_error(explained(error, planned.root))
+    return 0 if all(map(is_success, runs)) else JOB_FAILED
 
 
-def _hydra(argv: Sequence[str]) -> int:
+def _single(folder: Path, argv: Sequence[str], task: Callable[[DictConfig], float]) -> int:
+    with held(folder):
+        try:
+            _hydra(argv, task)
+        finally:
+            if holds_run(folder) and not is_success(folder):
+                print(f"To go on: python -m vae_lab resume={shlex.quote(str(folder))}")
+    return 0 if is_success(folder) else JOB_FAILED
+
+
+def _again(arguments: argparse.Namespace, planned: Plan) -> str:
+    """Returns the command line that goes on with a sweep."""
+    words = ["python", "-m", "vae_lab", *_flags(arguments), "-m", *arguments.overrides]
+    if not {"sweep_name", "hydra.sweep.dir"} & {key_of(line) for line in arguments.overrides}:
+        words.append(f"sweep_name={planned.root.name}")
+    return shlex.join(words)
+
+
+def _resume(resumed: Resumed) -> int:
+    """Goes on with a run as its own `config.yaml` says; Hydra only opens the log."""
+    config, result, folder = resumed.run.config, resumed.run.result, resumed.run.folder
+    if not is_success(folder):
+        check_writable(folder, [folder])
+        ensure_data(config["data"])
+
+    def task(_: DictConfig) -> float:
+        return _perform(config, result["choices"], folder, result["command"], resumed.trust)
+
+    return _single(folder, [f"hydra.run.dir={quoted(folder)}", "hydra.output_subdir=null"], task)
+
+
+def _hydra(argv: Sequence[str], task: Callable[[DictConfig], float]) -> int:
     """Hands a command line to Hydra, which reads it from sys.argv."""
     before = sys.argv
     sys.argv = [before[0], *argv]
     try:
-        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")(job)()
+        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")(task)()
     finally:
         sys.argv = before
     return 0
@@ -133,11 +199,15 @@ def _hydra(argv: Sequence[str]) -> int:
 
 def _rebuilt(arguments: argparse.Namespace, planned: Plan) -> list[str]:
     """Returns the command line for Hydra: the person's own, with what was decided for it."""
-    argv = ["--multirun"] if planned.is_sweep else []
+    return [*(["--multirun"] if planned.is_sweep else []), *_flags(arguments), *planned.overrides]
+
+
+def _flags(arguments: argparse.Namespace) -> list[str]:
+    flags = []
     for flag in ("config_dir", "config_name"):
         if getattr(arguments, flag) is not None:
-            argv += [f"--{flag.replace('_', '-')}", getattr(arguments, flag)]
-    return argv + planned.overrides
+            flags += [f"--{flag.replace('_', '-')}", getattr(arguments, flag)]
+    return flags
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:

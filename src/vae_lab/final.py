@@ -26,16 +26,19 @@ EVALUATION_BATCH = 500
 
 
 def final_test(
-    config: Mapping[str, Any], folder: Path, trainer: pl.Trainer, data: ImageDataModule
+    config: Mapping[str, Any],
+    folder: Path,
+    trainer: pl.Trainer,
+    data: ImageDataModule,
+    curves: Mapping[str, float],
 ) -> dict[str, Any]:
     """Evaluates the best weights, or the last where there is no validation.
 
-    Writes `per_image.npz` and returns what `result.json` says of the evaluation.
+    Writes `per_image.npz` and returns what `result.json` says of the evaluation. `curves` holds
+    the latest value of every metric of the training.
     """
     model = trainer.lightning_module
     assert isinstance(model, VAE)
-    # Of the last epoch, before other weights are loaded.
-    curves = {name: float(value) for name, value in trainer.callback_metrics.items()}
     weights, epoch = _load_best(folder, trainer, model)
     # Evaluation is in single precision whatever training was in.
     model.float().eval()
@@ -119,7 +122,7 @@ def _score(model: VAE, data: ImageDataModule, split: str) -> PerImage:
 
 def _write_per_image(path: Path, scores: PerImage) -> None:
     """Keeps the bound and its terms of every test image, so that runs compare image by image."""
-    part = path.with_name(f".{path.name}")
+    part = path.with_name(f".{path.name}.tmp")
     with part.open("wb") as file:
         np.savez(file, elbo=scores.elbo, recon=scores.recon, kl=scores.kl)
     part.replace(path)

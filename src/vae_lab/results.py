@@ -8,12 +8,14 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 RESULT = "result.json"
 RUNNING, SUCCESS, FAILED, INTERRUPTED = "running", "success", "failed", "interrupted"
+DIVERGED = "diverged"
 
 # The columns of a sweep's table: heading, where in the result, format.
 COLUMNS = (
@@ -37,6 +39,14 @@ def write_text(path: Path, text: str) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Removes what a killed process left beside the places of its files."""
+    # Only what write_text and the others name so: `.NAME.PID`, `.NAME.PID.tmp`, `.NAME.tmp`.
+    for path in folder.rglob(".*"):
+        if re.fullmatch(r"\..+\.(\d+|tmp)", path.name) and path.is_file():
+            path.unlink()
 
 
 def write_result(folder: Path, result: Mapping[str, Any]) -> None:
@@ -63,14 +73,21 @@ def runs_in(folder: Path) -> list[Path]:
     return sorted(path.parent for path in folder.glob(f"*/{RESULT}"))
 
 
+def is_of(folder: Path, config_hash: str) -> bool:
+    """Tells whether the folder holds a run of this very configuration."""
+    result = read_result(folder)
+    return result is not None and result.get("config_hash") == config_hash
+
+
 def is_finished(folder: Path, config_hash: str) -> bool:
     """Tells whether the folder holds a finished run of this very configuration."""
+    return is_success(folder) and is_of(folder, config_hash)
+
+
+def is_success(folder: Path) -> bool:
+    """Tells whether the folder holds a run that ended well."""
     result = read_result(folder)
-    return (
-        result is not None
-        and result["status"] == SUCCESS
-        and result.get("config_hash") == config_hash
-    )
+    return result is not None and result["status"] == SUCCESS
 
 
 def rows(folders: Sequence[Path]) -> list[dict[str, str]]:

@@ -8,19 +8,20 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 
-from vae_lab.results import SUCCESS, holds_run, read_result, write_summary
+from vae_lab.results import SUCCESS, holds_run, is_success, read_result, write_summary
 
 LEFT_ALIGNED = ("run", "status", "data")
 # Columns of text where no terminal says how many there are.
 WIDE = 160
 
 
-def close_sweep(root: Path, runs: Sequence[Path]) -> None:
+def close_sweep(root: Path, runs: Sequence[Path], *, again: str) -> None:
     """Writes `summary.csv` and prints the table of a sweep, also when some jobs failed.
 
     Args:
         root: the sweep's folder.
         runs: its runs, in order.
+        again: the command that goes on with the sweep, told where not all jobs succeeded.
     """
     if not any(holds_run(folder) for folder in runs):
         return
@@ -34,6 +35,8 @@ def close_sweep(root: Path, runs: Sequence[Path]) -> None:
         if result is None or result["status"] != SUCCESS:
             reason = "never started" if result is None else result.get("error", result["status"])
             console.print(f"FAILED {folder.name}: {reason}", markup=False)
+    if not all(map(is_success, runs)):
+        print("To go on with what is not finished:", again)
     print(f"The same table: {root / 'summary.csv'}")
     print("See the runs side by side:", tensorboard_command(root))
 

@@ -1,0 +1,147 @@
+"""Command lines in processes that can be killed, and everything that a finished run left behind.
+
+A server imports the heavy libraries once; each victim is a fork of it and starts at once.
+"""
+
+import contextlib
+import hashlib
+import json
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterator
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+# Torch starts no thread before a fork computes: forking is safe.
+PRELOADED = ["vae_lab.cli", "vae_lab.run", "vae_lab.logger", "vae_lab.callbacks.latent_map",
+             "vae_lab.callbacks.evolution", "vae_lab.callbacks.samples", "victims", "small",
+             "sklearn.neighbors", "hydra._internal.hydra", "pytest"]  # fmt: skip
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(PRELOADED)
+
+# What differs between two runs of the same configuration.
+PASSING = ("started", "ended", "seconds", "peak_memory_mb", "resumed_after", "command", "name")
+
+
+def start(folder: Path, *arguments: str) -> ForkServerProcess:
+    """Starts `python -m vae_lab` with these arguments in a folder; its output goes to `out`."""
+    process = _context.Process(target=_victim, args=(str(folder), arguments))
+    process.start()
+    return process
+
+
+def finish(folder: Path, *arguments: str, timeout: float = 120) -> tuple[int, str]:
+    """Runs a command line to its end; returns its exit code and what it printed."""
+    process = start(folder, *arguments)
+    process.join(timeout)
+    assert process.exitcode is not None, f"{arguments} hang"
+    text = output(folder, process)
+    process.close()
+    return process_code(text), text
+
+
+def output(folder: Path, process: ForkServerProcess) -> str:
+    """Returns what a victim printed, on both streams."""
+    return (folder / f"out-{process.pid}").read_text(encoding="utf-8", errors="replace")
+
+
+def process_code(text: str) -> int:
+    """Returns the exit code that ends a victim's output; -9 where it was killed."""
+    _, found, code = text.rpartition("exit code ")
+    return int(code) if found else -9
+
+
+def _victim(folder: str, arguments: tuple[str, ...]) -> None:
+    os.chdir(folder)
+    log = os.open(f"out-{os.getpid()}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    sys.stdout = open(1, "w", closefd=False)  # noqa: PTH123, SIM115
+    sys.stderr = open(2, "w", closefd=False)  # noqa: PTH123, SIM115
+    sys.argv = ["vae-lab", *arguments]
+    from vae_lab import cli
+
+    code: Any = 0
+    try:
+        cli.main()
+    except SystemExit as stop:
+        code = stop.code
+    finally:
+        print(f"exit code {code}", flush=True)
+    os._exit(code)
+
+
+def fingerprint(folder: Path) -> dict[str, Any]:
+    """Returns all that must be the same, to the last bit, however often a run was interrupted."""
+    found: dict[str, Any] = {}
+    for name in ("best", "last"):
+        path = folder / "checkpoints" / f"{name}.ckpt"
+        if path.exists():
+            checkpoint = torch.load(path, weights_only=True)
+            found[path.name] = {
+                **_tensors(checkpoint["state_dict"], "weights"),
+                **_tensors(checkpoint.get("optimizer_states", []), "optimiser"),
+                "epoch": checkpoint["epoch"],
+                "step": checkpoint["global_step"],
+            }
+    for path in sorted([*folder.glob("figures/*"), *folder.glob("metrics.csv")]):
+        found[path.name] = _digest(path.read_bytes())
+    with np.load(folder / "per_image.npz", allow_pickle=False) as scores:
+        found["per_image"] = {name: _digest(scores[name].tobytes()) for name in scores.files}
+    result = json.loads((folder / "result.json").read_text())
+    found["result"] = {key: value for key, value in result.items() if key not in PASSING}
+    found["events"] = curves(folder)
+    return found
+
+
+def curves(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Returns what TensorBoard reads: of each tag every step, and its value or a digest of it."""
+    everything = dict.fromkeys(("scalars", "images", "histograms", "tensors"), 0)
+    events = EventAccumulator(str(folder), size_guidance=everything)
+    events.Reload()
+    tags = events.Tags()
+    found: dict[str, list[tuple[Any, ...]]] = {}
+    for tag in tags["scalars"]:
+        found[tag] = [(event.step, event.value) for event in events.Scalars(tag)]
+    for tag in tags["images"]:
+        found[tag] = [
+            (event.step, _digest(event.encoded_image_string)) for event in events.Images(tag)
+        ]
+    for tag in tags["histograms"]:
+        found[tag] = [
+            (event.step, str(event.histogram_value)) for event in events.Histograms(tag)
+        ]
+    for tag in tags["tensors"]:
+        # Texts name the command and its folder: their number counts.
+        found[tag] = [(event.step,) for event in events.Tensors(tag)]
+    return found
+
+
+def _tensors(value: Any, name: str) -> dict[str, str]:
+    """Returns a digest of every tensor in nested lists and dictionaries."""
+    if isinstance(value, torch.Tensor):
+        return {name: _digest(value.contiguous().numpy().tobytes())}
+    items: Iterator[tuple[Any, Any]] = iter(())
+    if isinstance(value, dict):
+        items = iter(value.items())
+    elif isinstance(value, list):
+        items = iter(enumerate(value))
+    return {k: v for key, part in items for k, v in _tensors(part, f"{name}.{key}").items()}
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def stop_server() -> None:
+    """Ends the server, so that no process outlives the tests."""
+    from multiprocessing import forkserver
+
+    with contextlib.suppress(AttributeError):
+        forkserver._forkserver._stop()  # type: ignore[attr-defined]
