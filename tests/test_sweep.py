@@ -134,13 +134,13 @@ def test_a_failed_job_is_named_and_the_others_go_on(tmp_path: Path, vae_lab: Com
     )
     assert done.code == 1
     (error,) = (line for line in done.err.splitlines() if line.startswith("vae-lab: error: "))
-    assert "linear-z2-stripes-lr1e+30 failed: the train bound is not finite" in error
+    assert "linear-z2-stripes-lr1e+30 diverged: the train bound is not finite" in error
     assert "Traceback" not in done.err + done.out
     assert "FAILED linear-z2-stripes-lr1e+30: NonFiniteError" in done.out
     with (tmp_path / "here" / "summary.csv").open() as file:
         statuses = {row["run"]: row["status"] for row in csv.DictReader(file)}
     assert statuses == {
-        "linear-z2-stripes-lr1e+30": "failed",
+        "linear-z2-stripes-lr1e+30": "diverged",
         "linear-z2-stripes-lr0.001": "success",
     }
     assert "Traceback" in (tmp_path / "here" / "linear-z2-stripes-lr1e+30" / "run.log").read_text()

@@ -36,6 +36,27 @@ def start(folder: Path, *arguments: str) -> ForkServerProcess:
     return process
 
 
+def start_run(config: dict[str, Any], choices: dict[str, str], folder: Path) -> ForkServerProcess:
+    """Starts one run without a command line, which would take most of a short run's time."""
+    process = _context.Process(target=_run, args=(config, choices, str(folder)))
+    process.start()
+    return process
+
+
+def _run(config: dict[str, Any], choices: dict[str, str], folder: str) -> None:
+    from vae_lab.errors import JobFailed
+    from vae_lab.locks import held
+    from vae_lab.run import run
+
+    sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
+    try:
+        with held(Path(folder)):
+            run(config, choices, Path(folder), "python -m vae_lab test")
+    except JobFailed:
+        os._exit(1)
+    os._exit(0)
+
+
 def finish(folder: Path, *arguments: str, timeout: float = 120) -> tuple[int, str]:
     """Runs a command line to its end; returns its exit code and what it printed."""
     process = start(folder, *arguments)
@@ -62,8 +83,8 @@ def _victim(folder: str, arguments: tuple[str, ...]) -> None:
     log = os.open(f"out-{os.getpid()}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(log, stream)
-    sys.stdout = open(1, "w", closefd=False)  # noqa: PTH123, SIM115
-    sys.stderr = open(2, "w", closefd=False)  # noqa: PTH123, SIM115
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
     sys.argv = ["vae-lab", *arguments]
     from vae_lab import cli
 
@@ -114,9 +135,7 @@ def curves(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
             (event.step, _digest(event.encoded_image_string)) for event in events.Images(tag)
         ]
     for tag in tags["histograms"]:
-        found[tag] = [
-            (event.step, str(event.histogram_value)) for event in events.Histograms(tag)
-        ]
+        found[tag] = [(event.step, str(event.histogram_value)) for event in events.Histograms(tag)]
     for tag in tags["tensors"]:
         # Texts name the command and its folder: their number counts.
         found[tag] = [(event.step,) for event in events.Tensors(tag)]

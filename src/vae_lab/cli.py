@@ -24,7 +24,7 @@ from omegaconf import DictConfig
 from vae_lab import config as configuration
 from vae_lab.compose import Composer, Job, choices_of, key_of
 from vae_lab.errors import JOB_FAILED, WRONG_INPUT, JobFailed, Stopped, UserError, print_error
-from vae_lab.fallback import ensure_data, with_data
+from vae_lab.fallback import with_data
 from vae_lab.faults import explained
 from vae_lab.locks import held
 from vae_lab.plan import Plan, check_writable, jobs_of, plan, quoted
@@ -174,11 +174,13 @@ def _again(arguments: argparse.Namespace, planned: Plan) -> str:
 
 
 def _resume(resumed: Resumed) -> int:
-    """Goes on with a run as its own `config.yaml` says; Hydra only opens the log."""
+    """Goes on with a run as its own `config.yaml` says; Hydra only opens the log.
+
+    Nothing is downloaded: addresses and places in a file that somebody sent are not to be followed.
+    """
     config, result, folder = resumed.run.config, resumed.run.result, resumed.run.folder
     if not is_success(folder):
         check_writable(folder, [folder])
-        ensure_data(config["data"])
 
     def task(_: DictConfig) -> float:
         return _perform(config, result["choices"], folder, result["command"], resumed.trust)

@@ -4,7 +4,7 @@ Decided once, before the first job: a sweep never trains half of its jobs on ano
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,11 @@ def with_data(composer: Composer, jobs: Sequence[Job], arguments: argparse.Names
         data = resolved(job.config)["data"]
         needs[repr([data.get(key) for key in ("root", "folder", "files")])] = data
     for data in needs.values():
+        if not data.get("files"):
+            continue
+        _check_readable(Path(data["root"]))
         try:
-            ensure_data(data)
+            fetch.ensure(*(data[key] for key in ("root", "folder", "files", "mirrors", "timeout")))
         except fetch.DataUnavailable as error:
             if not data.get("fallback"):
                 raise
@@ -40,17 +43,6 @@ def with_data(composer: Composer, jobs: Sequence[Job], arguments: argparse.Names
                 ) from error
             return _fall_back(composer, arguments, data, error)
     return list(arguments.overrides)
-
-
-def ensure_data(data: Mapping[str, Any]) -> None:
-    """Makes sure that the files of a resolved `data` node are there.
-
-    Raises:
-        UserError: where they cannot be used, or cannot be fetched.
-    """
-    if data.get("files"):
-        _check_readable(Path(data["root"]))
-        fetch.ensure(*(data[key] for key in ("root", "folder", "files", "mirrors", "timeout")))
 
 
 def _fall_back(

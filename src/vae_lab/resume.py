@@ -47,10 +47,23 @@ def read_resumed(composer: Composer, arguments: argparse.Namespace) -> Resumed:
     trust = values.pop(TRUST, False)
     if not isinstance(trust, bool):
         raise UserError(f"trust must be true or false, got '{trust}'.")
+    if not trust:
+        _refuse_links(run.folder)
     for key, value in values.items():
         _set(run.config, key, value)
     check_values(run.config)
     return Resumed(run, trust)
+
+
+def _refuse_links(folder: Path) -> None:
+    """Raises UserError where something in the folder stands for a place outside of it."""
+    root = folder.resolve()
+    for path in folder.rglob("*"):
+        if path.is_symlink() and not path.resolve().is_relative_to(root):
+            raise UserError(
+                f"{path} is a link that leads out of the run's folder: remove it, or add "
+                f"trust=true if the folder is your own."
+            )
 
 
 def _set(config: dict[str, Any], key: str, value: Any) -> None:
