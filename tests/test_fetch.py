@@ -66,7 +66,7 @@ def test_downloads_what_is_absent(tmp_path: Path) -> None:
         assert fetch.ensure(tmp_path, FOLDER, FILES, [mirror.url], 5) == paths
     assert mirror.asked == list(SERVED)  # nothing was asked for again
     # No folder is left either.
-    assert set(os.listdir(tmp_path / FOLDER)) == {*SERVED, fetch.FETCHED}
+    assert {path.name for path in (tmp_path / FOLDER).iterdir()} == {*SERVED, fetch.FETCHED}
 
 
 @pytest.mark.parametrize("behaviour", MISBEHAVIOURS)

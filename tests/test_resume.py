@@ -11,7 +11,6 @@ import pytest
 import torch
 import victims
 from small import small_config, write_conf
-from test_run import train
 from test_sweep import QUICK, Command, Done
 from test_sweep import vae_lab as vae_lab  # a fixture
 
@@ -19,16 +18,31 @@ from vae_lab import memory
 from vae_lab.checkpoints import read_checkpoint
 from vae_lab.errors import Stopped, UserError
 from vae_lab.results import read_result, remove_unfinished, write_result
+from vae_lab.run import run
 
 EPOCHS = 6
 PICTURES = ("callbacks=[samples,histograms,evolution]", "callbacks.samples.every_n_epochs=4")
 LONG = (f"trainer.max_epochs={EPOCHS}", "threads=1", "logger=[tensorboard,csv]", *PICTURES)
 
 
+Configured = tuple[dict[str, Any], dict[str, str]]
+
+
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    _, folder = train(tmp_path_factory.mktemp("undisturbed"), *LONG)
+def configured(tmp_path_factory: pytest.TempPathFactory) -> Configured:
+    return small_config(tmp_path_factory.mktemp("conf"), *LONG)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, configured: Configured) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    run(*configured, folder, "test")
     return victims.fingerprint(folder)
+
+
+def torture(value: Any) -> Any:
+    """A parameter that `make torture` alone tries."""
+    return pytest.param(value, marks=pytest.mark.torture)
 
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, epoch: int, error: BaseException) -> None:
@@ -42,73 +56,85 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, epoch: int, error: BaseException) -
     monkeypatch.setattr(memory.Memory, "on_train_batch_start", check)
 
 
-def stopped(folder: Path, monkeypatch: pytest.MonkeyPatch, *, epoch: int) -> Path:
+def stopped(
+    folder: Path, configured: Configured, monkeypatch: pytest.MonkeyPatch, *, epoch: int
+) -> Path:
     """Returns the folder of a run that a signal ended in the given epoch."""
-    with monkeypatch.context() as patch, pytest.raises(Stopped):
+    folder.mkdir(exist_ok=True)
+    with monkeypatch.context() as patch:
         stop_at(patch, epoch, Stopped(15))
-        train(folder, *LONG)
-    return folder / "run"
+        with pytest.raises(Stopped):
+            run(*configured, folder, "test")
+    return folder
 
 
 def test_a_run_killed_five_times_ends_as_if_it_had_never_been(
-    tmp_path: Path, undisturbed: dict[str, Any]
+    tmp_path: Path, configured: Configured, undisturbed: dict[str, Any]
 ) -> None:
-    config, choices = small_config(tmp_path / "conf", *LONG)
     folder, chance = tmp_path / "run", random.Random(0)
     for kill in range(5):
-        victim = victims.start_run(config, choices, folder)
+        victim = victims.start_run(*configured, folder)
         while victim.is_alive() and not (folder / "checkpoints").exists():
             time.sleep(0.001)
         # Not before the first kills have left something to go on from.
         time.sleep(chance.uniform(0.0, 0.2) + 0.03 * kill)
         victim.kill()
         victim.join()
-    last = victims.start_run(config, choices, folder)
+    last = victims.start_run(*configured, folder)
     last.join()
     assert last.exitcode == 0
     assert victims.fingerprint(folder) == undisturbed
     assert not [path for path in folder.rglob(".*") if path.name != ".lock"]
 
 
-@pytest.mark.parametrize("epoch", [1, 2, 5, EPOCHS])
+@pytest.mark.parametrize("epoch", [1, *map(torture, (2, 3, 4, 6)), 5])
 def test_a_stopped_run_goes_on_bit_for_bit(
-    epoch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: dict[str, Any]
+    epoch: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    configured: Configured,
+    undisturbed: dict[str, Any],
 ) -> None:
-    folder = stopped(tmp_path, monkeypatch, epoch=epoch)
+    folder = stopped(tmp_path / "run", configured, monkeypatch, epoch=epoch)
     before = read_result(folder)
     assert before is not None and before["status"] == "interrupted"
-    result, _ = train(tmp_path, *LONG)
+    result = run(*configured, folder, "test")
     assert result.get("resumed_after", [0]) == [epoch - 1]
     assert result["started"] == before["started"] or epoch == 1
     assert victims.fingerprint(folder) == undisturbed
 
 
 def test_a_run_whose_last_epoch_is_saved_repeats_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: dict[str, Any]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    configured: Configured,
+    undisturbed: dict[str, Any],
 ) -> None:
-    with monkeypatch.context() as patch, pytest.raises(Stopped):
-        # After the last checkpoint, before the last picture and the test.
-        def stop(*_: Any) -> None:
-            raise Stopped(15)
-
-        patch.setattr(memory.Memory, "on_train_end", stop)
-        train(tmp_path, *LONG)
     folder = tmp_path / "run"
+    folder.mkdir()
+    with monkeypatch.context() as patch:
+        # After the last checkpoint, before the last picture and the test.
+        patch.setattr(memory.Memory, "on_train_end", _stop)
+        with pytest.raises(Stopped):
+            run(*configured, folder, "test")
     assert read_checkpoint(folder / "checkpoints" / "last.ckpt")["epoch"] == EPOCHS - 1
-    result, _ = train(tmp_path, *LONG)
+    result = run(*configured, folder, "test")
     assert result["resumed_after"] == [EPOCHS - 1]
     assert victims.fingerprint(folder) == undisturbed
 
 
-@pytest.mark.parametrize("broken", [("last",), ("last", "previous"), ("best",)])
+@pytest.mark.parametrize(
+    "broken", [("last",), torture(("last", "previous")), torture(("best",))], ids="-".join
+)
 def test_a_broken_checkpoint_is_passed_over(
     broken: tuple[str, ...],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    configured: Configured,
     undisturbed: dict[str, Any],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    folder = stopped(tmp_path, monkeypatch, epoch=5)
+    folder = stopped(tmp_path / "run", configured, monkeypatch, epoch=5)
     for name in broken:
         path = folder / "checkpoints" / f"{name}.ckpt"
         content = bytearray(path.read_bytes())
@@ -118,39 +144,46 @@ def test_a_broken_checkpoint_is_passed_over(
         with pytest.raises(UserError, match="no whole checkpoint"):
             read_checkpoint(path)
         assert torch.load(path, weights_only=True)["epoch"] >= 0
-    result, _ = train(tmp_path, *LONG)
+    result = run(*configured, folder, "test")
     assert result.get("resumed_after") == ([3] if broken == ("last",) else None)
     assert "no whole checkpoint" in caplog.text
     assert victims.fingerprint(folder) == undisturbed
 
 
+@pytest.mark.torture
 def test_a_moved_folder_goes_on_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: dict[str, Any]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    configured: Configured,
+    undisturbed: dict[str, Any],
 ) -> None:
-    folder = stopped(tmp_path / "here", monkeypatch, epoch=4)
-    (tmp_path / "there").mkdir()
-    shutil.move(folder, tmp_path / "there" / "run")
-    result, moved = train(tmp_path / "there", *LONG)
-    assert result["resumed_after"] == [3]
+    folder = stopped(tmp_path / "here", configured, monkeypatch, epoch=4)
+    moved = folder.rename(tmp_path / "there")
+    assert run(*configured, moved, "test")["resumed_after"] == [3]
     assert victims.fingerprint(moved) == undisturbed
 
 
+@pytest.mark.torture
 def test_early_stopping_ends_a_resumed_run_where_it_would_have_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    overrides = (
-        *("trainer.max_epochs=8", "threads=1", "logger=csv", "callbacks=none"),
-        "callbacks.stop={_target_: pytorch_lightning.callbacks.EarlyStopping, monitor: elbo/val, "
-        "mode: max, patience: 1, min_delta: 1000}",
+    (tmp_path / "callbacks").mkdir()
+    (tmp_path / "callbacks" / "stop.yaml").write_text(
+        "stop:\n  _target_: pytorch_lightning.callbacks.EarlyStopping\n  monitor: elbo/val\n"
+        "  mode: max\n  patience: 1\n  min_delta: 1000\n"
     )
-    whole, one = train(tmp_path / "one", *overrides)
-    assert whole["epochs"] == 2
-    with monkeypatch.context() as patch, pytest.raises(Stopped):
-        patch.setattr(memory.Memory, "on_fit_end", _stop, raising=False)
-        train(tmp_path / "two", *overrides)
-    again, two = train(tmp_path / "two", *overrides)
-    assert again["epochs"] == 2
-    assert victims.fingerprint(two) == victims.fingerprint(one)
+    configured = small_config(
+        *(tmp_path, "trainer.max_epochs=8", "threads=1", "logger=csv", "callbacks=stop")
+    )
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    assert run(*configured, tmp_path / "one", "test")["epochs"] == 2
+    with monkeypatch.context() as patch:
+        patch.setattr(memory.Memory, "on_train_end", _stop)
+        with pytest.raises(Stopped):
+            run(*configured, tmp_path / "two", "test")
+    assert run(*configured, tmp_path / "two", "test")["epochs"] == 2
+    assert victims.fingerprint(tmp_path / "two") == victims.fingerprint(tmp_path / "one")
 
 
 def _stop(*_: Any) -> None:
@@ -227,9 +260,9 @@ def test_a_folder_in_use_is_refused(tmp_path: Path, vae_lab: Command) -> None:
 
 
 def test_a_hostile_config_runs_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vae_lab: Command
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, configured: Configured, vae_lab: Command
 ) -> None:
-    folder = stopped(tmp_path, monkeypatch, epoch=2)
+    folder = stopped(tmp_path / "run", configured, monkeypatch, epoch=1)
     text = (folder / "config.yaml").read_text()
     attack = text.replace("small.StripedDigits", "vae_lab.run.subprocess.check_output")
     (folder / "config.yaml").write_text(attack)
@@ -250,9 +283,9 @@ def test_a_hostile_config_runs_nothing(
 
 
 def test_a_link_out_of_the_folder_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vae_lab: Command
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, configured: Configured, vae_lab: Command
 ) -> None:
-    folder = stopped(tmp_path, monkeypatch, epoch=2)
+    folder = stopped(tmp_path / "run", configured, monkeypatch, epoch=2)
     shutil.move(folder / "checkpoints", tmp_path / "elsewhere")
     (folder / "checkpoints").symlink_to(tmp_path / "elsewhere")
     done = vae_lab("resume=run")

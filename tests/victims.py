@@ -8,8 +8,12 @@ import hashlib
 import json
 import multiprocessing
 import os
+import resource
+import shutil
+import signal
 import sys
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -24,15 +28,24 @@ PRELOADED = ["vae_lab.cli", "vae_lab.run", "vae_lab.logger", "vae_lab.callbacks.
              "sklearn.neighbors", "hydra._internal.hydra", "pytest"]  # fmt: skip
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(PRELOADED)
+_printed: dict[int, Connection] = {}
 
 # What differs between two runs of the same configuration.
 PASSING = ("started", "ended", "seconds", "peak_memory_mb", "resumed_after", "command", "name")
 
 
-def start(folder: Path, *arguments: str) -> ForkServerProcess:
-    """Starts `python -m vae_lab` with these arguments in a folder; its output goes to `out`."""
-    process = _context.Process(target=_victim, args=(str(folder), arguments))
+def start(folder: Path, *arguments: str, largest_file: int | None = None) -> ForkServerProcess:
+    """Starts `python -m vae_lab` with these arguments in a folder.
+
+    No file may grow beyond `largest_file` bytes, if that is given.
+    """
+    # A pipe holds what a short run prints, and no limit on files stops it.
+    reader, writer = _context.Pipe(duplex=False)
+    process = _context.Process(target=_victim, args=(str(folder), arguments, largest_file, writer))
     process.start()
+    writer.close()
+    assert process.pid is not None
+    _printed[process.pid] = reader
     return process
 
 
@@ -57,19 +70,28 @@ def _run(config: dict[str, Any], choices: dict[str, str], folder: str) -> None:
     os._exit(0)
 
 
-def finish(folder: Path, *arguments: str, timeout: float = 120) -> tuple[int, str]:
+def finish(
+    folder: Path, *arguments: str, timeout: float = 300, largest_file: int | None = None
+) -> tuple[int, str]:
     """Runs a command line to its end; returns its exit code and what it printed."""
-    process = start(folder, *arguments)
+    process = start(folder, *arguments, largest_file=largest_file)
     process.join(timeout)
     assert process.exitcode is not None, f"{arguments} hang"
-    text = output(folder, process)
+    text = output(process)
     process.close()
     return process_code(text), text
 
 
-def output(folder: Path, process: ForkServerProcess) -> str:
-    """Returns what a victim printed, on both streams."""
-    return (folder / f"out-{process.pid}").read_text(encoding="utf-8", errors="replace")
+def output(process: ForkServerProcess) -> str:
+    """Returns what a victim that has ended printed, on both streams."""
+    assert process.pid is not None
+    reader, content = _printed.pop(process.pid), b""
+    os.set_blocking(reader.fileno(), False)
+    with contextlib.suppress(BlockingIOError):
+        while part := os.read(reader.fileno(), 65536):
+            content += part
+    reader.close()
+    return content.decode("utf-8", errors="replace")
 
 
 def process_code(text: str) -> int:
@@ -78,14 +100,52 @@ def process_code(text: str) -> int:
     return int(code) if found else -9
 
 
-def _victim(folder: str, arguments: tuple[str, ...]) -> None:
+def kill_tree(process: ForkServerProcess) -> None:
+    """Kills a victim and the workers that it started."""
+    assert process.pid is not None
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.join()
+
+
+def soak(config: dict[str, Any], choices: dict[str, str], folder: Path, runs: int) -> None:
+    """Does many runs in one process; `soak.json` holds memory (kB) and open files after each."""
+    process = _context.Process(target=_soak, args=(config, choices, str(folder), runs))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+
+
+def _soak(config: dict[str, Any], choices: dict[str, str], folder: str, runs: int) -> None:
+    from vae_lab.run import run
+
+    sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
+    seen = []
+    for number in range(runs):
+        place = Path(folder) / f"soak{number}"
+        place.mkdir()
+        run(config, choices, place, "python -m vae_lab test")
+        shutil.rmtree(place)
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+        (resident,) = (line.split()[1] for line in status.splitlines() if "VmRSS" in line)
+        seen.append((int(resident), len(list(Path("/proc/self/fd").iterdir()))))
+    (Path(folder) / "soak.json").write_text(json.dumps(seen))
+    os._exit(0)
+
+
+def _victim(
+    folder: str, arguments: tuple[str, ...], largest_file: int | None, printed: Connection
+) -> None:
+    # A group of its own, so that its workers can be killed with it.
+    os.setsid()
     os.chdir(folder)
-    log = os.open(f"out-{os.getpid()}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
-        os.dup2(log, stream)
+        os.dup2(printed.fileno(), stream)
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
     sys.argv = ["vae-lab", *arguments]
+    if largest_file is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
     from vae_lab import cli
 
     code: Any = 0
@@ -106,8 +166,8 @@ def fingerprint(folder: Path) -> dict[str, Any]:
         if path.exists():
             checkpoint = torch.load(path, weights_only=True)
             found[path.name] = {
-                **_tensors(checkpoint["state_dict"], "weights"),
-                **_tensors(checkpoint.get("optimizer_states", []), "optimiser"),
+                **tensors(checkpoint["state_dict"], "weights"),
+                **tensors(checkpoint.get("optimizer_states", []), "optimiser"),
                 "epoch": checkpoint["epoch"],
                 "step": checkpoint["global_step"],
             }
@@ -142,7 +202,7 @@ def curves(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
     return found
 
 
-def _tensors(value: Any, name: str) -> dict[str, str]:
+def tensors(value: Any, name: str) -> dict[str, str]:
     """Returns a digest of every tensor in nested lists and dictionaries."""
     if isinstance(value, torch.Tensor):
         return {name: _digest(value.contiguous().numpy().tobytes())}
@@ -151,16 +211,8 @@ def _tensors(value: Any, name: str) -> dict[str, str]:
         items = iter(value.items())
     elif isinstance(value, list):
         items = iter(enumerate(value))
-    return {k: v for key, part in items for k, v in _tensors(part, f"{name}.{key}").items()}
+    return {k: v for key, part in items for k, v in tensors(part, f"{name}.{key}").items()}
 
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
-
-
-def stop_server() -> None:
-    """Ends the server, so that no process outlives the tests."""
-    from multiprocessing import forkserver
-
-    with contextlib.suppress(AttributeError):
-        forkserver._forkserver._stop()  # type: ignore[attr-defined]

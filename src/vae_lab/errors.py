@@ -5,6 +5,8 @@ import sys
 
 JOB_FAILED = 1
 WRONG_INPUT = 2
+# What shells report for a program that Ctrl-C ended: 128 + SIGINT.
+INTERRUPTED = 130
 
 
 class UserError(ValueError):

@@ -16,6 +16,7 @@ from typing import Any
 RESULT = "result.json"
 RUNNING, SUCCESS, FAILED, INTERRUPTED = "running", "success", "failed", "interrupted"
 DIVERGED = "diverged"
+STATUSES = (RUNNING, SUCCESS, FAILED, INTERRUPTED, DIVERGED)
 
 # The columns of a sweep's table: heading, where in the result, format.
 COLUMNS = (
@@ -58,9 +59,24 @@ def read_result(folder: Path) -> dict[str, Any] | None:
     """Returns a run's result, or None where the folder holds no readable one."""
     try:
         result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    return result if isinstance(result, dict) and "status" in result else None
+    return result if isinstance(result, dict) and _is_sound(result) else None
+
+
+def _is_sound(result: Mapping[str, Any]) -> bool:
+    """Tells whether what tables and resumed runs rely on is of its kind: a file can be damaged."""
+    texts = all(isinstance(result.get(key, ""), str) for key in ("name", "config_hash", "command"))
+    nodes = all(isinstance(result.get(key, {}), dict) for key in ("data", "metrics", "seconds"))
+    nodes = nodes and isinstance(result.get("choices", {}), dict)
+    numbers = [*result.get("metrics", {}).values(), *result.get("seconds", {}).values()] * nodes
+    return (
+        texts
+        and nodes
+        and result.get("status") in STATUSES
+        and isinstance(result.get("resumed_after", []), list)
+        and all(isinstance(number, int | float) for number in numbers)
+    )
 
 
 def holds_run(folder: Path) -> bool:

@@ -95,7 +95,9 @@ def _prepare(
     start = find_start(folder, result["config_hash"])
     if earlier is not None and start.checkpoint is not None:
         result["started"] = earlier.get("started", result["started"])
-        result["resumed_after"] = [*earlier.get("resumed_after", []), start.epochs_done]
+        # An attempt that came no further is not told twice.
+        earlier_starts = [e for e in earlier.get("resumed_after", []) if e != start.epochs_done]
+        result["resumed_after"] = [*earlier_starts, start.epochs_done]
         log.info("%s: goes on after epoch %d.", result["name"], start.epochs_done)
     write_result(folder, result)
     choices = {"choices": dict(result["choices"])}
