@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from counting import COUNTS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -90,6 +91,10 @@ def pytest_runtest_makereport(
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
+    if COUNTS:
+        terminalreporter.section("faults: tried, lost")
+        for fault, tried, lost in COUNTS:
+            terminalreporter.line(f"{fault}: {tried} tried, {lost} lost")
     if skipped := config.stash[_skipped]:
         terminalreporter.section(f"tests on real MNIST that did not run: {len(skipped)}")
         if not os.environ.get("VAE_LAB_DATA"):

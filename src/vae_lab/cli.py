@@ -33,6 +33,9 @@ from vae_lab.resume import Resumed, asks_to_resume, read_resumed
 from vae_lab.stops import stoppable
 from vae_lab.summary import close_sweep
 
+# Set by those who want to see tracebacks; and what it was, while Hydra is at work.
+FULL_ERROR, TRACEBACKS = "HYDRA_FULL_ERROR", "VAE_LAB_FULL_ERROR"
+
 
 def main() -> None:
     """Runs the command line and exits.
@@ -112,7 +115,7 @@ def _perform(
 
 def _tell(error: Exception) -> None:
     """Prints one line; the traceback before it for those who ask Hydra for tracebacks."""
-    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+    if os.environ.get(TRACEBACKS, os.environ.get(FULL_ERROR)) == "1":
         traceback.print_exception(error)
     print_error(error)
 
@@ -189,13 +192,24 @@ def _resume(resumed: Resumed) -> int:
 
 
 def _hydra(argv: Sequence[str], task: Callable[[DictConfig], float]) -> int:
-    """Hands a command line to Hydra, which reads it from sys.argv."""
-    before = sys.argv
+    """Hands a command line to Hydra, which reads it from sys.argv.
+
+    Raises:
+        UserError: for what Hydra cannot do itself, such as writing `.hydra/` on a full disk.
+    """
+    before, asked = sys.argv, os.environ.get(FULL_ERROR)
     sys.argv = [before[0], *argv]
+    # Hydra raises its errors instead of printing them. Jobs in other processes inherit both.
+    os.environ[FULL_ERROR], os.environ[TRACEBACKS] = "1", asked or "0"
     try:
         hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")(task)()
+    except Exception as error:
+        raise UserError(explained(error, Path("outputs"))) from error
     finally:
         sys.argv = before
+        del os.environ[TRACEBACKS], os.environ[FULL_ERROR]
+        if asked is not None:
+            os.environ[FULL_ERROR] = asked
     return 0
 
 

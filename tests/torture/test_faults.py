@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import victims
-from conftest import Count
+from counting import count
 from loopback import MISBEHAVIOURS, Mirror
 from small import write_conf
 from test_fetch import FILES, FOLDER, SERVED, held
@@ -28,7 +28,7 @@ def errors(text: str) -> list[str]:
 
 @pytest.mark.parametrize("size", [0, 2_000, 100_000, 420_000, 1_000_000])
 def test_a_file_that_may_not_grow_ends_the_run_in_one_line_and_it_goes_on(
-    size: int, tmp_path: Path, count: Count
+    size: int, tmp_path: Path
 ) -> None:
     write_conf(tmp_path / "conf")
     command = (*QUICK, *QUIET, "hydra.run.dir=run")
@@ -57,7 +57,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("free", [0, 100_000, 1_000_000, 2_000_000, 3_000_000])
 def test_a_full_disk_ends_the_run_in_one_line_and_it_goes_on(
-    free: int, small_disk: Path, tmp_path: Path, count: Count
+    free: int, small_disk: Path, tmp_path: Path
 ) -> None:
     write_conf(tmp_path / "conf")
     earlier = small_disk / "earlier" / "result.json"
@@ -76,7 +76,7 @@ def test_a_full_disk_ends_the_run_in_one_line_and_it_goes_on(
     assert code == 0, text
 
 
-def test_a_disk_that_is_read_only_is_named(small_disk: Path, tmp_path: Path, count: Count) -> None:
+def test_a_disk_that_is_read_only_is_named(small_disk: Path, tmp_path: Path) -> None:
     write_conf(tmp_path / "conf")
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     code, text = victims.finish(tmp_path, *QUICK, *QUIET, f"hydra.run.dir={small_disk}/run")
@@ -84,7 +84,7 @@ def test_a_disk_that_is_read_only_is_named(small_disk: Path, tmp_path: Path, cou
     assert code == 2 and str(small_disk) in errors(text)[0]
 
 
-def test_a_path_that_is_too_long_is_named(tmp_path: Path, count: Count) -> None:
+def test_a_path_that_is_too_long_is_named(tmp_path: Path) -> None:
     write_conf(tmp_path / "conf")
     for number, folder in enumerate(["x" * 300, "/".join(["y" * 200] * 21)]):
         code, text = victims.finish(tmp_path, *QUICK, f"hydra.run.dir={folder}")
@@ -92,7 +92,7 @@ def test_a_path_that_is_too_long_is_named(tmp_path: Path, count: Count) -> None:
     count("a path that is too long", 2, 0)
 
 
-def test_of_eight_that_start_in_one_folder_one_works(tmp_path: Path, count: Count) -> None:
+def test_of_eight_that_start_in_one_folder_one_works(tmp_path: Path) -> None:
     write_conf(tmp_path / "conf")
     started = [
         victims.start(tmp_path, *QUICK, *QUIET, "hydra.run.dir=run", "trainer.max_epochs=60")
@@ -111,7 +111,7 @@ def test_of_eight_that_start_in_one_folder_one_works(tmp_path: Path, count: Coun
 
 @pytest.mark.parametrize("behaviour", [*MISBEHAVIOURS, "nobody listens"])
 def test_a_bad_server_leaves_nothing_and_a_good_one_repairs(
-    behaviour: str, tmp_path: Path, count: Count, no_proxy: None
+    behaviour: str, tmp_path: Path, no_proxy: None
 ) -> None:
     if behaviour == "nobody listens":
         with pytest.raises(fetch.DataUnavailable):

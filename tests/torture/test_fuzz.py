@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import victims
-from conftest import Count, repeats
+from counting import count, repeats
 from fuzzing import is_answered, override_lists
 from hypothesis import HealthCheck, given, settings
 from small import small_config
@@ -21,7 +21,7 @@ from vae_lab.run import run
 pytestmark = pytest.mark.torture
 
 
-def test_any_override_list_is_valid_or_answered_in_one_line(count: Count) -> None:
+def test_any_override_list_is_valid_or_answered_in_one_line() -> None:
     tried = repeats(2000)
 
     @settings(
@@ -54,7 +54,7 @@ def damaged(content: bytes, chance: random.Random) -> bytes:
     return bytes(bytes_)
 
 
-def test_damaged_files_are_refused_or_read_right(tmp_path: Path, count: Count) -> None:
+def test_damaged_files_are_refused_or_read_right(tmp_path: Path) -> None:
     configured = small_config(
         *(tmp_path / "conf", "trainer.max_epochs=2", "threads=1"),
         *("callbacks=none", "logger=[tensorboard,csv]"),

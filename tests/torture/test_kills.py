@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import victims
-from conftest import Count, repeats
+from counting import count, repeats
 from small import small_config, write_conf
 
 pytestmark = pytest.mark.torture
@@ -20,7 +20,7 @@ OVERRIDES = (
 SWEEP = ("--config-dir", "conf", "-m", "data=stripes", "latent_dim=2,3,4", *OVERRIDES)
 
 
-def test_killed_runs_end_as_the_undisturbed_one(tmp_path: Path, count: Count) -> None:
+def test_killed_runs_end_as_the_undisturbed_one(tmp_path: Path) -> None:
     config, choices = small_config(tmp_path / "conf", *OVERRIDES)
     began = time.monotonic()
     for name in ("warm", "undisturbed"):
@@ -67,7 +67,7 @@ HAS_JOBLIB = (
     ],
 )
 def test_killed_sweeps_end_as_the_undisturbed_one(
-    kind: str, extra: tuple[str, ...], tmp_path: Path, count: Count
+    kind: str, extra: tuple[str, ...], tmp_path: Path
 ) -> None:
     write_conf(tmp_path / "conf")
     began = time.monotonic()

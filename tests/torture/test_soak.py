@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import victims
-from conftest import Count, repeats
+from counting import count, repeats
 from small import small_config
 
 pytestmark = pytest.mark.torture
 
 
-def test_memory_and_open_files_do_not_grow(tmp_path: Path, count: Count) -> None:
+def test_memory_and_open_files_do_not_grow(tmp_path: Path) -> None:
     config, choices = small_config(
         *(tmp_path / "conf", "trainer.max_epochs=2", "threads=1"),
         *("callbacks=[samples,latent_map,evolution]", "logger=[tensorboard,csv]"),
