@@ -139,7 +139,7 @@ def _main(argv: Sequence[str]) -> int:
         return _hydra([word for word in argv if word not in arguments.overrides] + lines, job)
     arguments.overrides = with_data(composer, jobs, arguments)
     planned = plan(composer, arguments)
-    check_writable(planned.root, planned.folders)
+    check_writable(planned.root)
     if planned.is_sweep:
         return _sweep(arguments, planned)
     return _single(planned.root, _rebuilt(arguments, planned), job)
@@ -183,7 +183,7 @@ def _resume(resumed: Resumed) -> int:
     """
     config, result, folder = resumed.run.config, resumed.run.result, resumed.run.folder
     if not is_success(folder):
-        check_writable(folder, [folder])
+        check_writable(folder)
 
     def task(_: DictConfig) -> float:
         return _perform(config, result["choices"], folder, result["command"], resumed.trust)

@@ -78,20 +78,8 @@ def plan(composer: Composer, arguments: argparse.Namespace) -> Plan:
     return _plan_sweep(composer, composer.parse(stamped))
 
 
-def check_writable(root: Path, folders: Sequence[Path]) -> None:
-    """Raises UserError where nothing can be written at or below a folder that may not exist yet.
-
-    Args:
-        root: the folder.
-        folders: of the runs in it, whose paths must not be too long.
-    """
-    for folder in (root, *folders):
-        if reason := too_long(folder):
-            raise UserError(
-                f"the output folder {str(folder)[:200]}... cannot be made ({reason}): choose a "
-                f"shorter one with hydra.run.dir=FOLDER or run_name=NAME, or for a sweep with "
-                f"hydra.sweep.dir=FOLDER or sweep_name=NAME."
-            )
+def check_writable(root: Path) -> None:
+    """Raises UserError where nothing can be written at or below a folder that may not exist yet."""
     existing = root.absolute()
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent
@@ -118,6 +106,7 @@ def _plan_sweep(composer: Composer, overrides: Sequence[Override]) -> Plan:
     lines, expanded = _lines(overrides), _expand(composer, overrides)
     first = composer.job(expanded[0], RunMode.MULTIRUN).config
     root = Path(first.hydra.sweep.dir)
+    _check_length(root)
     pinned = [*lines, f"hydra.sweep.dir={quoted(root)}"]
     if not _expandable(first) or any(key_of(line) == "hydra.sweep.subdir" for line in lines):
         return Plan(pinned, True, root, [])
@@ -138,11 +127,21 @@ def _free(folder: Path, hash_: str, taken: set[str]) -> Path:
     A run of the same configuration is not in the way: the job goes on with it, or finds it finished
     and has nothing to do.
     """
+    _check_length(folder)
     candidate, number = folder, 1
     while candidate.name in taken or (holds_run(candidate) and not is_of(candidate, hash_)):
         number += 1
         candidate = folder.with_name(f"{folder.name}-{number}")
     return candidate
+
+
+def _check_length(folder: Path) -> None:
+    if reason := too_long(folder):
+        raise UserError(
+            f"the output folder {str(folder)[:200]}... cannot be made ({reason}): choose a shorter "
+            f"one with hydra.run.dir=FOLDER or run_name=NAME, or for a sweep with "
+            f"hydra.sweep.dir=FOLDER or sweep_name=NAME."
+        )
 
 
 def _name(job: Job, fixed: Sequence[str]) -> str:
