@@ -45,8 +45,8 @@ torture: $(INSTALLED_DEV) ## kill, starve and confuse it, a hundred times over (
 	$(BIN)/python -m pytest -m torture -s tests/torture tests/test_resume.py $(ARGS)
 
 audit: $(INSTALLED) ## look the dependencies up among known vulnerabilities
-	@$(PIP) install -c $(CONSTRAINTS) pip-audit 2>/dev/null || { echo 'audit: pip-audit cannot be installed from here: nothing was checked.' >&2; exit 1; }
-	@$(BIN)/python -m pip_audit --local --progress-spinner off || { echo 'audit: see above: a vulnerability, or the database cannot be reached from here.' >&2; exit 1; }
+	@$(PIP) install -c $(CONSTRAINTS) -e '.[audit]' || { echo 'audit: pip-audit cannot be installed from here: nothing was checked.' >&2; exit 1; }
+	@$(BIN)/python -m pip_audit --local --skip-editable --progress-spinner off --timeout 15 || { echo 'audit: what is said above is a known vulnerability, or that the database cannot be reached from here.' >&2; exit 1; }
 
 lint: $(INSTALLED_DEV) ## check style and formatting, change nothing
 	$(BIN)/python -m ruff check .

@@ -27,7 +27,7 @@ LAYERS = {
     "divergence": "",
     "checkpoints": "errors",
     "memory": "checkpoints errors stops",
-    "resume": "compose config errors identity recorded",
+    "resume": "compose config errors identity plan recorded",
     "seeds": "",
     "identity": "",
     "rules": "",

@@ -29,7 +29,7 @@ from vae_lab.faults import explained
 from vae_lab.locks import held
 from vae_lab.plan import Plan, check_writable, jobs_of, plan, quoted
 from vae_lab.results import holds_run, is_success, runs_in
-from vae_lab.resume import Resumed, asks_to_resume, read_resumed
+from vae_lab.resume import Resumed, asks_to_resume, command_to_resume, read_resumed
 from vae_lab.stops import stoppable
 from vae_lab.summary import close_sweep
 
@@ -142,7 +142,9 @@ def _main(argv: Sequence[str]) -> int:
     check_writable(planned.root)
     if planned.is_sweep:
         return _sweep(arguments, planned)
-    return _single(planned.root, _rebuilt(arguments, planned), job)
+    # Who names a folder of options may name classes there, which a run's folder alone may not.
+    again = command_to_resume(planned.root, trust=arguments.config_dir is not None)
+    return _single(planned.root, _rebuilt(arguments, planned), job, again)
 
 
 def _sweep(arguments: argparse.Namespace, planned: Plan) -> int:
@@ -158,13 +160,15 @@ def _sweep(arguments: argparse.Namespace, planned: Plan) -> int:
     return 0 if all(map(is_success, runs)) else JOB_FAILED
 
 
-def _single(folder: Path, argv: Sequence[str], task: Callable[[DictConfig], float]) -> int:
+def _single(
+    folder: Path, argv: Sequence[str], task: Callable[[DictConfig], float], again: str
+) -> int:
     with held(folder):
         try:
             _hydra(argv, task)
         finally:
             if holds_run(folder) and not is_success(folder):
-                print(f"To go on: python -m vae_lab resume={shlex.quote(str(folder))}")
+                print("To go on:", again)
     return 0 if is_success(folder) else JOB_FAILED
 
 
@@ -186,9 +190,11 @@ def _resume(resumed: Resumed) -> int:
         check_writable(folder)
 
     def task(_: DictConfig) -> float:
-        return _perform(config, result["choices"], folder, result["command"], resumed.trust)
+        choices, command = result.get("choices", {}), result.get("command", "")
+        return _perform(config, choices, folder, command, resumed.trust)
 
-    return _single(folder, [f"hydra.run.dir={quoted(folder)}", "hydra.output_subdir=null"], task)
+    argv = [f"hydra.run.dir={quoted(folder)}", "hydra.output_subdir=null"]
+    return _single(folder, argv, task, command_to_resume(folder, trust=resumed.trust))
 
 
 def _hydra(argv: Sequence[str], task: Callable[[DictConfig], float]) -> int:

@@ -5,6 +5,8 @@ checkout, or somebody else's folder.
 """
 
 import argparse
+import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +15,7 @@ from vae_lab.compose import Composer, key_of
 from vae_lab.config import check_values
 from vae_lab.errors import UserError
 from vae_lab.identity import VOLATILE
+from vae_lab.plan import quoted
 from vae_lab.recorded import Recorded, read_run
 
 RESUME, TRUST = "resume", "trust"
@@ -23,6 +26,13 @@ class Resumed(NamedTuple):
 
     run: Recorded
     trust: bool
+
+
+def command_to_resume(folder: Path, *, trust: bool) -> str:
+    """Returns the command line that goes on with the run of a folder."""
+    path = str(folder) if re.fullmatch(r"[\w./-]+", str(folder)) else quoted(folder)
+    words = ["python", "-m", "vae_lab", f"{RESUME}={path}", *([f"{TRUST}=true"] * trust)]
+    return shlex.join(words)
 
 
 def asks_to_resume(overrides: Sequence[str]) -> bool:
