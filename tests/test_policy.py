@@ -26,7 +26,7 @@ LAYERS = {
     "events": "",
     "divergence": "",
     "checkpoints": "errors",
-    "memory": "checkpoints errors stops",
+    "memory": "checkpoints errors results stops",
     "resume": "compose config errors identity plan recorded",
     "seeds": "",
     "identity": "",

@@ -17,6 +17,7 @@ from test_sweep import vae_lab as vae_lab  # a fixture
 from vae_lab import memory
 from vae_lab.checkpoints import read_checkpoint
 from vae_lab.errors import Stopped, UserError
+from vae_lab.logger import RunLogger
 from vae_lab.results import read_result, remove_unfinished, write_result
 from vae_lab.run import run
 
@@ -301,3 +302,15 @@ def test_only_unfinished_files_are_removed(tmp_path: Path) -> None:
         path.write_text(json.dumps(path.name))
     remove_unfinished(tmp_path)
     assert all(path.exists() for path in kept) and not any(path.exists() for path in gone)
+
+
+def test_event_files_of_others_are_left_alone(tmp_path: Path) -> None:
+    theirs = tmp_path / "events.out.tfevents.1700000000.theirs.1.0"
+    theirs.write_bytes(b"theirs")
+    assert not memory.find_start(tmp_path, "0123").is_again
+    logger = RunLogger(save_dir=tmp_path, columns=[], metrics=[])
+    memory.restore_loggers([logger], memory.find_start(tmp_path, "0123"))
+    assert theirs.read_bytes() == b"theirs"
+    (tmp_path / "result.json").write_text("{}")
+    memory.restore_loggers([logger], memory.find_start(tmp_path, "0123"))
+    assert not theirs.exists()

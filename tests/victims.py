@@ -4,6 +4,7 @@ A server imports the heavy libraries once; each victim is a fork of it and start
 """
 
 import contextlib
+import gc
 import hashlib
 import json
 import multiprocessing
@@ -31,7 +32,7 @@ _context.set_forkserver_preload(PRELOADED)
 _printed: dict[int, Connection] = {}
 
 # What differs between two runs of the same configuration.
-PASSING = ("started", "ended", "seconds", "peak_memory_mb", "resumed_after", "command", "name")
+PASSING = ("started", "ended", "seconds", "peak_memory_mb", "resumed_after", "command", "name", "git_commit")
 
 
 def start(folder: Path, *arguments: str, largest_file: int | None = None) -> ForkServerProcess:
@@ -126,6 +127,8 @@ def _soak(config: dict[str, Any], choices: dict[str, str], folder: str, runs: in
         place.mkdir()
         run(config, choices, place, "python -m vae_lab test")
         shutil.rmtree(place)
+        # Lightning's objects form circles, which Python clears when it likes.
+        gc.collect()
         status = Path("/proc/self/status").read_text(encoding="utf-8")
         (resident,) = (line.split()[1] for line in status.splitlines() if "VmRSS" in line)
         seen.append((int(resident), len(list(Path("/proc/self/fd").iterdir()))))

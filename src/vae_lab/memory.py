@@ -14,6 +14,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from vae_lab.checkpoints import LAST, PREVIOUS, read_checkpoint
 from vae_lab.errors import UserError
+from vae_lab.results import holds_run
 from vae_lab.stops import check_stopped
 
 log = logging.getLogger(__name__)
@@ -33,8 +34,12 @@ class Rememberer(Protocol):
 
 
 class Start(NamedTuple):
-    """Where a run begins: a checkpoint, and what is remembered; or nothing, at the start."""
+    """Where a run begins: a checkpoint, and what is remembered; or nothing, at the start.
 
+    `is_again` tells whether the folder holds an earlier attempt at all, whose events must go.
+    """
+
+    is_again: bool
     checkpoint: Path | None
     epochs_done: int
     memory: dict[str, Any]
@@ -87,6 +92,7 @@ def find_start(folder: Path, config_hash: str) -> Start:
     Weights of the last epoch alone are no start: the pictures and events of the training's end
     come after them. Such a run repeats its last epoch.
     """
+    is_again = holds_run(folder)
     place = folder / "checkpoints"
     for path in (place / LAST, place / PREVIOUS):
         if not path.exists():
@@ -101,14 +107,19 @@ def find_start(folder: Path, config_hash: str) -> Start:
         memory = checkpoint.get(KEY)
         own = checkpoint.get("config_hash") == config_hash
         if own and isinstance(memory, dict) and not memory.get("is_end", True):
-            return Start(path, checkpoint["epoch"] + 1, memory)
-    return Start(None, 0, {})
+            return Start(is_again, path, checkpoint["epoch"] + 1, memory)
+    return Start(is_again, None, 0, {})
 
 
-def restore_loggers(loggers: Iterable[Any], memory: dict[str, Any]) -> None:
-    """Takes the loggers of a run back to where its checkpoint was written."""
+def restore_loggers(loggers: Iterable[Any], start: Start) -> None:
+    """Takes the loggers of a run back to where its checkpoint was written.
+
+    In a folder without an earlier attempt nothing is touched: its files are somebody else's.
+    """
+    if not start.is_again:
+        return
     loggers = list(loggers)
-    states = memory.get("loggers", [])
+    states = start.memory.get("loggers", [])
     for number, logger in enumerate(loggers):
         if isinstance(logger, Rememberer):
             logger.restore(states[number] if len(states) == len(loggers) else {})

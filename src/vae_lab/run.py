@@ -177,7 +177,7 @@ def _work(
     model = build.vae(config, data.image_shape, trust=trust)
     memory = Memory(start=start)
     trainer = build.trainer(config, folder, trust=trust, first=[memory])
-    restore_loggers(trainer.loggers, start.memory)
+    restore_loggers(trainer.loggers, start)
     _describe(config, data, model, result)
 
     with _session(trainer.loggers, config, result, is_new=start.checkpoint is None):

@@ -47,6 +47,8 @@ def stoppable() -> Iterator[None]:
     finally:
         for number in ours:
             signal.signal(number, before[number])
+        if ours:
+            _handler.stopped = None
 
 
 def check_stopped() -> None:
