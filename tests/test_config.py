@@ -271,7 +271,7 @@ def test_values_that_look_alike_in_a_folder_name_stay_apart() -> None:
 @settings(
     max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
-@given(override_lists(garbage=4))
+@given(override_lists(garbage=15))
 def test_any_override_list_is_valid_or_answered_in_one_line(lines: list[str]) -> None:
     # `make torture` tries ten times as many, and fewer that are nonsense at first sight.
     is_answered(lines)

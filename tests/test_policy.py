@@ -62,8 +62,9 @@ LAYERS = {
     "quality": "",
     "qualities": "latents module quality seeds",
     "final": "build data diagnosis latents metrics module posterior",
-    "run": "build columns config divergence errors faults final identity memory results provenance "
-    "data module",
+    "sessions": "columns",
+    "run": "build config divergence errors faults final identity memory results provenance "
+    "sessions data module",
     "report": "errors results",
     "summary": "errors results report",
     "columns": "errors identity",

@@ -32,7 +32,16 @@ _context.set_forkserver_preload(PRELOADED)
 _printed: dict[int, Connection] = {}
 
 # What differs between two runs of the same configuration.
-PASSING = ("started", "ended", "seconds", "peak_memory_mb", "resumed_after", "command", "name", "git_commit")
+PASSING = (
+    "started",
+    "ended",
+    "seconds",
+    "peak_memory_mb",
+    "resumed_after",
+    "command",
+    "name",
+    "git_commit",
+)
 
 
 def start(folder: Path, *arguments: str, largest_file: int | None = None) -> ForkServerProcess:

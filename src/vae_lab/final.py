@@ -34,17 +34,15 @@ def final_test(
 ) -> dict[str, Any]:
     """Evaluates the best weights, or the last where there is no validation.
 
-    Writes `per_image.npz` and returns what `result.json` says of the evaluation. `curves` holds
-    the latest value of every metric of the training.
+    Writes `per_image.npz`, and returns what `result.json` says of it and of the training's curves.
     """
     model = trainer.lightning_module
     assert isinstance(model, VAE)
     weights, epoch = _load_best(folder, trainer, model)
     # Evaluation is in single precision whatever training was in.
     model.float().eval()
-    scores = {"test": _score(model, data, "test")}
-    if len(data.val_images):
-        scores["val"] = _score(model, data, "val")
+    splits = ("test", "val") if len(data.val_images) else ("test",)
+    scores = {split: _score(model, data, split) for split in splits}
     for logger in trainer.loggers:
         logger.log_metrics(scores["test"].means("test"), step=epoch)
     _write_per_image(folder / "per_image.npz", scores["test"])

@@ -1,20 +1,17 @@
 """One run: build, fit, test, record."""
 
 import logging
-import shlex
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 from omegaconf import OmegaConf
-from pytorch_lightning.loggers import Logger
 
-from vae_lab import build, columns, provenance
+from vae_lab import build, provenance
 from vae_lab.data.module import ImageDataModule
 from vae_lab.divergence import NonFiniteError
 from vae_lab.errors import JobFailed, Stopped
@@ -35,6 +32,7 @@ from vae_lab.results import (
     write_result,
     write_text,
 )
+from vae_lab.sessions import session
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +67,20 @@ def run(
     if earlier is not None and earlier.get("config_hash") != config_hash(config):
         raise JobFailed(f"{folder} holds a run of another configuration: choose another folder.")
     result = _begin(config, choices, folder, command)
+    _attempt(config, folder, result, earlier, trust=trust)
+    _announce_end(result, folder)
+    return result
+
+
+def _attempt(
+    config: Mapping[str, Any],
+    folder: Path,
+    result: dict[str, Any],
+    earlier: Mapping[str, Any] | None,
+    *,
+    trust: bool,
+) -> None:
+    """Does the run, adds to its result, and records how it ended."""
     try:
         start = _prepare(config, folder, result, earlier)
         _work(config, folder, result, start, trust=trust)
@@ -80,8 +92,6 @@ def run(
         raise
     except Exception as error:
         raise _failed(error, folder, result) from error
-    _announce_end(result, folder)
-    return result
 
 
 def _prepare(
@@ -180,7 +190,7 @@ def _work(
     restore_loggers(trainer.loggers, start)
     _describe(config, data, model, result)
 
-    with _session(trainer.loggers, config, result, is_new=start.checkpoint is None):
+    with session(trainer.loggers, config, result, is_new=start.checkpoint is None):
         trainer.fit(model, datamodule=data, ckpt_path=start.checkpoint)
         fit_seconds = memory.seconds
         result["epochs"] = trainer.current_epoch
@@ -207,32 +217,6 @@ def _describe(
         f"{result['num_parameters']:,}",
         *(f"{result['data'][split]:,}" for split in ("train", "val", "test")),
     )
-
-
-@contextmanager
-def _session(
-    loggers: Sequence[Logger], config: Mapping[str, Any], result: Mapping[str, Any], *, is_new: bool
-) -> Iterator[None]:
-    """Opens a run's row in the loggers that keep one, and closes it with how the run ended."""
-    keepers: list[Any] = [logger for logger in loggers if hasattr(logger, "start_session")]
-    # A run that goes on has its row already.
-    for keeper in keepers if is_new else []:
-        keeper.start_session(columns.values(config, result["choices"]))
-        keeper.log_text("command", f"```\n{_one_word_a_line(result['command'])}\n```")
-        keeper.log_text("config", f"```yaml\n{OmegaConf.to_yaml(dict(config))}```")
-    status = "failure"
-    try:
-        yield
-        status = "success"
-    finally:
-        for keeper in keepers:
-            keeper.end_session(status)
-
-
-def _one_word_a_line(command: str) -> str:
-    """Returns a command that a shell reads the same: TensorBoard cuts long lines off."""
-    words = shlex.split(command)
-    return " \\\n  ".join([shlex.join(words[:3]), *map(shlex.quote, words[3:])])
 
 
 def _data_facts(config: Mapping[str, Any], data: ImageDataModule) -> dict[str, Any]:
