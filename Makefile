@@ -15,7 +15,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help sweep train tensorboard test test-browser screenshot screenshot-report golden lint types format lock clean
+.PHONY: help sweep train tensorboard test test-browser screenshot screenshot-report golden torture audit lint types format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -43,6 +43,13 @@ screenshot-report: $(INSTALLED_BROWSER) ## make docs/images/report.png anew: ARG
 
 golden: $(INSTALLED_DEV) ## run the long tests of the numbers (minutes; more with VAE_LAB_DATA)
 	$(BIN)/python -m pytest -m golden $(ARGS)
+
+torture: $(INSTALLED_DEV) ## kill, starve and confuse it, a hundred times over (a part: VAE_LAB_TORTURE=0.1)
+	$(BIN)/python -m pytest -m torture -s tests/torture tests/test_resume.py $(ARGS)
+
+audit: $(INSTALLED) ## look the dependencies up among known vulnerabilities
+	@$(PIP) install -c $(CONSTRAINTS) -e '.[audit]' || { echo 'audit: pip-audit cannot be installed from here: nothing was checked.' >&2; exit 1; }
+	@$(BIN)/python -m pip_audit --local --skip-editable --progress-spinner off --timeout 15 || { echo 'audit: what is said above is a known vulnerability, or that the database cannot be reached from here.' >&2; exit 1; }
 
 lint: $(INSTALLED_DEV) ## check style and formatting, change nothing
 	$(BIN)/python -m ruff check .

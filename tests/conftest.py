@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from chromium import browser, find_chromium
+from counting import COUNTS
 from real_sweep import SWEEP, train
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -90,6 +91,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter,
 ) -> None:
+    if COUNTS:
+        terminalreporter.section("faults: tried, lost")
+        for fault, tried, lost in COUNTS:
+            terminalreporter.line(f"{fault}: {tried} tried, {lost} lost")
     reports = terminalreporter.stats.get("skipped", [])
     if skipped := [report.nodeid for report in reports if "real_mnist" in report.keywords]:
         terminalreporter.section(f"tests on real MNIST that did not run: {len(skipped)}")

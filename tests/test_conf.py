@@ -71,18 +71,49 @@ def test_a_persons_own_model_needs_a_class_and_a_yaml_file(tmp_path: Path) -> No
     ("target", "message"),
     [
         ("vae_lab.run.log.info", "cannot be found|is no class"),
+        ("vae_lab.run.subprocess.check_output", "cannot be found"),
         ("vae_lab.cli.sys.exit", "cannot be found|is no class"),
-        ("os.system", "is no class"),
+        ("vae_lab.cli.main", "is no class"),
+        ("os.system", "is not of this package"),
         ("vae_lab.provenance.subprocess.check_output", "cannot be found"),
-        ("subprocess.Popen", "is not of vae_lab, pytorch_lightning, torch"),
-        ("vae_lab.build.Path", "is not of vae_lab, pytorch_lightning, torch"),
-        ("nowhere.Nothing", "cannot be found"),
-        ("Nothing", "cannot be found"),
+        ("subprocess.Popen", "is not of this package, torch.nn or torch.optim"),
+        ("vae_lab.build.Path", "is not of this package, torch.nn or torch.optim"),
+        # It starts a process when it is made.
+        (
+            "torch.distributed.elastic.multiprocessing.subprocess_handler.SubprocessHandler",
+            "is not of this package",
+        ),
+        # They write where their arguments say.
+        ("pytorch_lightning.callbacks.ModelCheckpoint", "is not of this package"),
+        ("pytorch_lightning.loggers.CSVLogger", "is not of this package"),
+        ("vae_lab.build.ModelCheckpoint", "is not of this package"),
+        ("vae_lab.nowhere.Nothing", "cannot be found"),
+        ("nowhere.Nothing", "is not of this package"),
+        ("Nothing", "is not of this package"),
+        (7, "is no text"),
     ],
 )
-def test_only_classes_of_allowed_packages_are_used(target: str, message: str) -> None:
+def test_only_located_classes_of_the_allow_list_are_used(target: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
         build.locate(target, trust=False)
+
+
+def test_what_is_not_trusted_is_not_even_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "evil.py").write_text("from pathlib import Path\nPath('done').touch()\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(UserError, match="is not trusted"):
+        build.locate("evil.Network", trust=False)
+    assert not (tmp_path / "done").exists()
+
+
+@pytest.mark.parametrize(
+    "target", ["torch.nn.ReLU", "torch.optim.Adam", "pytorch_lightning.callbacks.EarlyStopping"]
+)
+def test_harmless_classes_of_others_need_no_trust(target: str) -> None:
+    assert build.locate(target, trust=False).__name__ == target.rpartition(".")[2]
 
 
 def test_a_persons_own_class_is_used_from_their_own_command_line_only() -> None:

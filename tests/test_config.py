@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import pytorch_lightning as pl
+from fuzzing import is_answered, override_lists
+from hypothesis import HealthCheck, given, settings
 
 from vae_lab import cli
 from vae_lab.config import resolved
@@ -266,3 +268,12 @@ def test_values_that_look_alike_in_a_folder_name_stay_apart() -> None:
     names = [run_name(choices, 2, {"key": value}) for value in ("a/b", "a b", "a-b", "x" * 60)]
     assert len(set(names)) == 4
     assert all(len(name) < 45 and "/" not in name for name in names)
+
+
+@settings(
+    max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
+@given(override_lists(garbage=15))
+def test_any_override_list_is_valid_or_answered_in_one_line(lines: list[str]) -> None:
+    # `make torture` tries ten times as many, and fewer that are nonsense at first sight.
+    is_answered(lines)

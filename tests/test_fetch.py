@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import json
 import os
 import re
 import socket
@@ -48,8 +49,8 @@ def put(root: Path, files: Mapping[str, bytes]) -> None:
 
 
 def held(root: Path) -> dict[str, bytes]:
-    """Returns every file under `root`, hidden ones too, by its path there."""
-    paths = [path for path in root.rglob("*") if path.is_file()]
+    """Returns every file under `root`, hidden ones too, but the list of what was downloaded."""
+    paths = [path for path in root.rglob("*") if path.is_file() and path.name != fetch.FETCHED]
     return {str(path.relative_to(root)): path.read_bytes() for path in paths}
 
 
@@ -64,7 +65,8 @@ def test_downloads_what_is_absent(tmp_path: Path) -> None:
         assert paths["labels.gz"].stat().st_mode & 0o777 == 0o644
         assert fetch.ensure(tmp_path, FOLDER, FILES, [mirror.url], 5) == paths
     assert mirror.asked == list(SERVED)  # nothing was asked for again
-    assert len(list((tmp_path / FOLDER).iterdir())) == len(SERVED)  # no folder left either
+    # No folder is left either.
+    assert {path.name for path in (tmp_path / FOLDER).iterdir()} == {*SERVED, fetch.FETCHED}
 
 
 @pytest.mark.parametrize("behaviour", MISBEHAVIOURS)
@@ -180,6 +182,35 @@ def test_a_broken_file_is_named_and_left_alone(tmp_path: Path, name: str) -> Non
     assert not isinstance(caught.value, fetch.DataUnavailable)
     assert mirror.asked == []
     assert held(tmp_path)[f"{FOLDER}/{name}"] == b"broken"
+
+
+def test_a_downloaded_file_that_broke_is_downloaded_again_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Mirror(SERVED, "ok") as mirror:
+        fetch.ensure(tmp_path, FOLDER, FILES, [mirror.url], 5)
+        (tmp_path / FOLDER / "labels.gz").write_bytes(b"broken")
+        fetch.ensure(tmp_path, FOLDER, FILES, [mirror.url], 5)
+        assert mirror.asked == ["pictures.gz", "labels.gz", "labels.gz"]
+    assert held(tmp_path) == DOWNLOADED
+    assert str(tmp_path / FOLDER / "labels.gz") in capsys.readouterr().err
+    (tmp_path / FOLDER / "labels.gz").write_bytes(b"broken")
+    with Mirror(SERVED, "wrong") as mirror, pytest.raises(fetch.DataUnavailable):
+        fetch.ensure(tmp_path, FOLDER, FILES, [mirror.url], 5)
+    assert mirror.asked == ["labels.gz"], "never a second time, never a broken file"
+
+
+def test_several_who_need_the_files_at_once_download_them_once(tmp_path: Path) -> None:
+    code = (
+        "import sys, json; from vae_lab.data import fetch; "
+        "fetch.ensure(sys.argv[1], 'MNIST/raw', json.loads(sys.argv[2]), [sys.argv[3]], 20)"
+    )
+    with Mirror(SERVED, "steady") as mirror:
+        arguments = [str(tmp_path), json.dumps(FILES), mirror.url]
+        all_of_them = [subprocess.Popen([sys.executable, "-c", code, *arguments]) for _ in range(3)]
+        assert [process.wait(60) for process in all_of_them] == [0, 0, 0]
+    assert sorted(mirror.asked) == ["labels.gz", "pictures.gz"]
+    assert held(tmp_path) == DOWNLOADED
 
 
 def test_a_sound_form_beside_a_broken_one_is_used(tmp_path: Path) -> None:

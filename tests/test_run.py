@@ -1,6 +1,7 @@
 """One run from configuration to result: what it leaves behind, and that it can be repeated."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from small import StripedDigits, small_config
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from vae_lab import build
+from vae_lab.checkpoints import read_checkpoint
 from vae_lab.errors import JobFailed
 from vae_lab.metrics import bound_per_image
 from vae_lab.module import VAE
@@ -206,11 +208,38 @@ def test_training_metrics_are_unweighted_means_by_the_true_sizes_of_batches(
 
 
 def test_a_bound_that_is_no_number_stops_the_run_and_is_recorded(tmp_path: Path) -> None:
-    with pytest.raises(JobFailed, match=r"run failed: the train bound is not finite any more"):
+    with pytest.raises(JobFailed, match=r"run diverged: the train bound is not finite any more"):
         train(tmp_path, "optimizer.lr=1e30", "optimizer.schedule=constant", "callbacks=none")
-    result = json.loads((tmp_path / "run" / "result.json").read_text())
-    assert result["status"] == "failed"
+    folder = tmp_path / "run"
+    result = json.loads((folder / "result.json").read_text())
+    assert result["status"] == "diverged"
     assert "not finite" in result["error"] and "optimizer.lr" in result["error"]
+    # The first step spoils the weights, the second is the one that shows it.
+    found = result["diverged"]
+    assert (found["split"], found["epoch"], found["step"], found["lr"]) == ("train", 1, 2, 1e30)
+    assert found["loss"] == "nan" and found["gradient_norm_before"] > 0
+    with np.load(folder / found["batch"], allow_pickle=False) as batch:
+        images = StripedDigits().load().train_images.float() / 255
+        assert batch["images"].shape == (32, 1, 28, 28) and batch["index"].shape == (32,)
+        assert {image.tobytes() for image in batch["images"]} <= {
+            image.numpy().tobytes() for image in images
+        }
+
+
+def test_a_run_that_diverges_later_keeps_its_last_good_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explode(*_: object) -> Callable[[float], float]:
+        return lambda progress: 1.0 if progress < 0.3 else 1e33
+
+    monkeypatch.setattr(build, "learning_rate_factor", explode)
+    with pytest.raises(JobFailed, match="diverged"):
+        train(tmp_path, "callbacks=none", "trainer.max_epochs=4")
+    folder = tmp_path / "run"
+    assert json.loads((folder / "result.json").read_text())["diverged"]["epoch"] == 2
+    kept = read_checkpoint(folder / "checkpoints" / "last.ckpt")
+    assert kept["epoch"] == 0
+    assert all(value.isfinite().all() for value in kept["state_dict"].values())
 
 
 def test_bf16_computes_the_bound_in_single_precision(tmp_path: Path) -> None:

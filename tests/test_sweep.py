@@ -1,5 +1,6 @@
 """The command line for real: runs, sweeps, summaries, exit codes, interruptions."""
 
+import contextlib
 import csv
 import json
 import logging
@@ -7,14 +8,19 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import victims
 from small import write_conf
 
 from vae_lab import cli
+from vae_lab.errors import Stopped
+from vae_lab.stops import check_stopped, stoppable
 
 TESTS = Path(__file__).parent
 QUICK = ("data=stripes", "trainer.max_epochs=2", "threads=1", "report=null")
@@ -148,13 +154,13 @@ def test_a_failed_job_is_named_and_the_others_go_on(tmp_path: Path, vae_lab: Com
     )
     assert done.code == 1
     (error,) = (line for line in done.err.splitlines() if line.startswith("vae-lab: error: "))
-    assert "linear-z2-stripes-lr1e+30 failed: the train bound is not finite" in error
+    assert "linear-z2-stripes-lr1e+30 diverged: the train bound is not finite" in error
     assert "Traceback" not in done.err + done.out
     assert "FAILED linear-z2-stripes-lr1e+30: NonFiniteError" in done.out
     with (tmp_path / "here" / "summary.csv").open() as file:
         statuses = {row["run"]: row["status"] for row in csv.DictReader(file)}
     assert statuses == {
-        "linear-z2-stripes-lr1e+30": "failed",
+        "linear-z2-stripes-lr1e+30": "diverged",
         "linear-z2-stripes-lr0.001": "success",
     }
     assert "Traceback" in (tmp_path / "here" / "linear-z2-stripes-lr1e+30" / "run.log").read_text()
@@ -207,32 +213,54 @@ def test_without_the_data_and_a_fallback_it_is_an_error(tmp_path: Path, vae_lab:
     assert not (tmp_path / "outputs").exists()
 
 
-def test_ctrl_c_ends_a_sweep_with_a_result_and_its_table(tmp_path: Path) -> None:
+def start_sweep(tmp_path: Path) -> tuple[ForkServerProcess, Path]:
+    """Starts a sweep that would take for ever; returns it and its first job when it is at work."""
     write_conf(tmp_path / "conf")
-    process = subprocess.Popen(
-        command("-m", "latent_dim=2,3", *QUICK, "trainer.max_epochs=100000", "callbacks=progress"),
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # Shells start what runs in the background with Ctrl-C ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    victim = victims.start(
+        *(tmp_path, "--config-dir", "conf", "-m", "latent_dim=2,3", "sweep_name=stopped"),
+        *(*QUICK, "trainer.max_epochs=100000", "callbacks=none"),
     )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("epoch"):
-            break
-    # An epoch is told when the next one begins: its checkpoints are there.
-    (folder,) = tmp_path.glob("outputs/sweeps/*/linear-z2-stripes")
-    kept = {path.name for path in (folder / "checkpoints").iterdir()}
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (130, "vae-lab: error: interrupted.\n")
-    assert "FAILED linear-z2-stripes: interrupted" in out
-    assert "FAILED linear-z3-stripes: never started" in out
-    assert {"best.ckpt", "last.ckpt"} <= kept
-    assert json.loads((folder / "result.json").read_text())["status"] == "interrupted"
+    folder = tmp_path / "outputs" / "sweeps" / "stopped" / "linear-z2-stripes"
+    while victim.is_alive() and not (folder / "checkpoints" / "previous.ckpt").exists():
+        time.sleep(0.01)
+    return victim, folder
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_a_signal_ends_a_sweep_with_a_result_and_its_table(
+    number: int, code: int, word: str, tmp_path: Path
+) -> None:
+    victim, folder = start_sweep(tmp_path)
+    assert victim.pid is not None
+    os.kill(victim.pid, number)
+    victim.join()
+    text = victims.output(victim)
+    assert victims.process_code(text) == code, text
+    assert f"vae-lab: error: {word}.\n" in text and "Traceback" not in text
+    assert "FAILED linear-z2-stripes: interrupted" in text
+    assert "FAILED linear-z3-stripes: never started" in text
+    assert "To go on with what is not finished: python -m vae_lab" in text
+    result = json.loads((folder / "result.json").read_text())
+    assert result["status"] == "interrupted"
+    assert {path.name for path in (folder / "checkpoints").iterdir()} >= {"best.ckpt", "last.ckpt"}
+
+
+def test_a_second_signal_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    before = signal.getsignal(signal.SIGTERM)
+    with stoppable():
+        with pytest.raises(Stopped):
+            signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(Stopped):
+            check_stopped()
+        with contextlib.suppress(Stopped):
+            signal.raise_signal(signal.SIGINT)
+    assert ended == [130]
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @pytest.mark.real_mnist

@@ -1,36 +1,49 @@
 """The one place that makes objects from a configuration.
 
 A configuration is text that somebody may have sent. What it names in `_target_` is looked up, and
-the object that is found decides, not the path that led to it: it must be a class, and one of this
-package, Lightning or torch, unless the configuration is the person's own.
+the object that is found decides, not the path that led to it: it must be a class, and one of the
+few modules below, unless the configuration is the person's own. Nothing else is even imported:
+importing a module runs it. All of torch would be too much: some of its classes start processes.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 from torch import nn
 
+from vae_lab.checkpoints import SafeCheckpoints, read_checkpoint
 from vae_lab.data.module import ImageDataModule
 from vae_lab.errors import UserError
 from vae_lab.identity import config_hash
 from vae_lab.module import VAE, Recipe
 from vae_lab.schedules import learning_rate_factor
 
-ALLOWED_PACKAGES = ("vae_lab", "pytorch_lightning", "torch")
+# Modules, and packages with a dot behind, whose classes neither run nor write anything of a
+# configuration's choosing. A test constructs the known way out of torch.
+ALLOWED_MODULES = (
+    "vae_lab.",
+    "torch.nn.modules.",
+    "torch.optim.",
+    "pytorch_lightning.callbacks.early_stopping",
+    "pytorch_lightning.callbacks.gradient_accumulation_scheduler",
+    "pytorch_lightning.callbacks.lr_monitor",
+    "pytorch_lightning.callbacks.timer",
+)
+# How those are usually named.
+ALLOWED_PATHS = (*ALLOWED_MODULES, "torch.nn.", "pytorch_lightning.callbacks.")
 # What `optimizer` holds beside the optimiser's own arguments.
 SCHEDULE_KEYS = ("schedule", "warmup")
 
 
-def locate(target: str, *, trust: bool) -> type:
+def locate(target: Any, *, trust: bool) -> type:
     """Returns the class that a `_target_` such as `vae_lab.networks.ConvEncoder` names.
 
     Args:
@@ -41,6 +54,10 @@ def locate(target: str, *, trust: bool) -> type:
     Raises:
         UserError: where nothing is there, or something that may not be used.
     """
+    if not isinstance(target, str):
+        raise UserError(f"_target_={target} is no text: name a class.")
+    if not trust and not target.startswith(ALLOWED_PATHS):
+        raise _untrusted(target)
     module_name, _, name = target.rpartition(".")
     try:
         found = getattr(import_module(module_name), name)
@@ -48,12 +65,16 @@ def locate(target: str, *, trust: bool) -> type:
         raise UserError(f"_target_={target} cannot be found: {error}.") from error
     if not isinstance(found, type):
         raise UserError(f"_target_={target} is no class: name one.")
-    if not trust and found.__module__.partition(".")[0] not in ALLOWED_PACKAGES:
-        raise UserError(
-            f"_target_={target} is not of {', '.join(ALLOWED_PACKAGES)}, and this configuration "
-            f"is not trusted."
-        )
+    if not trust and not f"{found.__module__}.".startswith(ALLOWED_MODULES):
+        raise _untrusted(target)
     return found
+
+
+def _untrusted(target: str) -> UserError:
+    return UserError(
+        f"_target_={target} is not of this package, torch.nn or torch.optim, and this "
+        f"configuration is not trusted: add trust=true if it is your own."
+    )
 
 
 def instantiate(node: Mapping[str, Any], *, trust: bool, **given: Any) -> Any:
@@ -111,15 +132,24 @@ def vae(config: Mapping[str, Any], image_shape: tuple[int, ...], *, trust: bool)
     return model
 
 
-def trainer(config: Mapping[str, Any], folder: Path, *, trust: bool) -> pl.Trainer:
-    """Returns the trainer of a resolved configuration, with its callbacks and loggers."""
+def trainer(
+    config: Mapping[str, Any], folder: Path, *, trust: bool, first: Sequence[Callback] = ()
+) -> pl.Trainer:
+    """Returns the trainer of a resolved configuration, with its callbacks and loggers.
+
+    Args:
+        config: the configuration.
+        folder: where everything goes.
+        trust: see `locate`.
+        first: callbacks of the run itself, before those of the configuration.
+    """
     arguments = dict(config["trainer"])
     nodes = dict(config["callbacks"])
     if not arguments["enable_progress_bar"]:
         nodes.pop("progress", None)
     if config["data"]["num_val"] == 0:
         arguments["limit_val_batches"] = 0
-    callbacks = [instantiate(node, trust=trust) for node in nodes.values()]
+    callbacks = [*first, *(instantiate(node, trust=trust) for node in nodes.values())]
     if arguments.get("enable_checkpointing", True):
         callbacks += checkpoints(folder, has_validation=config["data"]["num_val"] > 0)
     loggers: list[Logger] = [
@@ -128,6 +158,7 @@ def trainer(config: Mapping[str, Any], folder: Path, *, trust: bool) -> pl.Train
     # The bar is a callback of ours; Lightning would add its own beside it.
     if not any(name == "progress" for name in nodes):
         arguments["enable_progress_bar"] = False
+    arguments["plugins"] = [*_listed(arguments.get("plugins")), SafeCheckpoints()]
     try:
         return pl.Trainer(
             **arguments, callbacks=callbacks, logger=loggers or False, default_root_dir=str(folder)
@@ -161,13 +192,7 @@ def load_weights(model: VAE, path: Path) -> int:
     Raises:
         UserError: where the file is broken, or belongs to another configuration.
     """
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        state, epoch = checkpoint["state_dict"], int(checkpoint["epoch"])
-    except (OSError, EOFError, RuntimeError, UnpicklingError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{path} is no whole checkpoint: it is cut off, or of another kind ({_first(error)})."
-        ) from error
+    checkpoint = read_checkpoint(path)
     other = checkpoint.get("config_hash")
     if None not in (other, model.config_hash) and other != model.config_hash:
         raise UserError(
@@ -175,13 +200,20 @@ def load_weights(model: VAE, path: Path) -> int:
             f"the run's own checkpoint."
         )
     try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
+        model.load_state_dict(checkpoint["state_dict"])
+    except (RuntimeError, TypeError, AttributeError) as error:
         raise UserError(
             f"{path} belongs to another configuration: {_first(error)} Its weights do not fit this "
             f"model. Put back the run's own checkpoint."
         ) from error
-    return epoch + 1
+    epochs_done: int = checkpoint["epoch"] + 1
+    return epochs_done
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def _first(error: Exception) -> str:

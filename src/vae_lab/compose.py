@@ -17,10 +17,8 @@ from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.utils import setup_globals
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
 from vae_lab.errors import UserError
 
@@ -62,6 +60,9 @@ class Composer:
         answer.
         """
         parsed = self._parse(overrides)
+        for override in parsed:
+            if not override.key_or_group.strip("./@ "):
+                raise UserError(f"'{override.input_line}' names no key: write key=value.")
         return self._parse([self._forced(override) for override in parsed])
 
     def job(self, overrides: Sequence[str], run_mode: RunMode) -> Job:
@@ -96,13 +97,13 @@ class Composer:
             return OverridesParser.create(config_loader=self.loader).parse_overrides(
                 list(overrides)
             )
-        except HydraException as error:
+        except Exception as error:  # Hydra raises whatever an odd word leads it into
             raise UserError(f"{_first(error)} Write key=value, or group=option.") from error
 
     def _load(self, overrides: Sequence[str], run_mode: RunMode) -> DictConfig:
         try:
             return self.loader.load_configuration(self.config_name, list(overrides), run_mode)
-        except (HydraException, OmegaConfBaseException) as error:
+        except Exception as error:  # as above
             raise UserError(_explained(error)) from error
 
 
@@ -114,7 +115,7 @@ def split_sweep(overrides: Sequence[Override]) -> list[list[str]]:
     """
     try:
         return BasicSweeper.split_arguments(list(overrides), max_batch_size=None)[0]
-    except HydraException as error:
+    except Exception as error:  # as above
         raise UserError(_first(error)) from error
 
 

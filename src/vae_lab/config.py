@@ -16,7 +16,16 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vae_lab.errors import UserError
 from vae_lab.identity import flatten
-from vae_lab.rules import OPTIONAL, REMOVABLE, REQUIRED, RULES, TRAINER_ARGUMENTS, TYPES, is_number
+from vae_lab.rules import (
+    OPTIONAL,
+    REMOVABLE,
+    REQUIRED,
+    RULES,
+    TRAINER_ARGUMENTS,
+    TYPES,
+    is_number,
+    stays_inside,
+)
 
 
 def check(config: DictConfig, known: DictConfig, choices: Mapping[str, str]) -> None:
@@ -40,11 +49,25 @@ def check(config: DictConfig, known: DictConfig, choices: Mapping[str, str]) -> 
         if not kept and key.partition(".")[0] not in REMOVABLE:
             raise UserError(f"{key} is missing: it cannot be removed, only changed.")
     _check_complete(given, choices)
-    for key, value in given.items():
-        _check_rule(key, value)
+    check_values(resolved(config))
     for key, value in given.items():
         _check_type(key, value, reference.get(key))
     _check_together(given)
+
+
+def check_values(values: Mapping[str, Any]) -> None:
+    """Checks the ranges, names and paths of a resolved configuration, wherever it came from.
+
+    Raises:
+        UserError: for the first that is not allowed.
+    """
+    for key, value in flatten(values):
+        _check_rule(key, value)
+    data = values.get("data")
+    files = data.get("files") if isinstance(data, Mapping) else None
+    for name in files if isinstance(files, Mapping) else ():
+        if not stays_inside(name) or "/" in str(name):
+            raise UserError(f"data.files must hold names of files, got {_shown(name)}.")
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:

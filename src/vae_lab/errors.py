@@ -1,5 +1,6 @@
 """What a person is told when something is wrong: one line, and an exit code for scripts."""
 
+import signal
 import sys
 
 JOB_FAILED = 1
@@ -14,6 +15,25 @@ class UserError(ValueError):
 
 class JobFailed(RuntimeError):
     """A run that started and did not finish. Its folder holds the log and a `result.json`."""
+
+
+class Stopped(BaseException):
+    """A signal asked the program to end: Ctrl-C (SIGINT) or SIGTERM.
+
+    No `Exception`, so that nothing on the way takes it for a failure and goes on.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+    @property
+    def code(self) -> int:
+        """The exit code that shells report for a program that the signal ended: 130 or 143."""
+        return 128 + self.number
+
+    def __str__(self) -> str:
+        return "interrupted" if self.number == signal.SIGINT else "terminated"
 
 
 def print_error(message: object) -> None:

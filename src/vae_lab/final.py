@@ -27,22 +27,23 @@ EVALUATION_BATCH = 500
 
 
 def final_test(
-    config: Mapping[str, Any], folder: Path, trainer: pl.Trainer, data: ImageDataModule
+    config: Mapping[str, Any],
+    folder: Path,
+    trainer: pl.Trainer,
+    data: ImageDataModule,
+    curves: Mapping[str, float],
 ) -> dict[str, Any]:
     """Evaluates the best weights, or the last where there is no validation.
 
-    Writes `per_image.npz` and returns what `result.json` says of the evaluation.
+    Writes `per_image.npz`, and returns what `result.json` says of it and of the training's curves.
     """
     model = trainer.lightning_module
     assert isinstance(model, VAE)
-    # Of the last epoch, before other weights are loaded.
-    curves = {name: float(value) for name, value in trainer.callback_metrics.items()}
     weights, epoch = _load_best(folder, trainer, model)
     # Evaluation is in single precision whatever training was in.
     model.float().eval()
-    scores = {"test": _score(model, data, "test")}
-    if len(data.val_images):
-        scores["val"] = _score(model, data, "val")
+    splits = ("test", "val") if len(data.val_images) else ("test",)
+    scores = {split: _score(model, data, split) for split in splits}
     for logger in trainer.loggers:
         logger.log_metrics(scores["test"].means("test"), step=epoch)
     _write_per_image(folder / "per_image.npz", scores["test"])
@@ -142,7 +143,7 @@ def _score(model: VAE, data: ImageDataModule, split: str) -> PerImage:
 
 def _write_per_image(path: Path, scores: PerImage) -> None:
     """Keeps the bound and its terms of every test image, so that runs compare image by image."""
-    part = path.with_name(f".{path.name}")
+    part = path.with_name(f".{path.name}.tmp")
     with part.open("wb") as file:
         np.savez(file, elbo=scores.elbo, recon=scores.recon, kl=scores.kl)
     part.replace(path)

@@ -24,6 +24,8 @@ from tensorboard.plugins.text.summary_v2 import text_pb
 from torch import Tensor
 from torch.utils.tensorboard.writer import FileWriter
 
+from vae_lab import events
+
 # The end of a session has a file of its own, so that a resumed run can take it back: of two ends
 # TensorBoard believes the first, and a run that failed and was resumed would stay a failed one.
 END_SUFFIX = ".session_end"
@@ -145,6 +147,15 @@ class RunLogger(TensorBoardLogger):
         """Flushes only: Lightning calls it after fit and after test, and the run goes on."""
         self.experiment.flush()
 
+    def state(self) -> dict[str, Any]:
+        """Returns how long each event file is, all that was logged being in them."""
+        self.experiment.flush()
+        return {"lengths": events.lengths(Path(self.log_dir))}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes the event files back to a state. Call it before anything is logged."""
+        events.cut_back(Path(self.log_dir), state.get("lengths", {}))
+
     def _write(self, summary: Summary, step: int = 0) -> None:
         # The public methods of SummaryWriter take no ready-made summary. This one reopens the
         # writer where it was closed.
@@ -155,7 +166,7 @@ class CsvLogger(Logger):
     """Writes `metrics.csv` into the run's folder: one row per step, one column per metric."""
 
     def __init__(self, *, save_dir: str | Path) -> None:
-        """Reads the rows of an earlier part of the run, if there is one.
+        """Begins without rows; `restore` brings back those of an earlier part of the run.
 
         Args:
             save_dir: the run's folder.
@@ -163,9 +174,14 @@ class CsvLogger(Logger):
         super().__init__()
         self._path = Path(save_dir) / "metrics.csv"
         self._rows: dict[int, dict[str, Any]] = {}
-        if self._path.exists():
-            with self._path.open(newline="") as file:
-                self._rows = {int(row["step"]): row for row in csv.DictReader(file)}
+
+    def state(self) -> dict[str, Any]:
+        """Returns all rows."""
+        return {"rows": list(self._rows.values())}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes the rows back to a state; the file follows with the next row."""
+        self._rows = {int(row["step"]): dict(row) for row in state.get("rows", [])}
 
     @property
     def name(self) -> str:

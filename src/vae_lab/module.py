@@ -13,11 +13,12 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from vae_lab.divergence import NonFiniteError, gradient_norm
 from vae_lab.likelihoods import Likelihood
 from vae_lab.objectives import Draws, Elbo, Terms
 from vae_lab.posterior import Posterior
 from vae_lab.priors import Prior
-from vae_lab.seeds import stream
+from vae_lab.seeds import stream, stream_seed
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +28,6 @@ class Recipe(NamedTuple):
 
     optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
     learning_rate_factor: Callable[[float], float]
-
-
-class NonFiniteError(RuntimeError):
-    """The bound is no longer a number."""
 
 
 class VAE(pl.LightningModule):
@@ -95,6 +92,8 @@ class VAE(pl.LightningModule):
     # Training and validation.
 
     def on_train_epoch_start(self) -> None:
+        # For networks that draw by themselves (dropout): a resumed run draws the same.
+        torch.manual_seed(stream_seed("network", self.seed, self.current_epoch))
         self._noise = stream("noise", self.seed, self.current_epoch, device=self.device)
         self._train_sums = self._new_sums()
 
@@ -103,15 +102,31 @@ class VAE(pl.LightningModule):
         noise = torch.randn(shape, generator=self._noise, device=self.device)
         objective = self.objective.at(self.global_step / self._num_steps)
         loss, terms = self.score(batch.images, noise, objective)
+        if not loss.isfinite():
+            raise self._diverged(loss, terms, batch)
         _add(self._train_sums, loss, terms)
         return loss
+
+    def _diverged(self, loss: Tensor, terms: Terms, batch: Any) -> NonFiniteError:
+        sums = self._new_sums()
+        _add(sums, loss, terms)
+        facts = self._progress() | {
+            # The weights that gave this loss came from that step.
+            "gradient_norm_before": gradient_norm(self.parameters()),
+        }
+        return NonFiniteError(
+            "train", terms=_values(sums), facts=facts, images=batch.images, index=batch.index
+        )
+
+    def _progress(self) -> dict[str, float | None]:
+        rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
+        return {"epoch": self.current_epoch + 1, "step": self.global_step + 1, "lr": rate}
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         # Here and not at the epoch's end, so that callbacks find the metrics there.
         if self.trainer.is_last_batch:
-            metrics = _means(self._train_sums, "train")
-            metrics["lr"] = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
-            self._report(metrics)
+            progress = self._progress()
+            self._report(_means(self._train_sums, "train", progress) | {"lr": progress["lr"]})
 
     def on_validation_epoch_start(self) -> None:
         self._val_sums = self._new_sums()
@@ -126,7 +141,7 @@ class VAE(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         if not self.trainer.sanity_checking:
-            self._report(_means(self._val_sums, "val"))
+            self._report(_means(self._val_sums, "val", self._progress()))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["config_hash"] = self.config_hash
@@ -142,7 +157,7 @@ class VAE(pl.LightningModule):
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
-    def _report(self, metrics: dict[str, float]) -> None:
+    def _report(self, metrics: dict[str, Any]) -> None:
         """Sends one epoch's metrics to every logger, and to callbacks that monitor them."""
         values = "  ".join(f"{name} {value:.6g}" for name, value in metrics.items())
         log.debug("epoch %d  %s", self.current_epoch + 1, values)
@@ -164,18 +179,18 @@ def _add(sums: Tensor, loss: Tensor, terms: Terms) -> None:
     sums += torch.stack(batch).detach()
 
 
-def _means(sums: Tensor, split: str) -> dict[str, float]:
+def _means(sums: Tensor, split: str, progress: dict[str, float | None]) -> dict[str, float]:
     """Returns the epoch's metrics in nats per image.
 
     Raises:
-        NonFiniteError: where a value is no number: training on would only hide it.
+        NonFiniteError: where a value is no number.
     """
-    loss, log_likelihood, kl = (sums[:3] / sums[3]).tolist()
-    metrics = {"loss": loss, "elbo": log_likelihood - kl, "recon": -log_likelihood, "kl": kl}
+    metrics = _values(sums)
     if not torch.isfinite(sums).all():
-        found = ", ".join(f"{name} {value:g}" for name, value in metrics.items())
-        raise NonFiniteError(
-            f"the {split} bound is not finite any more ({found}): lower optimizer.lr, or add "
-            f"+trainer.gradient_clip_val=1."
-        )
+        raise NonFiniteError(split, terms=metrics, facts=progress)
     return {f"{name}/{split}": value for name, value in metrics.items()}
+
+
+def _values(sums: Tensor) -> dict[str, float]:
+    loss, log_likelihood, kl = (sums[:3] / sums[3]).tolist()
+    return {"loss": loss, "elbo": log_likelihood - kl, "recon": -log_likelihood, "kl": kl}

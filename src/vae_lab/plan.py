@@ -19,8 +19,9 @@ from vae_lab import columns
 from vae_lab.compose import Composer, Job, key_of, split_sweep
 from vae_lab.config import check, resolved
 from vae_lab.errors import UserError
+from vae_lab.faults import too_long
 from vae_lab.identity import VOLATILE, config_hash, run_name
-from vae_lab.results import holds_run, is_finished
+from vae_lab.results import holds_run, is_of
 
 BASIC_SWEEPER = "BasicSweeper"
 # What a name says by itself, or need not say.
@@ -77,9 +78,9 @@ def plan(composer: Composer, arguments: argparse.Namespace) -> Plan:
     return _plan_sweep(composer, composer.parse(stamped))
 
 
-def check_writable(folder: Path) -> None:
+def check_writable(root: Path) -> None:
     """Raises UserError where nothing can be written at or below a folder that may not exist yet."""
-    existing = folder.absolute()
+    existing = root.absolute()
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent
     try:
@@ -87,7 +88,7 @@ def check_writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise UserError(
-            f"the output folder {folder} cannot be written ({error.strerror} at {existing}): "
+            f"the output folder {root} cannot be written ({error.strerror} at {existing}): "
             f"choose another with hydra.run.dir=FOLDER, or hydra.sweep.dir=FOLDER for a sweep."
         ) from error
 
@@ -98,14 +99,15 @@ def _plan_run(composer: Composer, lines: list[str]) -> Plan:
     lines = [*lines, f"++run_name={name}"]
     job = composer.job(lines, RunMode.RUN)
     folder = _free(Path(job.config.hydra.run.dir), config_hash(resolved(job.config)), taken=set())
-    return Plan([*lines, f"hydra.run.dir={_quoted(folder)}"], False, folder, [folder])
+    return Plan([*lines, f"hydra.run.dir={quoted(folder)}"], False, folder, [folder])
 
 
 def _plan_sweep(composer: Composer, overrides: Sequence[Override]) -> Plan:
     lines, expanded = _lines(overrides), _expand(composer, overrides)
     first = composer.job(expanded[0], RunMode.MULTIRUN).config
     root = Path(first.hydra.sweep.dir)
-    pinned = [*lines, f"hydra.sweep.dir={_quoted(root)}"]
+    _check_length(root)
+    pinned = [*lines, f"hydra.sweep.dir={quoted(root)}"]
     if not _expandable(first) or any(key_of(line) == "hydra.sweep.subdir" for line in lines):
         return Plan(pinned, True, root, [])
     names: list[str] = []
@@ -122,14 +124,24 @@ def _plan_sweep(composer: Composer, overrides: Sequence[Override]) -> Plan:
 def _free(folder: Path, hash_: str, taken: set[str]) -> Path:
     """Returns the folder, or the next with a number behind it that nothing else uses.
 
-    A finished run of the same configuration is not in the way: the job finds it and has nothing
-    to do.
+    A run of the same configuration is not in the way: the job goes on with it, or finds it finished
+    and has nothing to do.
     """
+    _check_length(folder)
     candidate, number = folder, 1
-    while candidate.name in taken or (holds_run(candidate) and not is_finished(candidate, hash_)):
+    while candidate.name in taken or (holds_run(candidate) and not is_of(candidate, hash_)):
         number += 1
         candidate = folder.with_name(f"{folder.name}-{number}")
     return candidate
+
+
+def _check_length(folder: Path) -> None:
+    if reason := too_long(folder):
+        raise UserError(
+            f"the output folder {str(folder)[:200]}... cannot be made ({reason}): choose a shorter "
+            f"one with hydra.run.dir=FOLDER or run_name=NAME, or for a sweep with "
+            f"hydra.sweep.dir=FOLDER or sweep_name=NAME."
+        )
 
 
 def _name(job: Job, fixed: Sequence[str]) -> str:
@@ -180,7 +192,8 @@ def _lines(overrides: Sequence[Override]) -> list[str]:
     return [str(override.input_line) for override in overrides]
 
 
-def _quoted(path: Path) -> str:
+def quoted(path: Path) -> str:
+    """Returns a path as a value of Hydra's grammar."""
     text = str(path).replace("\\", "\\\\").replace("'", "\\'")
     return f"'{text}'"
 

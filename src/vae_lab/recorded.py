@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from vae_lab.errors import UserError
 from vae_lab.identity import config_hash
@@ -48,18 +46,26 @@ def read_run(folder: Path) -> Recorded:
             f"outputs/runs/NAME or outputs/sweeps/SWEEP/NAME."
         )
     try:
-        config = OmegaConf.to_container(OmegaConf.load(folder / CONFIG), resolve=True)
-    except (OSError, YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+        # Nothing in it is resolved again: it holds values, and what looks otherwise is not ours.
+        config = OmegaConf.to_container(OmegaConf.load(folder / CONFIG), resolve=False)
+    except Exception as error:  # a damaged file can fail in any way
         raise UserError(f"{folder / CONFIG} cannot be read: {error}.") from error
     if not isinstance(config, dict):
         raise UserError(f"{folder / CONFIG} is no configuration.")
     values = {str(key): value for key, value in config.items() if key != "choices"}
-    if config_hash(values) != result.get("config_hash"):
+    if _hash(values) != result.get("config_hash"):
         raise UserError(
             f"{folder / CONFIG} is not the configuration of this run: it was changed, or is "
             f"another run's ({RESULT} has another hash)."
         )
     return Recorded(folder, values, result)
+
+
+def _hash(values: dict[str, Any]) -> str | None:
+    try:
+        return config_hash(values)
+    except (TypeError, ValueError, RecursionError):  # a date, or keys of two kinds
+        return None
 
 
 def checkpoint_of(run: Recorded, weights: str | None) -> Path:

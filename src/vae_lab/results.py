@@ -8,12 +8,15 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 RESULT = "result.json"
 RUNNING, SUCCESS, FAILED, INTERRUPTED = "running", "success", "failed", "interrupted"
+DIVERGED = "diverged"
+STATUSES = (RUNNING, SUCCESS, FAILED, INTERRUPTED, DIVERGED)
 
 # The columns of a sweep's table: heading, where in the result, format.
 COLUMNS = (
@@ -39,6 +42,14 @@ def write_text(path: Path, text: str) -> None:
         part.unlink(missing_ok=True)
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Removes what a killed process left beside the places of its files."""
+    # Only what write_text and the others name so: `.NAME.PID`, `.NAME.PID.tmp`, `.NAME.tmp`.
+    for path in folder.rglob(".*"):
+        if re.fullmatch(r"\..+\.(\d+|tmp)", path.name) and path.is_file():
+            path.unlink()
+
+
 def write_result(folder: Path, result: Mapping[str, Any]) -> None:
     """Writes `result.json` into a run's folder."""
     write_text(folder / RESULT, json.dumps(result, indent=2) + "\n")
@@ -48,9 +59,24 @@ def read_result(folder: Path) -> dict[str, Any] | None:
     """Returns a run's result, or None where the folder holds no readable one."""
     try:
         result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    return result if isinstance(result, dict) and "status" in result else None
+    return result if isinstance(result, dict) and _is_sound(result) else None
+
+
+def _is_sound(result: Mapping[str, Any]) -> bool:
+    """Tells whether what tables and resumed runs rely on is of its kind: a file can be damaged."""
+    texts = all(isinstance(result.get(key, ""), str) for key in ("name", "config_hash", "command"))
+    nodes = all(isinstance(result.get(key, {}), dict) for key in ("data", "metrics", "seconds"))
+    nodes = nodes and isinstance(result.get("choices", {}), dict)
+    numbers = [*result.get("metrics", {}).values(), *result.get("seconds", {}).values()] * nodes
+    return (
+        texts
+        and nodes
+        and result.get("status") in STATUSES
+        and isinstance(result.get("resumed_after", []), list)
+        and all(isinstance(number, int | float) for number in numbers)
+    )
 
 
 def holds_run(folder: Path) -> bool:
@@ -63,14 +89,21 @@ def runs_in(folder: Path) -> list[Path]:
     return sorted(path.parent for path in folder.glob(f"*/{RESULT}"))
 
 
+def is_of(folder: Path, config_hash: str) -> bool:
+    """Tells whether the folder holds a run of this very configuration."""
+    result = read_result(folder)
+    return result is not None and result.get("config_hash") == config_hash
+
+
 def is_finished(folder: Path, config_hash: str) -> bool:
     """Tells whether the folder holds a finished run of this very configuration."""
+    return is_success(folder) and is_of(folder, config_hash)
+
+
+def is_success(folder: Path) -> bool:
+    """Tells whether the folder holds a run that ended well."""
     result = read_result(folder)
-    return (
-        result is not None
-        and result["status"] == SUCCESS
-        and result.get("config_hash") == config_hash
-    )
+    return result is not None and result["status"] == SUCCESS
 
 
 def rows(folders: Sequence[Path]) -> list[dict[str, str]]:

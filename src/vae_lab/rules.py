@@ -1,7 +1,9 @@
 """What a configuration may say, in tables: Trainer arguments, ranges, types, required keys."""
 
 import math
+import re
 from collections.abc import Callable
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
 # pytorch_lightning.Trainer's arguments that a person may set; a test holds them against its
@@ -66,6 +68,17 @@ def _sizes(value: Any) -> bool:
     return isinstance(value, list) and all(_whole(size) and size >= 1 for size in value)
 
 
+def _is_name(value: Any) -> bool:
+    return value is None or re.fullmatch(r"(?!\.)[\w.+-]+", str(value)) is not None
+
+
+def stays_inside(value: Any) -> bool:
+    """Tells whether a relative path leads to a place below the folder it starts from."""
+    path = PurePath(str(value))
+    inside = not path.is_absolute() and ".." not in path.parts and path.parts != ()
+    return value is None or (inside and str(value).isprintable())
+
+
 AT_LEAST_1 = ("a whole number of at least 1", lambda value: _whole(value) and value >= 1)
 AT_LEAST_2 = ("a whole number of at least 2", lambda value: _whole(value) and value >= 2)
 AT_LEAST_3 = ("a whole number of at least 3", lambda value: _whole(value) and value >= 3)
@@ -74,6 +87,9 @@ ABOVE_0 = ("a number above 0", lambda value: is_number(value) and value > 0)
 NOT_NEGATIVE = ("a number of at least 0", lambda value: is_number(value) and value >= 0)
 
 RULES = (
+    Rule("run_name", "a name of letters, digits and . _ + -, not beginning with a dot", _is_name),
+    Rule("sweep_name", "a folder below outputs/sweeps", stays_inside),
+    Rule("data.folder", "a folder below data.root", stays_inside),
     Rule("latent_dim", *AT_LEAST_1),
     Rule("seed", *AT_LEAST_0),
     Rule(

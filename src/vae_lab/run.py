@@ -1,75 +1,141 @@
 """One run: build, fit, test, record."""
 
 import logging
-import shlex
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 from omegaconf import OmegaConf
-from pytorch_lightning.loggers import Logger
 
-from vae_lab import build, columns, provenance
+from vae_lab import build, provenance
 from vae_lab.data.module import ImageDataModule
-from vae_lab.errors import JobFailed
+from vae_lab.divergence import NonFiniteError
+from vae_lab.errors import JobFailed, Stopped
+from vae_lab.faults import explained
 from vae_lab.final import final_test
 from vae_lab.identity import config_hash
+from vae_lab.memory import Memory, Start, find_start, restore_loggers
+from vae_lab.module import VAE
 from vae_lab.results import (
+    DIVERGED,
     FAILED,
     INTERRUPTED,
     RUNNING,
     SUCCESS,
     is_finished,
     read_result,
+    remove_unfinished,
     write_result,
     write_text,
 )
+from vae_lab.sessions import session
 
 log = logging.getLogger(__name__)
 
 
 def run(
-    config: Mapping[str, Any], choices: Mapping[str, str], folder: Path, command: str
+    config: Mapping[str, Any],
+    choices: Mapping[str, str],
+    folder: Path,
+    command: str,
+    *,
+    trust: bool = True,
 ) -> dict[str, Any]:
     """Trains and tests one model and returns its result, which also lies in its folder.
+
+    A run that was interrupted goes on after its last checkpoint.
 
     Args:
         config: resolved and checked; see `config.resolved`.
         choices: the option of each group, for tables and for the TensorBoard columns.
         folder: where everything goes.
         command: the command line that asked for it.
+        trust: whether classes of other packages may be used; see `build.locate`.
 
     Raises:
         JobFailed: where the run stopped; the folder's `result.json` and `run.log` say why.
+        Stopped: where a signal asked for it.
     """
-    if is_finished(folder, config_hash(config)):
+    earlier = read_result(folder)
+    if earlier is not None and is_finished(folder, config_hash(config)):
         log.info("%s: already finished, nothing to do.", folder.name)
-        finished = read_result(folder)
-        assert finished is not None
-        return finished
+        return earlier
+    if earlier is not None and earlier.get("config_hash") != config_hash(config):
+        raise JobFailed(f"{folder} holds a run of another configuration: choose another folder.")
     result = _begin(config, choices, folder, command)
-    write_result(folder, result)
-    write_text(folder / "config.yaml", OmegaConf.to_yaml({**config, "choices": dict(choices)}))
-    try:
-        _work(config, folder, result)
-    except (KeyboardInterrupt, SystemExit) as stop:
-        # Lightning turns Ctrl-C into an exit. The folder must not say `running` for ever.
-        write_result(folder, result | {"status": INTERRUPTED})
-        raise KeyboardInterrupt from stop
-    except Exception as error:
-        result |= {"status": FAILED, "error": f"{type(error).__name__}: {error}"}
-        write_result(folder, result)
-        log.debug("The run failed.", exc_info=True)
-        raise JobFailed(f"{folder.name} failed: {error} (more in {folder / 'run.log'})") from error
-    result |= {"status": SUCCESS, "ended": _now()}
-    write_result(folder, result)
+    _attempt(config, folder, result, earlier, trust=trust)
     _announce_end(result, folder)
     return result
+
+
+def _attempt(
+    config: Mapping[str, Any],
+    folder: Path,
+    result: dict[str, Any],
+    earlier: Mapping[str, Any] | None,
+    *,
+    trust: bool,
+) -> None:
+    """Does the run, adds to its result, and records how it ended."""
+    try:
+        start = _prepare(config, folder, result, earlier)
+        _work(config, folder, result, start, trust=trust)
+        result |= {"status": SUCCESS, "ended": _now()}
+        write_result(folder, result)
+    except (Stopped, KeyboardInterrupt, SystemExit):
+        # The last two: who calls this from a notebook has handlers of their own.
+        _record(folder, result | {"status": INTERRUPTED})
+        raise
+    except Exception as error:
+        raise _failed(error, folder, result) from error
+
+
+def _prepare(
+    config: Mapping[str, Any],
+    folder: Path,
+    result: dict[str, Any],
+    earlier: Mapping[str, Any] | None,
+) -> Start:
+    """Says in the folder what runs there, and returns where it starts."""
+    remove_unfinished(folder)
+    start = find_start(folder, result["config_hash"])
+    if earlier is not None and start.checkpoint is not None:
+        result["started"] = earlier.get("started", result["started"])
+        # An attempt that came no further is not told twice.
+        earlier_starts = [e for e in earlier.get("resumed_after", []) if e != start.epochs_done]
+        result["resumed_after"] = [*earlier_starts, start.epochs_done]
+        log.info("%s: goes on after epoch %d.", result["name"], start.epochs_done)
+    write_result(folder, result)
+    choices = {"choices": dict(result["choices"])}
+    write_text(folder / "config.yaml", OmegaConf.to_yaml({**config, **choices}))
+    return start
+
+
+def _failed(error: Exception, folder: Path, result: Mapping[str, Any]) -> JobFailed:
+    """Records a failure and returns it in words."""
+    words = explained(error, folder)
+    failure: dict[str, Any] = {"status": FAILED, "error": f"{type(error).__name__}: {words}"}
+    if isinstance(error, NonFiniteError):
+        failure["status"] = DIVERGED
+        try:
+            failure["diverged"] = error.record(folder)
+        except OSError as refused:
+            log.warning("The batch is not kept: %s", explained(refused, folder))
+    _record(folder, {**result, **failure})
+    log.debug("The run failed.", exc_info=error)
+    return JobFailed(f"{folder.name} {failure['status']}: {words} (more in {folder / 'run.log'})")
+
+
+def _record(folder: Path, result: Mapping[str, Any]) -> None:
+    """Writes how a run ended, if the disk lets it; else the folder still says `running`."""
+    try:
+        write_result(folder, result)
+    except OSError as error:
+        log.debug("The end of the run is not recorded: %s", error)
 
 
 def _announce_end(result: Mapping[str, Any], folder: Path) -> None:
@@ -103,20 +169,45 @@ def _begin(
     }
 
 
-def _work(config: Mapping[str, Any], folder: Path, result: dict[str, Any]) -> None:
-    """Does the run and adds to its result."""
-    start = time.perf_counter()
+def _work(
+    config: Mapping[str, Any], folder: Path, result: dict[str, Any], start: Start, *, trust: bool
+) -> None:
+    """Does the run, or what is left of it, and adds to its result."""
+    began = time.perf_counter()
     provenance.reset_peak_memory()
     torch.set_num_threads(config["threads"])
     # Lightning's lines on devices and tips say nothing about the experiment, nor does what it
     # calls deprecated in torch.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
+    warnings.filterwarnings("ignore", message="Checkpoint directory .* not empty")
 
-    data = build.data_module(config, trust=True)
+    data = build.data_module(config, trust=trust)
     data.setup("fit")
-    model = build.vae(config, data.image_shape, trust=True)
-    trainer = build.trainer(config, folder, trust=True)
+    model = build.vae(config, data.image_shape, trust=trust)
+    memory = Memory(start=start)
+    trainer = build.trainer(config, folder, trust=trust, first=[memory])
+    restore_loggers(trainer.loggers, start)
+    _describe(config, data, model, result)
+
+    with session(trainer.loggers, config, result, is_new=start.checkpoint is None):
+        trainer.fit(model, datamodule=data, ckpt_path=start.checkpoint)
+        fit_seconds = memory.seconds
+        result["epochs"] = trainer.current_epoch
+        result |= final_test(config, folder, trainer, data, memory.curves(trainer))
+    earlier = float(start.memory.get("seconds", 0.0))
+    result["seconds"] = {
+        "total": round(time.perf_counter() - began + earlier, 3),
+        "fit": round(fit_seconds, 3),
+        "per_epoch": round(fit_seconds / max(1, trainer.current_epoch), 3),
+    }
+    result["peak_memory_mb"] = provenance.peak_memory_mb()
+
+
+def _describe(
+    config: Mapping[str, Any], data: ImageDataModule, model: VAE, result: dict[str, Any]
+) -> None:
+    """Adds to a result what is known once data and model are there."""
     result["data"] = _data_facts(config, data)
     result["image_shape"] = list(data.image_shape)
     result["num_parameters"] = sum(p.numel() for p in model.parameters())
@@ -126,44 +217,6 @@ def _work(config: Mapping[str, Any], folder: Path, result: dict[str, Any]) -> No
         f"{result['num_parameters']:,}",
         *(f"{result['data'][split]:,}" for split in ("train", "val", "test")),
     )
-
-    with _session(trainer.loggers, config, result):
-        fit_start = time.perf_counter()
-        trainer.fit(model, datamodule=data)
-        fit_seconds = time.perf_counter() - fit_start
-        result["epochs"] = trainer.current_epoch
-        result |= final_test(config, folder, trainer, data)
-    result["seconds"] = {
-        "total": round(time.perf_counter() - start, 3),
-        "fit": round(fit_seconds, 3),
-        "per_epoch": round(fit_seconds / max(1, trainer.current_epoch), 3),
-    }
-    result["peak_memory_mb"] = provenance.peak_memory_mb()
-
-
-@contextmanager
-def _session(
-    loggers: Sequence[Logger], config: Mapping[str, Any], result: Mapping[str, Any]
-) -> Iterator[None]:
-    """Opens a run's row in the loggers that keep one, and closes it with how the run ended."""
-    keepers: list[Any] = [logger for logger in loggers if hasattr(logger, "start_session")]
-    for keeper in keepers:
-        keeper.start_session(columns.values(config, result["choices"]))
-        keeper.log_text("command", f"```\n{_one_word_a_line(result['command'])}\n```")
-        keeper.log_text("config", f"```yaml\n{OmegaConf.to_yaml(dict(config))}```")
-    status = "failure"
-    try:
-        yield
-        status = "success"
-    finally:
-        for keeper in keepers:
-            keeper.end_session(status)
-
-
-def _one_word_a_line(command: str) -> str:
-    """Returns a command that a shell reads the same: TensorBoard cuts long lines off."""
-    words = shlex.split(command)
-    return " \\\n  ".join([shlex.join(words[:3]), *map(shlex.quote, words[3:])])
 
 
 def _data_facts(config: Mapping[str, Any], data: ImageDataModule) -> dict[str, Any]:

@@ -9,19 +9,20 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from vae_lab.errors import print_warning
-from vae_lab.results import SUCCESS, holds_run, read_result, write_summary
+from vae_lab.results import SUCCESS, holds_run, is_success, read_result, write_summary
 
 LEFT_ALIGNED = ("run", "status", "data")
 # Columns of text where no terminal says how many there are.
 WIDE = 160
 
 
-def close_sweep(root: Path, runs: Sequence[Path], *, report: bool) -> None:
+def close_sweep(root: Path, runs: Sequence[Path], *, again: str, report: bool) -> None:
     """Writes `summary.csv` and prints the table of a sweep, also when some jobs failed.
 
     Args:
         root: the sweep's folder.
         runs: its runs, in order.
+        again: the command that goes on with the sweep, told where not all jobs succeeded.
         report: whether the page that compares them is written too.
     """
     if not any(holds_run(folder) for folder in runs):
@@ -36,15 +37,12 @@ def close_sweep(root: Path, runs: Sequence[Path], *, report: bool) -> None:
         if result is None or result["status"] != SUCCESS:
             reason = "never started" if result is None else result.get("error", result["status"])
             console.print(f"FAILED {folder.name}: {reason}", markup=False)
+    if not all(map(is_success, runs)):
+        print("To go on with what is not finished:", again)
     print(f"The same table: {root / 'summary.csv'}")
-    if report and any(_succeeded(folder) for folder in runs):
+    if report and any(map(is_success, runs)):
         _report(root)
     print("See the runs side by side:", tensorboard_command(root))
-
-
-def _succeeded(folder: Path) -> bool:
-    result = read_result(folder)
-    return result is not None and result["status"] == SUCCESS
 
 
 def _report(root: Path) -> None:

@@ -1,6 +1,7 @@
 """The training as a film, made of the pictures that were drawn."""
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,6 +40,8 @@ class Evolution(Callback):
             seconds_per_frame: how long each epoch is shown.
             seconds_at_end: how long the last one is.
         """
+        if odd := [name for name in pictures if not re.fullmatch(r"\w[\w-]*", name)]:
+            raise ValueError(f"pictures must be beginnings of file names, got {odd}.")
         require_at_least("max_frames", max_frames, 2)
         require_at_least("max_width", max_width, 1)
         require_at_least("seconds_per_frame", seconds_per_frame, 0.02)  # faster is not shown

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from vae_lab.data.transfer import MirrorFailed, Transfer
 from vae_lab.errors import UserError
+from vae_lab.locks import turn
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -27,6 +28,18 @@ _REMEDIES = (
 )
 
 
+# In a data set's folder: the names of what was downloaded into it, one a line.
+FETCHED = ".fetched-by-vae-lab"
+
+
+class BrokenFile(UserError):
+    """Files that are there with another MD5; `paths` says where."""
+
+    def __init__(self, message: str, paths: Sequence[Path]) -> None:
+        super().__init__(message)
+        self.paths = list(paths)
+
+
 class DataUnavailable(UserError):
     """The files are not there, and no mirror delivered them within the time limit."""
 
@@ -35,7 +48,7 @@ def find(root: str | Path, folder: str, files: Files) -> dict[str, Path]:
     """Returns where each of `files` lies under `root`, unzipped or not; absent ones are left out.
 
     Raises:
-        UserError: A file is there, but with another MD5. It is left as it is.
+        BrokenFile: A file is there, but with another MD5. It is left as it is.
     """
     place = _place(root, folder)
     found = {name: _intact(place, name, sums) for name, sums in files.items()}
@@ -51,6 +64,9 @@ def ensure(
 ) -> dict[str, Path]:
     """Returns where each of `files` lies under `root`, after downloading those that are absent.
 
+    A file that was downloaded here and is broken by now is downloaded again, once; a file from
+    anywhere else is left as it is. Of several processes one downloads, and the others wait for it.
+
     Args:
         files: None or empty where a data set needs no files.
         mirrors: Addresses that a file's name is appended to, asked in this order.
@@ -63,12 +79,43 @@ def ensure(
     """
     if not files:
         return {}
-    found = find(root, folder, files)
-    absent = {name: sums["gz"] for name, sums in files.items() if name not in found}
-    if absent:
-        _download(_place(root, folder), folder, absent, mirrors or (), timeout)
+    with suppress(BrokenFile):
         found = find(root, folder, files)
+        if len(found) == len(files):
+            return found
+    place = _place(root, folder)
+    with turn(place):
+        # Another process may have been faster.
+        found = _find_sound(place, files)
+        absent = {name: sums["gz"] for name, sums in files.items() if name not in found}
+        if absent:
+            _download(place, folder, absent, mirrors or (), timeout)
+        return find(root, folder, files)
+
+
+def _find_sound(place: Path, files: Files) -> dict[str, Path]:
+    """Returns where each of `files` lies, after removing what was downloaded and broke."""
+    found = {}
+    for name, sums in files.items():
+        try:
+            path = _intact(place, name, sums)
+        except BrokenFile as broken:
+            if not {path.name for path in broken.paths} <= _fetched(place):
+                raise
+            print(f"vae-lab: downloading again: {broken}", file=sys.stderr, flush=True)
+            for one in broken.paths:
+                one.unlink()
+            path = None
+        if path is not None:
+            found[name] = path
     return found
+
+
+def _fetched(place: Path) -> set[str]:
+    try:
+        return set((place / FETCHED).read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeDecodeError):
+        return set()
 
 
 def missing(root: str | Path, folder: str, names: Sequence[str]) -> DataUnavailable:
@@ -83,7 +130,7 @@ def _place(root: str | Path, folder: str) -> Path:
 
 def _intact(place: Path, name: str, sums: Mapping[str, str]) -> Path | None:
     """Returns the form of the file that has the right MD5, None where neither form is there."""
-    wrong = []
+    wrong: dict[Path, str] = {}
     # Unzipped first: reading it is faster.
     forms = (name.removesuffix(".gz"), sums["raw"]), (name, sums["gz"])
     for path, expected in ((place / form, md5) for form, md5 in forms):
@@ -97,10 +144,12 @@ def _intact(place: Path, name: str, sums: Mapping[str, str]) -> Path | None:
             ) from error
         if actual == expected:
             return path
-        wrong.append(f"{path} is broken: MD5 {actual}, expected {expected}")
+        wrong[path] = f"{path} is broken: MD5 {actual}, expected {expected}"
     if wrong:
-        raise UserError(
-            f"{'; '.join(wrong)}. Delete it, and it is downloaded anew, or set data.root=FOLDER."
+        raise BrokenFile(
+            f"{'; '.join(wrong.values())}. Delete it, and it is downloaded anew, or set "
+            f"data.root=FOLDER.",
+            list(wrong),
         )
     return None
 
@@ -158,6 +207,11 @@ def _publish(partial: Path, final: Path) -> None:
     # pooch leaves a temporary file's mode, which shuts out the others who share the folder.
     partial.chmod(0o644)
     partial.replace(final)
+    known = final.with_name(FETCHED)
+    unfinished = partial.with_name(FETCHED)
+    names = sorted({*_fetched(final.parent), final.name})
+    unfinished.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+    unfinished.replace(known)
 
 
 def _bars() -> "Progress":

@@ -1,0 +1,94 @@
+"""`resume=RUN_FOLDER`: which run goes on, and what may be different about it.
+
+The folder's `config.yaml` says what is computed, not the command line: it may be another day's
+checkout, or somebody else's folder.
+"""
+
+import argparse
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vae_lab.compose import Composer, key_of
+from vae_lab.config import check_values
+from vae_lab.errors import UserError
+from vae_lab.identity import VOLATILE
+from vae_lab.plan import quoted
+from vae_lab.recorded import Recorded, read_run
+
+RESUME, TRUST = "resume", "trust"
+
+
+class Resumed(NamedTuple):
+    """A run that is to go on; `trust`: classes from outside the package may be used."""
+
+    run: Recorded
+    trust: bool
+
+
+def command_to_resume(folder: Path, *, trust: bool) -> str:
+    """Returns the command line that goes on with the run of a folder."""
+    path = str(folder) if re.fullmatch(r"[\w./-]+", str(folder)) else quoted(folder)
+    words = ["python", "-m", "vae_lab", f"{RESUME}={path}", *([f"{TRUST}=true"] * trust)]
+    return shlex.join(words)
+
+
+def asks_to_resume(overrides: Sequence[str]) -> bool:
+    """Tells whether a command line names a run to go on with."""
+    return any(key_of(line) == RESUME for line in overrides)
+
+
+def read_resumed(composer: Composer, arguments: argparse.Namespace) -> Resumed:
+    """Returns the run that a command line names, with what else it sets.
+
+    Raises:
+        UserError: where the folder is no run, or an override would change what it computes.
+    """
+    parsed = composer.parse(arguments.overrides)
+    if arguments.multirun or any(override.is_sweep_override() for override in parsed):
+        raise UserError(
+            "resume goes on with one run. A sweep goes on with the command that began it, with the "
+            "same sweep_name."
+        )
+    values = {override.get_key_element().lstrip("+~"): override.value() for override in parsed}
+    run = read_run(Path(str(values.pop(RESUME))))
+    trust = values.pop(TRUST, False)
+    if not isinstance(trust, bool):
+        raise UserError(f"trust must be true or false, got '{trust}'.")
+    if not trust:
+        _refuse_links(run.folder)
+    for key, value in values.items():
+        _set(run.config, key, value)
+    check_values(run.config)
+    return Resumed(run, trust)
+
+
+def _refuse_links(folder: Path) -> None:
+    """Raises UserError where something in the folder stands for a place outside of it."""
+    root = folder.resolve()
+    for path in folder.rglob("*"):
+        if path.is_symlink() and not path.resolve().is_relative_to(root):
+            raise UserError(
+                f"{path} is a link that leads out of the run's folder: remove it, or add "
+                f"trust=true if the folder is your own."
+            )
+
+
+def _set(config: dict[str, Any], key: str, value: Any) -> None:
+    """Sets a key that does not enter the hash."""
+    if key not in VOLATILE or key in ("run_name", "sweep_name"):
+        allowed = [name for name in VOLATILE if not name.endswith("_name")]
+        raise UserError(
+            f"{key} cannot be changed when a run goes on: only {', '.join(allowed)} and trust can. "
+            f"Start a new run without resume=."
+        )
+    keys = ("data.root", "data.source.root") if key == "data.root" else (key,)
+    for one in keys:
+        *parents, name = one.split(".")
+        node: Any = config
+        for parent in parents:
+            node = node.get(parent) if isinstance(node, dict) else None
+        if isinstance(node, dict) and name in node:
+            node[name] = value
