@@ -19,6 +19,7 @@ from vae_lab.data.module import ImageDataModule
 from vae_lab.errors import JobFailed
 from vae_lab.final import final_test
 from vae_lab.identity import config_hash
+from vae_lab.precision import choose
 from vae_lab.results import (
     FAILED,
     INTERRUPTED,
@@ -127,6 +128,8 @@ def _work(config: Mapping[str, Any], folder: Path, result: dict[str, Any]) -> No
         *(f"{result['data'][split]:,}" for split in ("train", "val", "test")),
     )
 
+    log.info("%s: %s", result["name"], _precision(config))
+
     with _session(trainer.loggers, config, result):
         fit_start = time.perf_counter()
         trainer.fit(model, datamodule=data)
@@ -158,6 +161,13 @@ def _session(
     finally:
         for keeper in keepers:
             keeper.end_session(status)
+
+
+def _precision(config: Mapping[str, Any]) -> str:
+    """Returns in which precision a run is, and why if it is what `auto` would choose."""
+    used, auto = config["trainer"].get("precision"), choose(config)
+    reason = f": {auto.reason}" if used == auto.precision else ", as asked"
+    return f"precision {used}{reason}"
 
 
 def _one_word_a_line(command: str) -> str:

@@ -1,0 +1,47 @@
+"""Which precision `trainer.precision=auto` means on this machine, and why. No torch.
+
+bf16 halves the time of wide convolutions on processors that compute in it, and costs a small model
+more than it saves (bench/README.md). The bound's terms are in single precision either way.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+AUTO = "auto"
+SINGLE, MIXED = "32-true", "bf16-mixed"
+# What Linux calls the instructions that multiply bf16 matrices: x86, then ARM.
+_BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+
+
+class Choice(NamedTuple):
+    """A value of `trainer.precision`, and the reason for it in words."""
+
+    precision: str
+    reason: str
+
+
+def choose(config: Mapping[str, Any]) -> Choice:
+    """Returns what `auto` stands for, from what the model gains and what the processor can do."""
+    if not config["model"].get("gains_from_bf16", False):
+        return Choice(SINGLE, "this model gains nothing from bf16 (model.gains_from_bf16)")
+    trainer = config["trainer"]
+    if trainer.get("gradient_clip_val") and config["optimizer"].get("fused"):
+        return Choice(SINGLE, "a fused optimizer cannot clip gradients in mixed precision")
+    if trainer.get("accelerator") != "cpu":
+        return Choice(SINGLE, "bf16 was measured on processors alone")
+    if not processor_has_bf16():
+        return Choice(SINGLE, "this processor has no bf16 instructions")
+    return Choice(MIXED, "this processor has bf16 instructions, and this model gains from them")
+
+
+@cache
+def processor_has_bf16() -> bool:
+    """Tells whether the processor has instructions for bf16; False where the system is silent."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return False
+    flags = (line for line in lines if line.lower().startswith(("flags", "features")))
+    return any(_BF16_FLAGS & set(line.partition(":")[2].split()) for line in flags)
