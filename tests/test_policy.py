@@ -48,7 +48,7 @@ LAYERS = {
     "callbacks/": "images plots charts projector seeds",
     "metrics": "posterior priors likelihoods seeds",
     "logger": "",
-    "build": "config errors identity results schedules data module",
+    "build": "callbacks config errors identity results schedules data module",
     "latents": "posterior seeds",
     "diagnosis": "",
     "estimators": "latents likelihoods posterior priors seeds",

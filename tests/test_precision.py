@@ -1,7 +1,6 @@
 """What `trainer.precision=auto` stands for: by model, by processor, by what else is asked."""
 
 import pytest
-from pytest import MonkeyPatch
 
 from vae_lab import cli, precision
 from vae_lab.config import resolved
@@ -26,7 +25,7 @@ def chosen(*overrides: str) -> str:
     ],
 )
 def test_auto_is_settled_by_model_and_processor(
-    has_bf16: bool, overrides: list[str], expected: str, monkeypatch: MonkeyPatch
+    has_bf16: bool, overrides: list[str], expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(precision, "processor_has_bf16", lambda: has_bf16)
     assert chosen(*overrides) == expected

@@ -1,6 +1,7 @@
 """One run from configuration to result: what it leaves behind, and that it can be repeated."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,23 @@ def test_any_batch_split_gives_the_same_evaluation(
         np.testing.assert_allclose(scores.elbo, kept["elbo"], rtol=1e-5)
     assert scores.loss == pytest.approx(result["metrics"]["loss/test"], rel=1e-6)
     assert torch.equal(state, torch.get_rng_state()), "evaluation moves no other generator"
+
+
+def test_a_run_on_the_processor_hides_gpus_and_shows_them_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str | None] = []
+    monkeypatch.setattr(
+        VAE, "on_train_end", lambda _: seen.append(os.environ.get("CUDA_VISIBLE_DEVICES"))
+    )
+    for before in ("3", None):
+        if before is None:
+            monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        else:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", before)
+        train(tmp_path / str(before), "callbacks=none", "trainer.max_epochs=1")
+        assert os.environ.get("CUDA_VISIBLE_DEVICES") == before
+    assert seen == ["", ""]
 
 
 def test_a_bound_that_is_no_number_stops_the_run_and_is_recorded(tmp_path: Path) -> None:

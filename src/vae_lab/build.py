@@ -19,6 +19,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 from torch import nn
 
+from vae_lab.callbacks.together import grouped
 from vae_lab.data.module import ImageDataModule
 from vae_lab.errors import UserError
 from vae_lab.identity import config_hash
@@ -119,7 +120,7 @@ def trainer(config: Mapping[str, Any], folder: Path, *, trust: bool) -> pl.Train
         nodes.pop("progress", None)
     if config["data"]["num_val"] == 0:
         arguments["limit_val_batches"] = 0
-    callbacks = [instantiate(node, trust=trust) for node in nodes.values()]
+    callbacks = grouped(instantiate(node, trust=trust) for node in nodes.values())
     if arguments.get("enable_checkpointing", True):
         callbacks += checkpoints(folder, has_validation=config["data"]["num_val"] > 0)
     loggers: list[Logger] = [

@@ -1,6 +1,7 @@
 """One run: build, fit, test, record."""
 
 import logging
+import os
 import shlex
 import time
 import warnings
@@ -130,7 +131,7 @@ def _work(config: Mapping[str, Any], folder: Path, result: dict[str, Any]) -> No
 
     log.info("%s: %s", result["name"], _precision(config))
 
-    with _session(trainer.loggers, config, result):
+    with _session(trainer.loggers, config, result), _gpus_hidden(config):
         fit_start = time.perf_counter()
         trainer.fit(model, datamodule=data)
         fit_seconds = time.perf_counter() - fit_start
@@ -142,6 +143,27 @@ def _work(config: Mapping[str, Any], folder: Path, result: dict[str, Any]) -> No
         "per_epoch": round(fit_seconds / max(1, trainer.current_epoch), 3),
     }
     result["peak_memory_mb"] = provenance.peak_memory_mb()
+
+
+@contextmanager
+def _gpus_hidden(config: Mapping[str, Any]) -> Iterator[None]:
+    """Hides GPUs from a run on the processor.
+
+    Adam asks in every step whether there is one, and where there is none torch looks for the driver
+    on the disk each time: as long as half a step of the linear model.
+    """
+    name, visible = "CUDA_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE_DEVICES")
+    if config["trainer"].get("accelerator") != "cpu":
+        yield
+        return
+    os.environ[name] = ""
+    try:
+        yield
+    finally:
+        if visible is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = visible
 
 
 @contextmanager
