@@ -15,7 +15,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help sweep train tensorboard test test-browser screenshot golden lint types format lock clean
+.PHONY: help sweep train tensorboard test test-browser screenshot golden bench bench-quick bench-quality lint types format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -40,6 +40,21 @@ screenshot: $(INSTALLED_BROWSER) ## make docs/images/board.png anew (of another 
 
 golden: $(INSTALLED_DEV) ## run the long tests of the numbers (minutes; more with VAE_LAB_DATA)
 	$(BIN)/python -m pytest -m golden $(ARGS)
+
+bench: $(INSTALLED_DEV) ## measure speed against other ways to train (about 20 minutes, nothing beside it)
+	$(BIN)/python bench/training.py --out outputs/bench/training.json $(ARGS)
+	$(BIN)/python bench/peak.py --out outputs/bench/peak.json $(ARGS)
+	$(BIN)/python bench/startup.py --out outputs/bench/startup.json $(ARGS)
+	$(BIN)/python bench/growth.py --out outputs/bench/growth.json $(ARGS)
+	$(BIN)/python bench/pictures.py --out outputs/bench/pictures.json
+
+bench-quick: $(INSTALLED_DEV) ## the same in under 3 minutes: fewer repeats, fewer points
+	$(BIN)/python bench/training.py --quick --out outputs/bench-quick/training.json $(ARGS)
+	$(BIN)/python bench/peak.py --quick --out outputs/bench-quick/peak.json $(ARGS)
+	$(BIN)/python bench/startup.py --quick --out outputs/bench-quick/startup.json $(ARGS)
+
+bench-quality: $(INSTALLED_DEV) ## the shortest runs that reach the reference's bounds (hours)
+	$(BIN)/python bench/quality.py --out outputs/bench/quality.json $(ARGS)
 
 lint: $(INSTALLED_DEV) ## check style and formatting, change nothing
 	$(BIN)/python -m ruff check .
