@@ -15,7 +15,8 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help sweep train tensorboard test test-browser screenshot screenshot-report golden torture audit lint types format lock clean
+.PHONY: help sweep train tensorboard test test-browser screenshot screenshot-report golden torture audit bench
+.PHONY: bench-quick bench-quality lint types format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -50,6 +51,21 @@ torture: $(INSTALLED_DEV) ## kill, starve and confuse it, a hundred times over (
 audit: $(INSTALLED) ## look the dependencies up among known vulnerabilities
 	@$(PIP) install -c $(CONSTRAINTS) -e '.[audit]' || { echo 'audit: pip-audit cannot be installed from here: nothing was checked.' >&2; exit 1; }
 	@$(BIN)/python -m pip_audit --local --skip-editable --progress-spinner off --timeout 15 || { echo 'audit: what is said above is a known vulnerability, or that the database cannot be reached from here.' >&2; exit 1; }
+
+bench: $(INSTALLED_DEV) ## measure speed against other ways to train (about 20 minutes, nothing beside it)
+	$(BIN)/python bench/training.py --out outputs/bench/training.json $(ARGS)
+	$(BIN)/python bench/peak.py --out outputs/bench/peak.json $(ARGS)
+	$(BIN)/python bench/startup.py --out outputs/bench/startup.json $(ARGS)
+	$(BIN)/python bench/growth.py --out outputs/bench/growth.json $(ARGS)
+	$(BIN)/python bench/pictures.py --out outputs/bench/pictures.json
+
+bench-quick: $(INSTALLED_DEV) ## the same in under 3 minutes: fewer repeats, fewer points
+	$(BIN)/python bench/training.py --quick --out outputs/bench-quick/training.json $(ARGS)
+	$(BIN)/python bench/peak.py --quick --out outputs/bench-quick/peak.json $(ARGS)
+	$(BIN)/python bench/startup.py --quick --out outputs/bench-quick/startup.json $(ARGS)
+
+bench-quality: $(INSTALLED_DEV) ## the shortest runs that reach the reference's bounds (hours)
+	$(BIN)/python bench/quality.py --out outputs/bench/quality.json $(ARGS)
 
 lint: $(INSTALLED_DEV) ## check style and formatting, change nothing
 	$(BIN)/python -m ruff check .

@@ -1,6 +1,7 @@
 """One run from configuration to result: what it leaves behind, and that it can be repeated."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,23 @@ def test_training_metrics_are_unweighted_means_by_the_true_sizes_of_batches(
     assert loss == pytest.approx(recon + 4 * kl, rel=1e-6)
     assert elbo == pytest.approx(-recon - kl, rel=1e-6)
     assert mean != pytest.approx(np.mean(noted.losses), rel=1e-4)
+
+
+def test_a_run_on_the_processor_hides_gpus_and_shows_them_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str | None] = []
+    monkeypatch.setattr(
+        VAE, "on_train_end", lambda _: seen.append(os.environ.get("CUDA_VISIBLE_DEVICES"))
+    )
+    for before in ("3", None):
+        if before is None:
+            monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        else:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", before)
+        train(tmp_path / str(before), "callbacks=none", "trainer.max_epochs=1")
+        assert os.environ.get("CUDA_VISIBLE_DEVICES") == before
+    assert seen == ["", ""]
 
 
 def test_a_bound_that_is_no_number_stops_the_run_and_is_recorded(tmp_path: Path) -> None:

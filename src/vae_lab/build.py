@@ -19,6 +19,7 @@ from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 from torch import nn
 
+from vae_lab.callbacks.together import grouped
 from vae_lab.checkpoints import SafeCheckpoints, read_checkpoint
 from vae_lab.data.module import ImageDataModule
 from vae_lab.errors import UserError
@@ -149,7 +150,7 @@ def trainer(
         nodes.pop("progress", None)
     if config["data"]["num_val"] == 0:
         arguments["limit_val_batches"] = 0
-    callbacks = [*first, *(instantiate(node, trust=trust) for node in nodes.values())]
+    callbacks = [*first, *grouped(instantiate(node, trust=trust) for node in nodes.values())]
     if arguments.get("enable_checkpointing", True):
         callbacks += checkpoints(folder, has_validation=config["data"]["num_val"] > 0)
     loggers: list[Logger] = [

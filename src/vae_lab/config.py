@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vae_lab.errors import UserError
 from vae_lab.identity import flatten
+from vae_lab.precision import AUTO, choose
 from vae_lab.rules import (
     OPTIONAL,
     REMOVABLE,
@@ -71,7 +72,9 @@ def check_values(values: Mapping[str, Any]) -> None:
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
-    """Returns the configuration as plain values, without Hydra's part and with `threads` settled.
+    """Returns the configuration as plain values, without Hydra's part.
+
+    What depends on the machine, `threads` and `trainer.precision`, is settled.
 
     Raises:
         UserError: where an interpolation leads nowhere.
@@ -85,6 +88,8 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     plain = {str(key): value for key, value in values.items()}
     if "threads" in plain and plain["threads"] is None:
         plain["threads"] = available_cores()
+    if plain.get("trainer", {}).get("precision") == AUTO:
+        plain["trainer"]["precision"] = choose(plain).precision
     return plain
 
 

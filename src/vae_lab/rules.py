@@ -128,6 +128,7 @@ RULES = (
         "a list of one or more sizes of at least 1, such as [32,64]",
         lambda value: _sizes(value) and len(value) > 0,
     ),
+    Rule("model.gains_from_bf16", "true or false", lambda value: isinstance(value, bool)),
     Rule("objective.beta", *NOT_NEGATIVE),
     Rule(
         "objective.warmup",

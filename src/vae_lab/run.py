@@ -20,6 +20,7 @@ from vae_lab.final import final_test
 from vae_lab.identity import config_hash
 from vae_lab.memory import Memory, Start, find_start, restore_loggers
 from vae_lab.module import VAE
+from vae_lab.precision import gpus_hidden, stated
 from vae_lab.results import (
     DIVERGED,
     FAILED,
@@ -191,7 +192,8 @@ def _work(
     _describe(config, data, model, result)
 
     with session(trainer.loggers, config, result, is_new=start.checkpoint is None):
-        trainer.fit(model, datamodule=data, ckpt_path=start.checkpoint)
+        with gpus_hidden(config):
+            trainer.fit(model, datamodule=data, ckpt_path=start.checkpoint)
         fit_seconds = memory.seconds
         result["epochs"] = trainer.current_epoch
         result |= final_test(config, folder, trainer, data, memory.curves(trainer))
@@ -217,6 +219,8 @@ def _describe(
         f"{result['num_parameters']:,}",
         *(f"{result['data'][split]:,}" for split in ("train", "val", "test")),
     )
+
+    log.info("%s: %s", result["name"], stated(config))
 
 
 def _data_facts(config: Mapping[str, Any], data: ImageDataModule) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Shapes: N images of a split, B images per batch, C channels, H height, W width.
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pytorch_lightning as pl
 import torch
@@ -144,6 +144,14 @@ class ImageDataModule(pl.LightningDataModule):
     def test_dataloader(self) -> Batches:
         """Returns the test images in their order."""
         return _in_order(self.test_images)
+
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        # On the processor it is there; looking through it for tensors takes longer than a layer.
+        if device.type == "cpu":
+            return batch
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
     def examples(self) -> tuple[Tensor, Tensor | None]:
         """Returns the images that pictures show, float32 (N, C, H, W), and their labels (N,).

@@ -1,0 +1,74 @@
+"""What every bench shares: interleaved timings, their medians and spread, and the file they go to.
+
+Machines are noisy, so a figure is only worth its counterpart of the same minute: every round times
+each variant once, one after the other, and ratios are taken within a round.
+"""
+
+import json
+import os
+import statistics
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vae_lab import provenance
+
+# Does so much work and returns the seconds it took, start-up not counted.
+Timed = Callable[[], float]
+
+
+class Spread(NamedTuple):
+    """The median of some repeats, and the smallest and largest."""
+
+    median: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.median:.3g} ({self.low:.3g} to {self.high:.3g})"
+
+
+def spread(values: list[float]) -> Spread:
+    return Spread(statistics.median(values), min(values), max(values))
+
+
+def interleaved(variants: Mapping[str, Timed], *, rounds: int) -> dict[str, list[float]]:
+    """Returns the seconds of each variant in each round, after a first round that is not counted.
+
+    Every other round goes backwards, so that none always follows the same neighbour.
+    """
+    names = list(variants)
+    found: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(rounds + 1):
+        for name in names if number % 2 else reversed(names):
+            seconds = variants[name]()
+            if number:
+                found[name].append(seconds)
+    return found
+
+
+def ratios(seconds: Mapping[str, list[float]], name: str, to: str) -> Spread:
+    """Returns how many times as long a variant takes as another, round by round."""
+    return spread([a / b for a, b in zip(seconds[name], seconds[to], strict=True)])
+
+
+def write(path: Path, question: str, settings: Mapping[str, Any], found: Any) -> None:
+    """Writes what was found with the machine, the versions and the load behind it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    report = {
+        "question": question,
+        "settings": dict(settings),
+        "machine": provenance.machine(),
+        "cores": os.cpu_count(),
+        "load_average": os.getloadavg(),
+        "versions": provenance.versions(),
+        "git_commit": provenance.git_commit(),
+        "found": found,
+    }
+    path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """Returns a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

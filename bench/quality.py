@@ -1,0 +1,114 @@
+"""Time to quality: the shortest fixed budget whose test bound is below the reference's.
+
+    python bench/quality.py --out quality.json              (hours)
+    python bench/quality.py --budgets linear-z10=4,6,8 --seeds 0,1,2 --out quality.json
+
+Each budget is a whole default run with that many epochs: its schedule is laid over all of them. A
+budget is chosen on validation data: the smallest for which every seed's validation bound is below
+the reference's test bound; its test bounds are stated and choose nothing. The reference's script
+needs 100 epochs, extrapolated here from its speed in the same rounds.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from measure import spread, table, write
+from peers import BATCH, script
+
+from vae_lab import build, cli
+from vae_lab.config import available_cores, resolved
+from vae_lab.run import run
+
+# Nats per image: minus the test bounds of the reference report, after 100 epochs each.
+REFERENCE = {"linear-z2": 155.51, "linear-z10": 115.93, "conv-z2": 150.55, "conv-z10": 101.35}
+REFERENCE_EPOCHS, REFERENCE_IMAGES = 100, 60_000
+BUDGETS = {"linear-z2": [6, 8, 10, 14, 20], "linear-z10": [4, 6, 8, 10, 14],
+           "conv-z2": [6, 8, 12, 16], "conv-z10": [10, 14, 18, 22]}  # fmt: skip
+
+
+def train(name: str, epochs: int, seed: int, data: str) -> dict[str, Any]:
+    """Returns the bounds and the seconds of one run."""
+    kind, _, latent_dim = name.partition("-z")
+    (job,) = cli.check(
+        [f"model={kind}", f"latent_dim={latent_dim}", f"trainer.max_epochs={epochs}",
+         f"seed={seed}", f"data={data}", "trainer.enable_progress_bar=false"]
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        result = run(resolved(job.config), job.choices, Path(folder), "bench/quality.py")
+    return {
+        "seed": seed,
+        "val": -result["metrics"]["elbo/val"],
+        "test": -result["metrics"]["elbo/test"],
+        "seconds": result["seconds"]["total"],
+        "precision": result["precision"],
+    }
+
+
+def script_seconds(name: str, data: str) -> float:
+    """Returns what the reference's script would take for its 100 epochs, from some steps of it."""
+    kind, _, latent_dim = name.partition("-z")
+    (job,) = cli.check([f"data={data}"])
+    module = build.data_module(resolved(job.config), trust=True)
+    module.setup()
+    steps = 200 if kind == "linear" else 20
+    seconds = min(script(kind, int(latent_dim), module.train_images, steps) for _ in range(3))
+    return seconds / (steps * BATCH) * REFERENCE_IMAGES * REFERENCE_EPOCHS
+
+
+def search(name: str, budgets: list[int], seeds: list[int], data: str) -> dict[str, Any]:
+    """Tries budgets from the smallest until every seed's validation bound is good enough."""
+    tried: dict[int, list[dict[str, Any]]] = {}
+    for epochs in budgets:
+        tried[epochs] = [train(name, epochs, seed, data) for seed in seeds]
+        worst = max(one["val"] for one in tried[epochs])
+        print(f"{name}: {epochs} epochs, worst validation bound -{worst:.2f}", flush=True)
+        if worst < REFERENCE[name]:
+            break
+    runs = tried[epochs]
+    reached = all(one["val"] < REFERENCE[name] for one in runs)
+    reference = script_seconds(name, data)
+    seconds = spread([one["seconds"] for one in runs])
+    return {
+        "reference_bound": -REFERENCE[name],
+        "epochs": epochs if reached else None,
+        "tried": tried,
+        "seconds": seconds,
+        "test": spread([-one["test"] for one in runs]),
+        "reference_seconds": reference,
+        "times_faster": reference / seconds.median if reached else None,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", default="mnist")
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--budgets", nargs="*", help="such as conv-z2=8,12; others are left out")
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    torch.set_num_threads(available_cores())
+    chosen = BUDGETS
+    if options.budgets:
+        pairs = (text.split("=") for text in options.budgets)
+        chosen = {name: [int(part) for part in values.split(",")] for name, values in pairs}
+    seeds = [int(seed) for seed in options.seeds.split(",")]
+    found = {name: search(name, budgets, seeds, options.data) for name, budgets in chosen.items()}
+    rows = [
+        [name, f"{one['reference_bound']:.2f}", str(one["epochs"] or "not reached"),
+         str(one["test"]), str(one["seconds"]), f"{one['reference_seconds']:.0f}",
+         f"{one['times_faster']:.0f}" if one["times_faster"] else ""]
+        for name, one in found.items()
+    ]  # fmt: skip
+    head = ["run", "reference", "epochs", "test bound", "seconds", "script, 100 epochs", "times"]
+    print(f"\n{table(head, rows)}")
+    ours = sum(one["seconds"].median for one in found.values())
+    theirs = sum(one["reference_seconds"] for one in found.values())
+    print(f"\nall {len(found)}: {ours:.0f} s, the script {theirs:.0f} s, {theirs / ours:.1f} times")
+    write(options.out, "time to quality", {**vars(options), "out": str(options.out)}, found)
+
+
+if __name__ == "__main__":
+    main()

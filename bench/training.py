@@ -1,0 +1,172 @@
+"""How fast training is, against a plain loop and the ways of the peers, in the same minute.
+
+    python bench/training.py --out training.json            (about 6 minutes)
+    python bench/training.py --quick --out training.json
+
+Latent dimension 10, batches of 128, MNIST (VAE_LAB_DATA) or --data mnist_5k. What `vae_lab` takes
+with everything on is put together from one and the same run: its training steps, its validation
+and its pictures, in the shares of a default run (20 epochs, five of each picture).
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from measure import interleaved, ratios, spread, table, write
+from peers import BATCH, Stopwatch, plain, quiet, script, tutorial
+
+from vae_lab import build, cli
+from vae_lab.callbacks.base import Display
+from vae_lab.config import available_cores, resolved
+
+LATENT_DIM = 10
+EPOCHS, DRAWN = 20, 5
+STEPS = {"linear": 300, "conv": 24}
+# What each variant is measured against, and the goal for the ratio.
+GOALS = {
+    ("vae_lab", "plain loop"): {"linear": "at most 1.35", "conv": "at most 1.05"},
+    ("vae_lab, bare", "plain loop"): {"linear": "at most 1.2", "conv": "at most 1.05"},
+    ("script", "vae_lab"): {"linear": "at least 5", "conv": "at least 2.5"},
+    ("Lightning, standard", "vae_lab"): {"linear": "at least 5", "conv": "at least 2.5"},
+    ("pythae", "vae_lab"): {"linear": "above 1", "conv": "above 1"},
+}
+
+
+class Shares(Stopwatch):
+    """The seconds of training steps, of validation, and of one drawing of every picture."""
+
+    def __init__(self) -> None:
+        self.validation = self.pictures = 0.0
+
+    def on_validation_start(self, *_: Any) -> None:
+        self._validation_start = time.perf_counter()
+
+    def on_validation_end(self, *_: Any) -> None:
+        self.validation = time.perf_counter() - self._validation_start
+
+
+def ours(kind: str, data: Any, steps: int, overrides: list[str]) -> Shares:
+    """Trains one short epoch as a user would and returns where the time went."""
+    quiet()
+    (job,) = cli.check(
+        [f"model={kind}", f"latent_dim={LATENT_DIM}", "trainer.max_epochs=1",
+         f"+trainer.limit_train_batches={steps}", *overrides]
+    )  # fmt: skip
+    config = resolved(job.config)
+    watch = Shares()
+    # As a run does it.
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = build.trainer(config, Path(folder), trust=True)
+        trainer.callbacks.append(watch)  # type: ignore[attr-defined]
+        with drawing_time(watch):
+            trainer.fit(build.vae(config, data.image_shape, trust=True), datamodule=data)
+    return watch
+
+
+class drawing_time:
+    """Adds up the seconds of all pictures drawn after the epoch."""
+
+    def __init__(self, watch: Shares) -> None:
+        self.watch, self.look = watch, Display._look
+
+    def __enter__(self) -> None:
+        def timed(display: Display, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+            start = time.perf_counter()
+            self.look(display, trainer, module)
+            # The picture before the first epoch pays for what is imported then.
+            if display._epochs_done:
+                self.watch.pictures += time.perf_counter() - start
+
+        Display._look = timed  # type: ignore[method-assign]
+
+    def __exit__(self, *_: object) -> None:
+        Display._look = self.look  # type: ignore[method-assign]
+
+
+def epoch_seconds(kind: str, data: Any, steps: int, overrides: list[str]) -> float:
+    """Returns what a default epoch takes, everything counted, per step of the bench times steps."""
+    shares = ours(kind, data, steps, overrides)
+    in_epoch = -(-len(data.train_images) // BATCH)
+    rest = shares.validation + shares.pictures * DRAWN / EPOCHS
+    return shares.seconds + rest * steps / in_epoch
+
+
+def bare_seconds(kind: str, data: Any, steps: int, overrides: list[str]) -> float:
+    off = ["callbacks=none", "logger=none", "+trainer.limit_val_batches=0",
+           "+trainer.enable_checkpointing=false", "trainer.enable_progress_bar=false"]  # fmt: skip
+    return ours(kind, data, steps, [*off, *overrides]).seconds
+
+
+def variants(kind: str, data: Any, steps: int, common: list[str]) -> dict[str, Callable[[], float]]:
+    """Returns everything that is timed for one model."""
+    images = data.train_images
+    (job,) = cli.check([f"model={kind}", *common])
+    bf16 = resolved(job.config)["trainer"]["precision"] == "bf16-mixed"
+    single = [*common, "trainer.precision=32-true"]
+    found: dict[str, Callable[[], float]] = {
+        "plain loop": partial(plain, kind, LATENT_DIM, images, steps, bf16=bf16),
+        "vae_lab": partial(epoch_seconds, kind, data, steps, common),
+        "vae_lab, bare": partial(bare_seconds, kind, data, steps, common),
+        "script": partial(script, kind, LATENT_DIM, images, steps),
+        "Lightning, standard": partial(tutorial, kind, LATENT_DIM, images, steps),
+    }
+    if bf16:
+        found["plain loop, fp32"] = partial(plain, kind, LATENT_DIM, images, steps, bf16=False)
+        found["vae_lab, bare, fp32"] = partial(bare_seconds, kind, data, steps, single)
+    try:
+        from peer_pythae import pythae
+    except ImportError:
+        print("pythae is not installed (pip install pythae): not measured.")
+    else:
+        found["pythae"] = partial(pythae, kind, LATENT_DIM, images, steps)
+    return found
+
+
+def measure(kind: str, options: argparse.Namespace) -> dict[str, Any]:
+    common = [f"data={options.data}"]
+    (job,) = cli.check(common)
+    data = build.data_module(resolved(job.config), trust=True)
+    data.setup()
+    steps = min(STEPS[kind] // (4 if options.quick else 1), len(data.train_images) // BATCH)
+    rounds = 2 if options.quick else options.rounds
+    seconds = interleaved(variants(kind, data, steps, common), rounds=rounds)
+    per_thousand = 1000 / (steps * BATCH)
+    print(f"\n{kind}: {steps} steps of {BATCH} images, {rounds} rounds\n")
+    rows = [
+        [name, str(spread([value * per_thousand for value in values])),
+         str(ratios(seconds, name, "plain loop"))]
+        for name, values in seconds.items()
+    ]  # fmt: skip
+    print(table(["way", "seconds per 1,000 images", "times a plain loop"], rows), "\n")
+    goals = {
+        f"{name} / {to}": {"ratio": ratios(seconds, name, to), "goal": goal[kind]}
+        for (name, to), goal in GOALS.items()
+        if name in seconds
+    }
+    rows = [[name, str(one["ratio"]), str(one["goal"])] for name, one in goals.items()]
+    print(table(["ratio", "found", "goal"], rows))
+    return {"steps": steps, "rounds": rounds, "seconds": seconds, "ratios": goals}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", default="mnist")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    torch.set_num_threads(available_cores())
+    found = {kind: measure(kind, options) for kind in STEPS}
+    write(options.out, "training speed", {**vars(options), "out": str(options.out)}, found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""What `trainer.precision=auto` stands for: by model, by processor, by what else is asked."""
+
+import pytest
+
+from vae_lab import cli, precision
+from vae_lab.config import resolved
+
+
+def chosen(*overrides: str) -> str:
+    (job,) = cli.check(list(overrides))
+    return str(resolved(job.config)["trainer"]["precision"])
+
+
+@pytest.mark.parametrize(
+    ("has_bf16", "overrides", "expected"),
+    [
+        (True, ["model=conv"], "bf16-mixed"),
+        (False, ["model=conv"], "32-true"),
+        (True, ["model=linear"], "32-true"),
+        (True, ["model=linear", "model.gains_from_bf16=true"], "bf16-mixed"),
+        (True, ["model=conv", "trainer=gpu"], "32-true"),
+        (True, ["model=conv", "trainer.gradient_clip_val=1"], "32-true"),
+        (True, ["model=conv", "trainer.precision=32-true"], "32-true"),
+        (False, ["model=conv", "trainer.precision=bf16-mixed"], "bf16-mixed"),
+    ],
+)
+def test_auto_is_settled_by_model_and_processor(
+    has_bf16: bool, overrides: list[str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision, "processor_has_bf16", lambda: has_bf16)
+    assert chosen(*overrides) == expected
+
+
+def test_a_choice_says_why() -> None:
+    (job,) = cli.check(["model=linear"])
+    assert "model.gains_from_bf16" in precision.choose(resolved(job.config)).reason
