@@ -53,10 +53,7 @@ def final_test(
     for warning in found:
         log.warning("%s: %s", folder.name, warning)
     return {
-        "metrics": {k: v for name, score in scores.items() for k, v in score.means(name).items()},
-        "standard_errors": {
-            k: v for name, score in scores.items() for k, v in score.standard_errors(name).items()
-        },
+        **_metrics(scores),
         "latent": {
             "kl_per_dimension": kl,
             "active_units": active_units(latent.mean),
@@ -65,6 +62,15 @@ def final_test(
         "warnings": found,
         "findings": _findings(config, folder, model, data, latent),
         "protocol": _protocol(config, model, weights, epoch),
+    }
+
+
+def _metrics(scores: Mapping[str, PerImage]) -> dict[str, dict[str, Any]]:
+    return {
+        "metrics": {k: v for name, score in scores.items() for k, v in score.means(name).items()},
+        "standard_errors": {
+            k: v for name, score in scores.items() for k, v in score.standard_errors(name).items()
+        },
     }
 
 
