@@ -223,6 +223,7 @@ def test_csv_has_one_row_per_step_and_goes_on_after_a_stop(tmp_path: Path) -> No
     logger.log_metrics({"elbo/val": -4.5}, step=1)
     logger.log_metrics({"loss/train": 4.0}, step=2)
     resumed = CsvLogger(save_dir=tmp_path)
+    resumed.restore(logger.state())
     resumed.log_metrics({"loss/train": 3.5}, step=2)
     resumed.log_metrics({"loss/train": 3.0}, step=3)
     with (tmp_path / "metrics.csv").open(newline="") as file:
