@@ -1,7 +1,7 @@
 """The other ways to train the same model, written afresh: each returns the seconds of some steps.
 
 A plain loop over tensors in memory; a script with a DataLoader and per-image transforms, as the
-reference report's; Lightning as its tutorials use it; pythae, where it is installed.
+reference report's; Lightning as its tutorials use it.
 """
 
 import logging

@@ -35,7 +35,6 @@ GOALS = {
     ("vae_lab, bare", "plain loop"): {"linear": "at most 1.2", "conv": "at most 1.05"},
     ("script", "vae_lab"): {"linear": "at least 5", "conv": "at least 2.5"},
     ("Lightning, standard", "vae_lab"): {"linear": "at least 5", "conv": "at least 2.5"},
-    ("pythae", "vae_lab"): {"linear": "above 1", "conv": "above 1"},
 }
 
 
@@ -121,12 +120,6 @@ def variants(kind: str, data: Any, steps: int, common: list[str]) -> dict[str, C
     if bf16:
         found["plain loop, fp32"] = partial(plain, kind, LATENT_DIM, images, steps, bf16=False)
         found["vae_lab, bare, fp32"] = partial(bare_seconds, kind, data, steps, single)
-    try:
-        from peer_pythae import pythae
-    except ImportError:
-        print("pythae is not installed (pip install pythae): not measured.")
-    else:
-        found["pythae"] = partial(pythae, kind, LATENT_DIM, images, steps)
     return found
 
 
