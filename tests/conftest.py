@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -60,6 +61,10 @@ def _take_one_core(worker: str) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell that starts the tests in the background has Ctrl-C ignored, and so would every process
+    # that a test starts and stops with it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput") and hasattr(os, "sched_setaffinity"):
         _take_one_core(config.workerinput["workerid"])
     # Not in a fixture: some libraries read these when they are imported, during collection.

@@ -236,7 +236,10 @@ def test_a_signal_ends_a_sweep_with_a_result_and_its_table(
     victim, folder = start_sweep(tmp_path)
     assert victim.pid is not None
     os.kill(victim.pid, number)
-    victim.join()
+    victim.join(timeout=120)
+    if victim.is_alive():
+        victim.kill()
+        pytest.fail("it goes on, whatever the signal")
     text = victims.output(victim)
     assert victims.process_code(text) == code, text
     assert f"vae-lab: error: {word}.\n" in text and "Traceback" not in text
