@@ -33,7 +33,8 @@ def facts(part: Part) -> list[tuple[str, list[str]]]:
     epochs = sorted({int(run.result.get("epochs") or 0) for run in runs})
     seconds = sum(float((run.result.get("seconds") or {}).get("total") or 0) for run in runs)
     threads = sorted({str(run.result.get("threads")) for run in runs})
-    seeds = sorted({str(run.seed) for run in runs})
+    # Shorter first: the order of numbers.
+    seeds = sorted({str(run.seed) for run in runs}, key=lambda seed: (len(seed), seed))
     return [
         ("Runs", [f"{len(runs)} runs of {len(part.settings)} settings; seeds {listed(seeds)}"]),
         ("What varies", [listed(part.keys) if part.keys else "nothing but the seed"]),
