@@ -1,10 +1,14 @@
 """Chromium for tests and screenshots: headless, of the system, and talking to loopback alone."""
 
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from PIL import Image
 
 # Without these it would look for updates, or need more rights than a container gives.
 FLAGS = (
@@ -59,3 +63,20 @@ class Visit:
         parts = urlsplit(request.url)
         if parts.scheme not in ("data", "blob") and parts.hostname not in LOOPBACK:
             self.left_loopback.append(request.url)
+
+
+def keep(picture: Image.Image, target: Path, limit: int) -> None:
+    """Writes a screenshot as a PNG for the repository, and says how large; exits above the limit.
+
+    Args:
+        picture: as the browser took it.
+        target: the file.
+        limit: in kilobytes.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # A palette is enough for a page, and takes a third.
+    picture.convert("RGB").quantize(128).save(target, optimize=True)
+    size = target.stat().st_size / 1000
+    print(f"{target}: {size:.0f} kB")
+    if size > limit:
+        sys.exit(f"vae-lab: error: more than {limit} kB: take fewer runs.")

@@ -6,7 +6,7 @@ from io import BytesIO
 from pathlib import Path
 
 from boards import board
-from chromium import Visit, browser, find_chromium
+from chromium import Visit, browser, find_chromium, keep
 from PIL import Image
 
 # Wide enough for three cards in a row; as high as losses and pictures of four runs are.
@@ -31,13 +31,7 @@ def main() -> None:
         page.wait_for_load_state("networkidle")
         page.wait_for_timeout(1000)  # the charts are drawn without a request
         shot = Image.open(BytesIO(page.screenshot()))
-    # A palette is enough for a page, and takes a third.
-    arguments.target.parent.mkdir(parents=True, exist_ok=True)
-    shot.convert("RGB").quantize(128).save(arguments.target, optimize=True)
-    size = arguments.target.stat().st_size / 1000
-    print(f"{arguments.target}: {size:.0f} kB")
-    if size > LIMIT:
-        sys.exit(f"vae-lab: error: more than {LIMIT} kB: take fewer runs.")
+    keep(shot, arguments.target, LIMIT)
 
 
 if __name__ == "__main__":

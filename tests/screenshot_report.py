@@ -5,7 +5,7 @@ import sys
 from io import BytesIO
 from pathlib import Path
 
-from chromium import Visit, browser, find_chromium
+from chromium import Visit, browser, find_chromium, keep
 from PIL import Image
 
 SIZE = (1280, 900)
@@ -29,12 +29,7 @@ def main() -> None:
         top, bottom = page.locator(FROM).bounding_box(), page.locator(TO).bounding_box()
         shot = Image.open(BytesIO(page.screenshot(full_page=True)))
     cut = shot.crop((0, int(top["y"]), SIZE[0], int(bottom["y"] + bottom["height"]) + 20))
-    arguments.target.parent.mkdir(parents=True, exist_ok=True)
-    cut.convert("RGB").quantize(128).save(arguments.target, optimize=True)
-    size = arguments.target.stat().st_size / 1000
-    print(f"{arguments.target}: {size:.0f} kB")
-    if size > LIMIT:
-        sys.exit(f"vae-lab: error: more than {LIMIT} kB: take fewer runs.")
+    keep(cut, arguments.target, LIMIT)
 
 
 if __name__ == "__main__":

@@ -80,9 +80,11 @@ class TinyData(pl.LightningDataModule):
         return self.images, torch.arange(12) % 10
 
     def train_dataloader(self) -> Any:
+        # A tensor serves as a data set: it has a length and rows.
         return DataLoader(self.images, batch_size=4)  # type: ignore[arg-type]
 
     def val_dataloader(self) -> Any:
+        # See above.
         return DataLoader(self.images, batch_size=12)  # type: ignore[arg-type]
 
 

@@ -173,8 +173,10 @@ def test_fewer_images_are_a_part_of_what_was_seen() -> None:
     scene = scene_with()
     look = scene.look(7)
     assert torch.equal(scene.look(3).mean, look.mean[:3])
+    # TinyData has labels; the type allows for none.
     assert scene.look(3).labels.tolist() == [0, 1, 2]  # type: ignore[union-attr]
     assert len(scene.look(1000).images) == 12
+    # Of the stand-in TinyVAE alone.
     assert len(scene.module.modes) == 2  # type: ignore[attr-defined]
 
 

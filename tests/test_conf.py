@@ -63,6 +63,7 @@ def test_a_persons_own_model_needs_a_class_and_a_yaml_file(tmp_path: Path) -> No
     config, choices = small_config(tmp_path, "model=mine", "model.width=16")
     assert choices["model"] == "mine"
     model = build.vae(config, (1, 28, 28), trust=True)
+    # torch types every attribute of a module as a tensor or a module.
     assert model.encoder.layers[1].out_features == 16  # type: ignore[union-attr,index]
     assert step(model, torch.rand(4, 1, 28, 28, generator=stream("images"))) > 0
 

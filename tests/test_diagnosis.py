@@ -40,6 +40,7 @@ def test_nothing_wrong_gives_no_warning() -> None:
     ],
 )
 def test_each_warning_is_provoked_alone(changes: dict[str, object], words: str) -> None:
+    # The cases of one table have values of many types.
     (found,) = diagnose(HEALTHY._replace(**changes))  # type: ignore[arg-type]
     assert re.search(words, found)
 

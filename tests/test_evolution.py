@@ -32,6 +32,7 @@ def end(folder: Path, evolution: Evolution, *, epochs: int) -> Path:
     trainer: Any = SimpleNamespace(
         is_global_zero=True, default_root_dir=folder, current_epoch=epochs
     )
+    # It does not look at the module.
     evolution.on_fit_end(trainer, None)  # type: ignore[arg-type]
     return folder / "figures" / "evolution.gif"
 
@@ -50,6 +51,7 @@ def test_a_frame_for_each_picture_and_the_last_one_stays(tmp_path: Path, channel
     draw_files(tmp_path, "latent_map", [0, 5, 10, 12], channels=channels)
     draw_files(tmp_path, "samples", [0, 12])
     with Image.open(end(tmp_path, film(), epochs=12)) as gif:
+        # Pillow has n_frames in the classes of animated formats alone; so below.
         assert (gif.n_frames, gif.size) == (4, (240, 80 + HEADER))  # type: ignore[attr-defined]
         durations, greys = [], []
         for k in range(4):

@@ -89,6 +89,7 @@ def measured(latent_dim: int, *, labels: bool = True) -> dict[str, dict[str, obj
     labelled = (data.train_labels, data.test_labels) if labels else (None, None)
     material = Material(data.train_images, labelled[0], data.test_images, labelled[1])
     codes = posteriors(model, data.test_images, batch_size=7)
+    # The stand-in has what is used of a VAE, and is none.
     return measure(model, material, codes, SETTINGS)  # type: ignore[arg-type]
 
 
@@ -99,6 +100,7 @@ def test_pictures_that_are_real_images_are_plausible_and_as_sharp() -> None:
     assert found["sharpness_of_samples"]["value"] == pytest.approx(
         found["sharpness_of_data"]["value"], rel=0.15
     )
+    # Values of a result are of many types.
     assert len(found["unanimity_of_interpolations"]["by_step"]) == 5  # type: ignore[arg-type]
     # The first image, of a 0, lies at the origin.
     assert found["digit_at_centre"]["value"] == "0"

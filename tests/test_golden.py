@@ -245,12 +245,14 @@ def watched() -> Iterator[VAE]:
     model.train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     state = torch.get_rng_state()
+    # numpy types the state as a tuple or a dictionary.
     numpy_state = np.random.get_state()[1].copy()  # type: ignore[index]
     yield model
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     assert all(module.training for module in model.modules())
     assert all(p.grad is None for p in model.parameters())
     assert torch.equal(state, torch.get_rng_state())
+    # See above.
     assert np.array_equal(numpy_state, np.random.get_state()[1])  # type: ignore[index]
 
 

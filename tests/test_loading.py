@@ -72,6 +72,7 @@ def test_wrong_input_says_what_is_wrong(vae: LoadedVAE, images: torch.Tensor) ->
     with pytest.raises(ValueError, match="z must be finite"):
         vae.decode(torch.full((1, 2), float("inf")))
     with pytest.raises(ValueError, match="must be a tensor or a numpy array, got list"):
+        # A wrong type on purpose.
         vae.decode([[0.0, 0.0]])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="num_samples must be at least 1, got 0"):
         vae.log_likelihood(images, num_samples=0, seed=0)

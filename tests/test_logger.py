@@ -97,6 +97,7 @@ def test_a_resumed_run_takes_back_the_failure(tmp_path: Path) -> None:
 
 def test_scalars_have_the_given_step_and_no_epoch_chart(tmp_path: Path) -> None:
     logger = new_logger(tmp_path)
+    # Lightning hands tensors over, whatever the type says.
     logger.log_metrics({"epoch": 0, "loss/train": 5.0, "elbo/val": torch.tensor(-4.5)}, step=1)  # type: ignore[dict-item]
     logger.log_metrics({"epoch": 1, "loss/train": 4.0}, step=2)
     logger.finalize("success")  # after fit
@@ -205,6 +206,7 @@ def test_a_column_without_a_value_is_an_empty_cell_and_one_named_twice_is_one(
 
 def test_a_wrong_status_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="one of success, failure, got 'done'"):
+        # A wrong status on purpose.
         new_logger(tmp_path).end_session("done")  # type: ignore[arg-type]
 
 

@@ -84,6 +84,7 @@ def test_the_first_epochs_follow_the_reference_report(
     data.setup()
     trainer = build.trainer(config, tmp_path, trust=False)
     curve = Curve()
+    # Lightning's Trainer sets this attribute from elsewhere.
     trainer.callbacks.append(curve)  # type: ignore[attr-defined]
     trainer.fit(build.vae(config, data.image_shape, trust=False), datamodule=data)
     with CURVES.open(newline="", encoding="utf-8") as file:

@@ -194,6 +194,7 @@ def test_training_metrics_are_unweighted_means_by_the_true_sizes_of_batches(
         "+trainer.enable_checkpointing=false",
     )  # fmt: skip
     trainer, noted = build.trainer(config, tmp_path, trust=True), Batches()
+    # Lightning's Trainer sets this attribute from elsewhere.
     trainer.callbacks.append(noted)  # type: ignore[attr-defined]
     data = build.data_module(config, trust=True)
     data.setup()

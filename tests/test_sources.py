@@ -145,6 +145,7 @@ def test_the_embedded_digits_are_all_there_once(embedded: ImageDataModule) -> No
     with gzip.open(Path(origin.origin).parent / "data/data/mnist_5k.csv.gz", "rt") as lines:
         *pixels, label = [int(value) for value in next(iter(lines)).split(",")]
     rows = (together == torch.tensor(pixels)).all(dim=1).nonzero().flatten().tolist()
+    # The embedded digits have labels; the type allows for none.
     labels = torch.cat([embedded.train_labels, embedded.val_labels, embedded.test_labels])  # type: ignore[list-item]
     assert [int(labels[row]) for row in rows] == [label]
 

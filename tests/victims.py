@@ -71,6 +71,7 @@ def _run(config: dict[str, Any], choices: dict[str, str], folder: str) -> None:
     from vae_lab.locks import held
     from vae_lab.run import run
 
+    # Left open on purpose, to the end of the process; so below.
     sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
     try:
         with held(Path(folder)):
@@ -153,6 +154,7 @@ def _victim(
     os.chdir(folder)
     for stream in (1, 2):
         os.dup2(printed.fileno(), stream)
+    # Left open on purpose, to the end of the process.
     sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
     sys.argv = ["vae-lab", *arguments]

@@ -22,7 +22,7 @@ from torch import nn
 from vae_lab.callbacks.together import grouped
 from vae_lab.checkpoints import SafeCheckpoints, read_checkpoint
 from vae_lab.data.module import ImageDataModule
-from vae_lab.errors import UserError
+from vae_lab.errors import UserError, first_line
 from vae_lab.identity import config_hash
 from vae_lab.module import VAE, Recipe
 from vae_lab.schedules import learning_rate_factor
@@ -204,8 +204,8 @@ def load_weights(model: VAE, path: Path) -> int:
         model.load_state_dict(checkpoint["state_dict"])
     except (RuntimeError, TypeError, AttributeError) as error:
         raise UserError(
-            f"{path} belongs to another configuration: {_first(error)} Its weights do not fit this "
-            f"model. Put back the run's own checkpoint."
+            f"{path} belongs to another configuration: {first_line(error)} Its weights do not fit "
+            f"this model. Put back the run's own checkpoint."
         ) from error
     epochs_done: int = checkpoint["epoch"] + 1
     return epochs_done
@@ -215,10 +215,6 @@ def _listed(value: Any) -> list[Any]:
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def _first(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__).strip()
 
 
 def _is_node(value: Any) -> bool:

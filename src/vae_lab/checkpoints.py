@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 
-from vae_lab.errors import UserError
+from vae_lab.errors import UserError, first_line
 
 # What a run goes on from, the newest first.
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
@@ -79,7 +79,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         _check_kind(checkpoint)
     except Exception as error:  # a damaged file can fail in any way
         raise UserError(
-            f"{path} is no whole checkpoint: it is cut off, or of another kind ({_first(error)})."
+            f"{path} is no whole checkpoint: it is cut off, or of another kind "
+            f"({first_line(error)})."
         ) from error
     return checkpoint
 
@@ -102,7 +103,3 @@ def _move(state: dict[str, Any], folder: str) -> None:
     for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
         state[key] = moved(state.get(key, ""))
     state["best_k_models"] = {moved(path): score for path, score in state["best_k_models"].items()}
-
-
-def _first(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__).strip()

@@ -20,7 +20,7 @@ from hydra.core.utils import setup_globals
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from vae_lab.errors import UserError
+from vae_lab.errors import UserError, first_line
 
 CONFIG_NAME = "config"
 
@@ -98,7 +98,7 @@ class Composer:
                 list(overrides)
             )
         except Exception as error:  # Hydra raises whatever an odd word leads it into
-            raise UserError(f"{_first(error)} Write key=value, or group=option.") from error
+            raise UserError(f"{first_line(error)} Write key=value, or group=option.") from error
 
     def _load(self, overrides: Sequence[str], run_mode: RunMode) -> DictConfig:
         try:
@@ -116,7 +116,7 @@ def split_sweep(overrides: Sequence[Override]) -> list[list[str]]:
     try:
         return BasicSweeper.split_arguments(list(overrides), max_batch_size=None)[0]
     except Exception as error:  # as above
-        raise UserError(_first(error)) from error
+        raise UserError(first_line(error)) from error
 
 
 def key_of(override: str) -> str:
@@ -131,10 +131,6 @@ def choices_of(choices: Mapping[str, Any]) -> dict[str, str]:
         for group, option in choices.items()
         if group != "experiment" and not group.startswith("hydra") and option is not None
     }
-
-
-def _first(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__).strip()
 
 
 def _explained(error: Exception) -> str:

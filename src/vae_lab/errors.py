@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from collections.abc import Callable, Sequence
 
 JOB_FAILED = 1
 WRONG_INPUT = 2
@@ -34,6 +35,23 @@ class Stopped(BaseException):
 
     def __str__(self) -> str:
         return "interrupted" if self.number == signal.SIGINT else "terminated"
+
+
+def answer(work: Callable[[Sequence[str]], None]) -> None:
+    """Gives a command line to what works on it; exits with 2 for wrong input, 130 at Ctrl-C."""
+    try:
+        work(sys.argv[1:])
+    except UserError as error:
+        print_error(error)
+        sys.exit(WRONG_INPUT)
+    except KeyboardInterrupt:
+        print_error("interrupted.")
+        sys.exit(INTERRUPTED)
+
+
+def first_line(error: Exception) -> str:
+    """Returns the first line of what an error says, or its kind where it says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__).strip()
 
 
 def print_error(message: object) -> None:

@@ -5,7 +5,6 @@ Everything that can be checked is checked before torch is imported.
 
 import difflib
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vae_lab.cli import conf_folder
 from vae_lab.config import available_cores
-from vae_lab.errors import INTERRUPTED, WRONG_INPUT, UserError, print_error
+from vae_lab.errors import UserError, answer
 from vae_lab.recorded import Recorded, checkpoint_of, read_run
 from vae_lab.rules import ABOVE_0, AT_LEAST_0, AT_LEAST_1, AT_LEAST_2, AT_LEAST_3, Rule
 
@@ -56,14 +55,7 @@ class Request(NamedTuple):
 
 def main() -> None:
     """Runs the command line and exits: 0 done, 2 wrong input, 130 Ctrl-C."""
-    try:
-        _main(sys.argv[1:])
-    except UserError as error:
-        print_error(error)
-        sys.exit(WRONG_INPUT)
-    except KeyboardInterrupt:
-        print_error("interrupted.")
-        sys.exit(INTERRUPTED)
+    answer(_main)
 
 
 def check(argv: Sequence[str]) -> Request:

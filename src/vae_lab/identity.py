@@ -27,7 +27,7 @@ VOLATILE = (
 
 def config_hash(values: Mapping[str, Any]) -> str:
     """Returns 12 hexadecimal digits that identify what a resolved configuration computes."""
-    kept = {key: value for key, value in flatten(values) if not _is_volatile(key)}
+    kept = {key: value for key, value in flatten(values) if not is_volatile(key)}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -65,5 +65,6 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{key}", value
 
 
-def _is_volatile(key: str) -> bool:
+def is_volatile(key: str) -> bool:
+    """Tells whether a dotted key changes where or how visibly a run works, and nothing else."""
     return any(key == name or key.startswith(f"{name}.") for name in VOLATILE)

@@ -64,7 +64,7 @@ class ConvEncoder(nn.Module):
             nn.Flatten(),
             nn.Linear(math.prod(_bottleneck(image_shape, channels)), 2 * latent_dim),
         )
-        # Channels innermost: layers with one channel take a third of the time.
+        # Channels innermost: a tenth less for a step in single precision, nothing more in bf16.
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> Posterior:

@@ -20,12 +20,12 @@ from vae_lab.compose import Composer, Job, key_of, split_sweep
 from vae_lab.config import check, resolved
 from vae_lab.errors import UserError
 from vae_lab.faults import too_long
-from vae_lab.identity import VOLATILE, config_hash, run_name
+from vae_lab.identity import config_hash, is_volatile, run_name
 from vae_lab.results import holds_run, is_of
 
 BASIC_SWEEPER = "BasicSweeper"
 # What a name says by itself, or need not say.
-UNNAMED = ("model", "data", "latent_dim", "experiment", *VOLATILE)
+UNNAMED = ("model", "data", "latent_dim", "experiment")
 # What the name of a single run need not say, where no other job differs in it.
 UNNAMED_ALONE = ("callbacks", "logger", "threads")
 
@@ -152,7 +152,8 @@ def _name(job: Job, fixed: Sequence[str]) -> str:
     others: dict[str, str] = {}
     for line in job.overrides:
         key = key_of(line)
-        if line not in fixed and key not in UNNAMED and not key.startswith("hydra"):
+        said = key in UNNAMED or is_volatile(key) or key.startswith("hydra")
+        if line not in fixed and not said:
             others[key] = line.partition("=")[2]
     experiment = job.config.hydra.runtime.choices.get("experiment")
     name = run_name(job.choices, job.config.latent_dim, others)

@@ -2,8 +2,8 @@
 
 `trainer.precision=auto` is settled before the run, and what was chosen is stated with the reason.
 
-bf16 halves the time of wide convolutions on processors that compute in it, and costs a small model
-more than it saves (bench/README.md). The bound's terms are in single precision either way.
+bf16 takes about 0.7 of the time of the convolutional model on processors that compute in it, and
+slows a small one down (bench/README.md). The bound's terms are in single precision either way.
 """
 
 import os

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from vae_lab.compose import Composer, key_of
 from vae_lab.config import check_values
 from vae_lab.errors import UserError
-from vae_lab.identity import VOLATILE
+from vae_lab.identity import VOLATILE, is_volatile
 from vae_lab.plan import quoted
 from vae_lab.recorded import Recorded, read_run
 
@@ -78,7 +78,7 @@ def _refuse_links(folder: Path) -> None:
 
 def _set(config: dict[str, Any], key: str, value: Any) -> None:
     """Sets a key that does not enter the hash."""
-    if key not in VOLATILE or key in ("run_name", "sweep_name"):
+    if not is_volatile(key) or key in ("run_name", "sweep_name"):
         allowed = [name for name in VOLATILE if not name.endswith("_name")]
         raise UserError(
             f"{key} cannot be changed when a run goes on: only {', '.join(allowed)} and trust can. "

@@ -1,7 +1,7 @@
 """Several callbacks as one, where none of them has anything to do with single batches.
 
-Lightning asks every callback about every batch seven times, whether it answers or not: a dozen of
-pictures that are drawn once in five epochs cost a quarter of a small model's training step.
+Lightning asks every callback about every batch six times, whether it answers or not: a dozen of
+pictures that are drawn once in five epochs cost a sixth of a small model's training step.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,24 +1,16 @@
 """`python -m vae_lab.report FOLDER [FOLDER ...]`: the page that compares runs."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from vae_lab.errors import INTERRUPTED, WRONG_INPUT, UserError, print_error
+from vae_lab.errors import UserError, answer
 
 
 def main() -> None:
     """Runs the command line and exits: 0 done, 2 wrong input, 130 Ctrl-C."""
-    try:
-        _main(sys.argv[1:])
-    except UserError as error:
-        print_error(error)
-        sys.exit(WRONG_INPUT)
-    except KeyboardInterrupt:
-        print_error("interrupted.")
-        sys.exit(INTERRUPTED)
+    answer(_main)
 
 
 def _main(argv: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vae_lab.errors import UserError
-from vae_lab.identity import VOLATILE, flatten
+from vae_lab.identity import flatten, is_volatile
 from vae_lab.recorded import Recorded, read_run
 from vae_lab.report.events import Curves, read_curves
 from vae_lab.results import RESULT, RUNNING, SUCCESS, read_result
@@ -37,11 +37,7 @@ class Run:
     def settings(self) -> dict[str, Any]:
         """Every key of the configuration that can matter, and the option of each group."""
         choices = self.result.get("choices") or {}
-        keys = {
-            key: value
-            for key, value in flatten(self.config)
-            if not any(key == name or key.startswith(f"{name}.") for name in VOLATILE)
-        }
+        keys = {key: value for key, value in flatten(self.config) if not is_volatile(key)}
         return {**choices, **keys}
 
     @cached_property
