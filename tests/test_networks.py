@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vae_lab.networks import ConvDecoder, ConvEncoder, LinearDecoder, LinearEncoder
+from vae_lab.networks import ConvDecoder, ConvEncoder, LinearDecoder, LinearEncoder, ToImage
 
 IMAGE = (1, 28, 28)
 
@@ -81,6 +81,24 @@ def test_conv_outputs_equal_a_network_written_out() -> None:
     hidden = F.relu(F.conv_transpose2d(hidden, w2, b2, stride=2, padding=1))
     logits = F.conv_transpose2d(hidden, w3, b3, stride=2, padding=1)
     torch.testing.assert_close(decoder(z), logits, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_last_layer_is_a_transposed_convolution(channels: int) -> None:
+    torch.manual_seed(0)
+    layer = ToImage(8, channels).double()
+    h = torch.randn(2, 8, 5, 3, dtype=torch.float64, requires_grad=True)
+    assert layer.bias is not None
+    weights = (layer.weight, layer.bias, h)
+    expected = F.conv_transpose2d(h, layer.weight, layer.bias, stride=2, padding=1)
+    seen = torch.randn_like(expected)
+    torch.testing.assert_close(layer(h), expected)
+    for own, known in zip(
+        torch.autograd.grad(layer(h), weights, seen),
+        torch.autograd.grad(expected, weights, seen),
+        strict=True,
+    ):
+        torch.testing.assert_close(own, known)
 
 
 @pytest.mark.parametrize(

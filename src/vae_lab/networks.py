@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vae_lab.posterior import Posterior
@@ -95,15 +96,37 @@ def _dense(wide: int, deep: int) -> nn.Sequential:
 
 
 def _halve(wide: int, deep: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(wide, deep, 4, stride=2, padding=1), nn.ReLU())
+    # In place: in single precision 4 % of a step's time.
+    return nn.Sequential(nn.Conv2d(wide, deep, 4, stride=2, padding=1), nn.ReLU(inplace=True))
 
 
 def _double(sizes: Sequence[int]) -> list[nn.Module]:
     # No activation before the first transposed convolution and none after the last: unbounded.
     layers: list[nn.Module] = []
     for wide, deep in pairwise(sizes):
-        layers += [nn.ConvTranspose2d(wide, deep, 4, stride=2, padding=1), nn.ReLU()]
-    return layers[:-1]
+        layers += [nn.ConvTranspose2d(wide, deep, 4, stride=2, padding=1), nn.ReLU(inplace=True)]
+    return [*layers[:-2], ToImage(*sizes[-2:])]
+
+
+class ToImage(nn.ConvTranspose2d):
+    """The transposed convolution that ends a decoder: (B, D, H, W) -> (B, C, 2H, 2W).
+
+    As one matrix product and a sum of overlapping patches: with the one channel of a grey image,
+    the general form takes four times as long on a processor.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, 4, stride=2, padding=1)
+
+    def forward(self, h: Tensor, output_size: list[int] | None = None) -> Tensor:
+        height, width = h.shape[2:]
+        # Channels last: (B, HW, D) without a copy where they are innermost in memory.
+        patches = h.permute(0, 2, 3, 1).flatten(1, 2) @ self.weight.flatten(1)  # (B, HW, 16C)
+        # Not in bf16: up to four of them are added up.
+        patches = patches.to(self.weight.dtype).transpose(1, 2)
+        size = (2 * height, 2 * width)
+        assert self.bias is not None
+        return F.fold(patches, size, 4, padding=1, stride=2) + self.bias[:, None, None]
 
 
 def _bottleneck(image_shape: Sequence[int], channels: Sequence[int]) -> tuple[int, int, int]:
