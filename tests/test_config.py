@@ -28,7 +28,7 @@ MISTAKES = {
     "latent_dim=2,0 -m": f"job 2 of 2 (latent_dim=0): latent_dim {WHOLE} 1, got 0.",
     "-m model=linear,conv model.channels=[32]": (
         "job 1 of 2 (model=linear): unknown key model.channels: model=linear has decoder, encoder, "
-        "gains_from_bf16, hidden_dims, lr."
+        "gains_from_bf16, hidden_dims, lr, threads."
     ),
     "model=foo": "model=foo does not exist: choose from conv, linear.",
     "model=null": "model=null is no option: choose from conv, linear, or leave it out.",
@@ -38,7 +38,7 @@ MISTAKES = {
     "++latnet_dim=3": "unknown key latnet_dim: did you mean latent_dim?",
     "++model.foo=3": (
         "unknown key model.foo: model=linear has decoder, encoder, gains_from_bf16, hidden_dims, "
-        "lr."
+        "lr, threads."
     ),
     "trainer.max_epochs=-1": f"trainer.max_epochs {WHOLE} 1, got -1.",
     "+trainer.max_epoch=3": "unknown key trainer.max_epoch: did you mean trainer.max_epochs?",

@@ -1,9 +1,9 @@
-"""What `trainer.precision=auto` stands for: by model, by processor, by what else is asked."""
+"""What `trainer.precision=auto` stands for, and how many threads a run takes."""
 
 import pytest
 
 from vae_lab import cli, precision
-from vae_lab.config import resolved
+from vae_lab.config import available_cores, resolved
 
 
 def chosen(*overrides: str) -> str:
@@ -34,3 +34,14 @@ def test_auto_is_settled_by_model_and_processor(
 def test_a_choice_says_why() -> None:
     (job,) = cli.check(["model=linear"])
     assert "model.gains_from_bf16" in precision.choose(resolved(job.config)).reason
+
+
+def test_threads_suit_the_model() -> None:
+    def threads(*words: str) -> int:
+        (job,) = cli.check(list(words))
+        return int(resolved(job.config)["threads"])
+
+    assert threads("model=linear") == 1
+    assert threads("model=conv") == available_cores()
+    assert threads("model=linear", "threads=3") == 3
+    assert threads("model=linear", "threads=null") == available_cores()

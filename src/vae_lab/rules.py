@@ -92,10 +92,13 @@ RULES = (
     Rule("data.folder", "a folder below data.root", stays_inside),
     Rule("latent_dim", *AT_LEAST_1),
     Rule("seed", *AT_LEAST_0),
-    Rule(
-        "threads",
-        "a whole number of at least 1, or null for all cores",
-        lambda value: value is None or (_whole(value) and value >= 1),
+    *(
+        Rule(
+            key,
+            "a whole number of at least 1, or null for all cores",
+            lambda value: value is None or (_whole(value) and value >= 1),
+        )
+        for key in ("threads", "model.threads")
     ),
     Rule("data.batch_size", *AT_LEAST_1),
     Rule("data.num_val", *AT_LEAST_0),
