@@ -3,21 +3,25 @@
     python bench/peak.py --out peak.json                    (about a minute)
 
 A step's floating-point operations are counted by torch, forwards and backwards; the peak is the
-best rate of square matrix products in the same precision, timed in the same rounds.
+best rate of square matrix products in the same precision, timed in the same rounds. The steps are
+those of `vae_lab` without validation, pictures and logging, and of a plain loop, on all cores.
 """
 
 import argparse
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from measure import interleaved, spread, table, write
+from measure import Spread, interleaved, spread, table, write
 from peers import BATCH, networks, plain
 from torch.utils.flop_counter import FlopCounterMode
+from training import as_set, bare_seconds
 
-from vae_lab.config import available_cores
+from vae_lab import build, cli
+from vae_lab.config import available_cores, resolved
 
 LATENT_DIM = 10
 SIDE = 2048
@@ -47,50 +51,63 @@ def product(dtype: torch.dtype) -> float:
     return min(seconds)
 
 
-def measure(rounds: int) -> dict[str, Any]:
-    images = torch.randint(0, 256, (BATCH * max(STEPS.values()), 1, 28, 28), dtype=torch.uint8)
-    variants = {f"peak {name}": partial(product, dtype) for name, dtype in PRECISIONS.items()}
-    for kind, steps in STEPS.items():
-        for name in PRECISIONS:
-            variants[f"{kind} {name}"] = partial(
-                plain, kind, LATENT_DIM, images, steps, bf16=name == "bf16"
-            )
-    seconds = interleaved(variants, rounds=rounds)
+def variants(kind: str, data: Any, precision: str) -> dict[str, Callable[[], float]]:
+    """Returns the steps of one model in one precision, timed."""
+    alone = partial(as_set, available_cores(), True)
+    bf16 = precision == "bf16"
+    chosen = ["trainer.precision=" + ("bf16-mixed" if bf16 else "32-true")]
+    given = (LATENT_DIM, data.train_images, STEPS[kind])
+    return {
+        f"{kind} {precision}": partial(
+            alone, partial(bare_seconds, kind, data, STEPS[kind], chosen)
+        ),
+        f"{kind} {precision}, plain": partial(alone, partial(plain, kind, *given, bf16=bf16)),
+    }
+
+
+def measure(data: Any, rounds: int) -> dict[str, Any]:
+    timed = {f"peak {name}": partial(product, dtype) for name, dtype in PRECISIONS.items()}
+    pairs = [(kind, precision) for kind in STEPS for precision in PRECISIONS]
+    for kind, precision in pairs:
+        timed |= variants(kind, data, precision)
+    seconds = interleaved(timed, rounds=rounds)
+    flops = {kind: operations(kind) for kind in STEPS}
     found, rows = {}, []
-    for kind, steps in STEPS.items():
-        flops = operations(kind)
-        for name in PRECISIONS:
-            peak = [2 * SIDE**3 / value for value in seconds[f"peak {name}"]]
-            rate = [flops * steps / value for value in seconds[f"{kind} {name}"]]
-            times = spread([best / own for best, own in zip(peak, rate, strict=True)])
-            goal = GOALS.get((kind, name))
-            found[f"{kind} {name}"] = {
-                "gflop_per_step": flops / 1e9,
-                "gflop_per_second": spread([value / 1e9 for value in rate]),
-                "peak_gflop_per_second": spread([value / 1e9 for value in peak]),
-                "times_the_peak": times,
-                "goal": goal,
-            }
-            rows.append(
-                [
-                    *(f"{kind} {name}", f"{flops / 1e9:.3g}"),
-                    *(str(spread([value / 1e9 for value in values])) for values in (rate, peak)),
-                    *(str(times), f"at most {goal}" if goal else ""),
-                ]
-            )
-    head = ["step", "GFLOP", "GFLOP/s", "peak, GFLOP/s", "times the peak's time", "goal"]
-    print(table(head, rows))
+    for name in (name for name in timed if not name.startswith("peak")):
+        kind, precision = name.partition(",")[0].split()
+        best = [2 * SIDE**3 / value / 1e9 for value in seconds[f"peak {precision}"]]
+        rate = [flops[kind] * STEPS[kind] / value / 1e9 for value in seconds[name]]
+        goal = GOALS.get((kind, precision)) if "plain" not in name else None
+        found[name] = figures(flops[kind] / 1e9, rate, best) | {"goal": goal}
+        shown = [f"{value:.3g}" if isinstance(value, float) else str(value)
+                 for value in list(found[name].values())[:-1]]  # fmt: skip
+        rows.append([name, *shown, f"at most {goal}" if goal else ""])
+    print(table(["step", "GFLOP", "GFLOP/s", "peak, GFLOP/s", "times the peak", "goal"], rows))
     return found
+
+
+def figures(gflop: float, rate: list[float], best: list[float]) -> dict[str, float | Spread | None]:
+    times = spread([peak / own for peak, own in zip(best, rate, strict=True)])
+    return {
+        "gflop_per_step": gflop,
+        "gflop_per_second": spread(rate),
+        "peak_gflop_per_second": spread(best),
+        "times_the_peak": times,
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", default="mnist")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     torch.set_num_threads(available_cores())
-    found = measure(2 if options.quick else options.rounds)
+    (job,) = cli.check([f"data={options.data}"])
+    data = build.data_module(resolved(job.config), trust=True)
+    data.setup()
+    found = measure(data, 2 if options.quick else options.rounds)
     write(options.out, "distance from the peak", {**vars(options), "out": str(options.out)}, found)
 
 

@@ -22,6 +22,11 @@ import torch
 from measure import interleaved, ratios, spread, table, write
 from peers import BATCH, Stopwatch, plain, quiet, script, tutorial
 
+try:
+    from library import pythae
+except ImportError:
+    pythae = None
+
 from vae_lab import build, cli
 from vae_lab.callbacks.base import Display
 from vae_lab.config import available_cores, resolved
@@ -35,6 +40,7 @@ GOALS = {
     ("vae_lab, bare", "plain loop"): {"linear": "at most 1.2", "conv": "at most 1.05"},
     ("script", "vae_lab"): {"linear": "at least 5", "conv": "at least 2.5"},
     ("Lightning, standard", "vae_lab"): {"linear": "at least 5", "conv": "at least 2.5"},
+    ("pythae", "vae_lab"): {"linear": "", "conv": ""},
 }
 
 
@@ -60,8 +66,6 @@ def ours(kind: str, data: Any, steps: int, overrides: list[str]) -> Shares:
     )  # fmt: skip
     config = resolved(job.config)
     watch = Shares()
-    # As a run does it.
-    os.environ["CUDA_VISIBLE_DEVICES"] = ""
     with tempfile.TemporaryDirectory() as folder:
         trainer = build.trainer(config, Path(folder), trust=True)
         trainer.callbacks.append(watch)  # type: ignore[attr-defined]
@@ -105,22 +109,43 @@ def bare_seconds(kind: str, data: Any, steps: int, overrides: list[str]) -> floa
 
 
 def variants(kind: str, data: Any, steps: int, common: list[str]) -> dict[str, Callable[[], float]]:
-    """Returns everything that is timed for one model."""
-    images = data.train_images
+    """Returns everything that is timed for one model.
+
+    A plain loop is timed with the threads and the precision that `vae_lab` takes and with GPUs
+    hidden as there; the peers as their users run them, with all cores and a look for a GPU in every
+    step of Adam. The same two for a plain loop are a row of their own.
+    """
     (job,) = cli.check([f"model={kind}", *common])
-    bf16 = resolved(job.config)["trainer"]["precision"] == "bf16-mixed"
+    config, cores = resolved(job.config), available_cores()
+    threads, bf16 = config["threads"], config["trainer"]["precision"] == "bf16-mixed"
+    given = (kind, LATENT_DIM, data.train_images, steps)
+    ours = (kind, data, steps)
     single = [*common, "trainer.precision=32-true"]
+    own = partial(as_set, threads, True)
+    usual = partial(as_set, cores, False)
     found: dict[str, Callable[[], float]] = {
-        "plain loop": partial(plain, kind, LATENT_DIM, images, steps, bf16=bf16),
-        "vae_lab": partial(epoch_seconds, kind, data, steps, common),
-        "vae_lab, bare": partial(bare_seconds, kind, data, steps, common),
-        "script": partial(script, kind, LATENT_DIM, images, steps),
-        "Lightning, standard": partial(tutorial, kind, LATENT_DIM, images, steps),
+        "plain loop": partial(own, partial(plain, *given, bf16=bf16)),
+        "vae_lab": partial(own, partial(epoch_seconds, *ours, common)),
+        "vae_lab, bare": partial(own, partial(bare_seconds, *ours, common)),
+        "script": partial(usual, partial(script, *given)),
+        "Lightning, standard": partial(usual, partial(tutorial, *given)),
+        "plain loop as torch starts": partial(usual, partial(plain, *given, bf16=bf16)),
     }
+    if pythae is not None:
+        found["pythae"] = partial(usual, partial(pythae, *given))
     if bf16:
-        found["plain loop, fp32"] = partial(plain, kind, LATENT_DIM, images, steps, bf16=False)
-        found["vae_lab, bare, fp32"] = partial(bare_seconds, kind, data, steps, single)
+        found["plain loop, fp32"] = partial(own, partial(plain, *given, bf16=False))
+        found["vae_lab, bare, fp32"] = partial(own, partial(bare_seconds, *ours, single))
     return found
+
+
+def as_set(threads: int, gpus_hidden: bool, timed: Callable[[], float]) -> float:
+    torch.set_num_threads(threads)
+    if gpus_hidden:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    else:
+        os.environ.pop("CUDA_VISIBLE_DEVICES", None)
+    return timed()
 
 
 def measure(kind: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -156,7 +181,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    torch.set_num_threads(available_cores())
+    if pythae is None:
+        print("pythae is not installed (pip install -e '.[bench]'): not measured.")
     found = {kind: measure(kind, options) for kind in STEPS}
     write(options.out, "training speed", {**vars(options), "out": str(options.out)}, found)
 
