@@ -72,9 +72,11 @@ LAYERS = {
     "report/": "colours errors identity recorded results",
     "summary": "errors results report",
     "columns": "errors identity",
-    "plan": "columns compose config errors faults identity results",
+    "engines": "errors locks results",
+    "plan": "columns compose config engines errors faults identity results",
     "fallback": "compose config data.fetch errors plan",
-    "cli": "config compose fallback faults locks plan errors results resume stops summary run",
+    "cli": "config compose engines fallback faults locks plan errors results resume stops summary "
+    "run",
     "links": "",
     "board": "errors links results",
     "recorded": "errors identity results",
@@ -105,7 +107,7 @@ FAST = (
         for name in "__main__ compare events figures frame gallery looks page pictures reproduce "
         "runs seen sentences settings tables words".split()
     ),
-    *("evaluate", "recorded", "resume", "locks", "stops", "faults"),
+    *("evaluate", "recorded", "resume", "locks", "stops", "faults", "engines"),
 )
 HEAVY = ("torch", "torchvision", "pytorch_lightning")
 

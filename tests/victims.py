@@ -88,6 +88,8 @@ def finish(
     process = start(folder, *arguments, largest_file=largest_file)
     process.join(timeout)
     assert process.exitcode is not None, f"{arguments} hang"
+    # Workers that a launcher keeps: the end of a program ends them, that of a fork does not.
+    kill_tree(process)
     text = output(process)
     process.close()
     return process_code(text), text

@@ -23,6 +23,7 @@ from omegaconf import DictConfig
 
 from vae_lab import config as configuration
 from vae_lab.compose import Composer, Job, choices_of, key_of
+from vae_lab.engines import lost, settle
 from vae_lab.errors import JOB_FAILED, WRONG_INPUT, JobFailed, Stopped, UserError, print_error
 from vae_lab.fallback import with_data
 from vae_lab.faults import explained
@@ -151,9 +152,12 @@ def _main(argv: Sequence[str]) -> int:
 def _sweep(arguments: argparse.Namespace, planned: Plan, *, report: bool) -> int:
     try:
         _hydra(_rebuilt(arguments, planned), job)
+    except JobFailed as error:
+        _tell(error)
     finally:
         # Sweepers that choose as they go, and folders named by the person, are found on the disk.
         runs = planned.folders or runs_in(planned.root)
+        settle(runs)
         try:
             close_sweep(planned.root, runs, again=_again(arguments, planned), report=report)
         except OSError as error:
@@ -203,6 +207,7 @@ def _hydra(argv: Sequence[str], task: Callable[[DictConfig], float]) -> int:
 
     Raises:
         UserError: for what Hydra cannot do itself, such as writing `.hydra/` on a full disk.
+        JobFailed: where an engine lost a process.
     """
     before, asked = sys.argv, os.environ.get(FULL_ERROR)
     sys.argv = [before[0], *argv]
@@ -211,7 +216,7 @@ def _hydra(argv: Sequence[str], task: Callable[[DictConfig], float]) -> int:
     try:
         hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")(task)()
     except Exception as error:
-        raise UserError(explained(error, Path("outputs"))) from error
+        raise lost(error) or UserError(explained(error, Path("outputs"))) from error
     finally:
         sys.argv = before
         del os.environ[TRACEBACKS], os.environ[FULL_ERROR]

@@ -14,8 +14,10 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import create_automatic_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
 from hydra.core.utils import setup_globals
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -43,6 +45,7 @@ class Composer:
 
     def __init__(self, *, config_path: Path, arguments: argparse.Namespace) -> None:
         setup_globals()
+        _stand_for_plugins(config_path)
         path = create_automatic_config_search_path(None, None, str(config_path))
         if arguments.config_dir is not None:
             folder = Path(arguments.config_dir).absolute()
@@ -105,6 +108,18 @@ class Composer:
             return self.loader.load_configuration(self.config_name, list(overrides), run_mode)
         except Exception as error:  # as above
             raise UserError(_explained(error)) from error
+
+
+def _stand_for_plugins(config_path: Path) -> None:
+    """Lets the files of `conf/hydra/` stand for the configurations that plugins bring.
+
+    Of two with one name Hydra would take the plugin's for the schema of the file, and warn, or
+    refuse where it has a defaults list.
+    """
+    Plugins.instance()  # they have said by now what they bring
+    brought = ConfigStore.instance().repo["hydra"]
+    for path in config_path.glob("hydra/*/*.yaml"):
+        brought.get(path.parent.name, {}).pop(path.name, None)
 
 
 def split_sweep(overrides: Sequence[Override]) -> list[list[str]]:

@@ -15,7 +15,7 @@ from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from vae_lab import columns
+from vae_lab import columns, engines
 from vae_lab.compose import Composer, Job, key_of, split_sweep
 from vae_lab.config import check, resolved
 from vae_lab.errors import UserError
@@ -51,6 +51,7 @@ def jobs_of(composer: Composer, arguments: argparse.Namespace) -> list[Job]:
         jobs = [composer.job(_lines(overrides), RunMode.RUN)]
     else:
         jobs = [composer.job(lines, RunMode.MULTIRUN) for lines in _expand(composer, overrides)]
+        engines.check_installed(jobs[0].config)
     swept = {override.get_key_element() for override in overrides if override.is_sweep_override()}
     for number, job in enumerate(jobs, start=1):
         try:
@@ -75,7 +76,9 @@ def plan(composer: Composer, arguments: argparse.Namespace) -> Plan:
         stamped.append(f"++sweep_name={datetime.now():%Y-%m-%d_%H-%M-%S}")
     if not is_sweep:
         return _plan_run(composer, stamped)
-    return _plan_sweep(composer, composer.parse(stamped))
+    # The person's own come later and win.
+    lines = [*engines.settings(_without_values(composer, overrides).config), *stamped]
+    return _plan_sweep(composer, composer.parse(lines))
 
 
 def check_writable(root: Path) -> None:
@@ -162,13 +165,19 @@ def _name(job: Job, fixed: Sequence[str]) -> str:
 
 def _expand(composer: Composer, overrides: Sequence[Override]) -> list[list[str]]:
     """Returns the overrides of each job; for sweepers that choose as they go, of one job."""
-    plain = _lines([override for override in overrides if not override.is_sweep_override()])
-    config = composer.job(plain, RunMode.MULTIRUN).config
+    job = _without_values(composer, overrides)
+    config = job.config
     if not _expandable(config):
-        return [plain]
+        return [job.overrides]
     params: Mapping[str, Any] = config.hydra.sweeper.params or {}
     own = composer.parse([f"{key}={value}" for key, value in params.items()])
     return split_sweep([*own, *overrides])
+
+
+def _without_values(composer: Composer, overrides: Sequence[Override]) -> Job:
+    """Returns what all jobs of a sweep have in common, the values left out that they differ in."""
+    lines = _lines([override for override in overrides if not override.is_sweep_override()])
+    return composer.job(lines, RunMode.MULTIRUN)
 
 
 def _expandable(config: Any) -> bool:
