@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -243,6 +244,19 @@ def test_a_bound_that_is_no_number_stops_the_run_and_is_recorded(tmp_path: Path)
         assert {image.tobytes() for image in batch["images"]} <= {
             image.numpy().tobytes() for image in images
         }
+
+
+def test_a_gpu_is_made_to_wait_for_the_loss_of_few_steps_and_a_bad_epoch_is_never_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = VAE._looks
+    monkeypatch.setattr(VAE, "_looks", lambda *_: False)
+    with pytest.raises(JobFailed, match=r"run diverged: the train bound is not finite any more"):
+        train(tmp_path, "optimizer.lr=1e30", "optimizer.schedule=constant", "callbacks=none")
+    assert not list((tmp_path / "run" / "checkpoints").glob("*.ckpt"))
+    for device, steps in (("cpu", list(range(120))), ("cuda", [0, 50, 100])):
+        one = SimpleNamespace(device=torch.device(device))
+        assert [step for step in range(120) if looks(one, step)] == steps  # type: ignore[arg-type]
 
 
 def test_a_run_that_diverges_later_keeps_its_last_good_checkpoint(

@@ -22,6 +22,8 @@ from vae_lab.seeds import stream, stream_seed
 
 log = logging.getLogger(__name__)
 
+_STEPS_PER_LOOK = 50
+
 
 class Recipe(NamedTuple):
     """How to optimise: parameters -> optimiser, and progress in [0, 1] -> learning rate factor."""
@@ -102,10 +104,15 @@ class VAE(pl.LightningModule):
         noise = torch.randn(shape, generator=self._noise, device=self.device)
         objective = self.objective.at(self.global_step / self._num_steps)
         loss, terms = self.score(batch.images, noise, objective)
-        if not loss.isfinite():
+        if self._looks(batch_idx) and not loss.isfinite():
             raise self._diverged(loss, terms, batch)
         _add(self._train_sums, loss, terms)
         return loss
+
+    def _looks(self, batch_idx: int) -> bool:
+        # On a GPU a look at the loss makes the processor wait for it: in some steps only, and what
+        # is no number once stays so.
+        return self.device.type == "cpu" or batch_idx % _STEPS_PER_LOOK == 0
 
     def _diverged(self, loss: Tensor, terms: Terms, batch: Any) -> NonFiniteError:
         sums = self._new_sums()
@@ -175,7 +182,7 @@ class VAE(pl.LightningModule):
 def _add(sums: Tensor, loss: Tensor, terms: Terms) -> None:
     """Adds one batch to the running sums, weighted by its true size."""
     size = len(terms.kl)
-    batch = (loss * size, terms.log_likelihood.sum(), terms.kl.sum(), loss.new_tensor(size))
+    batch = (loss * size, terms.log_likelihood.sum(), terms.kl.sum(), loss.new_full((), size))
     sums += torch.stack(batch).detach()
 
 
