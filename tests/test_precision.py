@@ -1,9 +1,12 @@
 """What `trainer.precision=auto` stands for, and how many threads a run takes."""
 
+from pathlib import Path
+
 import pytest
 
 from vae_lab import cli, precision
 from vae_lab.config import available_cores, resolved
+from vae_lab.run import run
 
 
 def chosen(*overrides: str) -> str:
@@ -45,3 +48,22 @@ def test_threads_suit_the_model() -> None:
     assert threads("model=conv") == available_cores()
     assert threads("model=linear", "threads=3") == 3
     assert threads("model=linear", "threads=null") == available_cores()
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize("latent_dim", [2, 10])
+def test_bounds_of_a_run_in_bf16_stay_near_those_in_single_precision(
+    latent_dim: int, tmp_path: Path
+) -> None:
+    found = {}
+    for name in ("bf16-mixed", "32-true"):
+        (job,) = cli.check(
+            [
+                *("model=conv", f"latent_dim={latent_dim}", "data=mnist_5k", "threads=1"),
+                *("callbacks=none", "logger=none", "report=null", f"trainer.precision={name}"),
+            ]
+        )
+        result = run(resolved(job.config), job.choices, tmp_path / name, "tests")
+        found[name] = result["metrics"]["elbo/test"]
+    assert found["bf16-mixed"] != found["32-true"]
+    assert found["bf16-mixed"] == pytest.approx(found["32-true"], abs=0.3)
