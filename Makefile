@@ -10,12 +10,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALLED_BROWSER := $(VENV)/.installed-browser
+INSTALLED_ENGINES := $(VENV)/.installed-engines
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help sweep train tensorboard test test-browser screenshot screenshot-report golden torture audit bench
+.PHONY: help sweep train tensorboard test test-browser test-engines screenshot screenshot-report golden torture audit bench
 .PHONY: bench-quick bench-quality lint types format lock clean
 
 help: ## list the targets
@@ -35,6 +36,9 @@ test: $(INSTALLED_DEV) ## run the tests (some of them: ARGS="-k wheel")
 
 test-browser: $(INSTALLED_BROWSER) ## run the tests that look at TensorBoard and the report in Chromium
 	$(BIN)/python -m pytest -m browser tests/test_browser.py tests/test_report_browser.py $(ARGS)
+
+test-engines: $(INSTALLED_ENGINES) ## run sweeps, searches and loggers on every engine (installs 1 GB more)
+	$(BIN)/python -m pytest -m engines -s tests/engines $(ARGS)
 
 screenshot: $(INSTALLED_BROWSER) ## make docs/images/board.png anew (of another sweep: ARGS=FOLDER)
 	$(BIN)/python tests/screenshot.py docs/images/board.png $(ARGS)
@@ -105,6 +109,12 @@ $(INSTALLED_DEV): pyproject.toml constraints.txt | $(BIN)/python
 	@echo 'Installing VAE Lab, its libraries and the tools for tests into $(VENV) (PyTorch is large: some minutes) ...'
 	$(PIP) install -c $(CONSTRAINTS) -e '.[dev]'
 	@touch $(INSTALLED) $@
+
+# hydra-ray-launcher asks for a cloudpickle older than joblib's, and works with it.
+$(INSTALLED_ENGINES): $(INSTALLED_DEV)
+	$(PIP) install -c $(CONSTRAINTS) -e '.[dev,joblib,submitit,optuna,mlflow,wandb]' 'ray>=2.40'
+	$(PIP) install --no-deps 'hydra-ray-launcher>=1.2.2'
+	@touch $(INSTALLED) $(INSTALLED_DEV) $@
 
 $(INSTALLED_BROWSER): $(INSTALLED_DEV)
 	$(PIP) install -c $(CONSTRAINTS) -e '.[dev,browser]'

@@ -14,7 +14,7 @@ from test_sweep import QUICK, Command
 from test_sweep import vae_lab as vae_lab  # a fixture
 
 from vae_lab import cli, engines
-from vae_lab.compose import Composer
+from vae_lab.compose import Composer, parse_words
 from vae_lab.errors import UserError
 from vae_lab.plan import plan
 from vae_lab.results import read_result, write_result
@@ -32,7 +32,7 @@ def joblib() -> None:
 
 
 def planned(*arguments: str) -> list[str]:
-    parsed = cli._parse(["-m", *arguments])
+    parsed = parse_words(["-m", *arguments])
     return plan(Composer(config_path=cli.conf_folder(), arguments=parsed), parsed).overrides
 
 

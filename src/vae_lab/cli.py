@@ -16,17 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from vae_lab import config as configuration
-from vae_lab.compose import Composer, Job, choices_of, key_of
+from vae_lab.compose import Composer, Job, choices_of, key_of, parse_words
 from vae_lab.engines import lost, settle
 from vae_lab.errors import JOB_FAILED, WRONG_INPUT, JobFailed, Stopped, UserError, print_error
 from vae_lab.fallback import with_data
 from vae_lab.faults import explained
+from vae_lab.follow import follow
+from vae_lab.leader import leaders_folder
 from vae_lab.locks import held
 from vae_lab.plan import Plan, check_writable, jobs_of, plan, quoted
 from vae_lab.results import holds_run, is_success, runs_in
@@ -45,7 +46,8 @@ def main() -> None:
     """
     try:
         with stoppable():
-            code = _main(sys.argv[1:])
+            led = leaders_folder()
+            code = follow(led) if led else _main(sys.argv[1:])
     except UserError as error:
         _tell(error)
         code = WRONG_INPUT
@@ -61,7 +63,7 @@ def check(argv: Sequence[str]) -> list[Job]:
     Raises:
         UserError: for the first that is not valid.
     """
-    arguments = _parse(argv)
+    arguments = parse_words(argv)
     return jobs_of(Composer(config_path=conf_folder(), arguments=arguments), arguments)
 
 
@@ -128,7 +130,7 @@ def command_of(overrides: Sequence[str]) -> str:
 
 
 def _main(argv: Sequence[str]) -> int:
-    arguments = _parse(argv)
+    arguments = parse_words(argv)
     if arguments.help or arguments.hydra_help or arguments.shell_completion:
         return _hydra(argv, job)
     composer = Composer(config_path=conf_folder(), arguments=arguments)
@@ -150,6 +152,8 @@ def _main(argv: Sequence[str]) -> int:
 
 
 def _sweep(arguments: argparse.Namespace, planned: Plan, *, report: bool) -> int:
+    # A search keeps its study there from the start.
+    planned.root.mkdir(parents=True, exist_ok=True)
     try:
         _hydra(_rebuilt(arguments, planned), job)
     except JobFailed as error:
@@ -236,13 +240,3 @@ def _flags(arguments: argparse.Namespace) -> list[str]:
         if getattr(arguments, flag) is not None:
             flags += [f"--{flag.replace('_', '-')}", getattr(arguments, flag)]
     return flags
-
-
-def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = get_args_parser()
-
-    def refuse(message: str) -> Any:
-        raise UserError(f"{message}: see python -m vae_lab --help.")
-
-    parser.error = refuse  # type: ignore[method-assign]
-    return parser.parse_intermixed_args(list(argv))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra._internal.utils import create_automatic_config_search_path
+from hydra._internal.utils import create_automatic_config_search_path, get_args_parser
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -108,6 +108,21 @@ class Composer:
             return self.loader.load_configuration(self.config_name, list(overrides), run_mode)
         except Exception as error:  # as above
             raise UserError(_explained(error)) from error
+
+
+def parse_words(argv: Sequence[str]) -> argparse.Namespace:
+    """Returns Hydra's flags and the overrides of a command line.
+
+    Raises:
+        UserError: where it has a flag that does not exist.
+    """
+    parser = get_args_parser()
+
+    def refuse(message: str) -> Any:
+        raise UserError(f"{message}: see python -m vae_lab --help.")
+
+    parser.error = refuse  # type: ignore[method-assign]
+    return parser.parse_intermixed_args(list(argv))
 
 
 def _stand_for_plugins(config_path: Path) -> None:

@@ -87,7 +87,10 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     assert isinstance(values, dict)
     plain = {str(key): value for key, value in values.items()}
     if "threads" in plain and plain["threads"] is None:
-        plain["threads"] = available_cores()
+        # The processes of one run share the cores.
+        devices = plain.get("trainer", {}).get("devices")
+        processes = devices if isinstance(devices, int) and devices > 0 else 1
+        plain["threads"] = max(1, available_cores() // processes)
     if plain.get("trainer", {}).get("precision") == AUTO:
         plain["trainer"]["precision"] = choose(plain).precision
     return plain

@@ -16,9 +16,27 @@ from vae_lab.results import INTERRUPTED, RUNNING, read_result, write_result
 
 SERIAL = "BasicLauncher"
 # The package of a plugin -> the extra that brings it.
-EXTRAS = {"hydra_joblib_launcher": "joblib"}
+EXTRAS = {
+    "hydra_joblib_launcher": "joblib",
+    "hydra_submitit_launcher": "submitit",
+    "hydra_ray_launcher": "ray",
+    "hydra_optuna_sweeper": "optuna",
+}
+# The class of a logger -> its package, which is the extra's name too.
+LOGGERS = {"MlflowRunLogger": "mlflow", "WandbRunLogger": "wandb"}
 # Where the errors of engines are defined that have lost a process, by the beginning of the module.
-LOST = ("concurrent.futures.process",)
+LOST = ("concurrent.futures.process", "submitit.", "ray.")
+
+
+def check_loggers(config: DictConfig) -> None:
+    """Raises UserError where a logger is chosen whose package is missing."""
+    for name, logger in (config.logger or {}).items():
+        package = LOGGERS.get(str(logger.get("_target_")).rpartition(".")[2], "")
+        if package and not _is_installed(package):
+            raise UserError(
+                f"logger={name} needs a package that is not installed: "
+                f"pip install 'vae-lab[{package}]'."
+            )
 
 
 def check_installed(config: DictConfig) -> None:

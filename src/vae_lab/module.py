@@ -100,8 +100,13 @@ class VAE(pl.LightningModule):
         self._train_sums = self._new_sums()
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        shape = (self.objective.num_samples, len(batch.images), self.latent_dim)
+        # Several processes share a batch, each every so many images of it: their noise is that of
+        # the whole batch in one process.
+        processes = self.trainer.world_size
+        shape = (self.objective.num_samples, len(batch.images) * processes, self.latent_dim)
         noise = torch.randn(shape, generator=self._noise, device=self.device)
+        if processes > 1:
+            noise = noise[:, self.global_rank :: processes]
         objective = self.objective.at(self.global_step / self._num_steps)
         loss, terms = self.score(batch.images, noise, objective)
         if self._looks(batch_idx) and not loss.isfinite():
@@ -111,8 +116,9 @@ class VAE(pl.LightningModule):
 
     def _looks(self, batch_idx: int) -> bool:
         # On a GPU a look at the loss makes the processor wait for it: in some steps only, and what
-        # is no number once stays so.
-        return self.device.type == "cpu" or batch_idx % _STEPS_PER_LOOK == 0
+        # is no number once stays so. Gradients carry it to the process that leads.
+        often = self.device.type == "cpu" or batch_idx % _STEPS_PER_LOOK == 0
+        return often and self.global_rank == 0
 
     def _diverged(self, loss: Tensor, terms: Terms, batch: Any) -> NonFiniteError:
         sums = self._new_sums()
@@ -133,7 +139,8 @@ class VAE(pl.LightningModule):
         # Here and not at the epoch's end, so that callbacks find the metrics there.
         if self.trainer.is_last_batch:
             progress = self._progress()
-            self._report(_means(self._train_sums, "train", progress) | {"lr": progress["lr"]})
+            sums = self.trainer.strategy.reduce(self._train_sums, reduce_op="sum")
+            self._report(_means(sums, "train", progress) | {"lr": progress["lr"]})
 
     def on_validation_epoch_start(self) -> None:
         self._val_sums = self._new_sums()
@@ -148,7 +155,8 @@ class VAE(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         if not self.trainer.sanity_checking:
-            self._report(_means(self._val_sums, "val", self._progress()))
+            sums = self.trainer.strategy.reduce(self._val_sums, reduce_op="sum")
+            self._report(_means(sums, "val", self._progress()))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["config_hash"] = self.config_hash
@@ -168,7 +176,10 @@ class VAE(pl.LightningModule):
         """Sends one epoch's metrics to every logger, and to callbacks that monitor them."""
         values = "  ".join(f"{name} {value:.6g}" for name, value in metrics.items())
         log.debug("epoch %d  %s", self.current_epoch + 1, values)
-        self.log_dict(metrics, on_step=False, on_epoch=True, logger=False, batch_size=1)
+        together = self.trainer.world_size > 1  # the same values in each process
+        self.log_dict(
+            metrics, on_step=False, on_epoch=True, logger=False, batch_size=1, sync_dist=together
+        )
         for logger in self.loggers:
             # The step is the number of epochs completed, as it is for pictures.
             logger.log_metrics(metrics, step=self.current_epoch + 1)

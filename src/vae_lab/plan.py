@@ -5,6 +5,8 @@ jobs share a folder, and no run is written over.
 """
 
 import argparse
+import hashlib
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,7 +15,7 @@ from typing import Any, NamedTuple
 
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
-from omegaconf import OmegaConf
+from omegaconf import ListConfig, OmegaConf
 
 from vae_lab import columns, engines
 from vae_lab.compose import Composer, Job, key_of, split_sweep
@@ -56,6 +58,7 @@ def jobs_of(composer: Composer, arguments: argparse.Namespace) -> list[Job]:
     for number, job in enumerate(jobs, start=1):
         try:
             check(job.config, job.known, job.choices)
+            engines.check_loggers(job.config)
         except UserError as error:
             if len(jobs) == 1:
                 raise
@@ -111,7 +114,11 @@ def _plan_sweep(composer: Composer, overrides: Sequence[Override]) -> Plan:
     root = Path(first.hydra.sweep.dir)
     _check_length(root)
     pinned = [*lines, f"hydra.sweep.dir={quoted(root)}"]
-    if not _expandable(first) or any(key_of(line) == "hydra.sweep.subdir" for line in lines):
+    if any(key_of(line) == "hydra.sweep.subdir" for line in lines):
+        return Plan(pinned, True, root, [])
+    if not _expandable(first):
+        # Not its number, which begins anew when a search goes on.
+        pinned.append("++run_name='${vae_lab.trial:${hydra:overrides.task}}'")
         return Plan(pinned, True, root, [])
     names: list[str] = []
     for job_lines in expanded:
@@ -208,4 +215,14 @@ def quoted(path: Path) -> str:
     return f"'{text}'"
 
 
+def _trial(overrides: ListConfig) -> str:
+    """Returns the name of a job by what it computes: the same values find their own run again."""
+    # Not resolved: one of them asks for this very name.
+    lines = OmegaConf.to_container(overrides, resolve=False)
+    assert isinstance(lines, list)
+    said = sorted(line for line in lines if not is_volatile(key_of(line)))
+    return f"trial-{hashlib.sha256(json.dumps(said).encode()).hexdigest()[:6]}"
+
+
 OmegaConf.register_new_resolver("vae_lab.pick", lambda number, names: names[number], replace=True)
+OmegaConf.register_new_resolver("vae_lab.trial", _trial, replace=True)

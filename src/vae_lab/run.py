@@ -2,25 +2,25 @@
 
 import logging
 import time
-import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import OmegaConf
 
-from vae_lab import build, provenance
+from vae_lab import provenance
+from vae_lab.assemble import assemble
 from vae_lab.data.module import ImageDataModule
 from vae_lab.divergence import NonFiniteError
 from vae_lab.errors import JobFailed, Stopped
 from vae_lab.faults import explained
 from vae_lab.final import final_test
 from vae_lab.identity import config_hash
-from vae_lab.memory import Memory, Start, find_start, restore_loggers
+from vae_lab.memory import Start, find_start, restore_loggers
 from vae_lab.module import VAE
 from vae_lab.precision import gpus_hidden, stated
+from vae_lab.ranks import leading
 from vae_lab.results import (
     DIVERGED,
     FAILED,
@@ -176,23 +176,12 @@ def _work(
     """Does the run, or what is left of it, and adds to its result."""
     began = time.perf_counter()
     provenance.reset_peak_memory()
-    torch.set_num_threads(config["threads"])
-    # Lightning's lines on devices and tips say nothing about the experiment, nor does what it
-    # calls deprecated in torch.
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
-    warnings.filterwarnings("ignore", message="Checkpoint directory .* not empty")
-
-    data = build.data_module(config, trust=trust)
-    data.setup("fit")
-    model = build.vae(config, data.image_shape, trust=trust)
-    memory = Memory(start=start)
-    trainer = build.trainer(config, folder, trust=trust, first=[memory])
+    data, model, memory, trainer = assemble(config, folder, start, trust=trust)
     restore_loggers(trainer.loggers, start)
     _describe(config, data, model, result)
 
     with session(trainer.loggers, config, result, is_new=start.checkpoint is None):
-        with gpus_hidden(config):
+        with gpus_hidden(config), leading(folder, trust=trust):
             trainer.fit(model, datamodule=data, ckpt_path=start.checkpoint)
         fit_seconds = memory.seconds
         result["epochs"] = trainer.current_epoch

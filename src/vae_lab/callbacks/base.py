@@ -80,7 +80,7 @@ class Display(Callback, ABC):
 
     def _look(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._last_shown = self._epochs_done
-        if not self._active:
+        if not self._active or not trainer.is_global_zero:
             return
         generator = torch.Generator().manual_seed(self.seed)
         with looking(pl_module):

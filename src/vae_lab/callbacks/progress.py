@@ -46,7 +46,7 @@ class Progress(ProgressBar):
         self._enabled = True
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self._enabled and sys.stdout.isatty():
+        if self._enabled and trainer.is_global_zero and sys.stdout.isatty():
             self._bar = _Bar(sys.stdout)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -91,7 +91,7 @@ class Progress(ProgressBar):
             return
         (title, seconds), self._finished = self._finished, None
         self._values = format_values(trainer.callback_metrics)
-        if self._enabled and self._bar is None:
+        if self._enabled and self._bar is None and trainer.is_global_zero:
             print(f"{title}{self._values}  {seconds:.1f} s", flush=True)
 
     def _close(self) -> None:
