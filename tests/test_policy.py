@@ -40,6 +40,8 @@ LAYERS = {
     "priors": "posterior",
     "likelihoods": "",
     "objectives": "posterior priors likelihoods",
+    "importance": "objectives posterior priors",
+    "aggregate": "objectives posterior priors seeds",
     "networks": "posterior",
     "schedules": "",
     "module": "divergence posterior priors likelihoods objectives schedules seeds",
