@@ -17,9 +17,11 @@ from torch import Tensor, nn
 class Likelihood(nn.Module, ABC):
     """What decoder outputs mean. A module, so that a learned scale is trained and saved."""
 
-    # Whether p(x|z) is a probability, never above 1, and not a density. On grey targets a discrete
-    # likelihood is the expectation over binary images, so it never exceeds minus their entropy.
+    # Whether p(x|z) is a probability, never above 1, and not a density.
     is_discrete: ClassVar[bool] = False
+    # Whether a grey value counts as the mean of a coin: then log p(x|z) is an expectation over
+    # binary images, which never exceeds minus their entropy.
+    grey_is_a_mean: ClassVar[bool] = False
 
     @abstractmethod
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
@@ -42,6 +44,7 @@ class Bernoulli(Likelihood):
     """
 
     is_discrete = True
+    grey_is_a_mean = True
 
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
         # From logits: exact where a sigmoid would round to 0 or 1, and faster than sigmoid and log.

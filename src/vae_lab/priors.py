@@ -26,6 +26,11 @@ class Prior(nn.Module, ABC):
     # estimated from draws, and the KL of single dimensions is that from the aggregate posterior.
     has_closed_kl: ClassVar[bool] = False
 
+    @property
+    def kl_from(self) -> str:
+        """From what `kl` is measured, in words."""
+        return "the prior" if self.has_closed_kl else "the aggregate posterior"
+
     def attach(self, encoder: nn.Module, image_shape: Sequence[int]) -> None:
         """Tells the prior which model it belongs to; called once, before training.
 
