@@ -43,6 +43,7 @@ LAYERS = {
     "importance": "objectives posterior priors",
     "aggregate": "objectives posterior priors seeds",
     "networks": "posterior",
+    "burda": "posterior",
     "schedules": "",
     "module": "divergence posterior priors likelihoods objectives schedules seeds",
     "data": "",

@@ -19,8 +19,8 @@ from vae_lab.identity import flatten
 from vae_lab.precision import AUTO, choose
 from vae_lab.rules import (
     MEANINGLESS,
-    OPTIONS,
     OPTIONAL,
+    OPTIONS,
     REMOVABLE,
     REQUIRED,
     RULES,
@@ -193,7 +193,7 @@ def _check_meaning(given: Mapping[str, Any], choices: Mapping[str, str]) -> None
         found = []
         for key, values in (row.one, row.other):
             target = given.get(f"{key}._target_")
-            if (given.get(key) if target is None else OPTIONS.get(target)) in values:
+            if (given.get(key) if target is None else OPTIONS.get(str(target))) in values:
                 found.append(f"{key}={given.get(key, choices.get(key))}")
         if len(found) == 2:
             raise UserError(f"{' with '.join(found)} has no meaning: {row.why}; {row.remedy}.")

@@ -113,8 +113,8 @@ RULES = (
     Rule("optimizer.weight_decay", *NOT_NEGATIVE),
     Rule(
         "optimizer.schedule",
-        "one_cycle or constant",
-        lambda value: value in ("one_cycle", "constant"),
+        "one_cycle, constant or tripling",
+        lambda value: value in ("one_cycle", "constant", "tripling"),
     ),
     Rule(
         "optimizer.warmup",
@@ -158,7 +158,6 @@ RULES = (
     ),
     Rule("report.num_steps", *AT_LEAST_3),
 )
-
 
 
 class Meaningless(NamedTuple):
