@@ -148,8 +148,9 @@ def _log_likelihoods(subject: Subject) -> tuple[Numbers, Numbers]:
         name: subject.mean(values, latent="sampled", samples=samples)
         for name, values in (("elbo", bound.elbo), ("recon", bound.recon), ("kl", bound.kl))
     }
-    # On grey targets these are no likelihoods, and their names say so.
-    suffix = "_grey" if subject.protocol["targets"] == TARGETS["none"] else ""
+    # Where grey values are means of coins these are no likelihoods, and their names say so.
+    grey = subject.protocol["targets"] == TARGETS["none"] and model.likelihood.grey_is_a_mean
+    suffix = "_grey" if grey else ""
     name, exact_name = f"iw_bound{suffix}", f"exact{suffix}"
     numbers[name], log_p = _weighted(subject)
     drawn = {"latent": "sampled", "samples": subject.settings["num_samples"]}
