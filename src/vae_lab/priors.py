@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -69,7 +70,9 @@ class Prior(nn.Module, ABC):
 
     def quantiles(self, probability: Tensor) -> Tensor:
         """Returns each dimension's quantiles of p(z), (S, Z), for probabilities (S,) float64."""
-        return torch.quantile(self._draws().double(), probability, dim=0).float()
+        # torch.quantile takes no more than 16 million values.
+        found = np.quantile(self._draws().numpy(), probability.numpy(), axis=0)
+        return torch.from_numpy(found).float()
 
     def _draws(self) -> Tensor:
         with torch.no_grad():
