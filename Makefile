@@ -17,7 +17,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help sweep train tensorboard test test-browser test-engines screenshot screenshot-report golden torture audit bench
-.PHONY: bench-quick bench-quality lint types format lock clean
+.PHONY: combinations variants bench-quick bench-quality lint types format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -48,6 +48,12 @@ screenshot-report: $(INSTALLED_BROWSER) ## make docs/images/report.png anew: ARG
 
 golden: $(INSTALLED_DEV) ## run the long tests of the numbers (minutes; more with VAE_LAB_DATA)
 	$(BIN)/python -m pytest -m golden $(ARGS)
+
+combinations: $(INSTALLED) ## train sixteen combinations of objective, likelihood and prior for an epoch each
+	$(BIN)/python -m vae_lab -m objective=elbo_cyclic,elbo_free_bits,iwae,mmd likelihood=bernoulli,discretized_logistic prior=gaussian_mixture,vamp data=mnist_5k trainer.max_epochs=1 $(ARGS)
+
+variants: $(INSTALLED) ## make docs/images/objectives/ anew
+	$(BIN)/python tests/draw_variants.py docs/images/objectives
 
 torture: $(INSTALLED_DEV) ## kill, starve and confuse it, a hundred times over (a part: VAE_LAB_TORTURE=0.1)
 	$(BIN)/python -m pytest -m torture -s tests/torture tests/test_resume.py $(ARGS)

@@ -53,7 +53,7 @@ def linear_gaussian(*, latent_dim: int, posterior_shift: float) -> tuple[VAE, Mu
         encoder=Affine(to_z, -to_z @ bias + posterior_shift, log_var),
         decoder=Affine(weight, bias, None),
         prior=StandardNormal(latent_dim=latent_dim),
-        likelihood=Gaussian(scale=SCALE),
+        likelihood=Gaussian(scale=SCALE, learn_scale=False),
         objective=Elbo(beta=1.0, num_samples=4000),
         recipe=Recipe(torch.optim.Adam, lambda progress: 1.0),
         latent_dim=latent_dim,

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli as TorchBernoulli
 from torch.distributions import Normal, kl_divergence
 
-from vae_lab.likelihoods import Bernoulli, Gaussian
+from vae_lab.likelihoods import Bernoulli
 from vae_lab.module import VAE
 from vae_lab.objectives import Draws, Elbo, Terms
 from vae_lab.posterior import Posterior
@@ -92,17 +92,6 @@ def test_bernoulli_is_exact_at_extreme_logits() -> None:
     wrong = Bernoulli().log_prob(logits, torch.tensor([0.0, 1.0]).view(1, 1, 1, 2))
     assert right.item() == 0.0
     assert wrong.item() == -400.0
-
-
-def test_gaussian_equals_torch_distributions() -> None:
-    outputs, x = random(2, BATCH, 1, 4, 4, seed=9), random(BATCH, 1, 4, 4, seed=10)
-    expected = Normal(outputs, 0.3).log_prob(x).sum(dim=(2, 3, 4))
-    torch.testing.assert_close(Gaussian(scale=0.3).log_prob(outputs, x), expected)
-
-
-def test_gaussian_refuses_a_scale_that_is_none() -> None:
-    with pytest.raises(ValueError, match=r"likelihood\.scale must be above 0, got 0"):
-        Gaussian(scale=0)
 
 
 def test_elbo_weighs_the_kl_in_the_loss_alone(posterior: Posterior) -> None:

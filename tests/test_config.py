@@ -30,8 +30,8 @@ MISTAKES = {
         "job 1 of 2 (model=linear): unknown key model.channels: model=linear has decoder, encoder, "
         "gains_from_bf16, hidden_dims, lr, threads."
     ),
-    "model=foo": "model=foo does not exist: choose from conv, linear.",
-    "model=null": "model=null is no option: choose from conv, linear, or leave it out.",
+    "model=foo": "model=foo does not exist: choose from burda, conv, linear.",
+    "model=null": "model=null is no option: choose from burda, conv, linear, or leave it out.",
     "report=5": "report must be null, or changed key by key, as in report.seed=1, got 5.",
     "latnet_dim=3": "unknown key latnet_dim: did you mean latent_dim?",
     "+latnet_dim=3": "unknown key latnet_dim: did you mean latent_dim?",
@@ -57,7 +57,20 @@ MISTAKES = {
     ),
     "optimizer.lr=-1": "optimizer.lr must be a number above 0, got -1.",
     "optimizer.lr=nan": "optimizer.lr must be a number above 0, got NaN.",
-    "optimizer.schedule=cosine": "optimizer.schedule must be one_cycle or constant, got 'cosine'.",
+    "optimizer.schedule=cosine": (
+        "optimizer.schedule must be one_cycle, constant or tripling, got 'cosine'."
+    ),
+    "objective=beta_tc prior=vamp": (
+        "objective=beta_tc with prior=vamp has no meaning: the total correlation is a part of the "
+        "KL only where the prior's dimensions are independent; use prior=standard or another "
+        "objective."
+    ),
+    "objective._target_=[1]": "objective._target_ must be text, got [1].",
+    "objective=elbo_free_bits objective.free_bits=-1": (
+        "objective.free_bits must be a number of at least 0, got -1."
+    ),
+    "objective=mmd objective.alpha=2": "objective.alpha must be a number from 0 to 1, got 2.",
+    "prior=vamp prior.num_components=0": f"prior.num_components {WHOLE} 1, got 0.",
     "optimizer.amsgrad=1": "optimizer.amsgrad must be true or false, got 1.",
     "seed=-1": f"seed {WHOLE} 0, got -1.",
     "threads=0": "threads must be a whole number of at least 1, or null for all cores, got 0.",

@@ -15,6 +15,7 @@ from vae_lab.metrics import target_entropy
 
 HEALTHY = Symptoms(
     kl_per_dimension=[3.0, 2.0, 0.5],
+    kl_from="the prior",
     largest_variance=1.1,
     train_elbo=-100.0,
     val_elbo=-104.9,
@@ -25,7 +26,9 @@ HEALTHY = Symptoms(
 
 def test_nothing_wrong_gives_no_warning() -> None:
     assert diagnose(HEALTHY) == []
-    assert diagnose(Symptoms([1.0], 1.0, None, None, None, None)) == []
+    # Of 256 levels a likelihood may be surer than the coins' entropy.
+    assert diagnose(HEALTHY._replace(recon=np.array([5.0, 9.0]), entropy=None)) == []
+    assert diagnose(Symptoms([1.0], "the prior", 1.0, None, None, None, None)) == []
 
 
 @pytest.mark.parametrize(
@@ -33,10 +36,15 @@ def test_nothing_wrong_gives_no_warning() -> None:
     [
         ({"kl_per_dimension": [3.0, 0.0099, 0.5]}, "1 of 3 latent dimensions are unused"),
         ({"kl_per_dimension": [0.001, 0.0099]}, "posterior collapse"),
+        (
+            {"kl_per_dimension": [3.0, 0.001], "kl_from": "the aggregate posterior"},
+            r"1 of 2 .* \(KL below 0\.01 nats from the aggregate posterior\)",
+        ),
         ({"val_elbo": -105.1}, "overfitting: .* is 5% worse"),
         ({"largest_variance": 100.1}, "exploding variance: a posterior has a variance of 100"),
         ({"recon": np.array([59.9, 90.0])}, "a bug: .* 0.1 nats below the entropy"),
         ({"recon": np.array([-0.5, 90.0])}, "a bug: .* positive log-probability"),
+        ({"recon": np.array([-0.5, 9.0]), "entropy": None}, "a bug: .* positive log-probability"),
     ],
 )
 def test_each_warning_is_provoked_alone(changes: dict[str, object], words: str) -> None:

@@ -66,7 +66,7 @@ def test_a_path_is_a_row_between_its_two_originals() -> None:
 
 
 def test_latent_plane_runs_right_and_upwards() -> None:
-    z = images.latent_plane(torch.tensor([-1.5, 0.0, 1.5]))
+    z = images.latent_plane(torch.tensor([-1.5, 0.0, 1.5]), torch.tensor([-1.5, 0.0, 1.5]))
     right, up = z.view(3, 3, 2).unbind(2)
     assert right.tolist() == [[-1.5, 0.0, 1.5]] * 3
     assert up.tolist() == [[1.5] * 3, [0.0] * 3, [-1.5] * 3]

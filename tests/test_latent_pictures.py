@@ -16,7 +16,7 @@ from vae_lab.callbacks.traversals import Traversals, traverse
 from vae_lab.charts import Framed, Scatter
 from vae_lab.images import LINE
 from vae_lab.posterior import Posterior
-from vae_lab.priors import StandardNormal
+from vae_lab.priors import GaussianMixture, StandardNormal
 
 LOOK: dict[str, Any] = {"num_images": 12, "every_n_epochs": 1, "seed": 3, "scale": 1}
 
@@ -95,7 +95,7 @@ def test_a_map_of_one_dimension_is_one_row() -> None:
 
 
 def test_quantiles_cut_the_normal_distribution_into_equal_parts() -> None:
-    axis = QuantileMap(steps=20, **LOOK).axis()
+    axis = QuantileMap(steps=20, **LOOK).axes(StandardNormal(latent_dim=1))[:, 0]
     below = 0.5 * (1 + torch.erf(axis / math.sqrt(2)))
     torch.testing.assert_close(below, (torch.arange(20) + 0.5) / 20)
     torch.testing.assert_close(axis, -axis.flip(0))
@@ -138,7 +138,7 @@ def test_traversals_can_start_from_the_priors_mean() -> None:
 
 def test_traverse_leaves_its_start_as_it_was() -> None:
     start = torch.tensor([5.0, 6.0])
-    z = traverse(start, [1], torch.tensor([-1.0, 1.0]))
+    z = traverse(start, [1], torch.tensor([[9.0, -1.0], [9.0, 1.0]]))
     assert z.tolist() == [[[5, -1], [5, 1]]]
     assert start.tolist() == [5, 6]
 
@@ -265,3 +265,62 @@ def test_the_kl_is_the_priors_own() -> None:
     module = TinyVAE(latent_dim=2)
     module.prior = Seven(latent_dim=2)
     assert scene_with(module=module).look(5).kl_per_dim().tolist() == [7, 7]
+
+
+# A prior that is not the standard normal.
+
+
+class Learned(GaussianMixture):
+    """Two narrow groups, around (4, 0) and (6, 0): the mean is (5, 0)."""
+
+    def __init__(self) -> None:
+        super().__init__(latent_dim=2, num_components=2)
+        with torch.no_grad():
+            self.means.copy_(torch.tensor([[4.0, 0.0], [6.0, 0.0]]))
+            self.log_vars.fill_(2 * math.log(0.1))
+
+
+def learned_scene() -> tuple[Scene, KnownVAE]:
+    module = KnownVAE([1.0, 2.0], shown=[0, 1, 0, 1])
+    # The stand-in's own prior is the standard normal.
+    module.prior = Learned()  # type: ignore[assignment]
+    return scene_with(module=module), module
+
+
+def test_maps_and_traversals_follow_the_prior_that_is_there() -> None:
+    scene, module = learned_scene()
+    chart = draw(LatentMap(steps=3, extent=2.0, **LOOK), scene)
+    centre, spread = torch.tensor([5.0, 0.0]), torch.tensor([1.005, 0.1])
+    torch.testing.assert_close(module.decoded[4], centre, rtol=0, atol=0.05)
+    torch.testing.assert_close(module.decoded[2], centre + 2 * spread, rtol=0, atol=0.08)
+    assert "standard deviations of the prior around its mean" in chart.heading.subtitle
+    chart = draw(QuantileMap(steps=4, **LOOK), scene)
+    columns = module.decoded[:4, 0].tolist()
+    # Half of the mass lies in each group: quantiles 1/8 and 3/8 in one, 5/8 and 7/8 in the other.
+    assert columns == pytest.approx([3.933, 4.067, 5.933, 6.067], abs=0.02)
+    assert "each row and column is equally probable" in chart.heading.subtitle
+    chart = draw(Traversals(max_rows=9, steps=3, extent=2, start=None, **LOOK), scene)
+    rows = module.decoded.view(2, 3, 2)
+    for row, dim in enumerate(int(name[2]) for _, name in chart.upwards):
+        expected = centre.repeat(3, 1)
+        expected[:, dim] += torch.tensor([-2.0, 0.0, 2.0]) * spread[dim]
+        torch.testing.assert_close(rows[row], expected, rtol=0, atol=0.08)
+    assert "standard deviations" in chart.axes[0]
+
+
+def test_without_a_kl_per_dimension_pictures_take_the_aggregate_posterior_and_say_so() -> None:
+    scene, module = learned_scene()
+    module.encode = lambda x: Posterior(  # type: ignore[method-assign]
+        torch.stack([x.flatten(1)[:, 0], 5 * x.flatten(1)[:, 1]], dim=1), torch.zeros(len(x), 2)
+    )
+    look = scene.look(12)
+    posterior = Posterior(look.mean, look.variance.log())
+    torch.testing.assert_close(look.kl, posterior.kl_to_aggregate())
+    assert look.by_use() == [1, 0]
+    bars = draw(KLPerDim(threshold=0.01, **LOOK), scene)
+    assert bars.axes[1] == "KL from the aggregate posterior in nats"
+    assert bars.heights == pytest.approx(posterior.kl_to_aggregate().mean(dim=0)[[1, 0]].tolist())
+    rows = draw(Traversals(max_rows=9, steps=3, extent=2, start=None, **LOOK), scene)
+    assert "KL from the aggregate posterior in nats" in rows.heading.title
+    plain = draw(KLPerDim(threshold=0.01, **LOOK), scene_with(latent_dim=2))
+    assert plain.axes[1] == "KL in nats"

@@ -9,6 +9,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from vae_lab import build, cli
 from vae_lab.config import resolved
+from vae_lab.importance import Iwae
 from vae_lab.objectives import Elbo, WarmUpElbo
 
 RECIPES = sorted((cli.conf_folder() / "experiment").glob("*.yaml"))
@@ -46,6 +47,30 @@ def test_the_davidson_recipe_is_its_protocol() -> None:
     sizes = [tuple(p.shape) for p in model.encoder.parameters() if p.dim() == 2]
     assert sizes == [(256, 784), (128, 256), (20, 128)]
     assert isinstance(model.objective, WarmUpElbo)
+
+
+def test_the_iwae_recipe_is_its_protocol() -> None:
+    words = ["objective=elbo,iwae", "objective.num_samples=1,5,50"]
+    jobs = cli.check(["-m", "experiment=iwae2015", *words])
+    assert len(jobs) == 6
+    for job in jobs:
+        config = resolved(job.config)
+        data, optimizer = config["data"], config["optimizer"]
+        assert (data["binarize"], data["batch_size"], data["num_val"]) == ("dynamic", 20, 0)
+        assert (optimizer["lr"], optimizer["eps"]) == (1e-3, 1e-4)
+        assert optimizer["schedule"] == "tripling"
+        assert (config["latent_dim"], config["trainer"]["max_epochs"]) == (50, 3280)
+    model = build.vae(resolved(jobs[-1].config), (1, 28, 28), trust=False)
+    assert model.objective.num_samples == 50 and isinstance(model.objective, Iwae)
+    sizes = [tuple(p.shape) for p in model.parameters() if p.dim() == 2]
+    assert sizes == [(200, 784), (200, 200), (100, 200), (200, 50), (200, 200), (784, 200)]
+    assert sum(isinstance(layer, torch.nn.Tanh) for layer in model.modules()) == 4
+
+
+def test_the_rate_distortion_recipe_sweeps_beta_by_itself() -> None:
+    jobs = cli.check(["-m", "experiment=rate_distortion"])
+    betas = [resolved(job.config)["objective"]["beta"] for job in jobs]
+    assert betas == [0.1, 0.25, 0.5, 1, 2, 4, 10]
 
 
 def test_warm_up_weighs_the_kl_in_training_alone() -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from made_up import findings, write_events, write_run
+from made_up import PROTOCOL, findings, write_events, write_run
+from matplotlib.figure import Figure
 from PIL import Image
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
 from vae_lab import images, summary
 from vae_lab.errors import UserError
-from vae_lab.report import load_runs, page, pictures
+from vae_lab.report import figures, load_runs, page, pictures
 from vae_lab.report.__main__ import _main
 from vae_lab.report.events import read_curves
 from vae_lab.report.page import write_report
@@ -376,3 +377,33 @@ def test_settings_of_a_run_leave_out_what_changes_no_figure(tmp_path: Path) -> N
     (run,), _ = find_runs([tmp_path])
     assert isinstance(run, Run)
     assert not {"report.seed", "sweep_name"} & set(run.settings)
+
+
+def test_bounds_of_two_kinds_stand_in_parts_of_their_own(tmp_path: Path) -> None:
+    weighted = PROTOCOL | {"bound": "importance-weighted"}
+    write_run(tmp_path / "a", elbo=-150.0)
+    write_run(tmp_path / "b", elbo=-149.0, config={"objective": {"k": 5}}, protocol=weighted)
+    runs, _ = find_runs([tmp_path])
+    parts, reasons = parts_of(runs)
+    assert len(parts) == 2 and reasons == ["bound"]
+    assert [part.title for part in parts] == ["bound: elbo", "bound: importance-weighted"]
+
+
+@pytest.mark.parametrize("betas", [(0.5, 1.0, 4.0), (0.5, 4.0), ("a", "b", "c")])
+def test_the_values_of_a_single_number_are_joined_in_their_order(
+    tmp_path: Path, betas: tuple[object, ...]
+) -> None:
+    for place, beta in enumerate(reversed(betas)):
+        write_run(
+            tmp_path / f"run{place}", elbo=-100.0 - place, config={"objective": {"beta": beta}}
+        )
+    runs, _ = find_runs([tmp_path])
+    (part,) = parts_of(runs)[0]
+    axis = Figure().subplots()
+    figures._path_through(axis, part)
+    if betas != (0.5, 1.0, 4.0):
+        assert not axis.lines
+        return
+    (line,) = axis.lines
+    assert line.get_ydata() == pytest.approx([96.0, 95.0, 94.0]), "by beta, not by folder"
+    assert line.get_xdata() == pytest.approx([6.0] * 3)

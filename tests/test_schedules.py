@@ -38,4 +38,12 @@ def test_one_cycle_is_torchs_where_that_is_no_different() -> None:
 def test_another_name_is_refused_and_the_names_are_listed() -> None:
     with pytest.raises(ValueError, match="one_cycle, constant"):
         learning_rate_factor("cosine", 0.3)
-    assert SCHEDULES == ("one_cycle", "constant")
+    assert SCHEDULES == ("one_cycle", "constant", "tripling")
+
+
+def test_tripling_has_the_stages_of_burda_et_al() -> None:
+    factor = learning_rate_factor("tripling", 0.3)
+    rates = [factor(epoch / 3280) for epoch in range(3280)]
+    expected = [10 ** (-i / 7) for i in range(8) for _ in range(3**i)]
+    assert rates == pytest.approx(expected)
+    assert factor(1.0) == pytest.approx(0.1)

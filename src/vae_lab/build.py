@@ -129,6 +129,7 @@ def vae(config: Mapping[str, Any], image_shape: tuple[int, ...], *, trust: bool)
         latent_dim=config["latent_dim"],
         seed=config["seed"],
     )
+    model.prior.attach(model.encoder, image_shape)
     model.config_hash = config_hash(config)
     return model
 

@@ -18,7 +18,9 @@ from vae_lab.errors import UserError
 from vae_lab.identity import flatten
 from vae_lab.precision import AUTO, choose
 from vae_lab.rules import (
+    MEANINGLESS,
     OPTIONAL,
+    OPTIONS,
     REMOVABLE,
     REQUIRED,
     RULES,
@@ -54,6 +56,7 @@ def check(config: DictConfig, known: DictConfig, choices: Mapping[str, str]) -> 
     for key, value in given.items():
         _check_type(key, value, reference.get(key))
     _check_together(given)
+    _check_meaning(given, choices)
 
 
 def check_values(values: Mapping[str, Any]) -> None:
@@ -185,6 +188,18 @@ def _check_together(given: Mapping[str, Any]) -> None:
             "trainer.gradient_clip_val cannot be used with a fused optimizer in mixed precision: "
             "add optimizer.fused=false."
         )
+
+
+def _check_meaning(given: Mapping[str, Any], choices: Mapping[str, str]) -> None:
+    """Finds two values that mean nothing together."""
+    for row in MEANINGLESS:
+        found = []
+        for key, values in (row.one, row.other):
+            target = given.get(f"{key}._target_")
+            if (given.get(key) if target is None else OPTIONS.get(str(target))) in values:
+                found.append(f"{key}={given.get(key, choices.get(key))}")
+        if len(found) == 2:
+            raise UserError(f"{' with '.join(found)} has no meaning: {row.why}; {row.remedy}.")
 
 
 def _shown(value: Any) -> str:

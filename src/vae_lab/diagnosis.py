@@ -21,11 +21,14 @@ TOLERANCE = 1e-2
 class Symptoms(NamedTuple):
     """What is looked at. Bounds and `recon` in nats per image; None where there is none.
 
-    `recon` and `entropy`, both (N,), are -log p(x|z) of a discrete likelihood and the entropy of
-    its targets, which the former cannot go below.
+    `recon` and `entropy`, both (N,), are -log p(x|z) of a discrete likelihood and, where it takes
+    grey values as means of coins, their entropy, which the former cannot go below. `kl_from` is
+    what a dimension's KL is measured from: the prior, or the aggregate posterior where the prior
+    has no KL per dimension.
     """
 
     kl_per_dimension: Sequence[float]
+    kl_from: str
     largest_variance: float
     train_elbo: float | None
     val_elbo: float | None
@@ -41,16 +44,19 @@ def diagnose(symptoms: Symptoms) -> list[str]:
 
 def _unused(symptoms: Symptoms) -> str | None:
     kl = symptoms.kl_per_dimension
+    below = f"below {UNUSED_KL} nats"
+    if symptoms.kl_from != "the prior":
+        below += f" from {symptoms.kl_from}"
     unused = [i for i, value in enumerate(kl) if value < UNUSED_KL]
     if not unused:
         return None
     if len(unused) == len(kl):
         return (
-            f"posterior collapse: every latent dimension has a KL below {UNUSED_KL} nats, so the "
+            f"posterior collapse: every latent dimension has a KL {below}, so the "
             f"latent says nothing about the image. Lower objective.beta or the learning rate."
         )
     return (
-        f"{len(unused)} of {len(kl)} latent dimensions are unused (KL below {UNUSED_KL} nats): "
+        f"{len(unused)} of {len(kl)} latent dimensions are unused (KL {below}): "
         f"{', '.join(map(str, unused))}, counted from 0."
     )
 
@@ -69,15 +75,16 @@ def _overfitting(symptoms: Symptoms) -> str | None:
 def _exploded(symptoms: Symptoms) -> str | None:
     if symptoms.largest_variance <= EXPLODED_VARIANCE:
         return None
+    own = " (the prior's is 1)" if symptoms.kl_from == "the prior" else ""
     return (
         f"exploding variance: a posterior has a variance of {symptoms.largest_variance:.3g}, above "
-        f"{EXPLODED_VARIANCE:g} (the prior's is 1). Lower the learning rate."
+        f"{EXPLODED_VARIANCE:g}{own}. Lower the learning rate."
     )
 
 
 def _bugs(symptoms: Symptoms) -> list[str]:
     recon, entropy = symptoms.recon, symptoms.entropy
-    if recon is None or entropy is None:
+    if recon is None:
         return []
     found = []
     if (recon < -TOLERANCE).any():
@@ -85,7 +92,7 @@ def _bugs(symptoms: Symptoms) -> list[str]:
             f"a bug: a discrete likelihood has a positive log-probability ({-recon.min():.4g} "
             f"nats). No number of this run can be trusted."
         )
-    elif (short := entropy - recon).max() > TOLERANCE:
+    elif entropy is not None and (short := entropy - recon).max() > TOLERANCE:
         found.append(
             f"a bug: a reconstruction term lies {short.max():.4g} nats below the entropy of its "
             f"grey targets, which is impossible. No number of this run can be trusted."

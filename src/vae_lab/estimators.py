@@ -133,7 +133,14 @@ def log_weights(model: Model, x: Tensor, posterior: Posterior, noise: Tensor) ->
     log_likelihood = model.likelihood.log_prob(
         outputs.unflatten(0, noise.shape[:2]), x.to(model.device)
     )
-    return log_likelihood.double().cpu() + model.prior.log_prob(z.double()) - log_q
+    return log_likelihood.double().cpu() + _log_prior(model, z) - log_q
+
+
+def _log_prior(model: Model, z: Tensor) -> Tensor:
+    """Returns log p(z) of points z (..., Z), float64 on the CPU."""
+    # On the model's device, where a learned prior is. MPS has no double precision.
+    dtype = torch.float32 if model.device.type == "mps" else torch.float64
+    return model.prior.log_prob(z.to(model.device, dtype)).double().cpu()
 
 
 class Exact(NamedTuple):
@@ -162,7 +169,7 @@ def exact_on_grid(
     """
     assert model.latent_dim == 2
     x = images.to(model.device).float() / 255
-    extent = _extent(posteriors(model, images, batch_size=_ENCODER_BATCH))
+    extent = _extent(posteriors(model, images, batch_size=_ENCODER_BATCH), model.prior)
     log_sum = torch.full((len(images),), -math.inf, dtype=torch.float64)
     steps, moved, before = _FIRST_STEPS, math.inf, log_sum
     while True:
@@ -175,12 +182,13 @@ def exact_on_grid(
         steps *= 2
 
 
-def _extent(posterior: Posterior) -> float:
+def _extent(posterior: Posterior, prior: Prior) -> float:
     """Returns half the side of a square that holds the prior and every posterior."""
     reach = posterior.mean.abs() + 6 * torch.exp(0.5 * posterior.log_var)
-    # Beyond 6 the prior's density is below e^-18 of its peak. An absurdly wide posterior must not
-    # make the spacing coarse.
-    return min(max(6.0, reach.max().item()), 20.0)
+    # Beyond 6 the standard normal density is below e^-18 of its peak. An absurdly wide posterior
+    # must not make the spacing coarse.
+    of_prior = (prior.mean().abs() + 6 * prior.scale()).max().item()
+    return min(max(of_prior, reach.max().item()), 20.0)
 
 
 def _new_points(steps: int, extent: float) -> Tensor:
@@ -201,6 +209,6 @@ def _log_sum_over(model: Model, points: Tensor, x: Tensor) -> Tensor:
         part = points[start : start + width]
         outputs = model.decoder(part.float().to(model.device)).float()
         pairs = model.likelihood.log_prob_of_pairs(outputs, x).double().cpu()
-        log_joint = pairs + model.prior.log_prob(part).unsqueeze(1)
+        log_joint = pairs + _log_prior(model, part).unsqueeze(1)
         total = torch.logaddexp(total, log_joint.logsumexp(dim=0))
     return total

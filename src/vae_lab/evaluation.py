@@ -21,9 +21,10 @@ from vae_lab.data.module import ImageDataModule
 from vae_lab.errors import UserError
 from vae_lab.estimators import Chosen, exact_on_grid, importance_weighted
 from vae_lab.findings import Material, measure
-from vae_lab.latents import ACTIVE_VARIANCE, active_units, information, posteriors
+from vae_lab.latents import ACTIVE_VARIANCE, active_units, information, mean_kl, posteriors
 from vae_lab.metrics import bound_per_image, standard_error
 from vae_lab.module import VAE
+from vae_lab.objectives import Elbo
 from vae_lab.qualities import Images, judge
 from vae_lab.recorded import Recorded
 from vae_lab.results import write_text
@@ -49,11 +50,7 @@ class Subject(NamedTuple):
 
     def number(self, value: float, error: float | None, **protocol: Any) -> dict[str, Any]:
         """Returns a number with its standard error and its whole protocol."""
-        return {
-            "value": value,
-            "standard_error": error,
-            "protocol": self.protocol | protocol,
-        }
+        return {"value": value, "standard_error": error, "protocol": self.protocol | protocol}
 
     def mean(self, values: np.ndarray, **protocol: Any) -> dict[str, Any]:
         """Returns the mean over images of values (N,) as a number."""
@@ -105,6 +102,8 @@ def prepare(run: Recorded, checkpoint: Path, settings: Mapping[str, Any]) -> Sub
     config, trust = _with_root(run.config, settings["data_root"]), settings["trust"]
     data = build.data_module(config, trust=trust)
     model = build.vae(run.config, run.image_shape, trust=trust)
+    # The ELBO, whatever was trained: cards compare.
+    model.objective = Elbo(beta=1.0, num_samples=model.objective.num_samples)
     epoch = build.load_weights(model, checkpoint)
     data.setup()
     try:
@@ -149,8 +148,9 @@ def _log_likelihoods(subject: Subject) -> tuple[Numbers, Numbers]:
         name: subject.mean(values, latent="sampled", samples=samples)
         for name, values in (("elbo", bound.elbo), ("recon", bound.recon), ("kl", bound.kl))
     }
-    # On grey targets these are no likelihoods, and their names say so.
-    suffix = "_grey" if subject.protocol["targets"] == TARGETS["none"] else ""
+    # Where grey values are means of coins these are no likelihoods, and their names say so.
+    grey = subject.protocol["targets"] == TARGETS["none"] and model.likelihood.grey_is_a_mean
+    suffix = "_grey" if grey else ""
     name, exact_name = f"iw_bound{suffix}", f"exact{suffix}"
     numbers[name], log_p = _weighted(subject)
     drawn = {"latent": "sampled", "samples": subject.settings["num_samples"]}
@@ -205,7 +205,7 @@ def _latent_numbers(subject: Subject) -> Numbers:
     with stage("latent code"):
         everything = posteriors(subject.model, subject.images, batch_size=BATCH)
         drawn = posteriors(subject.model, subject.chosen.images, batch_size=BATCH)
-        kl = subject.model.prior.kl(drawn).double().sum(dim=1).mean().item()
+        kl = mean_kl(subject.model, drawn, seed=subject.settings["seed"])
         found = information(drawn, kl, seed=subject.settings["seed"])
     images = len(subject.chosen.rows)
     active = subject.number(

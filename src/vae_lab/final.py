@@ -56,6 +56,7 @@ def final_test(
         **_metrics(scores),
         "latent": {
             "kl_per_dimension": kl,
+            "kl_from": model.prior.kl_from,
             "active_units": active_units(latent.mean),
             "active_above_variance": ACTIVE_VARIANCE,
         },
@@ -102,6 +103,7 @@ def _protocol(
         "data": config["data"]["name"],
         "targets": TARGETS[config["data"]["binarize"]],
         "latent": "sampled",
+        "bound": model.objective.bound,
         "num_samples": model.objective.num_samples,
         "precision": "32-true",
         "weights": weights,
@@ -117,14 +119,15 @@ def _symptoms(
     kl: list[float],
     curves: Mapping[str, float],
 ) -> Symptoms:
-    discrete = model.likelihood.is_discrete
+    likelihood = model.likelihood
     return Symptoms(
         kl_per_dimension=kl,
+        kl_from=model.prior.kl_from,
         largest_variance=float(latent.log_var.double().exp().max()),
         train_elbo=curves.get("elbo/train"),
         val_elbo=curves.get("elbo/val"),
-        recon=scores.recon if discrete else None,
-        entropy=target_entropy(data.test_images) if discrete else None,
+        recon=scores.recon if likelihood.is_discrete else None,
+        entropy=target_entropy(data.test_images) if likelihood.grey_is_a_mean else None,
     )
 
 

@@ -76,20 +76,21 @@ def paths(starts: Tensor, images: Tensor, ends: Tensor) -> Tensor:
     return _join([grid(starts, columns=1), middle, grid(ends, columns=1)], dim=2)
 
 
-def latent_plane(axis: Tensor) -> Tensor:
-    """Returns every pair of an axis' values, in the order of `grid`.
+def latent_plane(right: Tensor, up: Tensor) -> Tensor:
+    """Returns every pair of two axes' values, in the order of `grid`.
 
     The first coordinate grows to the right and the second upwards, as in a graph, so the first
-    point is (axis[0], axis[-1]), the upper left corner.
+    point is (right[0], up[-1]), the upper left corner.
 
     Args:
-        axis: ascending, (S,).
+        right: values of the first coordinate, ascending, (S,).
+        up: values of the second, ascending, (S,).
 
     Returns:
         Points, (S * S, 2).
     """
-    upwards, right = torch.meshgrid(axis.flip(0), axis, indexing="ij")
-    return torch.stack([right.flatten(), upwards.flatten()], dim=1)
+    second, first = torch.meshgrid(up.flip(0), right, indexing="ij")
+    return torch.stack([first.flatten(), second.flatten()], dim=1)
 
 
 def to_uint8(picture: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vae_lab.posterior import Posterior
+from vae_lab.priors import Prior
 from vae_lab.seeds import stream
 
 # A latent dimension is active where its posterior mean varies over the images by more than this
@@ -29,6 +30,12 @@ class Encoder(Protocol):
     def encode(self, x: Tensor) -> Posterior: ...
 
 
+class Model(Encoder, Protocol):
+    """The same, with a prior."""
+
+    prior: Prior
+
+
 @torch.no_grad()
 def posteriors(model: Encoder, images: Tensor, *, batch_size: int) -> Posterior:
     """Returns q(z|x) of uint8 images (N, C, H, W): two fields of (N, Z), on the CPU."""
@@ -40,6 +47,18 @@ def posteriors(model: Encoder, images: Tensor, *, batch_size: int) -> Posterior:
         torch.cat([part.mean for part in parts]).cpu(),
         torch.cat([part.log_var for part in parts]).cpu(),
     )
+
+
+@torch.no_grad()
+def mean_kl(model: Model, posterior: Posterior, *, seed: int) -> float:
+    """Returns the mean of KL(q(z|x) || p(z)) over images, in nats, fields (N, Z) on the CPU.
+
+    Where there is no closed form, it is estimated from one draw of each posterior.
+    """
+    noise = torch.randn(posterior.mean.shape, generator=stream("kl", seed))
+    q = Posterior(posterior.mean.to(model.device), posterior.log_var.to(model.device))
+    z = q.sample(noise.to(model.device))
+    return model.prior.kl_per_image(q, z.unsqueeze(0)).double().mean().item()
 
 
 def active_units(means: Tensor) -> int:

@@ -17,9 +17,11 @@ from torch import Tensor, nn
 class Likelihood(nn.Module, ABC):
     """What decoder outputs mean. A module, so that a learned scale is trained and saved."""
 
-    # Whether p(x|z) is a probability, never above 1, and not a density. On grey targets a discrete
-    # likelihood is the expectation over binary images, so it never exceeds minus their entropy.
+    # Whether p(x|z) is a probability, never above 1, and not a density.
     is_discrete: ClassVar[bool] = False
+    # Whether a grey value counts as the mean of a coin: then log p(x|z) is an expectation over
+    # binary images, which never exceeds minus their entropy.
+    grey_is_a_mean: ClassVar[bool] = False
 
     @abstractmethod
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
@@ -42,6 +44,7 @@ class Bernoulli(Likelihood):
     """
 
     is_discrete = True
+    grey_is_a_mean = True
 
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
         # From logits: exact where a sigmoid would round to 0 or 1, and faster than sigmoid and log.
@@ -57,20 +60,107 @@ class Bernoulli(Likelihood):
         return torch.sigmoid(outputs)
 
 
-class Gaussian(Likelihood):
-    """Each pixel is Gaussian around the decoder's output, with one fixed standard deviation."""
+class ContinuousBernoulli(Likelihood):
+    """Each pixel has the density on [0, 1] that is proportional to a Bernoulli's probability.
 
-    def __init__(self, *, scale: float) -> None:
+    With l the decoder's logit the density is exp(l x) / ((e^l - 1) / l).
+
+    Source: Loaiza-Ganem and Cunningham, The Continuous Bernoulli, arXiv:1907.06845, eq. 3 to 8.
+    """
+
+    def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
+        return (x * outputs - _log_normaliser(outputs)).flatten(2).sum(dim=2)
+
+    def log_prob_of_pairs(self, outputs: Tensor, x: Tensor) -> Tensor:
+        logits = outputs.flatten(1)
+        return logits @ x.flatten(1).T - _log_normaliser(logits).sum(dim=1, keepdim=True)
+
+    def mean(self, outputs: Tensor) -> Tensor:
+        # 1 / (1 - e^-l) - 1 / l = (1 + coth(l / 2) - 2 / l) / 2, and near 0 its series.
+        near = outputs.abs() < 0.1
+        logits = torch.where(near, 1.0, outputs)
+        far = 0.5 * (1 + 1 / torch.tanh(logits / 2)) - 1 / logits
+        return torch.where(near, 0.5 + outputs / 12 - outputs**3 / 720, far)
+
+
+def _log_normaliser(logits: Tensor) -> Tensor:
+    """Returns log((e^l - 1) / l), elementwise: exact for large, small and vanishing logits."""
+    # l / 2 + log(sinh(y) / y) with y = |l| / 2; near 0 the series, whose next term is y^8 / 37800.
+    y = logits.abs() / 2
+    near = y < 0.3
+    far = torch.where(near, 1.0, y)  # no infinite gradient from the branch that is not taken
+    square = y.square()
+    series = square / 6 - square**2 / 180 + square**3 / 2835
+    closed = far + torch.log(-torch.expm1(-2 * far) / (2 * far))
+    return logits / 2 + torch.where(near, series, closed)
+
+
+class ScaledLikelihood(Likelihood):
+    """A likelihood around the decoder's output, with one scale for all pixels."""
+
+    log_scale: Tensor
+
+    def __init__(self, *, scale: float, learn_scale: bool) -> None:
+        """Sets the scale.
+
+        Args:
+            scale: in units of the pixel range [0, 1]; where training starts if it is learned.
+            learn_scale: whether it is trained with the weights.
+        """
         super().__init__()
         if not scale > 0:
             raise ValueError(f"likelihood.scale must be above 0, got {scale}.")
-        self.scale = scale
-
-    def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
-        standardised = (x - outputs) / self.scale
-        constant = math.log(self.scale) + 0.5 * math.log(2 * math.pi)
-        return -(0.5 * standardised.square() + constant).flatten(2).sum(dim=2)
+        log_scale = torch.tensor(math.log(scale))
+        if learn_scale:
+            self.log_scale = nn.Parameter(log_scale)
+        else:
+            self.register_buffer("log_scale", log_scale, persistent=False)
 
     def mean(self, outputs: Tensor) -> Tensor:
         # Unbounded, as the model is; pictures cut it to [0, 1].
         return outputs
+
+
+class Gaussian(ScaledLikelihood):
+    """Each pixel is Gaussian around the decoder's output; the scale is the standard deviation.
+
+    Source: Kingma and Welling, arXiv:1312.6114, appendix C.2; a shared scale that is learned:
+    Rybkin et al., Simple and Effective VAE Training with Calibrated Decoders, arXiv:2006.13202.
+    """
+
+    def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
+        standardised = (x - outputs) * torch.exp(-self.log_scale)
+        constant = self.log_scale + 0.5 * math.log(2 * math.pi)
+        return -(0.5 * standardised.square() + constant).flatten(2).sum(dim=2)
+
+
+class Laplace(ScaledLikelihood):
+    """Each pixel is Laplace distributed around the decoder's output: its median, sharp at edges."""
+
+    def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
+        standardised = (x - outputs).abs() * torch.exp(-self.log_scale)
+        return -(standardised + self.log_scale + math.log(2)).flatten(2).sum(dim=2)
+
+
+class DiscretizedLogistic(ScaledLikelihood):
+    """Each pixel is one of the 256 levels k / 255: a logistic distribution, rounded to them.
+
+    A level has the probability of the interval of width 1 / 255 around it, the first and the last
+    level that of everything beyond, so the 256 probabilities sum to 1.
+
+    Source: Kingma et al., Inverse Autoregressive Flow, arXiv:1606.04934, appendix; Salimans et al.,
+    PixelCNN++, arXiv:1701.05517, eq. 2.
+    """
+
+    is_discrete = True
+
+    def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
+        inverse = torch.exp(-self.log_scale)
+        half = 0.5 / 255 * inverse
+        centred = (x - outputs) * inverse
+        # sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - e^(b - a)), and a - b is the width:
+        # no difference of numbers that are nearly equal, at any distance from the mean.
+        below = F.logsigmoid(centred + half) * (x < 1)  # of the upper end; 1 for the last level
+        above = F.logsigmoid(half - centred) * (x > 0)
+        inside = torch.log(-torch.expm1(-2 * half)) * ((x > 0) & (x < 1))
+        return (below + above + inside).flatten(2).sum(dim=2)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from vae_lab.divergence import NonFiniteError, gradient_norm
 from vae_lab.likelihoods import Likelihood
-from vae_lab.objectives import Draws, Elbo, Terms
+from vae_lab.objectives import Draws, Objective, Terms
 from vae_lab.posterior import Posterior
 from vae_lab.priors import Prior
 from vae_lab.seeds import stream, stream_seed
@@ -45,7 +45,7 @@ class VAE(pl.LightningModule):
         decoder: nn.Module,
         prior: Prior,
         likelihood: Likelihood,
-        objective: Elbo,
+        objective: Objective,
         recipe: Recipe,
         latent_dim: int,
         seed: int,
@@ -75,7 +75,7 @@ class VAE(pl.LightningModule):
         return self.decode(self.prior.sample(num_images, generator).to(self.device))
 
     def score(
-        self, x: Tensor, noise: Tensor, objective: Elbo | None = None
+        self, x: Tensor, noise: Tensor, objective: Objective | None = None
     ) -> tuple[Tensor, Terms]:
         """Returns the loss (a scalar) and the bound's terms, each (B,), of images x (B, C, H, W).
 

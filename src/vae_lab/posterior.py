@@ -32,6 +32,18 @@ class Posterior(NamedTuple):
         # expm1 keeps precision where log_var is near 0, the posterior of an unused dimension.
         return 0.5 * (self.mean.square() + torch.expm1(self.log_var) - self.log_var)
 
+    def kl_to_aggregate(self) -> Tensor:
+        """Returns KL(q(z|x) || N(m, s^2)) per latent dimension in nats, shape (B, Z).
+
+        m and s^2 are the moments of the aggregate posterior, the mean of these B posteriors. The
+        mean over the images is the information that the dimension has of the image, plus what the
+        aggregate lacks to be Gaussian (Hoffman and Johnson, ELBO surgery, 2016).
+        """
+        centred = self.mean - self.mean.mean(dim=0)
+        variance = centred.square().mean(dim=0) + self.log_var.exp().mean(dim=0)
+        scaled = Posterior(centred * variance.rsqrt(), self.log_var - variance.log())
+        return scaled.kl_to_standard_normal()
+
     def log_prob(self, z: Tensor) -> Tensor:
         """Returns log q(z|x) in nats for z (..., B, Z), shape (..., B)."""
         standardised = (z - self.mean) * torch.exp(-0.5 * self.log_var)

@@ -1,23 +1,44 @@
-"""The prior p(z).
+"""The prior p(z): the standard normal, and mixtures that are learned.
 
-Shapes: K samples per image, B images per batch, N draws, Z latent dimensions. All values in nats.
+Shapes: K samples per image, B images per batch, N draws, M components, S steps, Z latent
+dimensions. All values in nats. Most of what a prior says of itself is found from draws, so that a
+new one needs a density and a way to draw.
 """
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from vae_lab.posterior import Posterior
 
+# Draws that stand for a prior where it has no formula for its moments and quantiles.
+_DRAWS = 10_000
+
 
 class Prior(nn.Module, ABC):
     """p(z). A module, so that a prior with parameters of its own is trained and saved."""
 
-    @abstractmethod
-    def kl(self, posterior: Posterior) -> Tensor:
-        """Returns KL(q(z|x) || p(z)) per latent dimension in nats, shape (B, Z)."""
+    # Whether KL(q(z|x) || p(z)) is a sum over latent dimensions in closed form. Otherwise it is
+    # estimated from draws, and the KL of single dimensions is that from the aggregate posterior.
+    has_closed_kl: ClassVar[bool] = False
+
+    @property
+    def kl_from(self) -> str:
+        """From what `kl` is measured, in words."""
+        return "the prior" if self.has_closed_kl else "the aggregate posterior"
+
+    def attach(self, encoder: nn.Module, image_shape: Sequence[int]) -> None:
+        """Tells the prior which model it belongs to; called once, before training.
+
+        Args:
+            encoder: x (B, C, H, W) -> Posterior of (B, Z).
+            image_shape: (C, H, W).
+        """
 
     @abstractmethod
     def log_prob(self, z: Tensor) -> Tensor:
@@ -27,9 +48,41 @@ class Prior(nn.Module, ABC):
     def sample(self, num_images: int, generator: torch.Generator) -> Tensor:
         """Draws z ~ p(z), shape (N, Z), on the generator's device."""
 
+    def kl(self, posterior: Posterior) -> Tensor:
+        """Returns the KL of each latent dimension in nats, (B, Z).
+
+        KL(q(z|x) || p(z)) where `has_closed_kl`; else the KL from the aggregate posterior of these
+        images, which says how much a dimension tells of an image whatever the prior.
+        """
+        return posterior.kl_to_aggregate()
+
+    def kl_per_image(self, posterior: Posterior, z: Tensor) -> Tensor:
+        """Returns KL(q(z|x) || p(z)) in nats, (B,), from draws z (K, B, Z) if it must."""
+        return (posterior.log_prob(z) - self.log_prob(z)).mean(dim=0)
+
+    def mean(self) -> Tensor:
+        """Returns the mean of p(z), (Z,), on the CPU."""
+        return self._draws().mean(dim=0)
+
+    def scale(self) -> Tensor:
+        """Returns the standard deviation of each dimension of p(z), (Z,), on the CPU."""
+        return self._draws().std(dim=0)
+
+    def quantiles(self, probability: Tensor) -> Tensor:
+        """Returns each dimension's quantiles of p(z), (S, Z), for probabilities (S,) float64."""
+        # torch.quantile takes no more than 16 million values.
+        found = np.quantile(self._draws().numpy(), probability.numpy(), axis=0)
+        return torch.from_numpy(found).float()
+
+    def _draws(self) -> Tensor:
+        with torch.no_grad():
+            return self.sample(_DRAWS, torch.Generator().manual_seed(0))
+
 
 class StandardNormal(Prior):
     """N(0, I), the prior of Kingma and Welling (arXiv:1312.6114)."""
+
+    has_closed_kl = True
 
     def __init__(self, *, latent_dim: int) -> None:
         super().__init__()
@@ -38,6 +91,9 @@ class StandardNormal(Prior):
     def kl(self, posterior: Posterior) -> Tensor:
         return posterior.kl_to_standard_normal()
 
+    def kl_per_image(self, posterior: Posterior, z: Tensor) -> Tensor:
+        return self.kl(posterior).sum(dim=1)
+
     def log_prob(self, z: Tensor) -> Tensor:
         return -0.5 * (z.square() + math.log(2 * math.pi)).sum(dim=-1)
 
@@ -45,3 +101,76 @@ class StandardNormal(Prior):
         return torch.randn(
             num_images, self.latent_dim, generator=generator, device=generator.device
         )
+
+    def mean(self) -> Tensor:
+        return torch.zeros(self.latent_dim)
+
+    def scale(self) -> Tensor:
+        return torch.ones(self.latent_dim)
+
+    def quantiles(self, probability: Tensor) -> Tensor:
+        return torch.special.ndtri(probability).float()[:, None].expand(-1, self.latent_dim)
+
+
+class Mixture(Prior):
+    """A mixture of diagonal Gaussians; the subclass says which."""
+
+    @abstractmethod
+    def components(self) -> tuple[Tensor, Posterior]:
+        """Returns the logits of the weights, (M,), and the components, two fields of (M, Z)."""
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        logits, each = self.components()
+        of_each = each.log_prob(z.unsqueeze(-2))  # (..., M)
+        return (of_each + logits.log_softmax(dim=0)).logsumexp(dim=-1)
+
+    def sample(self, num_images: int, generator: torch.Generator) -> Tensor:
+        logits, each = self.components()
+        weights = logits.detach().softmax(dim=0).to(generator.device)
+        chosen = weights.multinomial(num_images, replacement=True, generator=generator)
+        mean, log_var = (part.to(generator.device)[chosen] for part in each)
+        noise = torch.randn(mean.shape, generator=generator, device=generator.device)
+        return Posterior(mean, log_var).sample(noise)
+
+
+class GaussianMixture(Mixture):
+    """M diagonal Gaussians with learned weights, means and variances.
+
+    Source: Dilokthanakul et al., Deep Unsupervised Clustering with GMVAE, arXiv:1611.02648; as a
+    prior of one level: Tomczak and Welling, VAE with a VampPrior, arXiv:1705.07120, section 2.
+    """
+
+    def __init__(self, *, latent_dim: int, num_components: int) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(torch.zeros(num_components))
+        # Apart from one another, or all would stay one and the same.
+        self.means = nn.Parameter(torch.randn(num_components, latent_dim))
+        self.log_vars = nn.Parameter(torch.zeros(num_components, latent_dim))
+
+    def components(self) -> tuple[Tensor, Posterior]:
+        return self.logits, Posterior(self.means, self.log_vars)
+
+
+class VampPrior(Mixture):
+    """The mean of the posteriors of M learned images, each a component of equal weight.
+
+    Source: Tomczak and Welling, VAE with a VampPrior, arXiv:1705.07120, eq. 9. A sigmoid keeps the
+    images in [0, 1], in place of the paper's clipping, which silences gradients.
+    """
+
+    def __init__(self, *, latent_dim: int, num_components: int) -> None:
+        super().__init__()
+        self.latent_dim, self.num_components = latent_dim, num_components
+        self.pseudo_inputs: nn.Parameter | None = None
+        # In a tuple, so that the encoder's weights are not this module's too.
+        self._encoder: tuple[nn.Module, ...] = ()
+
+    def attach(self, encoder: nn.Module, image_shape: Sequence[int]) -> None:
+        self._encoder = (encoder,)
+        # Dark with bright spots, as digits are: where the encoder has something to tell apart.
+        self.pseudo_inputs = nn.Parameter(torch.randn(self.num_components, *image_shape) * 2 - 2)
+
+    def components(self) -> tuple[Tensor, Posterior]:
+        assert self.pseudo_inputs is not None, "attach() comes first"
+        each = self._encoder[0](self.pseudo_inputs.sigmoid()).float()
+        return each.mean.new_zeros(self.num_components), each

@@ -116,8 +116,8 @@ RULES = (
     Rule("optimizer.weight_decay", *NOT_NEGATIVE),
     Rule(
         "optimizer.schedule",
-        "one_cycle or constant",
-        lambda value: value in ("one_cycle", "constant"),
+        "one_cycle, constant or tripling",
+        lambda value: value in ("one_cycle", "constant", "tripling"),
     ),
     Rule(
         "optimizer.warmup",
@@ -138,8 +138,19 @@ RULES = (
         "a number above 0 and at most 1",
         lambda value: is_number(value) and 0 < value <= 1,
     ),
+    Rule("objective.cycles", *AT_LEAST_1),
+    Rule("objective.free_bits", *NOT_NEGATIVE),
+    Rule("objective.capacity", *NOT_NEGATIVE),
+    Rule(
+        "objective.alpha",
+        "a number from 0 to 1",
+        lambda value: is_number(value) and 0 <= value <= 1,
+    ),
+    Rule("objective.mmd_weight", *NOT_NEGATIVE),
+    Rule("objective.bandwidth", *ABOVE_0),
     Rule("objective.num_samples", *AT_LEAST_1),
     Rule("likelihood.scale", *ABOVE_0),
+    Rule("prior.num_components", *AT_LEAST_1),
     Rule("callbacks.*.every_n_epochs", *AT_LEAST_1),
     Rule("report", "null, or changed key by key, as in report.seed=1", lambda value: value is None),
     Rule("report.seed", *AT_LEAST_0),
@@ -150,6 +161,66 @@ RULES = (
     ),
     Rule("report.num_steps", *AT_LEAST_3),
 )
+
+
+class Meaningless(NamedTuple):
+    """Two keys and values of each that mean nothing together, why, and what to do."""
+
+    one: tuple[str, tuple[Any, ...]]
+    other: tuple[str, tuple[Any, ...]]
+    why: str
+    remedy: str
+
+
+_BINARY = ("data.binarize", ("static", "dynamic", "threshold"))
+_TO_BERNOULLI = "use likelihood=bernoulli or data.binarize=none"
+
+# The same table stands in docs/objectives.md; a test holds them together, and trains all the rest.
+MEANINGLESS = (
+    Meaningless(
+        ("likelihood", ("continuous_bernoulli", "gaussian", "laplace")),
+        _BINARY,
+        "a density at the two values of a binary pixel is no probability",
+        _TO_BERNOULLI,
+    ),
+    Meaningless(
+        ("likelihood", ("discretized_logistic",)),
+        _BINARY,
+        "it shares its probability among 256 levels, of which a binary pixel has two",
+        _TO_BERNOULLI,
+    ),
+    Meaningless(
+        ("objective", ("beta_tc",)),
+        ("prior", ("gaussian_mixture", "vamp")),
+        "the total correlation is a part of the KL only where the prior's dimensions are "
+        "independent",
+        "use prior=standard or another objective",
+    ),
+    Meaningless(
+        ("objective", ("beta_tc", "mmd")),
+        ("data.batch_size", (1,)),
+        "the aggregate posterior is estimated from the other images of a batch",
+        "raise data.batch_size",
+    ),
+    Meaningless(
+        ("objective", ("beta_tc",)),
+        ("latent_dim", (1,)),
+        "a single dimension has no total correlation",
+        "raise latent_dim or use objective=elbo",
+    ),
+)
+
+# The options that the table names, by their class: options of one's own may be of the same class.
+OPTIONS = {
+    "vae_lab.likelihoods.ContinuousBernoulli": "continuous_bernoulli",
+    "vae_lab.likelihoods.Gaussian": "gaussian",
+    "vae_lab.likelihoods.Laplace": "laplace",
+    "vae_lab.likelihoods.DiscretizedLogistic": "discretized_logistic",
+    "vae_lab.aggregate.BetaTC": "beta_tc",
+    "vae_lab.aggregate.Mmd": "mmd",
+    "vae_lab.priors.GaussianMixture": "gaussian_mixture",
+    "vae_lab.priors.VampPrior": "vamp",
+}
 
 # What a value must be where its default is of a type; bool before int, for a bool is an int.
 TYPES = {

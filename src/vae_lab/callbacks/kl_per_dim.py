@@ -16,7 +16,9 @@ class KLPerDim(Picture):
     description = (
         "KL(q(z\\|x) \\|\\| p(z)) of each latent dimension, in nats, averaged over images, largest "
         "first. Dimensions at or below the dashed line (grey) are not used: their posterior is the "
-        "prior, whatever the image. The bars add up to the KL term of the bound on these images."
+        "prior, whatever the image. The bars add up to the KL term of the bound on these images. "
+        "A learned prior has no KL per dimension: then it is the KL from the aggregate posterior, "
+        "as the axis says, and the bars add up to another number."
     )
 
     def __init__(
@@ -48,5 +50,5 @@ class KLPerDim(Picture):
             heights=kl,
             names=names,
             threshold=self.threshold,
-            axes=(across, "KL in nats"),
+            axes=(across, f"{scene.kl_words()} in nats"),
         )

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from vae_lab.callbacks.base import Picture, require_at_least
-from vae_lab.callbacks.scene import Scene
+from vae_lab.callbacks.scene import Prior, Scene
 from vae_lab.charts import Framed, Heading, Tick
 from vae_lab.images import LINE, grid, latent_plane, to_uint8
 from vae_lab.plots import ticks
 
 OTHERS = (
     "Where the latent space has more than two dimensions, the map is over the two with the "
-    "largest KL, the others being 0, the prior's mean: the axes name them, and they can change "
+    "largest KL, the others being at the prior's mean: the axes name them, and they can change "
     "from epoch to epoch. Where it has one, the map is one row."
 )
 
@@ -34,29 +34,33 @@ class Lattice(Picture):
         self.steps, self.num_images = steps, num_images
 
     @abstractmethod
-    def axis(self) -> Tensor:
-        """Returns the values of one coordinate, ascending, (S,)."""
+    def axes(self, prior: Prior) -> Tensor:
+        """Returns the values of each coordinate, ascending, (S, Z)."""
 
     @abstractmethod
-    def subtitle(self) -> str:
+    def subtitle(self, prior: Prior) -> str:
         """Returns where the points lie, in words."""
 
     def draw(self, scene: Scene, generator: torch.Generator) -> Framed:
-        axis, latent_dim = self.axis(), scene.module.latent_dim
+        prior, latent_dim = scene.module.prior, scene.module.latent_dim
+        axes = self.axes(prior)
         dims, names = self._dimensions(scene)
-        plane = latent_plane(axis) if latent_dim > 1 else axis[:, None]
-        z = torch.zeros(len(plane), latent_dim)
+        right, up = axes[:, dims[0]], axes[:, dims[-1]]
+        plane = latent_plane(right, up) if latent_dim > 1 else right[:, None]
+        centre = prior.mean()
+        z = centre.repeat(len(plane), 1)
         z[:, dims] = plane
         images = scene.module.decode(z.to(scene.module.device))
         height, width = images.shape[2:]
-        across = places(axis, cell=width)
+        across = places(right, cell=width)
         upwards = [
-            (self.steps * (height + LINE) - LINE - y, name) for y, name in places(axis, cell=height)
+            (self.steps * (height + LINE) - LINE - y, name) for y, name in places(up, cell=height)
         ]
-        others = f", {latent_dim - 2} other dimensions at 0" if latent_dim > 2 else ""
+        where = "0" if not centre.any() else "the prior's mean"
+        others = f", {latent_dim - 2} other dimensions at {where}" if latent_dim > 2 else ""
         return Framed(
             heading=Heading(
-                f"{len(plane)} decoded points of the latent space", self.subtitle() + others
+                f"{len(plane)} decoded points of the latent space", self.subtitle(prior) + others
             ),
             picture=to_uint8(grid(images, columns=self.steps)),
             across=across,
@@ -72,16 +76,17 @@ class Lattice(Picture):
             return dims, [f"z[{dim}]" for dim in dims]
         look = scene.look(self.num_images)
         dims, kl = look.by_use()[:2], look.kl_per_dim()
-        return dims, [f"z[{dim}], KL {kl[dim]:.2f} nats" for dim in dims]
+        return dims, [f"z[{dim}], {scene.kl_words()} {kl[dim]:.2f} nats" for dim in dims]
 
 
 class LatentMap(Lattice):
-    """Decodes equally spaced points of [-extent, extent]^2."""
+    """Decodes equally spaced points of [-extent, extent]^2, in the prior's standard deviations."""
 
     tag = "latent_map/prior"
     description = (
-        "Mean images decoded from equally spaced points around the prior's mean; the first "
-        f"coordinate grows to the right, the second upwards. {OTHERS}"
+        "Mean images decoded from equally spaced points around the prior's mean, in units of its "
+        "standard deviation; the first coordinate grows to the right, the second upwards. "
+        f"{OTHERS}"
     )
 
     def __init__(
@@ -105,11 +110,15 @@ class LatentMap(Lattice):
             raise ValueError(f"extent must be above 0, got {extent}.")
         self.extent = extent
 
-    def axis(self) -> Tensor:
-        return torch.linspace(-self.extent, self.extent, self.steps)
+    def axes(self, prior: Prior) -> Tensor:
+        steps = torch.linspace(-self.extent, self.extent, self.steps)
+        return prior.mean() + steps[:, None] * prior.scale()
 
-    def subtitle(self) -> str:
-        return f"equally spaced from {-self.extent:g} to {self.extent:g}"
+    def subtitle(self, prior: Prior) -> str:
+        where = f"equally spaced from {-self.extent:g} to {self.extent:g}"
+        if prior.kl_from == "the prior":
+            return where
+        return f"{where} standard deviations of the prior around its mean"
 
 
 class QuantileMap(Lattice):
@@ -117,22 +126,24 @@ class QuantileMap(Lattice):
 
     tag = "latent_map/quantiles"
     description = (
-        "Mean images decoded at the quantiles of the standard normal prior, so that each cell "
-        "stands for the same prior probability: what a draw from the prior looks like, and how "
-        f"often. {OTHERS}"
+        "Mean images decoded at the quantiles of the prior, so that each cell stands for the same "
+        "prior probability: what a draw from the prior looks like, and how often. Under a learned "
+        "prior, whose dimensions depend on one another, rows and columns are equally probable, and "
+        f"cells are not. {OTHERS}"
     )
 
     @property
     def file_name(self) -> str:
         return "quantile_map"
 
-    def axis(self) -> Tensor:
+    def axes(self, prior: Prior) -> Tensor:
         # The middle of each of S parts of equal probability.
         probability = (torch.arange(self.steps, dtype=torch.float64) + 0.5) / self.steps
-        return torch.special.ndtri(probability).float()
+        return prior.quantiles(probability)
 
-    def subtitle(self) -> str:
-        return "at the prior's quantiles: each cell is equally probable"
+    def subtitle(self, prior: Prior) -> str:
+        what = "cell" if prior.kl_from == "the prior" else "row and column"
+        return f"at the prior's quantiles: each {what} is equally probable"
 
 
 def places(axis: Tensor, *, cell: int) -> list[Tick]:

@@ -10,22 +10,29 @@ import torch
 from pytorch_lightning import Trainer
 from torch import Tensor
 
+from vae_lab.posterior import Posterior
+
 BATCH = 500  # images encoded at once; it changes no result
 
 
-class Posterior(Protocol):
-    """The parameters of q(z|x), each (B, Z)."""
-
-    @property
-    def mean(self) -> Tensor: ...
-
-    @property
-    def log_var(self) -> Tensor: ...
-
-
 class Prior(Protocol):
+    """What a picture asks of p(z)."""
+
+    @property
+    def kl_from(self) -> str:
+        """From what `kl` is measured, in words: the prior, or the aggregate posterior."""
+
     def kl(self, posterior: Any, /) -> Tensor:
-        """Returns KL(q(z|x) || p(z)) per latent dimension in nats, (B, Z)."""
+        """Returns the KL of q(z|x) per latent dimension in nats, (B, Z)."""
+
+    def mean(self) -> Tensor:
+        """Returns the mean of p(z), (Z,)."""
+
+    def scale(self) -> Tensor:
+        """Returns the standard deviation of each dimension of p(z), (Z,)."""
+
+    def quantiles(self, probability: Tensor, /) -> Tensor:
+        """Returns each dimension's quantiles of p(z), (S, Z)."""
 
 
 class VAE(Protocol):
@@ -101,6 +108,11 @@ class Scene:
         """Which images are shown, for tags: val, or train where there is no validation."""
         return "val" if self.data.num_val else "train"
 
+    def kl_words(self) -> str:
+        """What the KL of a dimension is, for texts: it says so where it is not from the prior."""
+        origin = self.module.prior.kl_from
+        return "KL" if origin == "the prior" else f"KL from {origin}"
+
     def image_kind(self) -> str:
         """Which images are shown, for texts."""
         return "validation images" if self.data.num_val else "training images"
@@ -118,11 +130,12 @@ class Scene:
         parts = []
         for batch in torch.split(images, BATCH):
             posterior = self.module.encode(batch.to(self.module.device))
-            kl = self.module.prior.kl(posterior)
-            parts.append((posterior.mean.cpu(), posterior.log_var.exp().cpu(), kl.cpu()))
-        mean, variance, kl = (torch.cat(column).float() for column in zip(*parts, strict=True))
+            parts.append((posterior.mean.cpu(), posterior.log_var.cpu()))
+        mean, log_var = (torch.cat(column).float() for column in zip(*parts, strict=True))
+        # Of all images at once: a KL from the aggregate posterior depends on all of them.
+        kl = self.module.prior.kl(Posterior(mean, log_var))
         labels = None if labels is None else labels[:num_images].cpu()
-        return Look(images, labels, mean, variance, kl)
+        return Look(images, labels, mean, log_var.exp(), kl)
 
 
 _scenes: WeakKeyDictionary[Trainer, Scene] = WeakKeyDictionary()

@@ -11,6 +11,9 @@ from vae_lab.callbacks.scene import Scene
 from vae_lab.charts import Framed, Heading
 from vae_lab.images import LINE, grid, to_uint8
 
+_AXIS = "value of the row's dimension; the others are kept"
+_SCALED_AXIS = "row's dimension, in the prior's standard deviations from its mean"
+
 
 class Traversals(Picture):
     """Moves one latent dimension a row from -extent to extent, the most used dimension first."""
@@ -40,7 +43,7 @@ class Traversals(Picture):
         Args:
             max_rows: the most used dimensions, at most so many.
             steps: images a row.
-            extent: a row leads from -extent to extent.
+            extent: a row leads from -extent to extent, in the prior's standard deviations.
             start: the image from whose posterior mean rows start; None for the prior's mean.
             num_images: how many images the KL is averaged over.
             every_n_epochs: see `Picture`.
@@ -60,32 +63,35 @@ class Traversals(Picture):
     def draw(self, scene: Scene, generator: torch.Generator) -> Framed:
         look = scene.look(self.num_images)
         dims, kl = look.by_use()[: self.max_rows], look.kl_per_dim()
-        values = torch.linspace(-self.extent, self.extent, self.steps)
-        start, from_where = torch.zeros(look.mean.shape[1]), "the prior's mean"
+        prior = scene.module.prior
+        places = torch.linspace(-self.extent, self.extent, self.steps)
+        start, from_where = prior.mean(), "the prior's mean"
         if self.start is not None:
             place = self.start % len(look.mean)
             start = look.mean[place]
             from_where = f"{scene.image_kind().removesuffix('s')} {place}"
+        # Of the standard normal prior the places are the values themselves.
+        values = prior.mean() + places[:, None] * prior.scale()  # (S, Z)
         z = traverse(start, dims, values).flatten(0, 1)
         images = scene.module.decode(z.to(scene.module.device))
         height, width = images.shape[2:]
         shown = "all" if len(dims) == len(kl) else f"{len(dims)} most used of"
         return Framed(
             heading=Heading(
-                "One latent dimension a row, with its mean KL in nats",
+                f"One latent dimension a row, with its mean {scene.kl_words()} in nats",
                 f"{shown} {len(kl)} dimensions, starting from {from_where}",
             ),
             picture=to_uint8(grid(images, columns=self.steps)),
             across=[
                 (k * (width + LINE) + width / 2, f"{value:.3g}")
-                for k, value in enumerate(values.tolist())
+                for k, value in enumerate(places.tolist())
             ],
             upwards=[
                 (row * (height + LINE) + height / 2, f"z[{dim}]  {kl[dim]:.2f}")
                 for row, dim in enumerate(dims)
             ],
             # Words beside the rows would be cut off where there are only one or two of them.
-            axes=("value of the row's dimension; the others are kept", ""),
+            axes=(_AXIS if prior.kl_from == "the prior" else _SCALED_AXIS, ""),
             left=72,
         )
 
@@ -96,9 +102,9 @@ def traverse(start: Tensor, dims: list[int], values: Tensor) -> Tensor:
     Args:
         start: (Z,).
         dims: the dimension that row r changes.
-        values: what it is set to at each step, (S,).
+        values: what each dimension is set to at each step, (S, Z).
     """
     z = start.repeat(len(dims), len(values), 1)
     for row, dim in enumerate(dims):
-        z[row, :, dim] = values
+        z[row, :, dim] = values[:, dim]
     return z

@@ -135,6 +135,7 @@ def _bound(part: Part) -> Drawing | None:
         kl, recon = setting.sample("kl").values, setting.sample("recon").values
         axis.scatter(kl, recon, label=setting.label if own else None, zorder=3, **look)  # type: ignore[arg-type]
         points += zip(kl, recon, strict=True)
+    _path_through(axis, part)
     _lines_of_equal_bound(axis, points)
     axis.set(
         xlabel="KL of the codes from the prior, nats per image",
@@ -144,6 +145,15 @@ def _bound(part: Part) -> Drawing | None:
     return _finish(
         figure, "bound", "Reconstruction term against KL, with dashed lines of equal bound"
     )
+
+
+def _path_through(axis: Axes, part: Part) -> None:
+    """Joins the settings of a single number, such as beta: the rate-distortion curve."""
+    values = [setting.values[part.keys[0]] for setting in part.settings if len(part.keys) == 1]
+    if len(values) < 3 or not all(isinstance(value, int | float) for value in values):
+        return
+    means = [[setting.sample(name).mean for setting in part.settings] for name in ("kl", "recon")]
+    axis.plot(*means, color=INK, lw=1, alpha=0.5, zorder=2)
 
 
 def _lines_of_equal_bound(axis: Axes, points: Sequence[tuple[float, float]]) -> None:

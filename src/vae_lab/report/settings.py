@@ -53,6 +53,8 @@ COMMON: tuple[tuple[str, Callable[[Run], Any]], ...] = (
     ("number of test images", lambda run: (run.result.get("data") or {}).get("test")),
     ("likelihood", lambda run: run.settings.get("likelihood._target_", "").rpartition(".")[2]),
     ("scale of the likelihood", lambda run: run.settings.get("likelihood.scale")),
+    # A bound of k weighted draws is another one than the ELBO.
+    ("bound", lambda run: run.protocol.get("bound", "elbo")),
     ("posterior samples per image in the bound", lambda run: run.protocol.get("num_samples")),
 )
 
