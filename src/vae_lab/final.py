@@ -4,6 +4,7 @@ Shapes: N images of a split, Z latent dimensions; values in nats per image.
 """
 
 import logging
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,11 @@ def _findings(
     if not config.get("report"):
         return {}
     material = Material(
-        data.fixed_train_images, data.train_labels, data.test_images, data.test_labels
+        data.fixed_train_images,
+        data.train_labels,
+        data.test_images,
+        data.test_labels,
+        data.label_names,
     )
     try:
         return measure(model, material, latent, config["report"])
@@ -125,6 +130,7 @@ def _symptoms(
         val_elbo=curves.get("elbo/val"),
         recon=scores.recon if discrete else None,
         entropy=target_entropy(data.test_images) if discrete else None,
+        num_pixels=math.prod(data.image_shape),
     )
 
 
