@@ -105,16 +105,18 @@ def test_a_resumed_run_on_other_images_is_refused(
     unfinished = result.read_text().replace(f'"{SUCCESS}"', f'"{INTERRUPTED}"')
     assert INTERRUPTED in unfinished
 
-    # With the same images it is tested again, with the same end.
-    result.write_text(unfinished)
-    assert run(monkeypatch, tmp_path, "resume=run") == 0
-    assert read_result(tmp_path / "run")["metrics"]["elbo/test"] == bound  # type: ignore[index]
-
     np.savez(tmp_path / "my.npz", images=255 - images)
     result.write_text(unfinished)
     capsys.readouterr()
     assert run(monkeypatch, tmp_path, "resume=run") == 1
     assert "the images are others than when this run began" in capsys.readouterr().err
+
+    # With the same images it goes on, to the same end.
+    np.savez(tmp_path / "my.npz", images=images)
+    assert run(monkeypatch, tmp_path, "resume=run") == 0
+    again = read_result(tmp_path / "run")
+    assert again is not None and again["metrics"]["elbo/test"] == bound
+    assert again["resumed_after"] == [1]
 
 
 MISTAKES = {
