@@ -35,7 +35,7 @@ def train(option: str) -> tuple[VAE, ImageDataModule, list[tuple[float, float]]]
     data.setup()
     model = build.vae(config, data.image_shape, trust=False)
     optimizer = model.recipe.optimizer(model.parameters())
-    images, course = data.fixed_train_images.float() / 255, []
+    images, course = data.fixed_train_images[:].float() / 255, []
     per_epoch = len(images) // BATCH
     for step in range(EPOCHS * per_epoch):
         if step % per_epoch == 0:
@@ -54,7 +54,7 @@ def train(option: str) -> tuple[VAE, ImageDataModule, list[tuple[float, float]]]
 
 
 def draw_codes(axis: Axes, model: VAE, data: ImageDataModule) -> None:
-    mean = model.encode(data.test_images.float() / 255).mean
+    mean = model.encode(data.test_images[:].float() / 255).mean
     drawn = model.prior.sample(2000, stream("drawn"))
     assert data.test_labels is not None
     colours = [PALETTE[label] for label in data.test_labels]

@@ -71,6 +71,7 @@ class TinyData(pl.LightningDataModule):
     """Twelve random images (1, 2, 2), labels 0 to 9, 0, 1; three batches an epoch."""
 
     num_val = 12
+    label_names = tuple("0123456789")
 
     def __init__(self) -> None:
         super().__init__()

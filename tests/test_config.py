@@ -30,8 +30,10 @@ MISTAKES = {
         "job 1 of 2 (model=linear): unknown key model.channels: model=linear has decoder, encoder, "
         "gains_from_bf16, hidden_dims, lr, threads."
     ),
-    "model=foo": "model=foo does not exist: choose from burda, conv, linear.",
-    "model=null": "model=null is no option: choose from burda, conv, linear, or leave it out.",
+    "model=foo": "model=foo does not exist: choose from burda, conv, linear, resnet.",
+    "model=null": (
+        "model=null is no option: choose from burda, conv, linear, resnet, or leave it out."
+    ),
     "report=5": "report must be null, or changed key by key, as in report.seed=1, got 5.",
     "latnet_dim=3": "unknown key latnet_dim: did you mean latent_dim?",
     "+latnet_dim=3": "unknown key latnet_dim: did you mean latent_dim?",

@@ -61,7 +61,7 @@ def order(data: ImageDataModule) -> list[int]:
 
 def test_splits_are_disjoint_and_complete_and_made_once() -> None:
     data = made()
-    train, val = numbers(data.train_images), numbers(data.val_images)
+    train, val = numbers(data.train_images[:]), numbers(data.val_images[:])
     assert (len(train), len(val)) == (900, 100)
     assert sorted(train + val) == list(range(1000))
     data.setup("test")
@@ -71,15 +71,15 @@ def test_splits_are_disjoint_and_complete_and_made_once() -> None:
 
 def test_the_test_images_are_the_sources_own_and_no_training_images() -> None:
     data = made()
-    assert numbers(data.test_images) == list(range(FIRST_TEST, FIRST_TEST + 7))
-    assert torch.equal(next(iter(data.test_dataloader())).images, scale(data.test_images))
+    assert numbers(data.test_images[:]) == list(range(FIRST_TEST, FIRST_TEST + 7))
+    assert torch.equal(next(iter(data.test_dataloader())).images, scale(data.test_images[:]))
 
 
 def test_the_split_depends_on_split_seed_alone() -> None:
-    val = numbers(made().val_images)
+    val = numbers(made().val_images[:])
     torch.manual_seed(5)
-    assert numbers(made(seed=7, batch_size=3).val_images) == val
-    assert numbers(made(split_seed=1).val_images) != val
+    assert numbers(made(seed=7, batch_size=3).val_images[:]) == val
+    assert numbers(made(split_seed=1).val_images[:]) != val
 
 
 def test_labels_follow_their_images() -> None:
@@ -87,8 +87,8 @@ def test_labels_follow_their_images() -> None:
     data = made(labels=labels)
     assert data.train_labels is not None
     assert data.val_labels is not None
-    assert torch.equal(data.train_labels, labels[numbers(data.train_images)])
-    assert torch.equal(data.val_labels, labels[numbers(data.val_images)])
+    assert torch.equal(data.train_labels, labels[numbers(data.train_images[:])])
+    assert torch.equal(data.val_labels, labels[numbers(data.val_images[:])])
 
 
 def test_shares_are_rounded_by_largest_remainder() -> None:
@@ -103,14 +103,14 @@ def test_without_validation_the_training_images_are_shown() -> None:
     assert data.val_dataloader() == []
     assert data.val_images.shape == (0, 1, 2, 3)
     images, labels = data.examples()
-    assert torch.equal(images, scale(data.train_images))
+    assert torch.equal(images, scale(data.train_images[:]))
     assert (len(images), labels) == (1000, None)
 
 
 def test_the_validation_images_are_shown() -> None:
     data = made(labels=torch.arange(1000) % 10)
     images, labels = data.examples()
-    assert torch.equal(images, data.val_images / 255)
+    assert torch.equal(images, data.val_images[:] / 255)
     assert labels is data.val_labels
 
 
@@ -164,7 +164,7 @@ def test_the_order_depends_on_seed_and_epoch_alone() -> None:
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_evaluation_batches_are_in_order(split: str) -> None:
     data = made(num_images=1700, num_val=1200)
-    images = getattr(data, f"{split}_images")
+    images = getattr(data, f"{split}_images")[:]
     batches: list[Batch] = list(getattr(data, f"{split}_dataloader")())
     assert torch.equal(torch.cat([batch.images for batch in batches]), scale(images))
     index = torch.cat([batch.index for batch in batches])

@@ -140,7 +140,7 @@ def test_points_have_at_least_three_columns(tmp_path: Path, latent_dim: int) -> 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_sprites_lie_row_by_row_in_a_square(tmp_path: Path, channels: int) -> None:
     images = torch.rand(7, channels, 2, 3)
-    write_projection(tmp_path, points=torch.rand(7, 2), labels=torch.arange(7), images=images)
+    write_projection(tmp_path, points=torch.rand(7, 2), labels=list("0123456"), images=images)
     with Image.open(tmp_path / "projector" / "sprites.png") as file:
         sheet = torch.from_numpy(np.array(file)).view(6, 9, channels)
     for k, image in enumerate(images):

@@ -85,10 +85,10 @@ class Copier:
 
 def measured(latent_dim: int, *, labels: bool = True) -> dict[str, dict[str, object]]:
     data = StripedDigits().load()
-    model = Copier(data.train_images, latent_dim)
+    model = Copier(data.train_images[:], latent_dim)
     labelled = (data.train_labels, data.test_labels) if labels else (None, None)
-    material = Material(data.train_images, labelled[0], data.test_images, labelled[1])
-    codes = posteriors(model, data.test_images, batch_size=7)
+    material = Material(data.train_images[:], labelled[0], data.test_images[:], labelled[1])
+    codes = posteriors(model, data.test_images[:], batch_size=7)
     # The stand-in has what is used of a VAE, and is none.
     return measure(model, material, codes, SETTINGS)  # type: ignore[arg-type]
 

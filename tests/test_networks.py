@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vae_lab.networks import ConvDecoder, ConvEncoder, LinearDecoder, LinearEncoder, ToImage
+from vae_lab.resnet import Residual, ResNetDecoder, ResNetEncoder
 
 IMAGE = (1, 28, 28)
 
@@ -83,14 +84,17 @@ def test_conv_outputs_equal_a_network_written_out() -> None:
     torch.testing.assert_close(decoder(z), logits, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("odd", [(0, 0), (1, 0), (0, 1)])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_last_layer_is_a_transposed_convolution(channels: int) -> None:
+def test_the_last_layer_is_a_transposed_convolution(channels: int, odd: tuple[int, int]) -> None:
     torch.manual_seed(0)
-    layer = ToImage(8, channels).double()
+    layer = ToImage(8, channels, odd).double()
     h = torch.randn(2, 8, 5, 3, dtype=torch.float64, requires_grad=True)
     assert layer.bias is not None
     weights = (layer.weight, layer.bias, h)
-    expected = F.conv_transpose2d(h, layer.weight, layer.bias, stride=2, padding=1)
+    expected = F.conv_transpose2d(
+        h, layer.weight, layer.bias, stride=2, padding=1, output_padding=odd
+    )
     seen = torch.randn_like(expected)
     torch.testing.assert_close(layer(h), expected)
     for own, known in zip(
@@ -125,3 +129,55 @@ def test_the_decoder_mirrors_the_encoders_sizes() -> None:
 def test_an_image_that_cannot_be_halved_is_refused() -> None:
     with pytest.raises(ValueError, match=r"28 x 28 is no multiple of 8: use fewer channels"):
         ConvEncoder(image_shape=IMAGE, channels=[32, 64, 128], latent_dim=2)
+
+
+SHAPES = [(1, 8, 8), (3, 8, 13), (1, 16, 16), (3, 28, 28), (3, 32, 32), (1, 45, 33), (3, 64, 64)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_conv_takes_its_sizes_from_the_image(shape: tuple[int, int, int]) -> None:
+    encoder = ConvEncoder(image_shape=shape, channels=None, latent_dim=3)
+    decoder = ConvDecoder(image_shape=shape, channels=None, latent_dim=3)
+    assert encoder(torch.rand(2, *shape)).mean.shape == (2, 3)
+    assert decoder(latents(2, 3)).shape == (2, *shape)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_resnet_takes_its_sizes_from_the_image(shape: tuple[int, int, int]) -> None:
+    sizes = {"image_shape": shape, "channels": None, "num_blocks": 1, "latent_dim": 3}
+    encoder, decoder = ResNetEncoder(**sizes), ResNetDecoder(**sizes)  # type: ignore[arg-type]
+    assert encoder(torch.rand(2, *shape)).mean.shape == (2, 3)
+    assert decoder(latents(2, 3)).shape == (2, *shape)
+
+
+@pytest.mark.parametrize(
+    ("size", "channels"),
+    [
+        (8, [64]),
+        (16, [64, 128]),
+        (28, [64, 128]),
+        (32, [64, 128, 256]),
+        (64, [64, 128, 256, 256]),
+    ],
+)
+def test_the_number_of_halvings_suits_the_size(size: int, channels: list[int]) -> None:
+    encoder = ConvEncoder(image_shape=(3, size, size), channels=None, latent_dim=2)
+    found = [p.shape[0] for p in encoder.parameters() if p.dim() == 4]
+    assert found == channels
+
+
+def test_a_residual_block_equals_its_formula_and_depends_on_no_other_image() -> None:
+    torch.manual_seed(0)
+    block = Residual(32)
+    x = torch.rand(3, 32, 5, 5, generator=torch.Generator().manual_seed(1))
+    a, b, w1, c1, e, f, w2, c2 = parameters(block)
+    hidden = F.conv2d(F.relu(F.group_norm(x, 2, a, b)), w1, c1, padding=1)
+    hidden = F.conv2d(F.relu(F.group_norm(hidden, 2, e, f)), w2, c2, padding=1)
+    torch.testing.assert_close(block(x), x + hidden)
+    torch.testing.assert_close(block(x[:1]), block(x)[:1])
+
+
+def test_resnet_has_the_parameters_that_its_file_says() -> None:
+    sizes = {"image_shape": (3, 32, 32), "channels": None, "num_blocks": 1, "latent_dim": 2}
+    networks = ResNetEncoder(**sizes), ResNetDecoder(**sizes)  # type: ignore[arg-type]
+    assert sum(p.numel() for network in networks for p in network.parameters()) == 4_449_543

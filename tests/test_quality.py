@@ -26,7 +26,7 @@ def test_separated_clusters_are_told_apart() -> None:
     train, test = clusters(200, 1), clusters(100, 2)
     assert neighbour_accuracy(train, test, num_neighbours=5) == 1
     assert probe_accuracy(train, test) == 1
-    assert Pixels(train=train, num_neighbours=5).accuracy(test) == 1
+    assert Pixels(train=train, num_neighbours=5, names=None).accuracy(test) == 1
 
 
 def test_noise_is_told_apart_by_chance() -> None:
@@ -42,7 +42,7 @@ def test_one_class_alone_has_its_share_as_accuracy() -> None:
 
 
 def test_shares_of_samples_sum_to_one_and_follow_the_samples() -> None:
-    pixels = Pixels(train=clusters(200, 1), num_neighbours=5)
+    pixels = Pixels(train=clusters(200, 1), num_neighbours=5, names=None)
     shares, unanimous = pixels.digit_shares(clusters(100, 2).rows[np.arange(100) % 10 < 4])
     assert shares == {str(k): pytest.approx(0.25 if k < 4 else 0) for k in range(10)}
     assert unanimous == 1

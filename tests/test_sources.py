@@ -57,8 +57,8 @@ def written(root: Path, raw: dict[str, bytes], *, packed: bool) -> MNIST:
 @pytest.mark.parametrize("packed", [True, False])
 def test_files_are_read_gzipped_or_not(tmp_path: Path, packed: bool) -> None:
     images = written(tmp_path, GOOD, packed=packed).load()
-    assert torch.equal(images.train_images, torch.from_numpy(IMAGES).byte().unsqueeze(1))
-    assert torch.equal(images.test_images, images.train_images[:2] + 100)
+    assert torch.equal(images.train_images[:], torch.from_numpy(IMAGES).byte().unsqueeze(1))
+    assert torch.equal(images.test_images[:], images.train_images[:2] + 100)
     assert images.train_labels is not None
     assert images.test_labels is not None
     assert (images.train_labels.tolist(), images.train_labels.dtype) == (
@@ -128,14 +128,14 @@ def embedded() -> ImageDataModule:
 def test_the_embedded_digits_are_split_evenly(
     embedded: ImageDataModule, split: str, each: int
 ) -> None:
-    images, labels = getattr(embedded, f"{split}_images"), getattr(embedded, f"{split}_labels")
+    images, labels = getattr(embedded, f"{split}_images")[:], getattr(embedded, f"{split}_labels")
     assert images.shape == (10 * each, 1, 28, 28)
     assert images.dtype == torch.uint8
     assert torch.bincount(labels).tolist() == [each] * 10
 
 
 def test_the_embedded_digits_are_all_there_once(embedded: ImageDataModule) -> None:
-    splits = (embedded.train_images, embedded.val_images, embedded.test_images)
+    splits = (embedded.train_images[:], embedded.val_images[:], embedded.test_images[:])
     together = torch.cat(splits).flatten(1)
     assert len({image.tobytes() for image in together.numpy()}) == 5000
     # The packed file's first row, read by another parser.
@@ -161,8 +161,8 @@ def test_the_embedded_test_images_depend_on_no_seed(embedded: ImageDataModule) -
     )
     torch.manual_seed(3)
     other.setup()
-    assert torch.equal(other.test_images, embedded.test_images)
-    assert not torch.equal(other.val_images, embedded.val_images)
+    assert torch.equal(other.test_images[:], embedded.test_images[:])
+    assert not torch.equal(other.val_images[:], embedded.val_images[:])
 
 
 @pytest.mark.parametrize("num_test", [0, 5000])
@@ -195,7 +195,7 @@ def test_the_embedded_digits_are_none_of_the_real_test_images(
     def known(images: Tensor) -> set[bytes]:
         return {image.tobytes() for image in images.numpy()}
 
-    splits = (embedded.train_images, embedded.val_images, embedded.test_images)
+    splits = (embedded.train_images[:], embedded.val_images[:], embedded.test_images[:])
     digits = known(torch.cat(splits))
-    assert digits <= known(real.train_images)
-    assert not digits & known(real.test_images)
+    assert digits <= known(real.train_images[:])
+    assert not digits & known(real.test_images[:])

@@ -11,7 +11,19 @@ import torch
 from torch import Tensor
 
 from vae_lab.colours import PALETTE
-from vae_lab.plots import FAINT, INK, QUIET, TEXT, TICK, TITLE, Canvas, ticks, wrapped
+from vae_lab.plots import (
+    FAINT,
+    INK,
+    QUIET,
+    TEXT,
+    TICK,
+    TITLE,
+    Canvas,
+    called,
+    legend_width,
+    ticks,
+    wrapped,
+)
 
 LINE_HEIGHT = 15  # units from one line of a title to the next
 MARGIN = 10
@@ -55,11 +67,14 @@ class Scatter(NamedTuple):
     labels: Tensor | None  # (N,), or one colour for all
     axes: tuple[str, str]
     rows: Sequence[Tick] | None  # names of the vertical axis' places, where it is no number
+    names: Sequence[str] | None = None  # of the labels 0, 1, ..., where they are no numbers
 
     def render(self, scale: int) -> Tensor:
         heading = self.heading.lines(SIDE)
         top = MARGIN + LINE_HEIGHT * len(heading) + 6
-        width = LEFT + SIDE + (LEGEND if self.labels is not None else MARGIN)
+        labels = [] if self.labels is None else torch.unique(self.labels).tolist()
+        legend = legend_width([called(label, self.names) for label in labels])
+        width = LEFT + SIDE + (max(LEGEND, legend) if labels else MARGIN)
         canvas = Canvas(width=width, height=top + SIDE + BELOW, scale=scale, coloured=True)
         _write(canvas, heading, LEFT)
         finite = self.points.isfinite().all(dim=1)
@@ -114,10 +129,11 @@ class Scatter(NamedTuple):
         for group, label in enumerate(classes.tolist()):
             y = top + 12 + 18 * group
             canvas.dot(LEFT + SIDE + 14, y, group=group, radius=4)
-            canvas.text(LEFT + SIDE + 24, y, str(label), anchor="lm")
+            name = called(label, self.names)
+            canvas.text(LEFT + SIDE + 24, y, name, anchor="lm")
             if self.rows is None:
                 x, y = places[groups == group].median(dim=0).values.tolist()
-                canvas.text(x, y, str(label), size=TITLE + 3, halo=True)
+                canvas.text(x, y, name, size=TITLE + 3, halo=True)
 
 
 class Bars(NamedTuple):

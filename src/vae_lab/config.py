@@ -7,7 +7,7 @@ import difflib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
 from typing import Any
 
@@ -169,19 +169,26 @@ def _check_type(key: str, value: Any, default: Any) -> None:
             return
 
 
+def check_halvings(shape: Sequence[int], channels: Sequence[int] | None) -> None:
+    """Raises UserError where images (C, H, W) cannot be halved once for each of the channels."""
+    if channels and any(size % 2 ** len(channels) for size in shape[1:]):
+        raise UserError(
+            f"model.channels={_shown(channels)} halves the image {len(channels)} times, but "
+            f"{shape[1]} x {shape[2]} is no multiple of {2 ** len(channels)}: use fewer channels."
+        )
+
+
 def _check_together(given: Mapping[str, Any]) -> None:
+    if "data.path" in given and given["data.path"] is None:
+        raise UserError("data.path is missing: add data.path=PATH, where your own images are.")
     num_images, num_val = given.get("data.num_images"), given.get("data.num_val")
     if num_images and num_val and num_val >= num_images:
         raise UserError(
             f"data.num_val must be below {num_images}, the images that training and validation "
             f"share in data={given.get('data.name')}, got {num_val}."
         )
-    shape, channels = given.get("data.image_shape"), given.get("model.channels")
-    if shape and channels and any(size % 2 ** len(channels) for size in shape[1:]):
-        raise UserError(
-            f"model.channels={_shown(channels)} halves the image {len(channels)} times, but "
-            f"{shape[1]} x {shape[2]} is no multiple of {2 ** len(channels)}: use fewer channels."
-        )
+    if shape := given.get("data.image_shape"):
+        check_halvings(shape, given.get("model.channels"))
     clips = given.get("trainer.gradient_clip_val")
     if clips and given.get("optimizer.fused") and "mixed" in str(given.get("trainer.precision")):
         raise UserError(

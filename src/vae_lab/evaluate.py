@@ -41,6 +41,7 @@ RULES = (
     ),
     Rule("device", "text such as cpu or cuda", lambda value: isinstance(value, str)),
     Rule("data_root", "a folder or null", lambda value: value is None or isinstance(value, str)),
+    Rule("data_path", "a path or null", lambda value: value is None or isinstance(value, str)),
     Rule("trust", "true or false", lambda value: isinstance(value, bool)),
 )
 

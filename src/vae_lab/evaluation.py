@@ -6,6 +6,7 @@ Shapes: N images, Z latent dimensions. Log-likelihoods in nats per image.
 import hashlib
 import json
 import math
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,11 +29,14 @@ from vae_lab.objectives import Elbo
 from vae_lab.qualities import Images, judge
 from vae_lab.recorded import Recorded
 from vae_lab.results import write_text
+from vae_lab.rows import Rows
 from vae_lab.seeds import subset
 
 BATCH = 500
+# Images of the split that classifiers are tried on; they are held in memory as numbers of 8 bytes.
+MOST_JUDGED = 10_000
 # What changes no figure, and so no file's name.
-UNNAMED = ("threads", "device", "data_root", "trust", "decoder_batch")
+UNNAMED = ("threads", "device", "data_root", "data_path", "trust", "decoder_batch")
 
 Numbers = dict[str, dict[str, Any]]
 
@@ -42,7 +46,7 @@ class Subject(NamedTuple):
 
     model: VAE
     data: ImageDataModule
-    images: Tensor
+    images: Rows
     labels: Tensor | None
     chosen: Chosen
     protocol: dict[str, Any]
@@ -99,7 +103,7 @@ def file_name(weights: str, settings: Mapping[str, Any]) -> str:
 
 def prepare(run: Recorded, checkpoint: Path, settings: Mapping[str, Any]) -> Subject:
     """Loads what an evaluation needs."""
-    config, trust = _with_root(run.config, settings["data_root"]), settings["trust"]
+    config, trust = run.with_data(settings["data_root"], settings["data_path"]), settings["trust"]
     data = build.data_module(config, trust=trust)
     model = build.vae(run.config, run.image_shape, trust=trust)
     # The ELBO, whatever was trained: cards compare.
@@ -127,14 +131,6 @@ def prepare(run: Recorded, checkpoint: Path, settings: Mapping[str, Any]) -> Sub
     rows = subset(len(images), settings["num_images"], "evaluation", seed)
     chosen = Chosen(images[rows], rows, split, len(images))
     return Subject(model, data, images, labels, chosen, protocol, settings)
-
-
-def _with_root(config: Mapping[str, Any], root: str | None) -> dict[str, Any]:
-    """Returns the configuration with the data's folder replaced."""
-    source = dict(config["data"]["source"])
-    if root is not None and "root" in source:
-        source["root"] = root
-    return {**config, "data": {**config["data"], "source": source}}
 
 
 def _log_likelihoods(subject: Subject) -> tuple[Numbers, Numbers]:
@@ -232,7 +228,8 @@ def _latent_numbers(subject: Subject) -> Numbers:
 def _findings(subject: Subject) -> Numbers:
     """Returns what the report says of the pictures."""
     data = subject.data
-    material = Material(data.fixed_train_images, data.train_labels, subject.images, subject.labels)
+    own = data.fixed_train_images, data.train_labels
+    material = Material(*own, subject.images, subject.labels, data.label_names)
     latent = posteriors(subject.model, subject.images, batch_size=BATCH)
     return measure(subject.model, material, latent, subject.settings)
 
@@ -241,9 +238,13 @@ def _qualities(subject: Subject) -> Numbers:
     """Returns what classifiers and manifolds say; nothing where the data has no labels."""
     data, settings = subject.data, subject.settings
     if subject.labels is None or data.train_labels is None:
+        print("classifiers and samples: left out, the images have no labels", file=sys.stderr)
         return {}
     rows = subset(len(data.train_labels), settings["num_train"], "classifiers", settings["seed"])
-    train = Images(data.fixed_train_images[rows], data.train_labels[rows])
+    names = data.label_names
+    train = Images(data.fixed_train_images[rows], data.train_labels[rows], names)
+    rows = subset(len(subject.labels), MOST_JUDGED, "judged", settings["seed"])
+    test = Images(subject.images[rows], subject.labels[rows], names)
     with stage("classifiers and samples"):
-        found = judge(subject.model, train, Images(subject.images, subject.labels), settings)
+        found = judge(subject.model, train, test, settings)
     return {name: subject.number(value, None, **protocol) for name, value, protocol in found}

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from vae_lab.compose import Composer, Job, key_of
-from vae_lab.config import resolved
-from vae_lab.data import fetch
+from vae_lab.config import check_halvings, resolved
+from vae_lab.data import fetch, own
 from vae_lab.errors import UserError, print_warning
 from vae_lab.plan import jobs_of
 
@@ -28,6 +28,7 @@ def with_data(composer: Composer, jobs: Sequence[Job], arguments: argparse.Names
     for job in jobs:
         data = resolved(job.config)["data"]
         needs[repr([data.get(key) for key in ("root", "folder", "files")])] = data
+    _prepare_own([resolved(job.config) for job in jobs])
     for data in needs.values():
         if not data.get("files"):
             continue
@@ -43,6 +44,19 @@ def with_data(composer: Composer, jobs: Sequence[Job], arguments: argparse.Names
                 ) from error
             return _fall_back(composer, arguments, data, error)
     return list(arguments.overrides)
+
+
+def _prepare_own(configs: Sequence[dict[str, Any]]) -> None:
+    """Makes every job's own images ready, each set once, and checks that its networks suit them."""
+    shapes: dict[str, tuple[int, ...] | None] = {}
+    for config in configs:
+        if config["data"].get("path") is None:
+            continue
+        key = repr([config["data"].get(name) for name in ("source", "num_val", "batch_size")])
+        if key not in shapes:
+            shapes[key] = own.prepare(config["data"])
+        if shape := shapes[key]:
+            check_halvings(shape[1:], config["model"].get("channels"))
 
 
 def _fall_back(

@@ -4,6 +4,7 @@ Shapes: N images of a split, Z latent dimensions; values in nats per image.
 """
 
 import logging
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,11 @@ def _findings(
     if not config.get("report"):
         return {}
     material = Material(
-        data.fixed_train_images, data.train_labels, data.test_images, data.test_labels
+        data.fixed_train_images,
+        data.train_labels,
+        data.test_images,
+        data.test_labels,
+        data.label_names,
     )
     try:
         return measure(model, material, latent, config["report"])
@@ -128,6 +133,7 @@ def _symptoms(
         val_elbo=curves.get("elbo/val"),
         recon=scores.recon if likelihood.is_discrete else None,
         entropy=target_entropy(data.test_images) if likelihood.grey_is_a_mean else None,
+        num_pixels=math.prod(data.image_shape),
     )
 
 

@@ -4,7 +4,7 @@ Shapes: N images, M other images, P pairs, S steps, D pixels, Z latent dimension
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,8 @@ from vae_lab.latents import distance_from_prior, information, mean_kl
 from vae_lab.metrics import standard_error
 from vae_lab.module import VAE
 from vae_lab.posterior import Posterior
-from vae_lab.quality import Labelled, Pixels
+from vae_lab.quality import Labelled, Pixels, called
+from vae_lab.rows import Rows
 from vae_lab.seeds import stream, subset
 from vae_lab.sharpness import contrast, sharpness
 
@@ -28,12 +29,16 @@ Finding = tuple[str, dict[str, Any]]
 
 
 class Material(NamedTuple):
-    """uint8 images (N, C, H, W) with labels (N,), or none, to learn from and to look at."""
+    """uint8 images (N, C, H, W) with labels (N,), or none, to learn from and to look at.
 
-    train_images: Tensor
+    Label k is called `label_names[k]`, or k where there are no names.
+    """
+
+    train_images: Rows
     train_labels: Tensor | None
-    test_images: Tensor
+    test_images: Rows
     test_labels: Tensor | None
+    label_names: Sequence[str] | None = None
 
 
 @torch.no_grad()
@@ -66,7 +71,8 @@ def _findings(
     yield "distance_from_prior", _distance(model, posterior, settings)
     if material.train_labels is None or material.test_labels is None:
         return
-    judge = _Judge(material.train_images, material.train_labels, settings)
+    names = material.label_names
+    judge = _Judge(material.train_images, material.train_labels, names, settings)
     test = Labelled(_flat(data), material.test_labels[rows].numpy())
     yield "classifier_accuracy", judge.number(judge.pixels.accuracy(test), None, images=len(rows))
     yield from judge.plausibility("data", test.rows, "test images")
@@ -74,7 +80,7 @@ def _findings(
     yield from _interpolations(model, judge, material.test_labels, posterior, settings)
     yield "digits_of_samples", judge.shares(_flat(samples), f"{len(samples)} prior draws")
     yield from _plane(model, judge, posterior, settings["map_steps"])
-    yield "distance_of_digits", _distance_of_digits(posterior, material.test_labels)
+    yield "distance_of_digits", _distance_of_digits(posterior, material.test_labels, names)
 
 
 def _looks(what: str, images: Tensor, words: str) -> Iterator[Finding]:
@@ -104,12 +110,18 @@ def _distance(model: VAE, posterior: Posterior, settings: Mapping[str, Any]) -> 
 
 
 class _Judge:
-    """The digit classifier and the manifold of real images, both of training images."""
+    """The classifier and the manifold of real images, both of training images."""
 
-    def __init__(self, images: Tensor, labels: Tensor, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        images: Rows,
+        labels: Tensor,
+        names: Sequence[str] | None,
+        settings: Mapping[str, Any],
+    ) -> None:
         rows = subset(len(images), settings["num_train"], "classifiers", settings["seed"])
         train = Labelled(_flat(images[rows].float() / 255), labels[rows].numpy())
-        self.pixels = Pixels(train=train, num_neighbours=settings["neighbours"])
+        self.pixels = Pixels(train=train, num_neighbours=settings["neighbours"], names=names)
         self.manifold = self.pixels.features.transform(train.rows)
         self.neighbours = min(settings["manifold_neighbours"], len(rows) - 1)
         self._protocol = {
@@ -124,7 +136,7 @@ class _Judge:
         return {"value": value, "standard_error": error, "protocol": self._protocol | protocol}
 
     def judged(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Returns of rows (N, D) which are near real images, and which one digit all agree on."""
+        """Returns of rows (N, D) which are near real images, and which one label all agree on."""
         features = self.pixels.features.transform(rows)
         return {
             "precision": quality.inside(features, self.manifold, self.neighbours),
@@ -145,7 +157,7 @@ class _Judge:
 def _interpolations(
     model: VAE, judge: _Judge, labels: Tensor, posterior: Posterior, settings: Mapping[str, Any]
 ) -> Iterator[Finding]:
-    """Yields how plausible and sharp the points between images of two different digits are."""
+    """Yields how plausible and sharp the points between images of two different labels are."""
     first, last = _pairs(labels, settings["num_pairs"], settings["seed"])
     if len(first) == 0:
         return
@@ -183,7 +195,7 @@ def _pairs(labels: Tensor, count: int, seed: int) -> tuple[Tensor, Tensor]:
 
 
 def _plane(model: VAE, judge: _Judge, posterior: Posterior, steps: int) -> Iterator[Finding]:
-    """Yields what lies at the prior's mean, and, of a latent plane, each digit's share of it."""
+    """Yields what lies at the prior's mean, and, of a latent plane, each label's share of it."""
     prior = model.prior
     origin = _flat(_decode(model, prior.mean()[None]))
     shares, _ = judge.pixels.digit_shares(origin)
@@ -217,11 +229,13 @@ def _disc(count: int) -> Tensor:
     return torch.stack([radius * angle.cos(), radius * angle.sin()], dim=1).float()
 
 
-def _distance_of_digits(posterior: Posterior, labels: Tensor) -> dict[str, Any]:
-    """Returns the median distance of each digit's posterior means from 0."""
+def _distance_of_digits(
+    posterior: Posterior, labels: Tensor, names: Sequence[str] | None
+) -> dict[str, Any]:
+    """Returns the median distance of each label's posterior means from 0."""
     distance = posterior.mean.double().norm(dim=1)
     medians = {
-        str(label): float(distance[labels == label].median())
+        called(label, names): float(distance[labels == label].median())
         for label in torch.unique(labels).tolist()
     }
     return {

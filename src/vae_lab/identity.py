@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from typing import Any
 
 # Keys that change where or how visibly a run works, never what it computes.
@@ -47,6 +48,9 @@ def run_name(choices: Mapping[str, str], latent_dim: int, others: Mapping[str, s
 
 
 def _part(key: str, value: str) -> str:
+    if key == "data.path":
+        # The file's name says it. Where two are alike, their folders are numbered.
+        return re.sub(r"[^A-Za-z0-9.+]+", "-", PurePath(value.strip("'\"")).stem).strip("-.")[:20]
     name = key.rpartition(".")[2].rpartition("/")[2].removeprefix("max_")
     text = re.sub(r"^\[(.*)\]$", r"\1", value)
     short = re.sub(r"[^A-Za-z0-9.+]+", "-", text).strip("-.")[:20]

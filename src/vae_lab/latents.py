@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vae_lab.posterior import Posterior
 from vae_lab.priors import Prior
+from vae_lab.rows import Rows
 from vae_lab.seeds import stream
 
 # A latent dimension is active where its posterior mean varies over the images by more than this
@@ -37,7 +38,7 @@ class Model(Encoder, Protocol):
 
 
 @torch.no_grad()
-def posteriors(model: Encoder, images: Tensor, *, batch_size: int) -> Posterior:
+def posteriors(model: Encoder, images: Rows, *, batch_size: int) -> Posterior:
     """Returns q(z|x) of uint8 images (N, C, H, W): two fields of (N, Z), on the CPU."""
     parts = [
         model.encode(images[start : start + batch_size].to(model.device).float() / 255)

@@ -9,7 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vae_lab.rows import Rows
 from vae_lab.seeds import stream
+
+# Images counted at a time: memory, never the result.
+_AT_ONCE = 1000
 
 
 class Terms(Protocol):
@@ -63,7 +67,7 @@ def standard_error(values: np.ndarray) -> float | None:
     return float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
-def target_entropy(images: Tensor) -> np.ndarray:
+def target_entropy(images: Rows) -> np.ndarray:
     """Returns the entropy of coins with the images as their means, in nats, (N,).
 
     It is the least that -log p(x|z) of a Bernoulli likelihood can be on these targets.
@@ -74,13 +78,17 @@ def target_entropy(images: Tensor) -> np.ndarray:
     chance = torch.arange(256, dtype=torch.float64) / 255
     of_level = -torch.xlogy(chance, chance) - torch.xlogy(1 - chance, 1 - chance)
     # By counts of the 256 levels: a table look-up of 8 bytes a pixel would take 60 MB and more.
-    counts = [torch.bincount(image.flatten(), minlength=256) for image in images.int()]
+    counts = [
+        torch.bincount(image.flatten(), minlength=256)
+        for start in range(0, len(images), _AT_ONCE)
+        for image in images[start : start + _AT_ONCE].int()
+    ]
     return (torch.stack(counts).double() @ of_level).numpy()
 
 
 @torch.no_grad()
 def bound_per_image(
-    model: Model, images: Tensor, *, num_samples: int, batch_size: int, split: str
+    model: Model, images: Rows, *, num_samples: int, batch_size: int, split: str
 ) -> PerImage:
     """Returns the sampled bound of every image.
 

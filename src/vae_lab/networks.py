@@ -53,17 +53,21 @@ class LinearDecoder(nn.Module):
 
 
 class ConvEncoder(nn.Module):
-    """Halves the image once per entry of `channels`: x (B, C, H, W) -> Posterior of (B, Z)."""
+    """Halves the image once per entry of `channels`: x (B, C, H, W) -> Posterior of (B, Z).
+
+    `channels` None: as many as suit the image, see `suitable_channels`.
+    """
 
     def __init__(
-        self, *, image_shape: Sequence[int], channels: Sequence[int], latent_dim: int
+        self, *, image_shape: Sequence[int], channels: Sequence[int] | None, latent_dim: int
     ) -> None:
         super().__init__()
+        channels = chosen_channels(image_shape, channels)
         sizes = (image_shape[0], *channels)
         self.layers = nn.Sequential(
             *[_halve(wide, deep) for wide, deep in pairwise(sizes)],
             nn.Flatten(),
-            nn.Linear(math.prod(_bottleneck(image_shape, channels)), 2 * latent_dim),
+            nn.Linear(math.prod(bottleneck(image_shape, channels)), 2 * latent_dim),
         )
         # Channels innermost: a tenth less for a step in single precision, nothing more in bf16.
         self.to(memory_format=torch.channels_last)
@@ -76,14 +80,15 @@ class ConvDecoder(nn.Module):
     """Mirror of `ConvEncoder`: z (B, Z) -> likelihood parameters (B, C, H, W)."""
 
     def __init__(
-        self, *, image_shape: Sequence[int], channels: Sequence[int], latent_dim: int
+        self, *, image_shape: Sequence[int], channels: Sequence[int] | None, latent_dim: int
     ) -> None:
         super().__init__()
-        bottleneck = _bottleneck(image_shape, channels)
+        channels = chosen_channels(image_shape, channels)
+        narrowest = bottleneck(image_shape, channels)
         self.layers = nn.Sequential(
-            nn.Linear(latent_dim, math.prod(bottleneck)),
-            nn.Unflatten(1, bottleneck),
-            *_double((*reversed(channels), image_shape[0])),
+            nn.Linear(latent_dim, math.prod(narrowest)),
+            nn.Unflatten(1, narrowest),
+            *_double(image_shape, channels),
         )
         self.to(memory_format=torch.channels_last)
 
@@ -97,15 +102,16 @@ def _dense(wide: int, deep: int) -> nn.Sequential:
 
 def _halve(wide: int, deep: int) -> nn.Sequential:
     # In place: in single precision 4 % of a step's time.
-    return nn.Sequential(nn.Conv2d(wide, deep, 4, stride=2, padding=1), nn.ReLU(inplace=True))
+    return nn.Sequential(halving(wide, deep), nn.ReLU(inplace=True))
 
 
-def _double(sizes: Sequence[int]) -> list[nn.Module]:
+def _double(image_shape: Sequence[int], channels: Sequence[int]) -> list[nn.Module]:
     # No activation before the first transposed convolution and none after the last: unbounded.
+    sizes = pairwise((*reversed(channels), image_shape[0]))
     layers: list[nn.Module] = []
-    for wide, deep in pairwise(sizes):
-        layers += [nn.ConvTranspose2d(wide, deep, 4, stride=2, padding=1), nn.ReLU(inplace=True)]
-    return [*layers[:-2], ToImage(*sizes[-2:])]
+    for (wide, deep), odd in zip(sizes, odd_pixels(image_shape, len(channels)), strict=True):
+        layers += [doubling(wide, deep, odd), nn.ReLU(inplace=True)]
+    return [*layers[:-2], ToImage(wide, deep, odd)]
 
 
 class ToImage(nn.ConvTranspose2d):
@@ -115,21 +121,54 @@ class ToImage(nn.ConvTranspose2d):
     the general form takes four times as long on a processor.
     """
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(in_channels, out_channels, 4, stride=2, padding=1)
+    def __init__(self, wide: int, deep: int, odd: tuple[int, int]) -> None:
+        """Takes the channels before and after, and the pixels (height, width) beyond twice."""
+        super().__init__(wide, deep, 4, stride=2, padding=1)
+        self.odd = odd
 
     def forward(self, h: Tensor, output_size: list[int] | None = None) -> Tensor:
-        height, width = h.shape[2:]
         # Channels last: (B, HW, D) without a copy where they are innermost in memory.
         patches = h.permute(0, 2, 3, 1).flatten(1, 2) @ self.weight.flatten(1)  # (B, HW, 16C)
         # Not in bf16: up to four of them are added up.
         patches = patches.to(self.weight.dtype).transpose(1, 2)
-        size = (2 * height, 2 * width)
+        size = (2 * h.shape[2] + self.odd[0], 2 * h.shape[3] + self.odd[1])
         assert self.bias is not None
         return F.fold(patches, size, 4, padding=1, stride=2) + self.bias[:, None, None]
 
 
-def _bottleneck(image_shape: Sequence[int], channels: Sequence[int]) -> tuple[int, int, int]:
+def halving(wide: int, deep: int) -> nn.Conv2d:
+    """Returns a convolution that halves height and width; an odd pixel is left over."""
+    return nn.Conv2d(wide, deep, 4, stride=2, padding=1)
+
+
+def doubling(wide: int, deep: int, odd: tuple[int, int]) -> nn.ConvTranspose2d:
+    """Returns the mirror of `halving`: height and width double, and an odd pixel comes back."""
+    return nn.ConvTranspose2d(wide, deep, 4, stride=2, padding=1, output_padding=odd)
+
+
+def odd_pixels(image_shape: Sequence[int], halvings: int) -> list[tuple[int, int]]:
+    """Returns of each doubling, in the decoder's order, the pixels (height, width) left over."""
+    _, height, width = image_shape
+    return [((height >> k) % 2, (width >> k) % 2) for k in reversed(range(halvings))]
+
+
+def suitable_channels(image_shape: Sequence[int]) -> list[int]:
+    """Returns 64, 128, 256, 256, ...: one for each halving that leaves 4 pixels or more.
+
+    8 x 8 images are halved once, 28 x 28 twice, 32 x 32 three times, 64 x 64 four times.
+    """
+    halvings = max(1, (min(image_shape[1:]) // 4).bit_length() - 1)
+    return [min(64 * 2**k, 256) for k in range(halvings)]
+
+
+def chosen_channels(image_shape: Sequence[int], channels: Sequence[int] | None) -> list[int]:
+    """Returns the channels, those that suit the image for None.
+
+    Raises:
+        ValueError: The image cannot be halved once for each of the channels that were given.
+    """
+    if channels is None:
+        return suitable_channels(image_shape)
     _, height, width = image_shape
     factor = 2 ** len(channels)
     if height % factor or width % factor:
@@ -137,4 +176,10 @@ def _bottleneck(image_shape: Sequence[int], channels: Sequence[int]) -> tuple[in
             f"model.channels={list(channels)} halves the image {len(channels)} times, but "
             f"{height} x {width} is no multiple of {factor}: use fewer channels."
         )
-    return channels[-1], height // factor, width // factor
+    return list(channels)
+
+
+def bottleneck(image_shape: Sequence[int], channels: Sequence[int]) -> tuple[int, int, int]:
+    """Returns the (C, H, W) that is left after one halving for each of the channels."""
+    _, height, width = image_shape
+    return channels[-1], height >> len(channels), width >> len(channels)

@@ -28,6 +28,7 @@ SHAPES = (
     *("disc", "triangle", "disc", "disc", "disc"),
 )
 Shape = Literal["disc", "triangle"]
+_LONGEST = 14  # characters of a label's name
 # Two letters for where text stands relative to its point, as in Pillow: l, m, r and t, m, b.
 Anchor = Literal["lm", "mm", "rm", "mt", "mb", "lt"]
 
@@ -145,6 +146,17 @@ def wrapped(text: str, *, size: int, width: float) -> Sequence[str]:
         else:
             lines.append(word)
     return lines
+
+
+def called(label: int, names: Sequence[str] | None) -> str:
+    """Returns the name of a label as it is drawn: shortened, or its number where it has none."""
+    name = str(label) if names is None else names[label]
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 2]}.."
+
+
+def legend_width(names: Sequence[str]) -> int:
+    """Returns how many units a legend of these names takes, with its marks and margins."""
+    return 34 + math.ceil(max((_font(TEXT).getlength(name) for name in names), default=0))
 
 
 @cache

@@ -5,6 +5,7 @@ Shapes: N points, Z latent dimensions, C channels, H and W pixels.
 
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -16,7 +17,7 @@ MAX_SPRITE_SIZE = 8192
 
 
 def write_projection(
-    folder: Path, *, points: Tensor, labels: Tensor | None, images: Tensor
+    folder: Path, *, points: Tensor, labels: Sequence[str] | None, images: Tensor
 ) -> None:
     """Writes `projector/` and then `projector_config.pbtxt`, which makes TensorBoard look there.
 
@@ -24,7 +25,7 @@ def write_projection(
         folder: where the run's event files are.
         points: (N, Z). Fewer than three columns are filled up with zeros: of two, the page shows
             nothing.
-        labels: (N,), or None.
+        labels: of each point, or None.
         images: the small picture of each point, (N, C, H, W) in [0, 1], of 1 or 3 channels.
     """
     height, width = images.shape[2:]
@@ -41,7 +42,7 @@ def write_projection(
     config = 'embeddings {\n  tensor_name: "posterior means"\n'
     config += '  tensor_path: "projector/points.tsv"\n'
     if labels is not None:
-        _write(place / "labels.tsv", "".join(f"{label}\n" for label in labels.tolist()).encode())
+        _write(place / "labels.tsv", "".join(f"{label}\n" for label in labels).encode())
         config += '  metadata_path: "projector/labels.tsv"\n'
     _write_sprites(place / "sprites.png", images)
     config += '  sprite {\n    image_path: "projector/sprites.png"\n'

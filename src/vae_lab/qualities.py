@@ -3,7 +3,7 @@
 Shapes: N images, M samples, Z latent dimensions, D pixels.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -19,10 +19,11 @@ BATCH = 500
 
 
 class Images(NamedTuple):
-    """uint8 images (N, C, H, W) and their labels (N,)."""
+    """uint8 images (N, C, H, W), their labels (N,) and the names of labels 0, 1, ..., if any."""
 
     images: Tensor
     labels: Tensor
+    names: Sequence[str] | None
 
 
 # A number's name, its value, and what belongs to its protocol.
@@ -30,7 +31,7 @@ Judgement = tuple[str, float, dict[str, Any]]
 
 
 def judge(model: VAE, train: Images, test: Images, settings: Mapping[str, Any]) -> list[Judgement]:
-    """Returns the accuracies of the codes and the precision, recall and digits of samples."""
+    """Returns the accuracies of the codes and the precision, recall and labels of samples."""
     return [
         *_codes(model, train, test, settings["neighbours"]),
         *_samples(model, train, test, settings),
@@ -51,11 +52,11 @@ def _samples(
     model: VAE, train: Images, test: Images, settings: Mapping[str, Any]
 ) -> list[Judgement]:
     count, seed = settings["num_generated"], settings["seed"]
-    pixels = Pixels(train=_flat(train), num_neighbours=settings["neighbours"])
+    pixels = Pixels(train=_flat(train), num_neighbours=settings["neighbours"], names=train.names)
     samples = _draw(model, count, seed)
     # As many real images as samples, or the larger set's manifold would be the denser one.
     order = torch.randperm(len(test.images), generator=stream("manifold", seed))[:count]
-    real = _flat(Images(test.images[order], test.labels[order])).rows
+    real = _flat(Images(test.images[order], test.labels[order], test.names)).rows
     nearest = min(settings["manifold_neighbours"], len(real) - 1)
     found = quality.precision_recall(
         pixels.features.transform(real),

@@ -4,6 +4,7 @@ Shapes: N images or codes, M samples, F features, D pixels. Everything is a shar
 """
 
 import warnings
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,9 +15,11 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-# Principal components of the pixels that the digit classifier and the manifolds use.
+# Principal components of the pixels that the classifier and the manifolds use.
 COMPONENTS = 50
 FEATURES = f"the first {COMPONENTS} principal components of the pixels of the training images"
+# Pixels, counted with channels, up to which their decomposition is a full one.
+_MOST_PIXELS = 1024
 CLASSIFIER = f"k-nearest neighbours on {FEATURES}"
 
 
@@ -47,14 +50,25 @@ def probe_accuracy(train: Labelled, test: Labelled) -> float:
     return float(classifier.score(*test))
 
 
-class Pixels:
-    """The feature space of pixels, and a digit classifier in it, from training images."""
+def called(label: int, names: Sequence[str] | None) -> str:
+    """Returns a label's name, or its number where there are no names."""
+    return str(label) if names is None else names[label]
 
-    def __init__(self, *, train: Labelled, num_neighbours: int) -> None:
-        """Fits both on training images (N, D) in [0, 1]."""
+
+class Pixels:
+    """The feature space of pixels, and a label classifier in it, from training images."""
+
+    def __init__(
+        self, *, train: Labelled, num_neighbours: int, names: Sequence[str] | None
+    ) -> None:
+        """Fits both on training images (N, D) in [0, 1]; `names` are those of labels 0, 1, ..."""
+        self.names = names
         components = min(COMPONENTS, *train.rows.shape)
-        # A full decomposition draws nothing at random.
-        self.features = PCA(n_components=components, svd_solver="full").fit(train.rows)
+        # A full decomposition draws nothing at random. Of large images it would take minutes.
+        full = train.rows.shape[1] <= _MOST_PIXELS or components == min(train.rows.shape)
+        solver = "full" if full else "arpack"
+        self.features = PCA(n_components=components, svd_solver=solver, random_state=0)
+        self.features.fit(train.rows)
         neighbours = min(num_neighbours, len(train.rows))
         self.classifier: Pipeline = KNeighborsClassifier(n_neighbors=neighbours)
         self.classifier.fit(self.features.transform(train.rows), train.labels)
@@ -71,7 +85,7 @@ class Pixels:
         chances = self._chances(samples)
         counts = np.bincount(chances.argmax(axis=1), minlength=chances.shape[1])
         shares = counts / len(samples)
-        names = (str(int(label)) for label in self.classifier.classes_)
+        names = (called(int(label), self.names) for label in self.classifier.classes_)
         return dict(zip(names, shares.tolist(), strict=True)), float((chances.max(1) == 1).mean())
 
     def unanimous(self, samples: np.ndarray) -> np.ndarray:

@@ -30,6 +30,13 @@ class Recorded(NamedTuple):
             )
         return tuple(shape)
 
+    def with_data(self, root: str | None, path: str | None) -> dict[str, Any]:
+        """Returns the configuration with the places of its data replaced, those not None."""
+        source = dict(self.config["data"]["source"])
+        given = {"root": root, "path": path}
+        source |= {key: one for key, one in given.items() if key in source and one is not None}
+        return {**self.config, "data": {**self.config["data"], "source": source}}
+
 
 def read_run(folder: Path) -> Recorded:
     """Returns what a run's folder records.

@@ -79,6 +79,14 @@ def stays_inside(value: Any) -> bool:
     return value is None or (inside and str(value).isprintable())
 
 
+def _inside_or_itself(value: Any) -> bool:
+    return value == "." or stays_inside(value)
+
+
+def _number_or_share(value: Any) -> bool:
+    return (_whole(value) and value >= 0) or (is_number(value) and 0 <= value < 1)
+
+
 AT_LEAST_1 = ("a whole number of at least 1", lambda value: _whole(value) and value >= 1)
 AT_LEAST_2 = ("a whole number of at least 2", lambda value: _whole(value) and value >= 2)
 AT_LEAST_3 = ("a whole number of at least 3", lambda value: _whole(value) and value >= 3)
@@ -89,7 +97,7 @@ NOT_NEGATIVE = ("a number of at least 0", lambda value: is_number(value) and val
 RULES = (
     Rule("run_name", "a name of letters, digits and . _ + -, not beginning with a dot", _is_name),
     Rule("sweep_name", "a folder below outputs/sweeps", stays_inside),
-    Rule("data.folder", "a folder below data.root", stays_inside),
+    Rule("data.folder", "a folder below data.root", _inside_or_itself),
     Rule("latent_dim", *AT_LEAST_1),
     Rule("seed", *AT_LEAST_0),
     *(
@@ -101,7 +109,15 @@ RULES = (
         for key in ("threads", "model.threads")
     ),
     Rule("data.batch_size", *AT_LEAST_1),
-    Rule("data.num_val", *AT_LEAST_0),
+    *(
+        Rule(f"data.{key}", "a whole number of at least 0, or a share below 1", _number_or_share)
+        for key in ("num_val", "num_test")
+    ),
+    Rule(
+        "data.image_size",
+        "a whole number of pixels from 8 to 64",
+        lambda value: _whole(value) and 8 <= value <= 64,
+    ),
     Rule("data.split_seed", *AT_LEAST_0),
     Rule(
         "data.binarize",
@@ -128,9 +144,10 @@ RULES = (
     Rule("model.hidden_dims", "a list of sizes of at least 1, such as [512,256]", _sizes),
     Rule(
         "model.channels",
-        "a list of one or more sizes of at least 1, such as [32,64]",
-        lambda value: _sizes(value) and len(value) > 0,
+        "a list of one or more sizes of at least 1, such as [32,64], or null",
+        lambda value: value is None or (_sizes(value) and len(value) > 0),
     ),
+    Rule("model.num_blocks", *AT_LEAST_1),
     Rule("model.gains_from_bf16", "true or false", lambda value: isinstance(value, bool)),
     Rule("objective.beta", *NOT_NEGATIVE),
     Rule(

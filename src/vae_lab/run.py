@@ -218,6 +218,7 @@ def _data_facts(config: Mapping[str, Any], data: ImageDataModule) -> dict[str, A
         "train": len(data.train_images),
         "val": len(data.val_images),
         "test": len(data.test_images),
+        "labels": list(data.label_names or []),
     }
 
 

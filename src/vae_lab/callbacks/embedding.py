@@ -7,6 +7,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from vae_lab.callbacks.base import looking, require_at_least, require_data
 from vae_lab.callbacks.scene import scene_of
+from vae_lab.plots import called
 from vae_lab.projector import write_projection
 
 
@@ -29,6 +30,10 @@ class Embedding(Callback):
         if not trainer.is_global_zero or not folders:
             return
         with looking(pl_module):
-            look = scene_of(trainer, pl_module, trainer.current_epoch).look(self.num_images)
+            scene = scene_of(trainer, pl_module, trainer.current_epoch)
+            look = scene.look(self.num_images)
+        labels = None
+        if look.labels is not None:
+            labels = [called(label, scene.data.label_names) for label in look.labels.tolist()]
         for folder in folders:
-            write_projection(Path(folder), points=look.mean, labels=look.labels, images=look.images)
+            write_projection(Path(folder), points=look.mean, labels=labels, images=look.images)

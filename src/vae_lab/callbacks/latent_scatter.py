@@ -3,6 +3,7 @@
 Shapes: N images, Z latent dimensions.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from vae_lab.callbacks.base import Picture, require_at_least
 from vae_lab.callbacks.scene import Look, Scene
 from vae_lab.charts import Heading, Scatter, Tick
+from vae_lab.plots import called
 
 
 class LatentScatter(Picture):
@@ -21,7 +23,7 @@ class LatentScatter(Picture):
         "Posterior means of images, coloured by label, with equal units on both axes. Of more than "
         "two latent dimensions the first two principal components of the means are shown, and the "
         "title says how much of their variance that is. Of one dimension, each label has a row. "
-        "The number at a group is its label, at the group's median."
+        "The text at a group is its label, at the group's median."
     )
 
     def __init__(self, *, num_images: int, every_n_epochs: int, seed: int, scale: int) -> None:
@@ -36,7 +38,7 @@ class LatentScatter(Picture):
         axes, rows, points = ("z[0]", "z[1]"), None, look.mean
         subtitle = "coloured by label" if look.labels is not None else "without labels"
         if latent_dim == 1:
-            points, rows = in_rows(look, generator)
+            points, rows = in_rows(look, scene.data.label_names, generator)
             axes = ("z[0]", "label" if look.labels is not None else "")
             subtitle = "one latent dimension; heights within a row mean nothing"
         elif latent_dim > 2:
@@ -46,7 +48,8 @@ class LatentScatter(Picture):
                 f"2 principal components of {latent_dim} dimensions: "
                 f"{100 * components.share:.0f} % of the variance of the means"
             )
-        return Scatter(Heading(title, subtitle), points, look.labels, axes, rows)
+        names = scene.data.label_names
+        return Scatter(Heading(title, subtitle), points, look.labels, axes, rows, names)
 
 
 class Components(NamedTuple):
@@ -73,13 +76,15 @@ def principal(points: Tensor) -> Components:
     return Components(centred @ first, min(share, 1.0))
 
 
-def in_rows(look: Look, generator: torch.Generator) -> tuple[Tensor, list[Tick]]:
+def in_rows(
+    look: Look, label_names: Sequence[str] | None, generator: torch.Generator
+) -> tuple[Tensor, list[Tick]]:
     """Returns points (N, 2) of a single latent dimension, a row for each label, and the rows."""
     count = len(look.mean)
     names, groups = [""], torch.zeros(count, dtype=torch.long)
     if look.labels is not None:
         classes, groups = torch.unique(look.labels, return_inverse=True)
-        names = [str(label) for label in classes.tolist()]
+        names = [called(label, label_names) for label in classes.tolist()]
     spread = 0.7 * (torch.rand(count, generator=generator) - 0.5)  # else they hide one another
     points = torch.stack([look.mean[:, 0], groups + spread], dim=1)
     return points, [(float(row), name) for row, name in enumerate(names)]

@@ -62,12 +62,17 @@ class VAE(Protocol):
 class Data(Protocol):
     """What a picture asks of the data module."""
 
-    num_val: int
+    @property
+    def num_val(self) -> float: ...
+
+    @property
+    def label_names(self) -> tuple[str, ...] | None: ...  # of the labels 0, 1, ...
 
     def examples(self) -> tuple[Tensor, Tensor | None]:
         """Returns images (N, C, H, W) in [0, 1] and their labels (N,), if they have any.
 
-        They are the validation images, or the training images where `num_val` is 0.
+        They are the validation images, or the training images where `num_val` is 0; of many, the
+        first ones.
         """
 
 

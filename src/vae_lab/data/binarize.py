@@ -7,6 +7,7 @@ nothing behind the data has to know.
 import torch
 from torch import Tensor
 
+from vae_lab.rows import Rows
 from vae_lab.seeds import stream
 
 # data.binarize -> the targets, in the words of a protocol.
@@ -26,8 +27,10 @@ def draw(images: Tensor, generator: torch.Generator) -> Tensor:
     return (level < images).byte().mul_(255)
 
 
-def fixed(images: Tensor, kind: str, part: str) -> Tensor:
+def fixed(images: Rows, kind: str, part: str) -> Rows:
     """Returns what evaluation and pictures see of uint8 images (N, C, H, W), same shape.
+
+    Binary images are made in memory, where grey ones may lie on disk.
 
     Args:
         images: all images of one part of a data set, before a split, so that the draw of an image
@@ -38,5 +41,5 @@ def fixed(images: Tensor, kind: str, part: str) -> Tensor:
     if kind == "none":
         return images
     if kind == "threshold":
-        return (images >= 128).byte().mul_(255)
-    return draw(images, stream("binarize", part))
+        return (images[:] >= 128).byte().mul_(255)
+    return draw(images[:], stream("binarize", part))

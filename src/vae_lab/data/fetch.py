@@ -19,8 +19,10 @@ from vae_lab.locks import turn
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-# For each file, by the name it is downloaded under: the MD5 of it (gz) and of it unzipped (raw).
-Files = Mapping[str, Mapping[str, str]]
+# For each file, by the name it is downloaded under: the MD5 of it (gz) and of it unzipped (raw);
+# without the latter an unzipped file is not looked for.
+Sums = Mapping[str, str | None]
+Files = Mapping[str, Sums]
 
 _REMEDIES = (
     "Put the files into FOLDER/{folder} and set data.root=FOLDER or VAE_LAB_DATA=FOLDER, "
@@ -87,7 +89,7 @@ def ensure(
     with turn(place):
         # Another process may have been faster.
         found = _find_sound(place, files)
-        absent = {name: sums["gz"] for name, sums in files.items() if name not in found}
+        absent = {name: str(sums["gz"]) for name, sums in files.items() if name not in found}
         if absent:
             _download(place, folder, absent, mirrors or (), timeout)
         return find(root, folder, files)
@@ -128,12 +130,12 @@ def _place(root: str | Path, folder: str) -> Path:
     return Path(root).expanduser() / folder
 
 
-def _intact(place: Path, name: str, sums: Mapping[str, str]) -> Path | None:
+def _intact(place: Path, name: str, sums: Sums) -> Path | None:
     """Returns the form of the file that has the right MD5, None where neither form is there."""
     wrong: dict[Path, str] = {}
     # Unzipped first: reading it is faster.
-    forms = (name.removesuffix(".gz"), sums["raw"]), (name, sums["gz"])
-    for path, expected in ((place / form, md5) for form, md5 in forms):
+    forms = (name.removesuffix(".gz"), sums.get("raw")), (name, sums["gz"])
+    for path, expected in ((place / form, md5) for form, md5 in forms if md5):
         try:
             actual = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
         except (FileNotFoundError, NotADirectoryError):
@@ -159,7 +161,8 @@ def _download(
 ) -> None:
     """Fills `place`, one mirror after another; a mirror that failed is not asked again."""
     failures, left = [], timeout
-    print(f"vae-lab: downloading {len(absent)} files to {place}", file=sys.stderr, flush=True)
+    files = "1 file" if len(absent) == 1 else f"{len(absent)} files"
+    print(f"vae-lab: downloading {files} to {place}", file=sys.stderr, flush=True)
     with _beside(place) as partial, _bars() as bars:
         for position, mirror in enumerate(mirrors):
             # What is left is shared, so that a silent mirror leaves time for those after it.

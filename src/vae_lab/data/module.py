@@ -1,4 +1,4 @@
-"""The data of a run: three splits held in memory, handed out in batches by index.
+"""The data of a run: three splits in memory or on disk, handed out in batches by index.
 
 Shapes: N images of a split, B images per batch, C channels, H height, W width.
 """
@@ -11,12 +11,16 @@ import torch
 from torch import Tensor
 
 from vae_lab.data import binarize as binary
+from vae_lab.data.sizes import check_batch, check_val, count
 from vae_lab.data.sources import Images, stratified
 from vae_lab.errors import UserError
+from vae_lab.rows import Rows, part
 from vae_lab.seeds import stream
 
 # Images per batch where no gradient is taken. It fits in memory and changes no result.
 _EVALUATION_BATCH = 500
+# Pictures choose among so many images at most: all of a large set as float would fill the memory.
+_MOST_EXAMPLES = 5000
 
 
 class Batch(NamedTuple):
@@ -43,7 +47,7 @@ class Batches:
 
     def __init__(
         self,
-        images: Tensor,
+        images: Rows,
         batch_size: int,
         order: Callable[[], Tensor],
         coins: Callable[[], torch.Generator] | None,
@@ -71,17 +75,19 @@ class ImageDataModule(pl.LightningDataModule):
     The split depends on `split_seed` alone, and the order of an epoch, like the coins of
     `binarize=dynamic`, on `seed` and the epoch alone.
     After `setup`: `train_images`, `val_images`, `test_images`, uint8 (N, C, H, W), with
-    `train_labels`, `val_labels`, `test_labels`, int64 (N,) or None, and `image_shape` (C, H, W);
+    `train_labels`, `val_labels`, `test_labels`, int64 (N,) or None, the `label_names` of 0, 1, ...
+    or None, and `image_shape` (C, H, W); `num_val` is a number then, also where it was a share;
     `fixed_train_images` are the training images as evaluation and pictures see them.
     """
 
-    train_images: Tensor
-    fixed_train_images: Tensor
-    val_images: Tensor
-    test_images: Tensor
+    train_images: Rows
+    fixed_train_images: Rows
+    val_images: Rows
+    test_images: Rows
     train_labels: Tensor | None
     val_labels: Tensor | None
     test_labels: Tensor | None
+    label_names: tuple[str, ...] | None
     image_shape: tuple[int, int, int]
 
     def __init__(
@@ -89,7 +95,7 @@ class ImageDataModule(pl.LightningDataModule):
         *,
         source: Source,
         batch_size: int,
-        num_val: int,
+        num_val: float,
         split_seed: int,
         seed: int,
         binarize: str,
@@ -102,6 +108,7 @@ class ImageDataModule(pl.LightningDataModule):
         self.source, self.batch_size, self.num_val = source, batch_size, num_val
         self.binarize = binarize
         self.split_seed, self.seed = split_seed, seed
+        self.fingerprint: str | None = None
         self.epoch = 0  # the epoch whose order is given out while no trainer is attached
         self._is_loaded = False
 
@@ -109,28 +116,44 @@ class ImageDataModule(pl.LightningDataModule):
         """Loads and splits the images, the first time it is called.
 
         Raises:
-            UserError: The source cannot be read, or `num_val` leaves nothing to train on.
+            UserError: The source cannot be read, or `num_val` or `batch_size` do not suit it.
         """
         if self._is_loaded:
             return
-        images, labels, test_images, self.test_labels = self.source.load()
-        self.test_images = binary.fixed(test_images, self.binarize, "test")
-        if not 0 <= self.num_val < len(images):
-            raise UserError(
-                f"data.num_val={self.num_val} must be between 0 and {len(images) - 1}: "
-                f"training and validation share {len(images)} images."
-            )
+        loaded = self.source.load()
+        images, labels = loaded.train_images, loaded.train_labels
+        self.test_labels, self.label_names = loaded.test_labels, loaded.label_names
+        if labels is not None and self.label_names is None:
+            self.label_names = tuple(map(str, range(int(labels.max()) + 1)))
+        self.fingerprint = loaded.fingerprint
+        self.test_images = binary.fixed(loaded.test_images, self.binarize, "test")
+        check_val(self.num_val, len(images))
+        self.num_val = count(self.num_val, len(images))
+        check_batch(self.batch_size, len(images) - self.num_val)
         val = stratified(labels, len(images), self.num_val, stream("split", self.split_seed))
         seen = binary.fixed(images, self.binarize, "train")
-        self.val_images = seen[val]
-        # Dynamic: the batches of each epoch draw their own from the grey images.
-        self.fixed_train_images = seen[~val]
-        self.train_images = images[~val] if self.binarize == "dynamic" else self.fixed_train_images
+        self.val_images, self.fixed_train_images = part(seen, val), part(seen, ~val)
+        self.train_images = self.fixed_train_images
+        if self.binarize == "dynamic":
+            # The batches of each epoch draw their own from the grey images.
+            self.train_images = part(images, ~val)
         self.train_labels = None if labels is None else labels[~val]
         self.val_labels = None if labels is None else labels[val]
         channels, height, width = images.shape[1:]
         self.image_shape = channels, height, width
         self._is_loaded = True
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns what a checkpoint keeps of the data: which images they are."""
+        return {} if self.fingerprint is None else {"fingerprint": self.fingerprint}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Raises UserError where a run would go on with other images than it began with."""
+        if state_dict.get("fingerprint") != self.fingerprint:
+            raise UserError(
+                "the images are others than when this run began: put the old ones back, or begin "
+                "a new run."
+            )
 
     def train_dataloader(self) -> Batches:
         """Returns all training images in the order of the epoch that runs when it is iterated."""
@@ -156,11 +179,14 @@ class ImageDataModule(pl.LightningDataModule):
     def examples(self) -> tuple[Tensor, Tensor | None]:
         """Returns the images that pictures show, float32 (N, C, H, W), and their labels (N,).
 
-        They are the validation images, or the training images where there is no validation.
+        They are the validation images, or the training images where there is no validation; of
+        many, the first 5,000.
         """
+        images, labels = self.fixed_train_images, self.train_labels
         if self.num_val:
-            return scale(self.val_images), self.val_labels
-        return scale(self.fixed_train_images), self.train_labels
+            images, labels = self.val_images, self.val_labels
+        shown = slice(_MOST_EXAMPLES)
+        return scale(images[shown]), None if labels is None else labels[shown]
 
     def _order(self) -> Tensor:
         generator = stream("order", self.seed, self._current_epoch())
@@ -178,5 +204,5 @@ def scale(images: Tensor) -> Tensor:
     return images.float().div_(255)
 
 
-def _in_order(images: Tensor) -> Batches:
+def _in_order(images: Rows) -> Batches:
     return Batches(images, _EVALUATION_BATCH, lambda: torch.arange(len(images)), None)

@@ -16,18 +16,23 @@ from torch import Tensor
 
 from vae_lab.data import fetch
 from vae_lab.errors import UserError
+from vae_lab.rows import Rows
 
 
 class Images(NamedTuple):
     """Training images (validation not yet split off) and test images.
 
-    Images are uint8 (N, C, H, W), labels int64 (N,), or None where a data set has no labels.
+    Images are uint8 (N, C, H, W), labels int64 (N,), or None where a data set has no labels. Label
+    k is called `label_names[k]`, or k where there are no names. A run does not go on with images of
+    another `fingerprint`, if there is one.
     """
 
-    train_images: Tensor
+    train_images: Rows
     train_labels: Tensor | None
-    test_images: Tensor
+    test_images: Rows
     test_labels: Tensor | None
+    label_names: tuple[str, ...] | None = None
+    fingerprint: str | None = None
 
 
 class MNIST:

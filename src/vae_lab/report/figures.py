@@ -203,7 +203,7 @@ def _paths(part: Part, seen: Seen) -> Drawing | None:
     drawn = False
     for axis, (name, title) in zip(
         axes,
-        (("precision", "near real digits (precision)"), ("unanimity", "the classifier is sure")),
+        (("precision", "near real images (precision)"), ("unanimity", "the classifier is sure")),
         strict=True,
     ):
         for setting in _faint_first(part, style):
@@ -216,10 +216,10 @@ def _paths(part: Part, seen: Seen) -> Drawing | None:
             label = setting.label if own and name == "precision" else None
             share = [step / (len(path) - 1) for step in range(len(path))]
             axis.plot(share, path, label=label, **look)
-        axis.set(title=title, xlabel="way from one digit to another", ylim=(-0.02, 1.02))
+        axis.set(title=title, xlabel="way from one label to another", ylim=(-0.02, 1.02))
     axes[0].set(ylabel="share of points")
     _legend(figure)
-    words = "Share of plausible points on the way from one digit to another"
+    words = "Share of plausible points on the way from one label to another"
     return _finish(figure, "paths", words) if drawn else None
 
 

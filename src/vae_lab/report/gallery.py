@@ -12,7 +12,7 @@ from vae_lab.report.settings import Part, Setting
 WHOLE = {
     "samples": ("Samples", "100 prior draws, the same noise in runs of one latent dimension"),
     "latent_map": ("Latent maps", "decoded points of the latent plane"),
-    "latent_scatter": ("Latent scatters", "posterior means of validation images, by digit"),
+    "latent_scatter": ("Latent scatters", "posterior means of validation images, by label"),
 }
 
 
@@ -99,7 +99,7 @@ def _reconstructions(part: Part, prefix: str) -> list[Rows]:
 
 
 def _interpolations(firsts: Sequence[tuple[Setting, Run]], prefix: str) -> list[Rows]:
-    """Returns for each pair of digits the paths of the runs."""
+    """Returns for each pair of images the paths of the runs."""
     blocks: dict[str, Rows] = {}
     for setting, run in firsts:
         for name, pixels in interpolations(run).items():

@@ -13,9 +13,9 @@ WORDS = {
     "contrast_of_reconstructions": "the contrast of the reconstructions",
     "sharpness_of_samples": "the sharpness of the samples",
     "contrast_of_samples": "the contrast of the samples",
-    "precision_of_samples": "the share of samples near real digits (precision)",
+    "precision_of_samples": "the share of samples near real images (precision)",
     "unanimity_of_samples": "the share of samples with a sure classification",
-    "precision_of_interpolations": "the share of points on interpolations near real digits",
+    "precision_of_interpolations": "the share of points on interpolations near real images",
     "unanimity_of_interpolations": (
         "the share of points on interpolations with a sure classification"
     ),
@@ -30,7 +30,7 @@ def topics_of_pictures(part: Part, seen: Seen) -> list[Topic]:
         Topic("Sharpness and contrast", list(_looks(part, seen, keys))),
         Topic("Plausibility of the samples", list(_samples(part, seen, keys))),
         Topic("Plausibility on interpolations", list(_interpolations(part, seen, keys))),
-        Topic("The centre of the latent space, and each digit's share", list(_plane(part, seen))),
+        Topic("The centre of the latent space, and each label's share", list(_plane(part, seen))),
     ]
 
 
@@ -45,6 +45,16 @@ def _effects(part: Part, seen: Seen, keys: Sequence[str], *names: str) -> Iterat
 
 def _known(part: Part, seen: Seen, name: str) -> list[Setting]:
     return [setting for setting in part.settings if seen.sample(setting, name) is not None]
+
+
+def _unknown(part: Part, what: str) -> Sentence:
+    """Returns the sentence on findings that some runs lack: for want of labels, or of effort."""
+    runs = [run for setting in part.settings for run in setting.runs]
+    if any((run.result.get("data") or {}).get("labels") == [] for run in runs):
+        return Sentence(
+            f"{what} not measured: that needs labels, and the images have none.", "open"
+        )
+    return missing(what)
 
 
 def _shown_first(settings: Sequence[Setting]) -> Sequence[Setting]:
@@ -84,11 +94,11 @@ def _ratio(seen: Seen, setting: Setting, name: str, what: str) -> str:
 def _samples(part: Part, seen: Seen, keys: Sequence[str]) -> Iterator[Sentence]:
     known = _known(part, seen, "precision_of_samples")
     if len(known) < len(part.settings):
-        yield missing("The plausibility of the samples was")
+        yield _unknown(part, "The plausibility of the samples was")
     for setting in _shown_first(known):
         yield fact(
             f"of {subject(setting)}, {_share(seen, setting, 'precision_of_samples')} of the "
-            f"samples lie near real digits (test images: "
+            f"samples lie near real images (test images: "
             f"{_share(seen, setting, 'precision_of_data')}), and the classifier is sure of "
             f"{_share(seen, setting, 'unanimity_of_samples')} (test images: "
             f"{_share(seen, setting, 'unanimity_of_data')})."
@@ -104,13 +114,13 @@ def _samples(part: Part, seen: Seen, keys: Sequence[str]) -> Iterator[Sentence]:
 def _interpolations(part: Part, seen: Seen, keys: Sequence[str]) -> Iterator[Sentence]:
     known = _known(part, seen, "precision_of_interpolations")
     if len(known) < len(part.settings):
-        yield missing("The plausibility of points on interpolations was")
+        yield _unknown(part, "The plausibility of points on interpolations was")
     for setting in _shown_first(known):
         lowest = _lowest(seen, setting)
         yield fact(
             f"between the ends of {subject(setting)}, "
             f"{_share(seen, setting, 'precision_of_interpolations')} of the points lie near real "
-            f"digits (ends: {_share(seen, setting, 'precision_of_ends')}), and the classifier is "
+            f"images (ends: {_share(seen, setting, 'precision_of_ends')}), and the classifier is "
             f"sure of {_share(seen, setting, 'unanimity_of_interpolations')} (ends: "
             f"{_share(seen, setting, 'unanimity_of_ends')}){lowest}."
         )
@@ -158,7 +168,7 @@ def share_shown(sample: Sample) -> str:
 def _plane(part: Part, seen: Seen) -> Iterator[Sentence]:
     known = [one for one in part.settings if seen.shares(one, "distance_of_digits")]
     if len(known) < len(part.settings):
-        yield missing("What lies at the centre was")
+        yield _unknown(part, "What lies at the centre was")
     for setting in _shown_first(known):
         yield fact(f"{_centre(seen, setting)} {_nearest(seen, setting)}")
     for setting in _shown_first(known):
@@ -173,7 +183,7 @@ def _centre(seen: Seen, setting: Setting) -> str:
     ]
     whose = "the classifier's nearest to what is decoded at 0"
     by_seed = f", {listed(digits)} by seed" if len(set(digits)) > 1 else f" {digits[0]}"
-    lead = f"at the centre of {subject(setting)} lies the digit{by_seed}"
+    lead = f"at the centre of {subject(setting)} lies label{by_seed}"
     disc = seen.shares(setting, "digits_of_centre")
     if disc is None:
         return f"{lead} ({whose})."
@@ -199,7 +209,7 @@ def _shares(seen: Seen, setting: Setting) -> Iterator[Sentence]:
         if shares:
             few = [label for label, share in shares.items() if share < 0.01]
             absent = f"; below 1 %: {listed(few)}" if few else ""
-            yield fact(f"{words} of {subject(setting)}, by digit: {_top(shares)}{absent}.")
+            yield fact(f"{words} of {subject(setting)}, by label: {_top(shares)}{absent}.")
 
 
 def _top(shares: dict[str, float]) -> str:

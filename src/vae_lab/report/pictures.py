@@ -83,7 +83,7 @@ def reconstructions(run: Run) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def interpolations(run: Run) -> dict[str, np.ndarray]:
-    """Returns a strip for each pair of digits, such as `1 to 7`; none where they do not fit."""
+    """Returns a strip for each pair of labels, such as `1 to 7`; none where they do not fit."""
     settings, picture = _settings_and_picture(run, "interpolations")
     if settings is None or picture is None:
         return {}
@@ -93,12 +93,22 @@ def interpolations(run: Run) -> dict[str, np.ndarray]:
     if picture.shape[:2] != (len(pairs) * (height + LINE) - LINE, across):
         return {}
     strips: dict[str, np.ndarray] = {}
-    for row, (first, last) in enumerate(pairs):
-        name = f"{first} to {last}"
+    for row, pair in enumerate(pairs):
+        name = _way(run, row, pair)
         number = sum(key == name or key.startswith(f"{name}, ") for key in strips)
         top = row * (height + LINE)
         strips[f"{name}, again {number}" if number else name] = picture[top : top + height]
     return strips
+
+
+def _way(run: Run, row: int, pair: tuple[int, int]) -> str:
+    """Returns from where to where a row leads; without such labels it took two images in turn."""
+    names = (run.result.get("data") or {}).get("labels")
+    if names is None:  # a run of before they were recorded
+        return f"{pair[0]} to {pair[1]}"
+    if all(0 <= label < len(names) for label in pair):
+        return f"{names[pair[0]]} to {names[pair[1]]}"
+    return f"image {2 * row} to image {2 * row + 1}"
 
 
 def strip(pixels: np.ndarray, alt: str, file: str) -> Picture:

@@ -39,7 +39,7 @@ class Seen:
         )
 
     def shares(self, setting: Setting, name: str) -> dict[str, float] | None:
-        """Returns a finding by digit, the mean over the setting's seeds."""
+        """Returns a finding by label, the mean over the setting's seeds."""
         found = [self._found.get(id(run), {}).get(name) for run in setting.runs]
         if any(one is None for one in found):
             return None

@@ -94,7 +94,7 @@ def every_run(part: Part) -> Table:
 LOOKS = {
     "sharpness": "sharpness_of_{}",
     "contrast": "contrast_of_{}",
-    "near real digits": "precision_of_{}",
+    "near real images": "precision_of_{}",
     "classifier sure": "unanimity_of_{}",
 }
 WHAT = ("data", "reconstructions", "samples", "interpolations")
@@ -121,7 +121,7 @@ SHARES = {
 
 
 def digits(part: Part, seen: Seen) -> Table | None:
-    """Returns each digit's share of samples, map and centre, by setting."""
+    """Returns each label's share of samples, map and centre, by setting."""
     rows: list[list[Cell]] = []
     labels: list[str] = []
     for setting in part.settings:
