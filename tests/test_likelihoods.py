@@ -70,9 +70,7 @@ TORCHS: dict[str, Callable[[Tensor], Any]] = {
 
 
 @pytest.mark.parametrize("name", TORCHS)
-def test_a_likelihood_equals_torch_distributions_summed_over_pixels(
-    name: str, torchs: object
-) -> None:
+def test_a_likelihood_equals_torch_distributions_summed_over_pixels(name: str) -> None:
     outputs = random(2, 5, 1, 4, 4, seed=9, dtype=torch.float64)
     x = torch.rand(5, 1, 4, 4, generator=torch.Generator().manual_seed(7)).double()
     expected = TORCHS[name](outputs).log_prob(x).sum(dim=(2, 3, 4))
