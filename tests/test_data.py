@@ -1,6 +1,7 @@
 """Splits, orders and batches: right, and dependent on nothing but what they may depend on."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -111,7 +112,8 @@ def test_the_validation_images_are_shown() -> None:
     data = made(labels=torch.arange(1000) % 10)
     images, labels = data.examples()
     assert torch.equal(images, data.val_images[:] / 255)
-    assert labels is data.val_labels
+    assert labels is not None and data.val_labels is not None
+    assert torch.equal(labels, data.val_labels)
 
 
 @pytest.mark.parametrize("num_val", [-1, 1000, 2000])
@@ -159,6 +161,20 @@ def test_the_order_depends_on_seed_and_epoch_alone() -> None:
     second = order(data)
     assert second != first
     assert order(made(seed=1)) not in (first, second)
+
+
+def test_images_lie_on_the_device_of_the_trainer_and_batches_are_made_there() -> None:
+    # No GPU is needed to see where tensors are: meta tensors have a device and no values.
+    data = made()
+    strategy = SimpleNamespace(root_device=torch.device("meta"))
+    data.trainer = SimpleNamespace(strategy=strategy, current_epoch=0)  # type: ignore[assignment]
+    val = data.val_dataloader()
+    assert not isinstance(val, list)
+    for loader, shape in ((data.train_dataloader(), (128, 1, 2, 3)), (val, (100, 1, 2, 3))):
+        batch = next(iter(loader))
+        assert batch.images.shape == shape
+        assert batch.images.device.type == batch.index.device.type == "meta"
+    assert data.train_images[:].device.type == "cpu", "pictures and evaluation go on from there"
 
 
 @pytest.mark.parametrize("split", ["val", "test"])

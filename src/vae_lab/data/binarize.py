@@ -23,7 +23,9 @@ TARGETS = {
 def draw(images: Tensor, generator: torch.Generator) -> Tensor:
     """Returns coins with the images as their means: bytes of 0 and 255, the same shape."""
     # 255 equally likely values, of which x lie below x: the chance of a 1 is exactly x / 255.
-    level = torch.randint(0, 255, images.shape, generator=generator, dtype=torch.uint8)
+    level = torch.randint(
+        0, 255, images.shape, generator=generator, dtype=torch.uint8, device=images.device
+    )
     return (level < images).byte().mul_(255)
 
 

@@ -61,6 +61,8 @@ class Batches:
 
     def __iter__(self) -> Iterator[Batch]:
         order = self.order()
+        if isinstance(self.images, Tensor):
+            order = order.to(self.images.device)
         coins = self.coins() if self.coins else None
         for start in range(0, len(order), self.batch_size):
             index = order[start : start + self.batch_size]
@@ -158,11 +160,12 @@ class ImageDataModule(pl.LightningDataModule):
     def train_dataloader(self) -> Batches:
         """Returns all training images in the order of the epoch that runs when it is iterated."""
         coins = self._coins if self.binarize == "dynamic" else None
-        return Batches(self.train_images, self.batch_size, self._order, coins)
+        images = self._at_hand(self.train_images)
+        return Batches(images, self.batch_size, self._order, coins)
 
     def val_dataloader(self) -> Batches | list[Batches]:
         """Returns the validation images in their order; no loader where there are none."""
-        return _in_order(self.val_images) if self.num_val else []
+        return _in_order(self._at_hand(self.val_images)) if self.num_val else []
 
     def test_dataloader(self) -> Batches:
         """Returns the test images in their order."""
@@ -193,7 +196,15 @@ class ImageDataModule(pl.LightningDataModule):
         return torch.randperm(len(self.train_images), generator=generator)
 
     def _coins(self) -> torch.Generator:
-        return stream("binarize", self.seed, self._current_epoch())
+        device = self._device() if isinstance(self.train_images, Tensor) else torch.device("cpu")
+        return stream("binarize", self.seed, self._current_epoch(), device=device)
+
+    def _at_hand(self, images: Rows) -> Rows:
+        # All of them once, so that no batch waits for its way to a GPU. Files stay where they are.
+        return images.to(self._device()) if isinstance(images, Tensor) else images
+
+    def _device(self) -> torch.device:
+        return torch.device("cpu") if self.trainer is None else self.trainer.strategy.root_device
 
     def _current_epoch(self) -> int:
         return self.epoch if self.trainer is None else self.trainer.current_epoch
