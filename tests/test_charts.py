@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vae_lab.charts import BARS_HEIGHT, BARS_WIDTH, LEFT, SIDE, Bars, Framed, Heading, Scatter
 from vae_lab.colours import PALETTE
-from vae_lab.plots import PAPER, SHAPES, Canvas, style_of, ticks, wrapped
+from vae_lab.plots import PAPER, SHAPES, Canvas, called, style_of, ticks, wrapped
 
 HEADING = Heading("Title", "and more")
 
@@ -168,3 +168,14 @@ def test_colours_can_be_told_apart(vision: str) -> None:
 def test_groups_past_the_tenth_have_the_other_shape() -> None:
     assert {style_of(group) for group in range(10)} == set(zip(PALETTE, SHAPES, strict=True))
     assert len({style_of(group) for group in range(20)}) == 20
+
+
+def test_labels_are_drawn_by_their_names_and_long_names_are_shortened() -> None:
+    points, labels = torch.rand(9, 2), torch.arange(9) % 3
+    numbers = Scatter(HEADING, points, labels, ("x", "y"), None).render(1)
+    same = Scatter(HEADING, points, labels, ("x", "y"), None, ("0", "1", "2")).render(1)
+    assert torch.equal(numbers, same)
+    names = ("cat", "dog", "a very long name indeed")
+    wide = Scatter(HEADING, points, labels, ("x", "y"), None, names).render(1)
+    assert numbers.shape[2] < wide.shape[2] < numbers.shape[2] + 100
+    assert called(2, names) == "a very long .." and called(2, None) == "2"

@@ -77,3 +77,10 @@ def test_a_collapsed_run_says_so_in_log_and_result(
     assert "posterior collapse" in caplog.text
     assert max(result["latent"]["kl_per_dimension"]) < diagnosis.UNUSED_KL
     assert result["latent"]["active_units"] == 0
+
+
+def test_more_pixels_round_more() -> None:
+    short = HEALTHY._replace(recon=np.array([59.9, 90.0]))
+    assert diagnose(short._replace(num_pixels=784))
+    assert diagnose(short._replace(num_pixels=10 * 784 - 100))
+    assert diagnose(short._replace(num_pixels=11 * 784)) == []

@@ -75,3 +75,16 @@ def test_precision_and_recall_of_known_cases() -> None:
     collapsed = np.repeat(real[:1], 20, axis=0)
     precision, recall = precision_recall(real, collapsed, num_neighbours=3)
     assert (precision, recall) == (1.0, 0.02)
+
+
+def test_the_features_of_large_images_are_the_principal_components_all_the_same() -> None:
+    rows, labels = random(70, 1500), np.arange(70) % 2
+    found = [
+        Pixels(train=Labelled(rows, labels), num_neighbours=3, names=("cat", "dog"))
+        for _ in range(2)
+    ]
+    first, second = (one.features.transform(rows) for one in found)
+    assert np.array_equal(first, second), "always the same"
+    values = np.linalg.svd(rows - rows.mean(axis=0), compute_uv=False)[:50]
+    np.testing.assert_allclose(np.linalg.norm(first, axis=0), values, rtol=1e-6)
+    assert list(found[0].digit_shares(rows)[0]) == ["cat", "dog"]
