@@ -111,7 +111,8 @@ def test_the_validation_images_are_shown() -> None:
     data = made(labels=torch.arange(1000) % 10)
     images, labels = data.examples()
     assert torch.equal(images, data.val_images[:] / 255)
-    assert labels is data.val_labels
+    assert labels is not None and data.val_labels is not None
+    assert torch.equal(labels, data.val_labels)
 
 
 @pytest.mark.parametrize("num_val", [-1, 1000, 2000])
