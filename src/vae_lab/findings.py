@@ -7,16 +7,15 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from vae_lab import quality
+from vae_lab.judge import Finding, Judge, flat
 from vae_lab.latents import distance_from_prior, information, mean_kl
 from vae_lab.metrics import standard_error
 from vae_lab.module import VAE
 from vae_lab.posterior import Posterior
-from vae_lab.quality import Labelled, Pixels, called
+from vae_lab.quality import Labelled, called
 from vae_lab.rows import Rows
 from vae_lab.seeds import stream, subset
 from vae_lab.sharpness import contrast, sharpness
@@ -24,8 +23,6 @@ from vae_lab.sharpness import contrast, sharpness
 BATCH = 500
 # The square of the latent map, and the prior's probability of what is called the centre.
 EXTENT, CENTRE = 1.5, 0.1
-# A name, and what is said of it: `value`, `standard_error`, `protocol`.
-Finding = tuple[str, dict[str, Any]]
 
 
 class Material(NamedTuple):
@@ -72,13 +69,13 @@ def _findings(
     if material.train_labels is None or material.test_labels is None:
         return
     names = material.label_names
-    judge = _Judge(material.train_images, material.train_labels, names, settings)
-    test = Labelled(_flat(data), material.test_labels[rows].numpy())
+    judge = Judge(material.train_images, material.train_labels, names, settings)
+    test = Labelled(flat(data), material.test_labels[rows].numpy())
     yield "classifier_accuracy", judge.number(judge.pixels.accuracy(test), None, images=len(rows))
     yield from judge.plausibility("data", test.rows, "test images")
-    yield from judge.plausibility("samples", _flat(samples), "mean images of prior draws")
+    yield from judge.plausibility("samples", flat(samples), "mean images of prior draws")
     yield from _interpolations(model, judge, material.test_labels, posterior, settings)
-    yield "digits_of_samples", judge.shares(_flat(samples), f"{len(samples)} prior draws")
+    yield "digits_of_samples", judge.shares(flat(samples), f"{len(samples)} prior draws")
     yield from _plane(model, judge, posterior, settings["map_steps"])
     yield "distance_of_digits", _distance_of_digits(posterior, material.test_labels, names)
 
@@ -109,53 +106,8 @@ def _distance(model: VAE, posterior: Posterior, settings: Mapping[str, Any]) -> 
     return {"value": found.kl_lower, "standard_error": found.standard_error, "protocol": said}
 
 
-class _Judge:
-    """The classifier and the manifold of real images, both of training images."""
-
-    def __init__(
-        self,
-        images: Rows,
-        labels: Tensor,
-        names: Sequence[str] | None,
-        settings: Mapping[str, Any],
-    ) -> None:
-        rows = subset(len(images), settings["num_train"], "classifiers", settings["seed"])
-        train = Labelled(_flat(images[rows].float() / 255), labels[rows].numpy())
-        self.pixels = Pixels(train=train, num_neighbours=settings["neighbours"], names=names)
-        self.manifold = self.pixels.features.transform(train.rows)
-        self.neighbours = min(settings["manifold_neighbours"], len(rows) - 1)
-        self._protocol = {
-            "train_images": len(rows),
-            "classifier": quality.CLASSIFIER,
-            "features": quality.FEATURES,
-            "neighbours": settings["neighbours"],
-            "manifold_neighbours": self.neighbours,
-        }
-
-    def number(self, value: Any, error: float | None, **protocol: Any) -> dict[str, Any]:
-        return {"value": value, "standard_error": error, "protocol": self._protocol | protocol}
-
-    def judged(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Returns of rows (N, D) which are near real images, and which one label all agree on."""
-        features = self.pixels.features.transform(rows)
-        return {
-            "precision": quality.inside(features, self.manifold, self.neighbours),
-            "unanimity": self.pixels.unanimous(rows),
-        }
-
-    def plausibility(self, what: str, rows: np.ndarray, words: str) -> Iterator[Finding]:
-        for name, found in self.judged(rows).items():
-            error = standard_error(found.astype(float))
-            value = float(found.mean())
-            yield f"{name}_of_{what}", self.number(value, error, images=len(rows), of=words)
-
-    def shares(self, rows: np.ndarray, words: str) -> dict[str, Any]:
-        shares, _ = self.pixels.digit_shares(rows)
-        return self.number(shares, None, of=words)
-
-
 def _interpolations(
-    model: VAE, judge: _Judge, labels: Tensor, posterior: Posterior, settings: Mapping[str, Any]
+    model: VAE, judge: Judge, labels: Tensor, posterior: Posterior, settings: Mapping[str, Any]
 ) -> Iterator[Finding]:
     """Yields how plausible and sharp the points between images of two different labels are."""
     first, last = _pairs(labels, settings["num_pairs"], settings["seed"])
@@ -166,7 +118,7 @@ def _interpolations(
     images = _decode(model, (start + share * (end - start)).flatten(0, 1))
     shape, inner = (len(first), settings["num_steps"]), slice(1, -1)
     said = {"pairs": len(first), "steps": settings["num_steps"], "latent": "posterior means"}
-    for name, found in judge.judged(_flat(images)).items():
+    for name, found in judge.judged(flat(images)).items():
         by_step = found.reshape(shape).astype(float)
         for what, part in (("interpolations", by_step[:, inner]), ("ends", by_step[:, [0, -1]])):
             of_pair = part.mean(axis=1)
@@ -194,10 +146,10 @@ def _pairs(labels: Tensor, count: int, seed: int) -> tuple[Tensor, Tensor]:
     return first[different][:count], last[different][:count]
 
 
-def _plane(model: VAE, judge: _Judge, posterior: Posterior, steps: int) -> Iterator[Finding]:
+def _plane(model: VAE, judge: Judge, posterior: Posterior, steps: int) -> Iterator[Finding]:
     """Yields what lies at the prior's mean, and, of a latent plane, each label's share of it."""
     prior = model.prior
-    origin = _flat(_decode(model, prior.mean()[None]))
+    origin = flat(_decode(model, prior.mean()[None]))
     shares, _ = judge.pixels.digit_shares(origin)
     digit = max(shares, key=lambda label: shares[label])
     yield "digit_at_centre", judge.number(digit, None, votes=judge.pixels.votes(origin))
@@ -206,17 +158,17 @@ def _plane(model: VAE, judge: _Judge, posterior: Posterior, steps: int) -> Itera
     axis = torch.linspace(-EXTENT, EXTENT, steps)
     square = prior.mean() + torch.cartesian_prod(axis, axis) * prior.scale()
     words = f"{steps} x {steps} equally spaced points of [-{EXTENT}, {EXTENT}]²"
-    yield "digits_of_map", judge.shares(_flat(_decode(model, square)), words)
+    yield "digits_of_map", judge.shares(flat(_decode(model, square)), words)
     if not prior.has_closed_kl:
         return  # what follows divides the standard normal into parts of equal probability
     chance = (torch.arange(steps, dtype=torch.float64) + 0.5) / steps
     quantiles = torch.special.ndtri(chance).float()
-    cells = _flat(_decode(model, torch.cartesian_prod(quantiles, quantiles)))
+    cells = flat(_decode(model, torch.cartesian_prod(quantiles, quantiles)))
     yield (
         "digits_of_prior",
         judge.shares(cells, f"{steps} x {steps} points of equal prior probability"),
     )
-    disc = _flat(_decode(model, _disc(steps * steps // 4)))
+    disc = flat(_decode(model, _disc(steps * steps // 4)))
     words = f"{len(disc)} points of the disc around 0 that holds {CENTRE:.0%} of the prior"
     yield "digits_of_centre", judge.shares(disc, words)
 
@@ -254,7 +206,3 @@ def _decode(model: VAE, z: Tensor) -> Tensor:
     """Returns mean images of latent points (N, Z), cut to [0, 1], on the CPU."""
     parts = [model.decode(part.to(model.device)).cpu() for part in torch.split(z, BATCH)]
     return torch.cat(parts).clamp(0, 1)
-
-
-def _flat(images: Tensor) -> np.ndarray:
-    return images.flatten(1).double().numpy()
