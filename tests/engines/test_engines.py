@@ -16,10 +16,11 @@ from test_sweep import QUICK, environment
 
 pytestmark = pytest.mark.engines
 
+# Engine -> its plugin, and two jobs at once however many cores there are; submitit starts all.
 ENGINES = {
-    "joblib": "hydra_joblib_launcher",
-    "submitit_local": "hydra_submitit_launcher",
-    "ray": "hydra_ray_launcher",
+    "joblib": ("hydra_joblib_launcher", ["hydra.launcher.n_jobs=2"]),
+    "submitit_local": ("hydra_submitit_launcher", []),
+    "ray": ("hydra_ray_launcher", ["+hydra.launcher.ray.init.num_cpus=2"]),
 }
 SWEEP = ("-m", "latent_dim=2,3,4,5", "data=stripes", "trainer.max_epochs=5", "report.num_train=80")
 NAMES = [f"linear-z{z}-stripes" for z in (2, 3, 4, 5)]
@@ -52,9 +53,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_sweep_gives_the_numbers_of_the_serial_one(engine: str, place: Path) -> None:
-    pytest.importorskip(f"hydra_plugins.{ENGINES[engine]}")
+    plugin, settings = ENGINES[engine]
+    pytest.importorskip(f"hydra_plugins.{plugin}")
     began = time.monotonic()
-    vae_lab(place, *SWEEP, f"hydra/launcher={engine}", f"sweep_name={engine}")
+    vae_lab(place, *SWEEP, f"hydra/launcher={engine}", *settings, f"sweep_name={engine}")
     TIMES[engine] = time.monotonic() - began
     print({name: round(seconds, 1) for name, seconds in TIMES.items()})
     root, serial = (place / "outputs" / "sweeps" / name for name in (engine, "serial"))
