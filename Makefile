@@ -58,9 +58,11 @@ variants: $(INSTALLED) ## make docs/images/objectives/ anew
 torture: $(INSTALLED_DEV) ## kill, starve and confuse it, a hundred times over (a part: VAE_LAB_TORTURE=0.1)
 	$(BIN)/python -m pytest -m torture -s tests/torture tests/test_resume.py $(ARGS)
 
+# Strict: where the database knows none of the packages, "no known vulnerabilities" would be no answer.
 audit: $(INSTALLED) ## look the dependencies up among known vulnerabilities
 	@$(PIP) install -c $(CONSTRAINTS) -e '.[audit]' || { echo 'audit: pip-audit cannot be installed from here: nothing was checked.' >&2; exit 1; }
-	@$(BIN)/python -m pip_audit --local --skip-editable --progress-spinner off --timeout 15 || { echo 'audit: what is said above is a known vulnerability, or that the database cannot be reached from here.' >&2; exit 1; }
+	@$(PIP) freeze --exclude-editable > $(VENV)/audit.txt
+	@$(BIN)/python -m pip_audit --strict --disable-pip --no-deps -r $(VENV)/audit.txt --progress-spinner off --timeout 15 || { echo 'audit: what is said above is a known vulnerability, or that the database cannot be reached from here.' >&2; exit 1; }
 
 bench: $(INSTALLED_DEV) ## measure speed against other ways to train (about 20 minutes, nothing beside it)
 	$(BIN)/python bench/training.py --out outputs/bench/training.json $(ARGS)
