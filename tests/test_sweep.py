@@ -201,7 +201,11 @@ def test_without_the_data_a_sweep_falls_back_once_and_says_so(
     root = tmp_path / "outputs" / "sweeps" / "fallen"
     for name in ("linear-z2-5k", "linear-z3-5k"):
         result = json.loads((root / name / "result.json").read_text())
-        assert result["data"] == {"name": "mnist_5k", "train": 4000, "val": 500, "test": 500}
+        labels = list("0123456789")
+        assert result["data"] == {
+            **{"name": "mnist_5k", "train": 4000, "val": 500, "test": 500},
+            "labels": labels,
+        }
         assert result["choices"]["data"] == "mnist_5k"
 
 
@@ -274,5 +278,7 @@ def test_a_debug_run_on_real_mnist_counts_its_images(
     assert done.code == 0, done.err
     (folder,) = (tmp_path / "outputs" / "runs").iterdir()
     result = json.loads((folder / "result.json").read_text())
-    assert result["data"] == {"name": "mnist", "train": 55_000, "val": 5_000, "test": 10_000}
+    sizes = {name: result["data"][name] for name in ("train", "val", "test")}
+    assert sizes == {"train": 55_000, "val": 5_000, "test": 10_000}
+    assert (result["data"]["name"], result["data"]["labels"]) == ("mnist", list("0123456789"))
     assert {path.name for path in (folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
