@@ -107,11 +107,12 @@ def _halve(wide: int, deep: int) -> nn.Sequential:
 
 def _double(image_shape: Sequence[int], channels: Sequence[int]) -> list[nn.Module]:
     # No activation before the first transposed convolution and none after the last: unbounded.
-    sizes = pairwise((*reversed(channels), image_shape[0]))
+    *odd, last = odd_pixels(image_shape, len(channels))
+    sizes = pairwise(reversed(channels))
     layers: list[nn.Module] = []
-    for (wide, deep), odd in zip(sizes, odd_pixels(image_shape, len(channels)), strict=True):
-        layers += [doubling(wide, deep, odd), nn.ReLU(inplace=True)]
-    return [*layers[:-2], ToImage(wide, deep, odd)]
+    for (wide, deep), left_over in zip(sizes, odd, strict=True):
+        layers += [doubling(wide, deep, left_over), nn.ReLU(inplace=True)]
+    return [*layers, ToImage(channels[0], image_shape[0], last)]
 
 
 class ToImage(nn.ConvTranspose2d):
