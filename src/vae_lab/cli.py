@@ -73,11 +73,11 @@ def conf_folder() -> Path:
     return inside if inside.is_dir() else Path(__file__).parents[2] / "conf"
 
 
-def job(config: DictConfig) -> float:
-    """Runs one job for Hydra and returns its validation bound, or NaN where it failed.
+def job(config: DictConfig) -> float | None:
+    """Runs one job for Hydra and returns its validation bound, or None where it failed.
 
     A failure is told here and recorded in the run's folder. It is not raised, so that a sweep goes
-    on, whatever launches it.
+    on, whatever launches it. Optuna takes None for a trial that failed; NaN would end it.
     """
     context = HydraConfig.get()
     folder = Path(context.runtime.output_dir)
@@ -90,13 +90,13 @@ def job(config: DictConfig) -> float:
             return _perform(configuration.resolved(config), choices, folder, command, trust=True)
     except UserError as error:
         _tell(error)
-        return float("nan")
+        return None
 
 
 def _perform(
     config: Mapping[str, Any], choices: Mapping[str, str], folder: Path, command: str, trust: bool
-) -> float:
-    """Runs one job and returns its validation bound, or NaN where it failed."""
+) -> float | None:
+    """Runs one job and returns its validation bound, or None where it failed."""
     try:
         from vae_lab.run import run  # imports torch and Lightning
     except (ImportError, RuntimeError) as error:
@@ -112,8 +112,9 @@ def _perform(
         result = run(config, choices, folder, command, trust=trust)
     except JobFailed as error:
         _tell(error)
-        return float("nan")
-    return float(result["metrics"].get("elbo/val", float("nan")))
+        return None
+    bound: float | None = result["metrics"].get("elbo/val")
+    return bound
 
 
 def _tell(error: Exception) -> None:
@@ -170,7 +171,7 @@ def _sweep(arguments: argparse.Namespace, planned: Plan, *, report: bool) -> int
 
 
 def _single(
-    folder: Path, argv: Sequence[str], task: Callable[[DictConfig], float], again: str
+    folder: Path, argv: Sequence[str], task: Callable[[DictConfig], float | None], again: str
 ) -> int:
     with held(folder):
         try:
@@ -198,7 +199,7 @@ def _resume(resumed: Resumed) -> int:
     if not is_success(folder):
         check_writable(folder)
 
-    def task(_: DictConfig) -> float:
+    def task(_: DictConfig) -> float | None:
         choices, command = result.get("choices", {}), result.get("command", "")
         return _perform(config, choices, folder, command, resumed.trust)
 
@@ -206,7 +207,7 @@ def _resume(resumed: Resumed) -> int:
     return _single(folder, argv, task, command_to_resume(folder, trust=resumed.trust))
 
 
-def _hydra(argv: Sequence[str], task: Callable[[DictConfig], float]) -> int:
+def _hydra(argv: Sequence[str], task: Callable[[DictConfig], float | None]) -> int:
     """Hands a command line to Hydra, which reads it from sys.argv.
 
     Raises:
