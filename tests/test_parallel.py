@@ -62,6 +62,8 @@ def test_an_engine_that_is_not_installed_is_named_with_its_extra(
         "hydra/launcher=joblib needs a package that is not installed: "
         "pip install 'vae-lab[joblib]'."
     )
+    with pytest.raises(UserError, match="logger=wandb needs a package that is not installed"):
+        cli.check(["logger=[csv,wandb]"])
     assert cli.check(["-m", "latent_dim=2,3"])
 
 

@@ -28,8 +28,8 @@ LOGGERS = {"MlflowRunLogger": "mlflow", "WandbRunLogger": "wandb"}
 LOST = ("concurrent.futures.process", "submitit.", "ray.")
 
 
-def check_loggers(config: DictConfig) -> None:
-    """Raises UserError where a logger is chosen whose package is missing."""
+def check_installed(config: DictConfig) -> None:
+    """Raises UserError where a launcher, sweeper or logger is chosen whose package is missing."""
     for name, logger in (config.logger or {}).items():
         package = LOGGERS.get(str(logger.get("_target_")).rpartition(".")[2], "")
         if package and not _is_installed(package):
@@ -37,10 +37,6 @@ def check_loggers(config: DictConfig) -> None:
                 f"logger={name} needs a package that is not installed: "
                 f"pip install 'vae-lab[{package}]'."
             )
-
-
-def check_installed(config: DictConfig) -> None:
-    """Raises UserError where a launcher or sweeper is chosen whose package is missing."""
     for group in ("launcher", "sweeper"):
         module = str(config.hydra[group]._target_).rpartition(".")[0]
         package = module.split(".")[1] if module.startswith("hydra_plugins.") else ""

@@ -53,12 +53,10 @@ def jobs_of(composer: Composer, arguments: argparse.Namespace) -> list[Job]:
         jobs = [composer.job(_lines(overrides), RunMode.RUN)]
     else:
         jobs = [composer.job(lines, RunMode.MULTIRUN) for lines in _expand(composer, overrides)]
-        engines.check_installed(jobs[0].config)
     swept = {override.get_key_element() for override in overrides if override.is_sweep_override()}
     for number, job in enumerate(jobs, start=1):
         try:
             check(job.config, job.known, job.choices)
-            engines.check_loggers(job.config)
         except UserError as error:
             if len(jobs) == 1:
                 raise
@@ -66,6 +64,8 @@ def jobs_of(composer: Composer, arguments: argparse.Namespace) -> list[Job]:
                 line.lstrip("+") for line in job.overrides if line.partition("=")[0] in swept
             )
             raise UserError(f"job {number} of {len(jobs)} ({values}): {error}") from error
+    for job in jobs:
+        engines.check_installed(job.config)
     columns.check([(resolved(job.config), job.choices) for job in jobs])
     return jobs
 
