@@ -22,7 +22,7 @@ from omegaconf import DictConfig
 
 from vae_lab import config as configuration
 from vae_lab.compose import Composer, Job, choices_of, key_of, parse_words
-from vae_lab.engines import lost, settle
+from vae_lab.engines import is_parallel, lost, settle
 from vae_lab.errors import JOB_FAILED, WRONG_INPUT, JobFailed, Stopped, UserError, print_error
 from vae_lab.fallback import with_data
 from vae_lab.faults import explained
@@ -32,7 +32,7 @@ from vae_lab.locks import held
 from vae_lab.plan import Plan, check_writable, jobs_of, plan, quoted
 from vae_lab.results import holds_run, is_success, runs_in
 from vae_lab.resume import Resumed, asks_to_resume, command_to_resume, read_resumed
-from vae_lab.stops import stoppable
+from vae_lab.stops import as_keyboard_interrupt, stoppable
 from vae_lab.summary import close_sweep
 
 # Set by those who want to see tracebacks; and what it was, while Hydra is at work.
@@ -146,7 +146,8 @@ def _main(argv: Sequence[str]) -> int:
     check_writable(planned.root)
     if planned.is_sweep:
         wanted = any(one.config.get("report") is not None for one in jobs)
-        return _sweep(arguments, planned, report=wanted)
+        with as_keyboard_interrupt() if is_parallel(jobs[0].config) else nullcontext():
+            return _sweep(arguments, planned, report=wanted)
     # Who names a folder of options may name classes there, which a run's folder alone may not.
     again = command_to_resume(planned.root, trust=arguments.config_dir is not None)
     return _single(planned.root, _rebuilt(arguments, planned), job, again)

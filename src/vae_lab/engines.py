@@ -4,6 +4,7 @@ An engine is one of Hydra's plugins, chosen by `hydra/launcher=` or `hydra/sweep
 only what makes its jobs the same as those of a serial sweep.
 """
 
+import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -72,6 +73,9 @@ def settle(runs: Sequence[Path]) -> None:
 
     A run where some process is at work, perhaps on another machine, stays as it is.
     """
+    ray = sys.modules.get("ray")
+    if ray is not None and ray.is_initialized():
+        ray.shutdown()  # its workers would hold their folders a little longer
     for folder in runs:
         result = read_result(folder)
         if result is None or result["status"] != RUNNING:

@@ -16,12 +16,13 @@ class _Handler:
     """Raises `Stopped` where the program is; remembers it, for an exception can get lost."""
 
     stopped: Stopped | None = None
+    plainly = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         if self.stopped is not None:
             os._exit(128 + number)
         self.stopped = Stopped(number)
-        raise self.stopped
+        raise KeyboardInterrupt if self.plainly else self.stopped
 
 
 _handler = _Handler()
@@ -49,6 +50,22 @@ def stoppable() -> Iterator[None]:
             signal.signal(number, before[number])
         if ours:
             _handler.stopped = None
+
+
+@contextmanager
+def as_keyboard_interrupt() -> Iterator[None]:
+    """Raises Python's own exception inside, and `Stopped` out of it.
+
+    While engines work for this process: Ray hears nothing else.
+    """
+    _handler.plainly = True
+    try:
+        yield
+    except KeyboardInterrupt:
+        check_stopped()
+        raise
+    finally:
+        _handler.plainly = False
 
 
 def check_stopped() -> None:

@@ -95,6 +95,24 @@ def test_a_job_whose_time_is_up_is_queued_again_and_goes_on(place: Path) -> None
     assert victims.fingerprint(folder) == victims.fingerprint(undisturbed)
 
 
+def test_ctrl_c_ends_the_jobs_on_ray(place: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_ray_launcher")
+    arguments = ("-m", "latent_dim=2,3", "data=stripes", "callbacks=none", "report=null",
+                 "hydra/launcher=ray", *ENGINES["ray"][1], "sweep_name=stopped")  # fmt: skip
+    command = [sys.executable, "-c", "import signal; "
+               "signal.signal(signal.SIGINT, signal.default_int_handler); "
+               "from vae_lab.cli import main; main()", "--config-dir", "conf", *arguments,
+               "trainer.max_epochs=2000"]  # fmt: skip
+    sweep = subprocess.Popen(command, cwd=place, env=environment(), start_new_session=True)
+    root = place / "outputs" / "sweeps" / "stopped"
+    while sweep.poll() is None and not list(root.glob("*/checkpoints/previous.ckpt")):
+        time.sleep(0.1)
+    os.kill(sweep.pid, signal.SIGINT)
+    assert sweep.wait(timeout=60) == 130
+    begun = [json.loads(path.read_text())["status"] for path in root.glob("*/result.json")]
+    assert begun and set(begun) == {"interrupted"}
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
