@@ -51,6 +51,9 @@ CACHES = (
     "TRITON_HOME",
 )
 
+# The files that take longest, most of them because they start processes.
+LONG = ("test_policy", "test_sweep", "test_resume", "test_config", "test_parallel", "test_run")
+
 _scratch = pytest.StashKey[Path]()
 
 
@@ -85,6 +88,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # A file is one worker's: with a long one begun last, all others would wait for it.
+    items.sort(key=lambda item: item.path.stem not in LONG)
     if os.environ.get("VAE_LAB_DATA"):
         return
     reason = "needs real MNIST: set VAE_LAB_DATA to the folder that holds MNIST/raw/"

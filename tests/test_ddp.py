@@ -32,6 +32,7 @@ def test_processes_share_each_batch(number: int, left: int) -> None:
                 assert torch.equal(both, batch.index[: len(both)])
 
 
+@pytest.mark.engines
 def test_two_processes_give_the_bound_of_one_and_write_once(tmp_path: Path) -> None:
     quick = [*QUICK, "trainer.max_epochs=3", "callbacks=[progress,samples,histograms]"]
     config, choices = small_config(tmp_path / "one", *quick)
