@@ -38,7 +38,7 @@ test-browser: $(INSTALLED_BROWSER) ## run the tests that look at TensorBoard and
 	$(BIN)/python -m pytest -m browser tests/test_browser.py tests/test_report_browser.py $(ARGS)
 
 test-engines: $(INSTALLED_ENGINES) ## run sweeps, searches and loggers on every engine (installs 1 GB more)
-	$(BIN)/python -m pytest -m engines -s tests/engines tests/test_ddp.py $(ARGS)
+	$(BIN)/python -m pytest -m engines -s tests/engines tests/test_ddp.py tests/test_parallel.py $(ARGS)
 
 screenshot: $(INSTALLED_BROWSER) ## make docs/images/board.png anew (of another sweep: ARGS=FOLDER)
 	$(BIN)/python tests/screenshot.py docs/images/board.png $(ARGS)

@@ -112,6 +112,7 @@ def errors(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith("vae-lab: error: ")]
 
 
+@pytest.mark.engines
 def test_a_parallel_sweep_that_lost_a_worker_ends_as_the_serial_one(
     tmp_path: Path, vae_lab: Command, joblib: None
 ) -> None:
