@@ -155,6 +155,14 @@ def test_a_swept_learning_rate_varies_although_the_model_is_one() -> None:
     assert varying_keys(runs) == ["optimizer.lr"]
 
 
+def test_a_precision_varies_where_somebody_chose_it_and_not_where_the_model_settles_it() -> None:
+    runs = [{"model": m, "trainer.precision": p} for m, p in (("conv", "bf16"), ("linear", "32"))]
+    assert varying_keys(runs) == ["model"]
+    assert varying_keys([*runs, {"model": "conv", "trainer.precision": "32"}]) == [
+        *("model", "trainer.precision")
+    ]
+
+
 def test_seeds_are_one_setting_and_numbers_are_in_order(tmp_path: Path) -> None:
     for z in (10, 2):
         for seed in (0, 1):

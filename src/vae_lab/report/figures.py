@@ -231,7 +231,8 @@ def _legend(figure: Figure) -> None:
     entries = [entry for axis in figure.axes for entry in zip(*axis.get_legend_handles_labels())]  # noqa: B905
     if entries:
         handles, labels = zip(*entries, strict=True)
-        figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
+        columns = max(1, min(4, 90 // (max(map(len, labels)) + 6)))  # 90 characters fit
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns)
 
 
 def _finish(figure: Figure, name: str, alt: str) -> Drawing:

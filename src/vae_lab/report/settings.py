@@ -11,6 +11,8 @@ from vae_lab.report.runs import Run
 IGNORED = ("callbacks", "logger", "report", "threads", "trainer.accelerator", "trainer.devices")
 SHORT_NAMES = {"optimizer.lr": "lr", "objective.beta": "beta", "trainer.max_epochs": "epochs"}
 FIRST = ("model", "latent_dim")
+# Keys that another group's option may settle, beside their own group's: precision `auto`.
+SETTLED_BY = {"trainer.precision": "model"}
 
 
 class Setting(NamedTuple):
@@ -114,7 +116,7 @@ def varying_keys(settings: Sequence[Mapping[str, Any]]) -> list[str]:
     dropped: set[tuple[str, ...]] = set()
     for name in sorted(varying, key=_order):
         column = varying[name]
-        group = name.partition(".")[0]
+        group = SETTLED_BY.get(name, name.partition(".")[0])
         follows = group != name and group in varying and _follows(column, varying[group])
         if follows or column in dropped or any(varying[other] == column for other in kept):
             dropped.add(column)
