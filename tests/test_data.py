@@ -167,6 +167,7 @@ def test_images_lie_on_the_device_of_the_trainer_and_batches_are_made_there() ->
     # No GPU is needed to see where tensors are: meta tensors have a device and no values.
     data = made()
     strategy = SimpleNamespace(root_device=torch.device("meta"))
+    # A stand-in has all that is asked of a trainer here.
     data.trainer = SimpleNamespace(strategy=strategy, current_epoch=0)  # type: ignore[assignment]
     val = data.val_dataloader()
     assert not isinstance(val, list)

@@ -117,6 +117,7 @@ def test_several_who_need_them_at_once_prepare_them_once(tmp_path: Path, photos:
     )
     arguments = [sys.executable, "-c", code, str(photos), str(tmp_path / "data")]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    # The types of settings from a dict are not known one by one.
     started = [subprocess.Popen(arguments, text=True, **pipes) for _ in range(3)]  # type: ignore[call-overload]
     said = [process.communicate(timeout=60) for process in started]
     assert [out.strip() for out, _ in said] == ["(30, 3, 16, 16)"] * 3

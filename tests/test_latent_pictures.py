@@ -310,6 +310,7 @@ def test_maps_and_traversals_follow_the_prior_that_is_there() -> None:
 
 def test_without_a_kl_per_dimension_pictures_take_the_aggregate_posterior_and_say_so() -> None:
     scene, module = learned_scene()
+    # Codes that are known, in place of a network.
     module.encode = lambda x: Posterior(  # type: ignore[method-assign]
         torch.stack([x.flatten(1)[:, 0], 5 * x.flatten(1)[:, 1]], dim=1), torch.zeros(len(x), 2)
     )

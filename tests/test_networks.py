@@ -145,6 +145,7 @@ def test_conv_takes_its_sizes_from_the_image(shape: tuple[int, int, int]) -> Non
 @pytest.mark.parametrize("shape", SHAPES)
 def test_resnet_takes_its_sizes_from_the_image(shape: tuple[int, int, int]) -> None:
     sizes = {"image_shape": shape, "channels": None, "num_blocks": 1, "latent_dim": 3}
+    # The types of settings from a dict are not known one by one.
     encoder, decoder = ResNetEncoder(**sizes), ResNetDecoder(**sizes)  # type: ignore[arg-type]
     assert encoder(torch.rand(2, *shape)).mean.shape == (2, 3)
     assert decoder(latents(2, 3)).shape == (2, *shape)
@@ -179,5 +180,6 @@ def test_a_residual_block_equals_its_formula_and_depends_on_no_other_image() -> 
 
 def test_resnet_has_the_parameters_that_its_file_says() -> None:
     sizes = {"image_shape": (3, 32, 32), "channels": None, "num_blocks": 1, "latent_dim": 2}
+    # The types of settings from a dict are not known one by one.
     networks = ResNetEncoder(**sizes), ResNetDecoder(**sizes)  # type: ignore[arg-type]
     assert sum(p.numel() for network in networks for p in network.parameters()) == 4_449_543

@@ -201,6 +201,7 @@ def test_a_checkpoint_of_other_images_is_refused(tmp_path: Path) -> None:
         made = ImageDataModule(
             source=source(tmp_path, images=images),
             binarize="none",
+            # The types of settings from a dict are not known one by one.
             **settings,  # type: ignore[arg-type]
         )
         made.setup()

@@ -259,6 +259,7 @@ def test_a_gpu_is_made_to_wait_for_the_loss_of_few_steps_and_a_bad_epoch_is_neve
     assert not list((tmp_path / "run" / "checkpoints").glob("*.ckpt"))
     for device, steps in (("cpu", list(range(120))), ("cuda", [0, 50, 100])):
         one = SimpleNamespace(device=torch.device(device), global_rank=0)
+        # A stand-in with the two things that are looked at.
         assert [step for step in range(120) if looks(one, step)] == steps  # type: ignore[arg-type]
 
 

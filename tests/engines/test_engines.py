@@ -16,6 +16,9 @@ from test_sweep import QUICK, environment
 
 pytestmark = pytest.mark.engines
 
+# `make test-engines` installs every extra, so that nothing is skipped there; who runs a part of
+# them by hand may have some alone, and sees which were skipped.
+
 # Engine -> its plugin, and two jobs at once however many cores there are; submitit starts all.
 ENGINES = {
     "joblib": ("hydra_joblib_launcher", ["hydra.launcher.n_jobs=2"]),
