@@ -5,7 +5,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vae_lab.networks import ConvDecoder, ConvEncoder, LinearDecoder, LinearEncoder, ToImage
+from vae_lab.networks import (
+    ConvDecoder,
+    ConvEncoder,
+    Doubling,
+    LinearDecoder,
+    LinearEncoder,
+    ToImage,
+)
 from vae_lab.resnet import Residual, ResNetDecoder, ResNetEncoder
 
 IMAGE = (1, 28, 28)
@@ -86,9 +93,12 @@ def test_conv_outputs_equal_a_network_written_out() -> None:
 
 @pytest.mark.parametrize("odd", [(0, 0), (1, 0), (0, 1)])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_last_layer_is_a_transposed_convolution(channels: int, odd: tuple[int, int]) -> None:
+@pytest.mark.parametrize("kind", [Doubling, ToImage])
+def test_layers_that_double_are_transposed_convolutions(
+    kind: type[Doubling | ToImage], channels: int, odd: tuple[int, int]
+) -> None:
     torch.manual_seed(0)
-    layer = ToImage(8, channels, odd).double()
+    layer = kind(8, channels, odd).double()
     h = torch.randn(2, 8, 5, 3, dtype=torch.float64, requires_grad=True)
     assert layer.bias is not None
     weights = (layer.weight, layer.bias, h)

@@ -15,7 +15,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from vae_lab.networks import bottleneck, chosen_channels, doubling, halving, odd_pixels
+from vae_lab.networks import Doubling, bottleneck, chosen_channels, halving, odd_pixels
 from vae_lab.posterior import Posterior
 
 # Channels that share a mean and a variance, at most.
@@ -75,7 +75,7 @@ class ResNetDecoder(nn.Module):
         sizes = pairwise((*reversed(channels), image_shape[0]))
         for (wide, deep), odd in zip(sizes, odd_pixels(image_shape, len(channels)), strict=True):
             blocks = [Residual(wide) for _ in range(num_blocks)]
-            layers += [*blocks, *_active(wide), doubling(wide, deep, odd)]
+            layers += [*blocks, *_active(wide), Doubling(wide, deep, odd)]
         self.layers = nn.Sequential(
             nn.Linear(latent_dim, math.prod(narrowest)), nn.Unflatten(1, narrowest), *layers
         )
