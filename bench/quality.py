@@ -61,16 +61,23 @@ def script_seconds(name: str, data: str) -> float:
 
 
 def search(name: str, budgets: list[int], seeds: list[int], data: str) -> dict[str, Any]:
-    """Tries budgets from the smallest until every seed's validation bound is good enough."""
+    """Tries budgets from the smallest until every seed's validation bound is good enough.
+
+    The first seed whose bound is not ends a budget.
+    """
     tried: dict[int, list[dict[str, Any]]] = {}
     for epochs in budgets:
-        tried[epochs] = [train(name, epochs, seed, data) for seed in seeds]
-        worst = max(one["val"] for one in tried[epochs])
-        print(f"{name}: {epochs} epochs, worst validation bound -{worst:.2f}", flush=True)
-        if worst < REFERENCE[name]:
+        tried[epochs] = []
+        for seed in seeds:
+            one = train(name, epochs, seed, data)
+            tried[epochs].append(one)
+            print(f"{name}, {epochs} epochs, seed {seed}: validation -{one['val']:.2f}", flush=True)
+            if one["val"] >= REFERENCE[name]:
+                break
+        else:
             break
     runs = tried[epochs]
-    reached = all(one["val"] < REFERENCE[name] for one in runs)
+    reached = len(runs) == len(seeds) and runs[-1]["val"] < REFERENCE[name]
     reference = script_seconds(name, data)
     seconds = spread([one["seconds"] for one in runs])
     return {
