@@ -1,10 +1,11 @@
 """How time and memory grow with the work: images, latent dimensions, width, batch size, jobs.
 
-    python bench/growth.py --out growth.json                (about 8 minutes)
+    python bench/growth.py --out growth.json                (about 11 minutes)
 
-Every point is a process of its own with a linear model, so that its peak memory is its own; a round
-visits all points of an axis. Slopes are those of straight lines through the log-log points: 1 is
-proportional. Writes a plot of each axis beside the JSON file.
+Every point is a process of its own with a linear model, so that its peak memory is its own; a
+round visits all points of an axis. Sweeps are timed as a whole, their jobs one after the other and
+side by side. Slopes are those of straight lines through the log-log points: 1 is proportional.
+Writes a plot of each axis beside the JSON file.
 """
 
 import argparse
@@ -44,13 +45,12 @@ class Run:
         return float(result["seconds"]["fit"])
 
 
-def jobs(launcher: Sequence[str], count: int) -> float:
-    """Returns the seconds of a whole sweep of so many small jobs, start-up counted."""
+def sweep(count: int, overrides: Sequence[str], launcher: Sequence[str]) -> float:
+    """Returns the seconds of a whole sweep of so many jobs, start-up counted."""
     with tempfile.TemporaryDirectory() as folder:
         seeds = ",".join(map(str, range(count)))
-        command = [sys.executable, "-m", "vae_lab", "-m", f"seed={seeds}", "data=mnist_5k",
-                   "trainer.max_epochs=2", *LEAN, *launcher,
-                   f"hydra.sweep.dir={folder}"]  # fmt: skip
+        command = [sys.executable, "-m", "vae_lab", "-m", f"seed={seeds}", *LEAN, *overrides,
+                   *launcher, f"hydra.sweep.dir={folder}"]  # fmt: skip
         start = time.perf_counter()
         subprocess.run(command, check=True, capture_output=True, cwd=HERE.parent)
         return time.perf_counter() - start
@@ -100,7 +100,7 @@ def plot(path: Path, axis: str, lines: dict[str, tuple[list[int], list[float]]])
 
 
 def measure(axis: str, runs: dict[int, Run], rounds: int, folder: Path) -> dict[str, Any]:
-    seconds = interleaved({str(n): run for n, run in runs.items()}, rounds=rounds)
+    seconds = interleaved({str(n): run for n, run in runs.items()}, rounds=rounds, warm_up=False)
     places = list(runs)
     medians = [spread(seconds[str(n)]).median for n in places]
     memory = [run.peak_mb for run in runs.values()]
@@ -115,30 +115,50 @@ def measure(axis: str, runs: dict[int, Run], rounds: int, folder: Path) -> dict[
     }
 
 
-def measure_jobs(quick: bool, rounds: int, folder: Path) -> dict[str, Any]:
-    counts = (1, 4) if quick else (1, 2, 4, 8, 16)
-    ways: dict[str, list[str]] = {"serial": []}
+def sweeps(quick: bool) -> dict[str, dict[int, tuple[int, list[str]]]]:
+    """Returns the sweeps of each axis by their place on it: how many jobs, and of what."""
+    small = ["data=mnist_5k", "trainer.max_epochs=2"]
+    return {
+        "jobs of two epochs on 4,000 images": {
+            count: (count, small) for count in ((1, 4) if quick else (1, 2, 4, 8, 16))
+        },
+        "epochs of each of four jobs on MNIST": {
+            epochs: (4, ["data=mnist", f"trainer.max_epochs={epochs}"])
+            for epochs in ((1, 3) if quick else (1, 3, 10))
+        },
+    }
+
+
+def ways() -> dict[str, list[str]]:
+    """Returns what launches the jobs of a sweep, one after the other and side by side."""
     try:
         import hydra_plugins.hydra_joblib_launcher  # noqa: F401
     except ImportError:
         print("hydra-joblib-launcher is not installed: no parallel sweeps measured.")
-    else:
-        ways["parallel"] = ["hydra/launcher=joblib"]
+        return {"serial": []}
+    return {"serial": [], "parallel": ["hydra/launcher=joblib"]}
+
+
+def measure_sweeps(
+    axis: str, places: dict[int, tuple[int, list[str]]], rounds: int, folder: Path
+) -> dict[str, Any]:
+    launchers = ways()
     variants: dict[str, Callable[[], float]] = {
-        f"{way} {count}": partial(jobs, launcher, count)
-        for way, launcher in ways.items()
-        for count in counts
+        f"{way} {place}": partial(sweep, *of, launcher)
+        for place, of in places.items()
+        for way, launcher in launchers.items()
     }
-    seconds = interleaved(variants, rounds=rounds)
+    seconds = interleaved(variants, rounds=rounds, warm_up=False)
     lines = {
-        way: (list(counts), [spread(seconds[f"{way} {count}"]).median for count in counts])
-        for way in ways
+        way: (list(places), [spread(seconds[f"{way} {place}"]).median for place in places])
+        for way in launchers
     }
     rows = [
-        [str(count), *(str(spread(seconds[f"{way} {count}"])) for way in ways)] for count in counts
+        [str(place), *(str(spread(seconds[f"{way} {place}"])) for way in launchers)]
+        for place in places
     ]
-    print(f"\n{table(['jobs', *(f'{way}, seconds' for way in ways)], rows)}")
-    plot(folder / "growth_jobs.png", "jobs of two epochs on 4,000 images", lines)
+    print(f"\n{table([axis, *(f'{way}, seconds' for way in launchers)], rows)}", flush=True)
+    plot(folder / f"growth_{axis.split()[0]}.png", axis, lines)
     return {"seconds": seconds, "slopes": {way: slope(*line) for way, line in lines.items()}}
 
 
@@ -154,7 +174,10 @@ def main() -> None:
         axis: measure(axis, runs, options.rounds, folder)
         for axis, runs in axes(options.quick).items()
     }
-    found["jobs"] = measure_jobs(options.quick, options.rounds, folder)
+    found |= {
+        axis: measure_sweeps(axis, places, options.rounds, folder)
+        for axis, places in sweeps(options.quick).items()
+    }
     slopes = [[axis, ", ".join(f"{name} {value:.2f}" for name, value in one["slopes"].items())]
               for axis, one in found.items()]  # fmt: skip
     print(f"\n{table(['axis', 'slopes'], slopes)}")

@@ -32,14 +32,17 @@ def spread(values: list[float]) -> Spread:
     return Spread(statistics.median(values), min(values), max(values))
 
 
-def interleaved(variants: Mapping[str, Timed], *, rounds: int) -> dict[str, list[float]]:
+def interleaved(
+    variants: Mapping[str, Timed], *, rounds: int, warm_up: bool = True
+) -> dict[str, list[float]]:
     """Returns the seconds of each variant in each round, after a first round that is not counted.
 
-    Every other round goes backwards, so that none always follows the same neighbour.
+    Every other round goes backwards, so that none always follows the same neighbour. Processes need
+    no round to warm up: each starts cold every time.
     """
     names = list(variants)
     found: dict[str, list[float]] = {name: [] for name in names}
-    for number in range(rounds + 1):
+    for number in range(0 if warm_up else 1, rounds + 1):
         for name in names if number % 2 else reversed(names):
             seconds = variants[name]()
             if number:
