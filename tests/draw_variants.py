@@ -34,7 +34,7 @@ def train(option: str) -> tuple[VAE, ImageDataModule, list[tuple[float, float]]]
     data = build.data_module(config, trust=False)
     data.setup()
     model = build.vae(config, data.image_shape, trust=False)
-    optimizer = model.recipe.optimizer(model.parameters())
+    optimizer = model.recipe.optimizer(model.named_parameters())
     images, course = data.fixed_train_images[:].float() / 255, []
     per_epoch = len(images) // BATCH
     for step in range(EPOCHS * per_epoch):

@@ -13,7 +13,7 @@ from torch import Tensor
 from vae_lab import build, cli
 from vae_lab.config import resolved
 from vae_lab.errors import UserError
-from vae_lab.rules import MEANINGLESS, OPTIONS
+from vae_lab.meaning import MEANINGLESS, OPTIONS
 from vae_lab.seeds import stream
 
 CONF = cli.conf_folder()
@@ -65,7 +65,7 @@ def test_a_combination_with_a_meaning_trains_two_steps(
 ) -> None:
     named = {"objective": objective, "likelihood": likelihood, "prior": prior}
     model = build.vae(made_of(**named), (1, 28, 28), trust=False)
-    optimizer = model.recipe.optimizer(model.parameters())
+    optimizer = model.recipe.optimizer(model.named_parameters())
     before = {name: value.detach().clone() for name, value in model.named_parameters()}
     x, samples = images(binarize), model.objective.num_samples
     for step in range(2):
@@ -81,6 +81,12 @@ def test_a_combination_with_a_meaning_trains_two_steps(
     with torch.no_grad():
         drawn = model.sample(4, stream("drawn"))
     assert drawn.shape == (4, 1, 28, 28) and drawn.isfinite().all()
+
+
+@pytest.mark.parametrize("data", ["npz data.path=my.npz", "folder data.path=photos", "cifar10"])
+def test_every_objective_goes_with_other_data_too(data: str) -> None:
+    for objective in options("objective"):
+        assert cli.check([f"objective={objective}", *f"data={data}".split()])
 
 
 ROWS = [(row, one, other) for row in MEANINGLESS for one in row.one[1] for other in row.other[1]]

@@ -72,6 +72,11 @@ MISTAKES = {
         "objective.free_bits must be a number of at least 0, got -1."
     ),
     "objective=mmd objective.alpha=2": "objective.alpha must be a number from 0 to 1, got 2.",
+    "objective=mmd objective.alpha=0.5 objective.mmd_weight=0": (
+        "objective.alpha + objective.mmd_weight must be at least 1, got 0.5 + 0: below, codes are "
+        "driven away from the prior. Raise objective.mmd_weight to 0.5, which leaves the "
+        "discrepancy out, or more."
+    ),
     "prior=vamp prior.num_components=0": f"prior.num_components {WHOLE} 1, got 0.",
     "optimizer.amsgrad=1": "optimizer.amsgrad must be true or false, got 1.",
     "seed=-1": f"seed {WHOLE} 0, got -1.",

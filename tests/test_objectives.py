@@ -9,9 +9,10 @@ from linear_gaussian import PIXELS, linear_gaussian, log_likelihood, random
 from torch import Tensor
 
 from vae_lab.aggregate import BetaTC, Mmd, mmd, stratified_weights, total_correlation
+from vae_lab.errors import UserError
 from vae_lab.importance import Iwae
 from vae_lab.module import VAE
-from vae_lab.objectives import CapacityElbo, CyclicElbo, Draws, Elbo, FreeBitsElbo
+from vae_lab.objectives import CapacityElbo, CyclicElbo, Draws, Elbo, FreeBitsElbo, Objective
 from vae_lab.posterior import Posterior
 from vae_lab.priors import GaussianMixture, StandardNormal
 
@@ -230,13 +231,25 @@ def test_total_correlation_by_brute_force() -> None:
 
 
 def test_beta_tc_is_the_elbo_plus_the_rest_of_beta_times_the_total_correlation() -> None:
-    given, more = draws(2), {"num_samples": 2, "num_images": 120, "num_val": 20}
+    given = draws(2)
     plain, expected = Elbo(beta=1.0, num_samples=2)(given, PRIOR)
     correlation = sum(total_correlation(given.posterior, z, 100).item() for z in given.z) / 2
     for beta in (1.0, 6.0):
-        loss, terms = BetaTC(beta=beta, **more)(given, PRIOR)
+        objective = BetaTC(beta=beta, num_samples=2)
+        objective.begin(100, 4)
+        loss, terms = objective(given, PRIOR)
         assert loss.item() == pytest.approx(plain.item() + (beta - 1) * correlation, rel=1e-6)
         torch.testing.assert_close(terms, expected)
+
+
+@pytest.mark.parametrize("objective", [
+    BetaTC(beta=6.0, num_samples=1),
+    Mmd(alpha=0.5, mmd_weight=500.0, bandwidth=1.0, num_samples=1),
+])  # fmt: skip
+def test_from_one_image_at_once_no_aggregate_posterior_is_estimated(objective: Objective) -> None:
+    objective.begin(100, 2)
+    with pytest.raises(UserError, match=r"sees at once, which is 1: raise data\.batch_size"):
+        objective.begin(100, 1)
 
 
 def test_mmd_is_that_of_two_gaussians() -> None:
@@ -284,7 +297,7 @@ def test_the_logged_terms_do_not_depend_on_the_objective_where_it_logs_the_elbo(
         Elbo(beta=4.0, num_samples=3),
         FreeBitsElbo(beta=1.0, num_samples=3, free_bits=2.0),
         CapacityElbo(beta=30.0, num_samples=3, capacity=5.0, warmup=0.5),
-        BetaTC(beta=6.0, num_samples=3, num_images=100, num_val=0),
+        BetaTC(beta=6.0, num_samples=3),
         Mmd(alpha=0.5, mmd_weight=500.0, bandwidth=1.0, num_samples=3),
     ):
         torch.testing.assert_close(objective(given, PRIOR)[1], expected)

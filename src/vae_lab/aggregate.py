@@ -9,6 +9,7 @@ import math
 import torch
 from torch import Tensor
 
+from vae_lab.errors import UserError
 from vae_lab.objectives import Draws, Elbo, Objective, Terms, bound_terms
 from vae_lab.posterior import Posterior
 from vae_lab.priors import Prior
@@ -23,17 +24,12 @@ class BetaTC(Elbo):
     correlation is added.
     """
 
-    def __init__(self, *, beta: float, num_samples: int, num_images: int, num_val: int) -> None:
-        """Sets the weight.
+    # What q(z) is the mean over: the images of training, or the batch until they are known.
+    num_images = 1
 
-        Args:
-            beta: of the total correlation; 1 is the ELBO.
-            num_samples: K.
-            num_images: images that training and validation share.
-            num_val: those of validation.
-        """
-        super().__init__(beta=beta, num_samples=num_samples)
-        self.num_images = num_images - num_val
+    def begin(self, num_images: int, batch_size: int) -> None:
+        _check_batch(batch_size)
+        self.num_images = num_images
 
     def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
         terms = bound_terms(draws, prior)
@@ -42,13 +38,21 @@ class BetaTC(Elbo):
         return -terms.elbo().mean() + penalty, terms
 
 
+def _check_batch(batch_size: int) -> None:
+    if batch_size == 1:
+        raise UserError(
+            "objective=beta_tc and mmd estimate the aggregate posterior from the images that a "
+            "process sees at once, which is 1: raise data.batch_size."
+        )
+
+
 def total_correlation(posterior: Posterior, z: Tensor, num_images: int) -> Tensor:
     """Returns an estimate of KL(q(z) || prod_j q(z_j)) in nats, a scalar.
 
     Args:
         posterior: of a batch of images, fields (B, Z).
         z: one draw from each, (B, Z).
-        num_images: how many images q(z) is the mean over.
+        num_images: how many images q(z) is the mean over; at least the batch's.
     """
     mean, log_var = posterior
     standardised = (z.unsqueeze(1) - mean) * torch.exp(-0.5 * log_var)  # (B, B, Z): draw, image
@@ -97,6 +101,9 @@ class Mmd(Objective):
         super().__init__(num_samples=num_samples)
         self.alpha, self.mmd_weight, self.bandwidth = alpha, mmd_weight, bandwidth
         self._name = "end"
+
+    def begin(self, num_images: int, batch_size: int) -> None:
+        _check_batch(batch_size)
 
     def at(self, progress: float) -> "Mmd":
         found = Mmd(

@@ -115,8 +115,8 @@ def vae(config: Mapping[str, Any], image_shape: tuple[int, ...], *, trust: bool)
     sizes = {"image_shape": image_shape, "latent_dim": config["latent_dim"]}
     optimizer = {k: v for k, v in config["optimizer"].items() if k not in SCHEDULE_KEYS}
 
-    def make_optimizer(parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        return make(optimizer, params=parameters)
+    def make_optimizer(named: Iterable[tuple[str, nn.Parameter]]) -> torch.optim.Optimizer:
+        return make(optimizer, params=named)
 
     schedule = learning_rate_factor(*(config["optimizer"][key] for key in SCHEDULE_KEYS))
     model = VAE(

@@ -16,11 +16,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vae_lab.errors import UserError
 from vae_lab.identity import flatten
+from vae_lab.meaning import MEANINGLESS, OPTIONS
 from vae_lab.precision import AUTO, choose
 from vae_lab.rules import (
-    MEANINGLESS,
     OPTIONAL,
-    OPTIONS,
     REMOVABLE,
     REQUIRED,
     RULES,
@@ -189,6 +188,13 @@ def _check_together(given: Mapping[str, Any]) -> None:
         )
     if shape := given.get("data.image_shape"):
         check_halvings(shape, given.get("model.channels"))
+    alpha, weight = given.get("objective.alpha"), given.get("objective.mmd_weight")
+    if alpha is not None and weight is not None and alpha + weight < 1:
+        raise UserError(
+            f"objective.alpha + objective.mmd_weight must be at least 1, got {alpha} + {weight}: "
+            f"below, codes are driven away from the prior. Raise objective.mmd_weight to "
+            f"{1 - alpha:g}, which leaves the discrepancy out, or more."
+        )
     clips = given.get("trainer.gradient_clip_val")
     if clips and given.get("optimizer.fused") and "mixed" in str(given.get("trainer.precision")):
         raise UserError(

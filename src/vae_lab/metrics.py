@@ -100,12 +100,13 @@ def bound_per_image(
         model: in eval mode, in single precision.
         images: uint8, (N, C, H, W).
         num_samples: K, the posterior samples per image.
-        batch_size: how many images at a time; changes memory, never the result.
+        batch_size: how many decoded images at a time; changes memory, never the result.
         split: names the noise stream.
     """
     shape = (num_samples, len(images), model.latent_dim)
     noise = torch.randn(shape, generator=stream(split)).to(model.device)
     losses, log_likelihoods, kls = 0.0, [], []
+    batch_size = max(1, batch_size // num_samples)
     for start in range(0, len(images), batch_size):
         rows = slice(start, start + batch_size)
         x = images[rows].to(model.device).float() / 255

@@ -26,9 +26,9 @@ _STEPS_PER_LOOK = 50
 
 
 class Recipe(NamedTuple):
-    """How to optimise: parameters -> optimiser, and progress in [0, 1] -> learning rate factor."""
+    """How to optimise: parameters and their names -> optimiser, and progress -> rate factor."""
 
-    optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+    optimizer: Callable[[Iterable[tuple[str, nn.Parameter]]], torch.optim.Optimizer]
     learning_rate_factor: Callable[[float], float]
 
 
@@ -93,6 +93,10 @@ class VAE(pl.LightningModule):
 
     # Training and validation.
 
+    def on_fit_start(self) -> None:
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        self.objective.begin(len(data.train_images), data.batch_size // self.trainer.world_size)
+
     def on_train_epoch_start(self) -> None:
         # For networks that draw by themselves (dropout): a resumed run draws the same.
         torch.manual_seed(stream_seed("network", self.seed, self.current_epoch))
@@ -150,8 +154,11 @@ class VAE(pl.LightningModule):
         self._val_noise = torch.randn(shape, generator=stream("val")).to(self.device)
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        loss, terms = self.score(batch.images, self._val_noise[:, batch.index])
-        _add(self._val_sums, loss, terms)
+        # As many decoded images at once as with one draw each.
+        size = max(1, len(batch.images) // self.objective.num_samples)
+        for images, index in zip(batch.images.split(size), batch.index.split(size), strict=True):
+            loss, terms = self.score(images, self._val_noise[:, index])
+            _add(self._val_sums, loss, terms)
 
     def on_validation_epoch_end(self) -> None:
         if not self.trainer.sanity_checking:
@@ -162,7 +169,7 @@ class VAE(pl.LightningModule):
         checkpoint["config_hash"] = self.config_hash
 
     def configure_optimizers(self) -> Any:
-        optimizer = self.recipe.optimizer(self.parameters())
+        optimizer = self.recipe.optimizer(self.named_parameters())
         total = self._num_steps = self.trainer.estimated_stepping_batches
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: self.recipe.learning_rate_factor(step / total)

@@ -57,6 +57,13 @@ class Objective(ABC):
         """
         return self
 
+    def begin(self, num_images: int, batch_size: int) -> None:  # noqa: B027  # most need not know
+        """Is told before training how many images there are, and how many a process sees at once.
+
+        Raises:
+            UserError: where there is nothing to estimate from so few.
+        """
+
     @abstractmethod
     def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
         """Returns the scalar to minimise, in nats per image, and the unweighted terms."""

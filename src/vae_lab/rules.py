@@ -127,7 +127,13 @@ RULES = (
     Rule("data.timeout", *ABOVE_0),
     Rule("trainer.max_epochs", *AT_LEAST_1),
     Rule("trainer.check_val_every_n_epoch", *AT_LEAST_1),
-    Rule("optimizer.lr", *ABOVE_0),
+    *(Rule(key, *ABOVE_0) for key in ("model.lr", "optimizer.lr", "optimizer.adam_lr")),
+    Rule(
+        "optimizer.momentum",
+        "a number of at least 0, below 1",
+        lambda value: is_number(value) and 0 <= value < 1,
+    ),
+    Rule("optimizer.iterations", *AT_LEAST_1),
     Rule("optimizer.eps", *ABOVE_0),
     Rule("optimizer.weight_decay", *NOT_NEGATIVE),
     Rule(
@@ -140,7 +146,6 @@ RULES = (
         "a number between 0 and 1, neither included",
         lambda value: is_number(value) and 0 < value < 1,
     ),
-    Rule("model.lr", *ABOVE_0),
     Rule("model.hidden_dims", "a list of sizes of at least 1, such as [512,256]", _sizes),
     Rule(
         "model.channels",
@@ -179,65 +184,6 @@ RULES = (
     Rule("report.num_steps", *AT_LEAST_3),
 )
 
-
-class Meaningless(NamedTuple):
-    """Two keys and values of each that mean nothing together, why, and what to do."""
-
-    one: tuple[str, tuple[Any, ...]]
-    other: tuple[str, tuple[Any, ...]]
-    why: str
-    remedy: str
-
-
-_BINARY = ("data.binarize", ("static", "dynamic", "threshold"))
-_TO_BERNOULLI = "use likelihood=bernoulli or data.binarize=none"
-
-# The same table stands in docs/objectives.md; a test holds them together, and trains all the rest.
-MEANINGLESS = (
-    Meaningless(
-        ("likelihood", ("continuous_bernoulli", "gaussian", "laplace")),
-        _BINARY,
-        "a density at the two values of a binary pixel is no probability",
-        _TO_BERNOULLI,
-    ),
-    Meaningless(
-        ("likelihood", ("discretized_logistic",)),
-        _BINARY,
-        "it shares its probability among 256 levels, of which a binary pixel has two",
-        _TO_BERNOULLI,
-    ),
-    Meaningless(
-        ("objective", ("beta_tc",)),
-        ("prior", ("gaussian_mixture", "vamp")),
-        "the total correlation is a part of the KL only where the prior's dimensions are "
-        "independent",
-        "use prior=standard or another objective",
-    ),
-    Meaningless(
-        ("objective", ("beta_tc", "mmd")),
-        ("data.batch_size", (1,)),
-        "the aggregate posterior is estimated from the other images of a batch",
-        "raise data.batch_size",
-    ),
-    Meaningless(
-        ("objective", ("beta_tc",)),
-        ("latent_dim", (1,)),
-        "a single dimension has no total correlation",
-        "raise latent_dim or use objective=elbo",
-    ),
-)
-
-# The options that the table names, by their class: options of one's own may be of the same class.
-OPTIONS = {
-    "vae_lab.likelihoods.ContinuousBernoulli": "continuous_bernoulli",
-    "vae_lab.likelihoods.Gaussian": "gaussian",
-    "vae_lab.likelihoods.Laplace": "laplace",
-    "vae_lab.likelihoods.DiscretizedLogistic": "discretized_logistic",
-    "vae_lab.aggregate.BetaTC": "beta_tc",
-    "vae_lab.aggregate.Mmd": "mmd",
-    "vae_lab.priors.GaussianMixture": "gaussian_mixture",
-    "vae_lab.priors.VampPrior": "vamp",
-}
 
 # What a value must be where its default is of a type; bool before int, for a bool is an int.
 TYPES = {
