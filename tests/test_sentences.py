@@ -121,7 +121,10 @@ def test_findings_that_differ_and_findings_that_do_not(tmp_path: Path) -> None:
     ways = topics["Plausibility on interpolations"]
     assert any("least, 50 %, 25 % of the way" in text for text, _ in ways)
     centre = topics["The centre of the latent space, and each label's share"]
-    assert centre[0][0].startswith("At the centre of these weights of z2 lies label 8")
+    assert centre[0][0].startswith(
+        "At the centre of these weights of z2 lies label 8 (the classifier's nearest to what is "
+        "decoded at the prior's mean)"
+    )
     assert "8: 80 %, 1: 20 %" in centre[0][0] and "codes of the 8 lie nearest to 0" in centre[0][0]
 
 
