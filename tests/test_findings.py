@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from made_up import BY_DRAWS, BY_MOMENTS
 from small import StripedDigits
 from torch import Tensor
 from torch.distributions import MultivariateNormal, kl_divergence
@@ -14,6 +15,7 @@ from vae_lab.findings import Material, measure
 from vae_lab.latents import distance_from_prior, posteriors
 from vae_lab.posterior import Posterior
 from vae_lab.priors import GaussianMixture, Prior, StandardNormal
+from vae_lab.report.sentences import WAYS
 from vae_lab.seeds import stream, subset
 from vae_lab.sharpness import contrast, sharpness
 
@@ -130,6 +132,12 @@ def test_a_map_is_around_the_priors_mean_and_says_so() -> None:
         "deviations"
     )
     assert not {"digits_of_prior", "digits_of_centre"} & set(found)
+
+
+def test_the_report_has_words_for_each_way_to_find_the_distance_from_the_prior() -> None:
+    found = (measured(2), measured(2, prior=away_from_0()))
+    ways = [own["distance_from_prior"]["protocol"]["latent"] for own in found]
+    assert ways == [BY_MOMENTS, BY_DRAWS] == list(WAYS)
 
 
 def test_without_labels_nothing_is_judged() -> None:
