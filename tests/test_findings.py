@@ -1,9 +1,11 @@
 """Sharpness, the distance from the prior, and what is measured of a model's pictures."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
+from made_up import BY_DRAWS, BY_MOMENTS
 from small import StripedDigits
 from torch import Tensor
 from torch.distributions import MultivariateNormal, kl_divergence
@@ -12,7 +14,8 @@ from vae_lab import findings, quality
 from vae_lab.findings import Material, measure
 from vae_lab.latents import distance_from_prior, posteriors
 from vae_lab.posterior import Posterior
-from vae_lab.priors import StandardNormal
+from vae_lab.priors import GaussianMixture, Prior, StandardNormal
+from vae_lab.report.sentences import WAYS
 from vae_lab.seeds import stream, subset
 from vae_lab.sharpness import contrast, sharpness
 
@@ -66,12 +69,8 @@ def test_codes_that_are_the_prior_have_no_distance() -> None:
 class Copier:
     """Not a trained model: codes are two numbers of an image, and decoding looks them up."""
 
-    def __init__(self, images: Tensor, latent_dim: int) -> None:
-        self.latent_dim, self.prior, self.device = (
-            latent_dim,
-            StandardNormal(latent_dim=latent_dim),
-            torch.device("cpu"),
-        )
+    def __init__(self, images: Tensor, prior: Prior, latent_dim: int) -> None:
+        self.latent_dim, self.prior, self.device = latent_dim, prior, torch.device("cpu")
         self._images = images.float() / 255
 
     def encode(self, x: Tensor) -> Posterior:
@@ -83,9 +82,12 @@ class Copier:
         return self._images[(z.norm(dim=1) * 7).long() % len(self._images)]
 
 
-def measured(latent_dim: int, *, labels: bool = True) -> dict[str, dict[str, object]]:
+def measured(
+    latent_dim: int, *, labels: bool = True, prior: Prior | None = None
+) -> dict[str, dict[str, Any]]:
     data = StripedDigits().load()
-    model = Copier(data.train_images[:], latent_dim)
+    prior = prior or StandardNormal(latent_dim=latent_dim)
+    model = Copier(data.train_images[:], prior, latent_dim)
     labelled = (data.train_labels, data.test_labels) if labels else (None, None)
     material = Material(data.train_images[:], labelled[0], data.test_images[:], labelled[1])
     codes = posteriors(model, data.test_images[:], batch_size=7)
@@ -100,8 +102,7 @@ def test_pictures_that_are_real_images_are_plausible_and_as_sharp() -> None:
     assert found["sharpness_of_samples"]["value"] == pytest.approx(
         found["sharpness_of_data"]["value"], rel=0.15
     )
-    # Values of a result are of many types.
-    assert len(found["unanimity_of_interpolations"]["by_step"]) == 5  # type: ignore[arg-type]
+    assert len(found["unanimity_of_interpolations"]["by_step"]) == 5
     # The first image, of a 0, lies at the origin.
     assert found["digit_at_centre"]["value"] == "0"
     for name in ("digits_of_samples", "digits_of_map", "digits_of_prior", "digits_of_centre"):
@@ -113,6 +114,30 @@ def test_the_same_figures_every_time_and_a_plane_only_in_two_dimensions() -> Non
     assert measured(2) == measured(2)
     three = measured(3)
     assert "digits_of_map" not in three and "digit_at_centre" in three
+
+
+def away_from_0() -> GaussianMixture:
+    """A learned prior of two dimensions, far from 0 and narrow in one of them."""
+    prior = GaussianMixture(latent_dim=2, num_components=1)
+    with torch.no_grad():
+        prior.means.copy_(torch.tensor([[5.0, -3.0]]))
+        prior.log_vars.copy_(torch.tensor([[0.0, -4.0]]))
+    return prior
+
+
+def test_a_map_is_around_the_priors_mean_and_says_so() -> None:
+    found = measured(2, prior=away_from_0())
+    assert found["digits_of_map"]["protocol"]["of"] == (
+        "6 x 6 equally spaced points of [-1.5, 1.5]² around the prior's mean, in its standard "
+        "deviations"
+    )
+    assert not {"digits_of_prior", "digits_of_centre"} & set(found)
+
+
+def test_the_report_has_words_for_each_way_to_find_the_distance_from_the_prior() -> None:
+    found = (measured(2), measured(2, prior=away_from_0()))
+    ways = [own["distance_from_prior"]["protocol"]["latent"] for own in found]
+    assert ways == [BY_MOMENTS, BY_DRAWS] == list(WAYS)
 
 
 def test_without_labels_nothing_is_judged() -> None:

@@ -1,6 +1,7 @@
 """Pictures of the latent space: the right points are decoded, put in order, and named."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -325,3 +326,12 @@ def test_without_a_kl_per_dimension_pictures_take_the_aggregate_posterior_and_sa
     assert "KL from the aggregate posterior in nats" in rows.heading.title
     plain = draw(KLPerDim(threshold=0.01, **LOOK), scene_with(latent_dim=2))
     assert plain.axes[1] == "KL in nats"
+
+
+def test_the_documentation_of_the_bars_has_the_condition_that_their_description_has() -> None:
+    page = Path(__file__).parents[1] / "docs" / "pictures.md"
+    _, _, section = page.read_text(encoding="utf-8").partition("\n## kl_per_dim\n")
+    section, _, _ = section.partition("\n## ")
+    for words in (" ".join(section.split()), KLPerDim.description):
+        assert "learned prior" in words and "KL from the aggregate posterior" in words
+        assert "add up to another number" in words

@@ -125,8 +125,8 @@ FAST = (
     *("data.folder", "report", "summary", "columns", "links", "board"),
     *(
         f"report.{name}"
-        for name in "__main__ compare events figures frame gallery looks page pictures reproduce "
-        "runs seen sentences settings tables words".split()
+        for name in "__main__ compare events figures frame gallery looks origins page pictures "
+        "reproduce runs seen sentences settings tables words".split()
     ),
     *("evaluate", "recorded", "resume", "locks", "stops", "faults", "engines", "follow", "leader"),
 )

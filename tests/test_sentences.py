@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up import findings, write_run
+from made_up import BY_DRAWS, finding, findings, write_run
 
 from vae_lab.report.looks import topics_of_pictures
 from vae_lab.report.runs import find_runs
@@ -121,8 +121,60 @@ def test_findings_that_differ_and_findings_that_do_not(tmp_path: Path) -> None:
     ways = topics["Plausibility on interpolations"]
     assert any("least, 50 %, 25 % of the way" in text for text, _ in ways)
     centre = topics["The centre of the latent space, and each label's share"]
-    assert centre[0][0].startswith("At the centre of these weights of z2 lies label 8")
+    assert centre[0][0].startswith(
+        "At the centre of these weights of z2 lies label 8 (the classifier's nearest to what is "
+        "decoded at the prior's mean)"
+    )
     assert "8: 80 %, 1: 20 %" in centre[0][0] and "codes of the 8 lie nearest to 0" in centre[0][0]
+
+
+CLOSENESS = "Closeness to the prior"
+OF_GAUSSIAN = "that of a Gaussian of the same mean and covariance: at most the whole distance."
+OF_DRAWS = "an estimate of the whole distance by draws: too low on average."
+
+
+def with_priors(folder: Path, *priors: tuple[str, float]) -> list[tuple[str, str]]:
+    """The sentences on closeness of one run each of some priors, with their distances."""
+    for name, distance in priors:
+        found = findings(sharpness=0.3, precision=0.9)
+        if name != "standard":
+            found["distance_from_prior"] = finding(distance, 0.01, latent=BY_DRAWS)
+        write_run(folder / name, elbo=-150.0, choices={"prior": name}, findings=found)
+    return said(folder)[CLOSENESS]
+
+
+def test_a_distance_by_moments_is_that_of_a_gaussian(tmp_path: Path) -> None:
+    sentences = with_priors(tmp_path, ("standard", 0.2))
+    texts = [text for text, _ in sentences]
+    assert f"The distance is {OF_GAUSSIAN}" in texts
+    assert "All codes of these weights of standard together: 0.200 ± 0.010 nats." in texts
+    assert not any("draws:" in text or "not compared" in text for text in texts)
+
+
+def test_a_distance_from_learned_priors_is_an_estimate_and_compared(tmp_path: Path) -> None:
+    sentences = with_priors(tmp_path, ("gaussian_mixture", 2.5), ("vamp", 1.5))
+    assert (f"The distance is {OF_DRAWS}", "fact") in sentences
+    assert not any("Gaussian of" in text or "not compared" in text for text, _ in sentences)
+    (text,) = [text for text, verdict in sentences if verdict == "differs"]
+    assert text.startswith(
+        "The distance of all codes together from the prior of these weights of gaussian_mixture is "
+        "higher than that of these weights of vamp by 1.000"
+    )
+
+
+def test_distances_found_in_two_ways_are_not_compared(tmp_path: Path) -> None:
+    sentences = with_priors(tmp_path, ("standard", 0.2), ("gaussian_mixture", 2.5), ("vamp", 1.5))
+    texts = [text for text, _ in sentences]
+    assert f"The distance by mean and covariance is {OF_GAUSSIAN}" in texts
+    assert f"The distance by draws is {OF_DRAWS}" in texts
+    assert "Distances found in different ways are not compared with one another." in texts
+    assert (
+        "All codes of these weights of standard together: 0.200 ± 0.010 nats, by mean and "
+        "covariance." in texts
+    )
+    assert "All codes of these weights of vamp together: 1.500 ± 0.010 nats, by draws." in texts
+    compared = [text for text in texts if text.startswith("The distance of all codes")]
+    assert len(compared) == 1 and "weights of standard" not in compared[0]
 
 
 def test_what_was_never_measured_is_named_with_the_remedy(tmp_path: Path) -> None:

@@ -157,7 +157,10 @@ def _plane(model: VAE, judge: Judge, posterior: Posterior, steps: int) -> Iterat
         return
     axis = torch.linspace(-EXTENT, EXTENT, steps)
     square = prior.mean() + torch.cartesian_prod(axis, axis) * prior.scale()
-    words = f"{steps} x {steps} equally spaced points of [-{EXTENT}, {EXTENT}]²"
+    words = (
+        f"{steps} x {steps} equally spaced points of [-{EXTENT}, {EXTENT}]² around the prior's "
+        f"mean, in its standard deviations"
+    )
     yield "digits_of_map", judge.shares(flat(_decode(model, square)), words)
     if not prior.has_closed_kl:
         return  # what follows divides the standard normal into parts of equal probability

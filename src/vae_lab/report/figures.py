@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -12,11 +12,13 @@ from matplotlib.ticker import MaxNLocator
 
 from vae_lab.colours import PALETTE
 from vae_lab.report.looks import path_of
+from vae_lab.report.origins import Origins, kl_per_dimension
 from vae_lab.report.seen import Seen
 from vae_lab.report.settings import Part, Setting
 
 # Ink of a colour that nothing else has: in the page it becomes the colour of the text there.
 INK, REST = "#010203", "#8a8a8a"
+FAINT: dict[str, Any] = {"color": REST, "lw": 0.6, "alpha": 0.5}
 MARKERS = "osD^vP"
 STYLE = {
     "svg.fonttype": "none",
@@ -176,24 +178,22 @@ def _lines_of_equal_bound(axis: Axes, points: Sequence[tuple[float, float]]) -> 
 
 
 def _kl(part: Part) -> Drawing | None:
-    style = _style(part)
+    style, origins = _style(part), Origins(part.runs)
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     axis = figure.subplots()
-    drawn = False
     for setting in _faint_first(part, style):
         own = style.get(id(setting))
         for place, run in enumerate(setting.runs):
-            kl = sorted((run.result.get("latent") or {}).get("kl_per_dimension") or [])[::-1]
-            if not kl:
-                continue
-            drawn = True
-            look = {"markersize": 5, **own} if own else {"color": REST, "lw": 0.6, "alpha": 0.5}
-            label = setting.label if own and place == 0 else None
-            axis.plot(range(1, len(kl) + 1), kl, label=label, **look)  # type: ignore[arg-type]
-    axis.set(xlabel="latent dimension, by its KL", ylabel="KL, nats per image", ylim=(0, None))
+            if kl := kl_per_dimension(run):
+                look = {"markersize": 5, **own} if own else FAINT
+                label = origins.label(setting.label, run) if own and place == 0 else None
+                axis.plot(range(1, len(kl) + 1), kl, origins.line(run), label=label, **look)
+    if not axis.lines:
+        return None
+    axis.set(xlabel="latent dimension, by its KL", ylabel=origins.axis, ylim=(0, None))
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     _legend(figure)
-    return _finish(figure, "kl", "KL of each latent dimension, largest first") if drawn else None
+    return _finish(figure, "kl", origins.caption)
 
 
 def _paths(part: Part, seen: Seen) -> Drawing | None:
@@ -212,7 +212,7 @@ def _paths(part: Part, seen: Seen) -> Drawing | None:
             if not path:
                 continue
             drawn = True
-            look = {"markersize": 4, **own} if own else {"color": REST, "lw": 0.6, "alpha": 0.5}
+            look = {"markersize": 4, **own} if own else FAINT
             label = setting.label if own and name == "precision" else None
             share = [step / (len(path) - 1) for step in range(len(path))]
             axis.plot(share, path, label=label, **look)

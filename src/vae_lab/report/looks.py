@@ -181,7 +181,7 @@ def _centre(seen: Seen, setting: Setting) -> str:
         for run in setting.runs
         if (number := seen.of(run, "digit_at_centre")) is not None
     ]
-    whose = "the classifier's nearest to what is decoded at 0"
+    whose = "the classifier's nearest to what is decoded at the prior's mean"
     by_seed = f", {listed(digits)} by seed" if len(set(digits)) > 1 else f" {digits[0]}"
     lead = f"at the centre of {subject(setting)} lies label{by_seed}"
     disc = seen.shares(setting, "digits_of_centre")

@@ -38,6 +38,12 @@ class Seen:
             errors=tuple(number.get("standard_error") for number in known),
         )
 
+    def way(self, setting: Setting, name: str) -> str:
+        """Returns how a finding came from the latent codes, in the words of its protocol."""
+        found = [number for run in setting.runs if (number := self.of(run, name)) is not None]
+        ways = [number["protocol"].get("latent", "an unknown protocol") for number in found]
+        return "; ".join(dict.fromkeys(ways))
+
     def shares(self, setting: Setting, name: str) -> dict[str, float] | None:
         """Returns a finding by label, the mean over the setting's seeds."""
         found = [self._found.get(id(run), {}).get(name) for run in setting.runs]

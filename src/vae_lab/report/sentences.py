@@ -20,6 +20,18 @@ from vae_lab.report.words import (
 AT_MOST = 6
 DIMENSIONS = "latent_dim"
 
+# The distance from the prior by its protocol: how it was found in short, and what it is.
+WAYS = {
+    "mean and covariance of q(z)": (
+        "by mean and covariance",
+        "that of a Gaussian of the same mean and covariance: at most the whole distance",
+    ),
+    "KL(q(z) || p(z)) by draws, each without its own image": (
+        "by draws",
+        "an estimate of the whole distance by draws: too low on average",
+    ),
+}
+
 Of = Callable[[Setting], Sample | None]
 
 
@@ -76,6 +88,7 @@ BOUND = Quantity("the test bound", NATS, "higher (better)")
 RECON = Quantity("the reconstruction term", NATS)
 KL = Quantity("the KL of the codes from the prior", NATS)
 DISTANCE = Quantity("the distance of all codes together from the prior", NATS)
+DISTANCE_FOUND = "distance_from_prior"
 
 
 def _of(name: str) -> Of:
@@ -125,16 +138,39 @@ def _prior(part: Part, seen: Seen, keys: Sequence[str]) -> Iterator[Sentence]:
     yield fact(
         "two things are meant by closeness: the KL of each image's code from the prior, which is "
         "also low where a code says little, and the distance of all codes together, which is 0 "
-        "where prior draws land among the codes. The distance is that of a Gaussian of the same "
-        "mean and covariance: at most the whole distance."
+        "where prior draws land among the codes."
     )
     yield from effects(part, keys, _of("kl"), KL)
-    distances = [(one, seen.sample(one, "distance_from_prior")) for one in part.settings]
-    known = [(setting, sample) for setting, sample in distances if sample is not None]
-    if len(known) < len(distances):
+    known = [one for one in part.settings if seen.sample(one, DISTANCE_FOUND) is not None]
+    if len(known) < len(part.settings):
         yield missing("The distance of all codes together from the prior was")
-    for setting, sample in known[:AT_MOST]:
-        yield fact(f"all codes of {subject(setting)} together: {estimate(sample, NATS)}.")
-    yield from effects(
-        part, keys, lambda setting: seen.sample(setting, "distance_from_prior"), DISTANCE
+    ways = list(dict.fromkeys(seen.way(setting, DISTANCE_FOUND) for setting in known))
+    yield from _meanings(ways)
+    for setting in known[:AT_MOST]:
+        sample = seen.sample(setting, DISTANCE_FOUND)
+        assert sample is not None
+        how = f", {_in_words(seen.way(setting, DISTANCE_FOUND))[0]}" if len(ways) > 1 else ""
+        yield fact(f"all codes of {subject(setting)} together: {estimate(sample, NATS)}{how}.")
+    for way in ways:
+        yield from effects(part, keys, _distance_by(seen, way), DISTANCE)
+
+
+def _meanings(ways: Sequence[str]) -> Iterator[Sentence]:
+    """Yields what the distances are; of several kinds, that they are not compared."""
+    for way in ways:
+        short, meaning = _in_words(way)
+        which = f"the distance {short}" if len(ways) > 1 else "the distance"
+        yield fact(f"{which} is {meaning}.")
+    if len(ways) > 1:
+        yield fact("distances found in different ways are not compared with one another.")
+
+
+def _in_words(way: str) -> tuple[str, str]:
+    return WAYS.get(way, (f"by {way}", f"found by {way}"))
+
+
+def _distance_by(seen: Seen, way: str) -> Of:
+    """Returns the distance of the settings where it was found in one way."""
+    return lambda setting: (
+        seen.sample(setting, DISTANCE_FOUND) if seen.way(setting, DISTANCE_FOUND) == way else None
     )
