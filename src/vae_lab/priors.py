@@ -68,6 +68,11 @@ class Prior(nn.Module, ABC):
         """Returns the standard deviation of each dimension of p(z), (Z,), on the CPU."""
         return self._draws().std(dim=0)
 
+    def reach(self) -> float:
+        """Returns how far from 0, along any axis, p(z) has mass: 6 standard deviations."""
+        # Beyond 6 a normal density is below e^-18 of its peak.
+        return (self.mean().abs() + 6 * self.scale()).max().item()
+
     def quantiles(self, probability: Tensor) -> Tensor:
         """Returns each dimension's quantiles of p(z), (S, Z), for probabilities (S,) float64."""
         # torch.quantile takes no more than 16 million values.
@@ -131,6 +136,12 @@ class Mixture(Prior):
         mean, log_var = (part.to(generator.device)[chosen] for part in each)
         noise = torch.randn(mean.shape, generator=generator, device=generator.device)
         return Posterior(mean, log_var).sample(noise)
+
+    def reach(self) -> float:
+        # Of each component: 6 standard deviations of the whole miss a rare one far away, and go
+        # far beyond components that lie far apart.
+        _, each = self.components()
+        return (each.mean.abs() + 6 * torch.exp(0.5 * each.log_var)).max().item()
 
 
 class GaussianMixture(Mixture):
