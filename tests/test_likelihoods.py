@@ -12,6 +12,7 @@ from torch.distributions import ContinuousBernoulli as TorchContinuousBernoulli
 from torch.distributions import Laplace as TorchLaplace
 from torch.distributions import Normal
 
+from vae_lab import cli
 from vae_lab.likelihoods import (
     Bernoulli,
     ContinuousBernoulli,
@@ -37,6 +38,11 @@ ALL: dict[str, Likelihood] = {
     "laplace": scaled(Laplace),
     "discretized_logistic": scaled(DiscretizedLogistic),
 }
+
+
+def test_every_likelihood_of_the_configuration_is_in_these_tests() -> None:
+    names = {path.stem for path in (cli.conf_folder() / "likelihood").glob("*.yaml")}
+    assert set(ALL) == names
 
 
 def of_one_pixel(likelihood: Likelihood, output: float, values: Tensor) -> Tensor:

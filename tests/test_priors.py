@@ -8,6 +8,7 @@ from linear_gaussian import random
 from torch import Tensor, nn
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
+from vae_lab import cli
 from vae_lab.posterior import Posterior
 from vae_lab.priors import GaussianMixture, Mixture, Prior, StandardNormal, VampPrior
 
@@ -43,6 +44,11 @@ def made(name: str) -> Prior:
 
 
 PRIORS = ("standard", "gaussian_mixture", "vamp")
+
+
+def test_every_prior_of_the_configuration_is_in_these_tests() -> None:
+    names = {path.stem for path in (cli.conf_folder() / "prior").glob("*.yaml")}
+    assert set(PRIORS) == names
 
 
 @pytest.mark.parametrize("name", PRIORS)
