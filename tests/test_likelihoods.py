@@ -98,6 +98,21 @@ def test_a_level_has_the_logistics_probability_of_its_interval(level: int) -> No
     assert found.item() == pytest.approx((high - low).log().item(), rel=1e-6)
 
 
+@pytest.mark.parametrize("scale", [1e-3, 0.05, 0.7])
+def test_the_mean_of_levels_is_their_sum_by_probability_and_never_leaves_the_range(
+    scale: float,
+) -> None:
+    likelihood, levels = scaled(DiscretizedLogistic, scale=scale), torch.arange(256).double() / 255
+    outputs = torch.tensor([-30.0, -0.3, 0.0, 0.2, 0.5, 1.0, 1.2, 30.0], dtype=torch.float64)
+    expected = [
+        (of_one_pixel(likelihood, one, levels).exp() * levels).sum() for one in outputs.tolist()
+    ]
+    found = likelihood.mean(outputs)
+    torch.testing.assert_close(found, torch.stack(expected), rtol=0, atol=1e-6)
+    assert ((found >= 0) & (found <= 1)).all()
+    torch.testing.assert_close(likelihood.mean(outputs.float()).double(), found, rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("size", [0.0, 1e-4, 1e3, 1e6])
 def test_extremes_of_the_outputs_stay_finite_in_value_and_gradient(name: str, size: float) -> None:
