@@ -85,7 +85,7 @@ class Prior(nn.Module, ABC):
 
 
 class StandardNormal(Prior):
-    """N(0, I), the prior of Kingma and Welling (arXiv:1312.6114)."""
+    """N(0, I), the prior of Kingma and Welling (arXiv:1312.6114, section 3 and appendix B)."""
 
     has_closed_kl = True
 
@@ -147,8 +147,9 @@ class Mixture(Prior):
 class GaussianMixture(Mixture):
     """M diagonal Gaussians with learned weights, means and variances.
 
-    Source: Dilokthanakul et al., Deep Unsupervised Clustering with GMVAE, arXiv:1611.02648; as a
-    prior of one level: Tomczak and Welling, VAE with a VampPrior, arXiv:1705.07120, section 2.
+    Source: Dilokthanakul et al., Deep Unsupervised Clustering with GMVAE, arXiv:1611.02648, section
+    3.1, without its second latent and the network that makes components of it; as a prior of one
+    level: Tomczak and Welling, VAE with a VampPrior, arXiv:1705.07120, section 2.
     """
 
     def __init__(self, *, latent_dim: int, num_components: int) -> None:
