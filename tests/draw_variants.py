@@ -2,9 +2,10 @@
 
     make variants
 
-Each is trained for 25 epochs on the 5,000 embedded digits with two latent dimensions, with the
-default of everything else. On the left the codes of test images over draws of the prior, or what a
-pixel's values are worth; on the right how the bound's terms went, prior draws, or reconstructions.
+Each is the linear model with two latent dimensions, trained for 25 epochs on the 4,000 training
+images of the embedded digits in batches of 100, by Adam at a constant rate of 3e-3; all else is at
+its default. On the left the codes of test images over draws of the prior, or what a pixel's values
+are worth; on the right how the bound's terms went, prior draws, or reconstructions.
 """
 
 import sys

@@ -2,6 +2,7 @@
 
 import inspect
 import itertools
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -166,5 +167,7 @@ def test_every_option_is_one_class_under_60_lines_and_names_its_source(group: st
     for option in options(group):
         text = (CONF / group / f"{option}.yaml").read_text(encoding="utf-8")
         assert "arXiv" in text or option == "laplace", option
+        place = r"\b(eq\.|equation|section|appendix)"
+        assert "arXiv" not in text or re.search(place, text), f"{option}: where in the paper?"
         cls = build.locate(composed(f"{group}={option}")[group]["_target_"], trust=False)
         assert len(inspect.getsource(cls).splitlines()) < 60, option

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from linear_gaussian import PIXELS, SCALE, linear_gaussian, random
+from linear_gaussian import GAIN, PIXELS, Affine, linear_gaussian, random
 from test_evaluate import evaluated
 from test_run import train
 from torch import Tensor
@@ -15,7 +15,9 @@ from torch.distributions import Categorical, MixtureSameFamily, MultivariateNorm
 
 import vae_lab
 from vae_lab.estimators import Chosen, exact_on_grid, importance_weighted
+from vae_lab.likelihoods import Gaussian
 from vae_lab.module import VAE
+from vae_lab.posterior import Posterior
 from vae_lab.priors import GaussianMixture
 from vae_lab.seeds import stream
 
@@ -29,13 +31,48 @@ def with_mixture() -> tuple[VAE, MixtureSameFamily]:
         prior.means.copy_(torch.tensor([[1.0, -0.5], [-1.5, 0.8]]))
         prior.log_vars.copy_(torch.tensor([[-1.0, 0.2], [0.3, -0.7]]))
     model.prior = prior
+    return model, exact_of(model, *prior.components())
+
+
+def exact_of(model: VAE, logits: Tensor, each: Posterior) -> MixtureSameFamily:
+    """Returns the exact p(x) of a linear Gaussian model over a mixture of Gaussians."""
+    assert isinstance(model.likelihood, Gaussian)
+    scale = model.likelihood.log_scale.double().exp()
     weight, bias = (getattr(model.decoder, name).detach().double() for name in ("weight", "bias"))
-    logits, each = prior.components()
     means = each.mean.detach().double() @ weight.T + bias
     variances = each.log_var.detach().double().exp()
-    covariances = weight @ variances.diag_embed() @ weight.T + SCALE**2 * torch.eye(PIXELS)
+    covariances = weight @ variances.diag_embed() @ weight.T + scale**2 * torch.eye(PIXELS)
     of_each = MultivariateNormal(means, covariances)
-    return model, MixtureSameFamily(Categorical(logits=logits.detach().double()), of_each)
+    return MixtureSameFamily(Categorical(logits=logits.detach().double()), of_each)
+
+
+def stretched(reach: float, *, spread: float) -> VAE:
+    """Returns a linear Gaussian model over a plane of codes as far away as `reach`.
+
+    A code there moves the image by 0.3 of the pixel range, however far it is, and the likelihood
+    alone tells it with a standard deviation of `spread`: that is what the encoder puts out.
+    """
+    model, _ = linear_gaussian(latent_dim=2, posterior_shift=0.0)
+    encoder, decoder, of_one = model.encoder, model.decoder, 0.3 / reach
+    assert isinstance(encoder, Affine) and isinstance(decoder, Affine)
+    assert encoder.log_var is not None
+    with torch.no_grad():
+        decoder.weight.mul_(of_one / GAIN)
+        decoder.bias.fill_(0.5)
+        encoder.weight.copy_(decoder.weight.T / of_one**2)
+        encoder.bias.copy_(-encoder.weight @ decoder.bias)
+        encoder.log_var.fill_(2 * math.log(spread))
+    model.likelihood = Gaussian(scale=spread * of_one, learn_scale=False)
+    return model
+
+
+@torch.no_grad()
+def drawn_at(model: VAE, z: Tensor) -> Tensor:
+    """Returns images drawn from p(x|z) for codes z (N, 2), uint8 (N, 1, 1, PIXELS)."""
+    assert isinstance(model.likelihood, Gaussian)
+    mean = model.decoder(z)
+    x = mean + model.likelihood.log_scale.exp() * random(*mean.shape, seed=2)
+    return x.mul(255).round().to(torch.uint8)
 
 
 def images() -> Tensor:
@@ -64,6 +101,45 @@ def test_estimators_of_log_p_take_the_prior_that_is_there() -> None:
     error = found.monte_carlo_error()
     assert found.log_likelihood.mean() == pytest.approx(truth.mean(), abs=4 * error + 2e-3)
     assert error < 0.03
+
+
+@pytest.mark.parametrize(
+    ("distance", "logits"), [(5.0, [0.0, 0.0]), (25.0, [0.0, 0.0]), (25.0, [7.0, 0.0])]
+)
+def test_the_grid_reaches_every_component_of_the_prior(
+    distance: float, logits: list[float]
+) -> None:
+    model = stretched(distance, spread=0.6)
+    prior = GaussianMixture(latent_dim=2, num_components=2)
+    with torch.no_grad():
+        prior.logits.copy_(torch.tensor(logits))
+        prior.means.copy_(torch.tensor([[distance, 0.0], [-distance, 0.0]]))
+    model.prior = prior
+    x = drawn_at(model, prior.means.detach().repeat(3, 1) + random(6, 2, seed=1))
+    exact = exact_of(model, *prior.components())
+    truth = exact.log_prob(x.double().flatten(1) / 255).numpy()
+    grid = exact_on_grid(model, x, tolerance=0.001, max_points=257**2, advance=silent)
+    np.testing.assert_allclose(grid.log_likelihood, truth, atol=2e-3)
+    assert grid.moved < 0.001 and distance < grid.extent < distance + 8
+
+
+def test_the_grid_reaches_codes_that_the_prior_does_not() -> None:
+    model = stretched(25.0, spread=0.3)
+    x = drawn_at(model, torch.tensor([[25.0, 0.0], [0.0, -25.0], [1.0, 1.0]]))
+    normal = torch.zeros(1), Posterior(torch.zeros(1, 2), torch.zeros(1, 2))
+    truth = exact_of(model, *normal).log_prob(x.double().flatten(1) / 255).numpy()
+    grid = exact_on_grid(model, x, tolerance=0.001, max_points=257**2, advance=silent)
+    # Of numbers around -280, from a decoder in single precision.
+    np.testing.assert_allclose(grid.log_likelihood, truth, atol=1e-2)
+    assert grid.moved < 0.001
+
+
+def test_a_posterior_wider_than_the_prior_leaves_the_grid_fine() -> None:
+    model = stretched(5.0, spread=0.6)
+    model.encoder.load_state_dict({"log_var": torch.full((2,), 20.0)}, strict=False)
+    x = drawn_at(model, torch.zeros(2, 2))
+    grid = exact_on_grid(model, x, tolerance=1.0, max_points=33**2, advance=silent)
+    assert grid.extent < 6 + 6 + 2
 
 
 def test_the_bound_with_an_estimated_kl_lies_below_the_log_likelihood() -> None:
@@ -113,5 +189,6 @@ def test_a_learned_prior_is_evaluated_and_loaded(run_folder: Path) -> None:
     assert torch.equal(drawn, vae.sample(5, seed=0))
     expected = vae.decode(vae.model.prior.sample(5, stream("sample", 0)))
     torch.testing.assert_close(drawn, expected)
-    one = vae.log_likelihood(drawn.clamp(0, 1), num_samples=4, seed=0)
+    assert ((drawn >= 0) & (drawn <= 1)).all(), "the mean of levels is one of their range"
+    one = vae.log_likelihood(drawn, num_samples=4, seed=0)
     assert one.shape == (5,) and one.isfinite().all()

@@ -12,6 +12,7 @@ from torch.distributions import ContinuousBernoulli as TorchContinuousBernoulli
 from torch.distributions import Laplace as TorchLaplace
 from torch.distributions import Normal
 
+from vae_lab import cli
 from vae_lab.likelihoods import (
     Bernoulli,
     ContinuousBernoulli,
@@ -37,6 +38,11 @@ ALL: dict[str, Likelihood] = {
     "laplace": scaled(Laplace),
     "discretized_logistic": scaled(DiscretizedLogistic),
 }
+
+
+def test_every_likelihood_of_the_configuration_is_in_these_tests() -> None:
+    names = {path.stem for path in (cli.conf_folder() / "likelihood").glob("*.yaml")}
+    assert set(ALL) == names
 
 
 def of_one_pixel(likelihood: Likelihood, output: float, values: Tensor) -> Tensor:
@@ -90,6 +96,21 @@ def test_a_level_has_the_logistics_probability_of_its_interval(level: int) -> No
     high = torch.tensor(1.0) if level == 255 else ends[1]
     found = of_one_pixel(ALL["discretized_logistic"], output.item(), torch.tensor([level / 255]))
     assert found.item() == pytest.approx((high - low).log().item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 0.05, 0.7])
+def test_the_mean_of_levels_is_their_sum_by_probability_and_never_leaves_the_range(
+    scale: float,
+) -> None:
+    likelihood, levels = scaled(DiscretizedLogistic, scale=scale), torch.arange(256).double() / 255
+    outputs = torch.tensor([-30.0, -0.3, 0.0, 0.2, 0.5, 1.0, 1.2, 30.0], dtype=torch.float64)
+    expected = [
+        (of_one_pixel(likelihood, one, levels).exp() * levels).sum() for one in outputs.tolist()
+    ]
+    found = likelihood.mean(outputs)
+    torch.testing.assert_close(found, torch.stack(expected), rtol=0, atol=1e-6)
+    assert ((found >= 0) & (found <= 1)).all()
+    torch.testing.assert_close(likelihood.mean(outputs.float()).double(), found, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -6,13 +6,23 @@ import math
 import pytest
 import torch
 from linear_gaussian import PIXELS, linear_gaussian, log_likelihood, random
+from omegaconf import OmegaConf
 from torch import Tensor
 
+from vae_lab import build, cli
 from vae_lab.aggregate import BetaTC, Mmd, mmd, stratified_weights, total_correlation
 from vae_lab.errors import UserError
 from vae_lab.importance import Iwae
 from vae_lab.module import VAE
-from vae_lab.objectives import CapacityElbo, CyclicElbo, Draws, Elbo, FreeBitsElbo, Objective
+from vae_lab.objectives import (
+    CapacityElbo,
+    CyclicElbo,
+    Draws,
+    Elbo,
+    FreeBitsElbo,
+    Objective,
+    WarmUpElbo,
+)
 from vae_lab.posterior import Posterior
 from vae_lab.priors import GaussianMixture, StandardNormal
 
@@ -290,17 +300,37 @@ def test_info_vae_weighs_kl_and_discrepancy_and_draws_anew_at_every_step() -> No
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_the_logged_terms_do_not_depend_on_the_objective_where_it_logs_the_elbo() -> None:
+LOGGING_THE_ELBO = (
+    Elbo(beta=4.0, num_samples=3),
+    WarmUpElbo(beta=1.0, num_samples=3, warmup=0.2),
+    CyclicElbo(beta=1.0, num_samples=3, warmup=0.5, cycles=4),
+    FreeBitsElbo(beta=1.0, num_samples=3, free_bits=2.0),
+    CapacityElbo(beta=30.0, num_samples=3, capacity=5.0, warmup=0.5),
+    BetaTC(beta=6.0, num_samples=3),
+    Mmd(alpha=0.5, mmd_weight=500.0, bandwidth=1.0, num_samples=3),
+)
+
+
+@pytest.mark.parametrize("objective", LOGGING_THE_ELBO, ids=lambda one: type(one).__name__)
+def test_the_logged_terms_do_not_depend_on_the_objective_where_it_logs_the_elbo(
+    objective: Objective,
+) -> None:
     given = draws(3)
     _, expected = Elbo(beta=1.0, num_samples=3)(given, PRIOR)
-    for objective in (
-        Elbo(beta=4.0, num_samples=3),
-        FreeBitsElbo(beta=1.0, num_samples=3, free_bits=2.0),
-        CapacityElbo(beta=30.0, num_samples=3, capacity=5.0, warmup=0.5),
-        BetaTC(beta=6.0, num_samples=3),
-        Mmd(alpha=0.5, mmd_weight=500.0, bandwidth=1.0, num_samples=3),
-    ):
-        torch.testing.assert_close(objective(given, PRIOR)[1], expected)
+    # Early in a schedule, where the weights are those of no other time, and at the end.
+    for one in (objective.at(0.05), objective):
+        _, terms = one(given, PRIOR)
+        torch.testing.assert_close(terms, expected)
+    early = objective.at(0.05)(given, PRIOR)[0].item()
+    assert early != pytest.approx(-expected.elbo().mean().item(), abs=1e-3), "a loss of its own"
+
+
+def test_every_objective_of_the_configuration_that_logs_the_elbo_is_in_that_test() -> None:
+    yamls = (cli.conf_folder() / "objective").glob("*.yaml")
+    targets = [OmegaConf.select(OmegaConf.load(one), "_target_") for one in yamls]
+    classes = [build.locate(target, trust=False) for target in targets]
+    named = {one for one in classes if issubclass(one, Objective) and one.bound == "elbo"}
+    assert {type(one) for one in LOGGING_THE_ELBO} == named
 
 
 def test_independent_dimensions_have_no_total_correlation() -> None:

@@ -8,6 +8,7 @@ from linear_gaussian import random
 from torch import Tensor, nn
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
+from vae_lab import cli
 from vae_lab.posterior import Posterior
 from vae_lab.priors import GaussianMixture, Mixture, Prior, StandardNormal, VampPrior
 
@@ -45,13 +46,21 @@ def made(name: str) -> Prior:
 PRIORS = ("standard", "gaussian_mixture", "vamp")
 
 
+def test_every_prior_of_the_configuration_is_in_these_tests() -> None:
+    names = {path.stem for path in (cli.conf_folder() / "prior").glob("*.yaml")}
+    assert set(PRIORS) == names
+
+
 @pytest.mark.parametrize("name", PRIORS)
 @torch.no_grad()
 def test_a_prior_integrates_to_one(name: str) -> None:
     prior = made(name)
     axis = torch.linspace(-30, 30, 1201, dtype=torch.float64)
-    density = prior.log_prob(torch.cartesian_prod(axis, axis)).exp()
-    assert density.sum().item() * 0.05**2 == pytest.approx(1, abs=1e-4)
+    points = torch.cartesian_prod(axis, axis)
+    density = prior.log_prob(points).exp() * 0.05**2
+    assert density.sum().item() == pytest.approx(1, abs=1e-4)
+    beyond = points.abs().amax(dim=1) > prior.reach()
+    assert 0 < density[beyond].sum().item() < 1e-6
 
 
 @pytest.mark.parametrize("name", PRIORS)

@@ -184,11 +184,12 @@ def exact_on_grid(
 
 def _extent(posterior: Posterior, prior: Prior) -> float:
     """Returns half the side of a square that holds the prior and every posterior."""
-    reach = posterior.mean.abs() + 6 * torch.exp(0.5 * posterior.log_var)
-    # Beyond 6 the standard normal density is below e^-18 of its peak. An absurdly wide posterior
-    # must not make the spacing coarse.
-    of_prior = (prior.mean().abs() + 6 * prior.scale()).max().item()
-    return min(max(of_prior, reach.max().item()), 20.0)
+    of_prior = prior.reach()
+    # An absurdly wide posterior must not make the spacing coarse: none counts as wider than the
+    # prior. Its mean counts wherever it is. A grid without a code of large |z| would converge, and
+    # to a wrong figure; one that is too coarse says that it did not.
+    width = (6 * torch.exp(0.5 * posterior.log_var)).clamp(max=of_prior)
+    return max(of_prior, (posterior.mean.abs() + width).max().item())
 
 
 def _new_points(steps: int, extent: float) -> Tensor:

@@ -98,8 +98,9 @@ class LoadedVAE:
     def log_likelihood(self, images: Array, *, num_samples: int, seed: int) -> Tensor:
         """Returns the importance-weighted bound on log p(x) with K samples, in nats, (N,), float64.
 
-        A bound in expectation that rises with K (Burda et al., arXiv:1509.00519). On grey images it
-        is no likelihood: compare it with the like only.
+        A bound in expectation that rises with K (Burda et al., arXiv:1509.00519). With a Bernoulli
+        likelihood on grey images it is no likelihood: compare it with the like only. With a
+        Gaussian, Laplace or continuous Bernoulli one it is of a density, and may be above 0.
         """
         _at_least_1("num_samples", num_samples)
         x = self._images(images)

@@ -68,6 +68,11 @@ class Prior(nn.Module, ABC):
         """Returns the standard deviation of each dimension of p(z), (Z,), on the CPU."""
         return self._draws().std(dim=0)
 
+    def reach(self) -> float:
+        """Returns how far from 0, along any axis, p(z) has mass: 6 standard deviations."""
+        # Beyond 6 a normal density is below e^-18 of its peak.
+        return (self.mean().abs() + 6 * self.scale()).max().item()
+
     def quantiles(self, probability: Tensor) -> Tensor:
         """Returns each dimension's quantiles of p(z), (S, Z), for probabilities (S,) float64."""
         # torch.quantile takes no more than 16 million values.
@@ -80,7 +85,7 @@ class Prior(nn.Module, ABC):
 
 
 class StandardNormal(Prior):
-    """N(0, I), the prior of Kingma and Welling (arXiv:1312.6114)."""
+    """N(0, I), the prior of Kingma and Welling (arXiv:1312.6114, section 3 and appendix B)."""
 
     has_closed_kl = True
 
@@ -132,12 +137,19 @@ class Mixture(Prior):
         noise = torch.randn(mean.shape, generator=generator, device=generator.device)
         return Posterior(mean, log_var).sample(noise)
 
+    def reach(self) -> float:
+        # Of each component: 6 standard deviations of the whole miss a rare one far away, and go
+        # far beyond components that lie far apart.
+        _, each = self.components()
+        return (each.mean.abs() + 6 * torch.exp(0.5 * each.log_var)).max().item()
+
 
 class GaussianMixture(Mixture):
     """M diagonal Gaussians with learned weights, means and variances.
 
-    Source: Dilokthanakul et al., Deep Unsupervised Clustering with GMVAE, arXiv:1611.02648; as a
-    prior of one level: Tomczak and Welling, VAE with a VampPrior, arXiv:1705.07120, section 2.
+    Source: Dilokthanakul et al., Deep Unsupervised Clustering with GMVAE, arXiv:1611.02648, section
+    3.1, without its second latent and the network that makes components of it; as a prior of one
+    level: Tomczak and Welling, VAE with a VampPrior, arXiv:1705.07120, section 2.
     """
 
     def __init__(self, *, latent_dim: int, num_components: int) -> None:
