@@ -99,13 +99,18 @@ def orthogonal(matrix: Tensor, iterations: int) -> Tensor:
         iterations: at least 1.
     """
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    # The Frobenius norm is at least the largest singular value.
-    scaled = wide / wide.norm().clamp(min=SMALLEST)
     a, b, c = QUINTIC
-    gram = scaled @ scaled.T
-    product = eye = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
-    for _ in range(iterations):
-        factor = torch.addmm(gram, gram, gram, beta=b, alpha=c) + a * eye
-        product, gram = factor @ product, factor @ gram @ factor
-    found = product @ scaled
+    gram = wide @ wide.T
+    # Of the Frobenius norm, which is at least the largest singular value.
+    square = gram.trace().clamp(min=SMALLEST**2)
+    gram = gram / square
+    product = None
+    for left in reversed(range(iterations)):
+        factor = torch.addmm(gram, gram, gram, beta=b, alpha=c)
+        factor.diagonal().add_(a)
+        product = factor if product is None else factor @ product
+        if left:
+            gram = factor @ gram @ factor
+    assert product is not None
+    found = (product / square.sqrt()) @ wide
     return found if matrix.shape[0] <= matrix.shape[1] else found.T
