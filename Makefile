@@ -78,6 +78,7 @@ bench-quick: $(INSTALLED_DEV) ## the same in under 3 minutes: fewer repeats, few
 
 bench-quality: $(INSTALLED_DEV) ## the shortest runs that reach the reference's bounds (hours)
 	$(BIN)/python bench/quality.py --out outputs/bench/quality.json $(ARGS)
+	$(BIN)/python bench/sweep.py --out outputs/bench/sweep.json
 
 lint: $(INSTALLED_DEV) ## check style and formatting, change nothing
 	$(BIN)/python -m ruff check .

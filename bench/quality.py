@@ -28,7 +28,7 @@ from vae_lab.run import run
 REFERENCE = {"linear-z2": 155.51, "linear-z10": 115.93, "conv-z2": 150.55, "conv-z10": 101.35}
 REFERENCE_EPOCHS, REFERENCE_IMAGES = 100, 60_000
 BUDGETS = {"linear-z2": [2, 3, 4], "linear-z10": [2, 3, 4],
-           "conv-z2": [12, 14, 16], "conv-z10": [16, 18, 20, 22]}  # fmt: skip
+           "conv-z2": [8, 10, 12], "conv-z10": [12, 13, 14]}  # fmt: skip
 
 
 def train(name: str, epochs: int, seed: int, data: str) -> dict[str, Any]:
