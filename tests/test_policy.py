@@ -72,7 +72,7 @@ LAYERS = {
     "metrics": "posterior priors likelihoods rows seeds",
     "logger": "events",
     "trackers": "",
-    "build": "callbacks checkpoints config errors identity results schedules data module",
+    "build": "callbacks checkpoints config errors identity results rules schedules data module",
     "latents": "posterior priors rows seeds",
     "diagnosis": "",
     "estimators": "latents likelihoods posterior priors seeds",

@@ -2,7 +2,8 @@
 
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,7 +38,24 @@ def assemble(config: Mapping[str, Any], folder: Path, start: Start, *, trust: bo
     data = build.data_module(config, trust=trust)
     data.setup("fit")
     model = build.vae(config, data.image_shape, trust=trust)
+    if mode := config["trainer"].get("compile"):
+        # The compiler looks at the gradient of the decoder's input, which nobody wants to know.
+        warnings.filterwarnings("ignore", message=r"The \.grad attribute of a Tensor that is not")
+        # In place: the names of the weights stay as they are in checkpoints.
+        for network in (model.encoder, model.decoder):
+            network.compile(mode=mode)
     memory = Memory(start=start)
     trainer = build.trainer(config, folder, trust=trust, first=[memory])
     share(data, trainer)
     return Parts(data, model, memory, trainer)
+
+
+@contextmanager
+def matrix_products(config: Mapping[str, Any]) -> Iterator[None]:
+    """Trains with the precision that `trainer.matmul_precision` gives products of fp32 matrices."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(config["trainer"].get("matmul_precision", before))
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)

@@ -25,6 +25,7 @@ from vae_lab.data.module import ImageDataModule
 from vae_lab.errors import UserError, first_line
 from vae_lab.identity import config_hash
 from vae_lab.module import VAE, Recipe
+from vae_lab.rules import OWN_TRAINER_KEYS
 from vae_lab.schedules import learning_rate_factor
 
 # Modules, and packages with a dot behind, whose classes neither run nor write anything of a
@@ -145,7 +146,7 @@ def trainer(
         trust: see `locate`.
         first: callbacks of the run itself, before those of the configuration.
     """
-    arguments = dict(config["trainer"])
+    arguments = {k: v for k, v in config["trainer"].items() if k not in OWN_TRAINER_KEYS}
     nodes = dict(config["callbacks"])
     if not arguments["enable_progress_bar"]:
         nodes.pop("progress", None)

@@ -21,6 +21,9 @@ TRAINER_ARGUMENTS = frozenset(
     """.split()
 )
 
+# What `trainer` holds beside them, in conf/trainer/gpu.yaml.
+OWN_TRAINER_KEYS = ("compile", "matmul_precision")
+
 # Groups of which a part can be taken away, as in ~callbacks.samples.
 REMOVABLE = ("callbacks", "logger", "trainer", "report")
 
@@ -127,6 +130,16 @@ RULES = (
     Rule("data.timeout", *ABOVE_0),
     Rule("trainer.max_epochs", *AT_LEAST_1),
     Rule("trainer.check_val_every_n_epoch", *AT_LEAST_1),
+    Rule(
+        "trainer.compile",
+        "null, default, reduce-overhead or max-autotune",
+        lambda value: value in (None, "default", "reduce-overhead", "max-autotune"),
+    ),
+    Rule(
+        "trainer.matmul_precision",
+        "highest, high or medium",
+        lambda value: value in ("highest", "high", "medium"),
+    ),
     *(Rule(key, *ABOVE_0) for key in ("model.lr", "optimizer.lr", "optimizer.adam_lr")),
     Rule(
         "optimizer.momentum",

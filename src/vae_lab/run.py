@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from vae_lab import provenance
-from vae_lab.assemble import assemble
+from vae_lab.assemble import assemble, matrix_products
 from vae_lab.data.module import ImageDataModule
 from vae_lab.divergence import NonFiniteError
 from vae_lab.errors import JobFailed, Stopped
@@ -181,7 +181,7 @@ def _work(
     _describe(config, data, model, result)
 
     with session(trainer.loggers, config, result, is_new=start.checkpoint is None):
-        with gpus_hidden(config), leading(folder, trust=trust):
+        with gpus_hidden(config), matrix_products(config), leading(folder, trust=trust):
             trainer.fit(model, datamodule=data, ckpt_path=start.checkpoint)
         fit_seconds = memory.seconds
         result["epochs"] = trainer.current_epoch
