@@ -1,5 +1,6 @@
 """Runs on one's own images, end to end: pictures, report, evaluation, resume; labels or none."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from own_images import discs, write_files
 from PIL import Image
 
 from vae_lab import cli, evaluate
+from vae_lab.errors import UserError
+from vae_lab.recorded import read_run
+from vae_lab.report.runs import Run
 from vae_lab.results import INTERRUPTED, SUCCESS, read_result, runs_in
 
 QUICK = (
@@ -118,6 +122,47 @@ def test_a_resumed_run_on_other_images_is_refused(
     again = read_result(tmp_path / "run")
     assert again is not None and again["metrics"]["elbo/test"] == bound
     assert again["resumed_after"] == [1]
+
+
+def test_the_evaluation_of_other_images_is_never_the_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from vae_lab.evaluation import evaluate as work
+
+    images, _ = discs(40, size=8)
+    np.savez(tmp_path / "my.npz", images=images)
+    np.savez(tmp_path / "moved.npz", images=images)
+    np.savez(tmp_path / "inverse.npz", images=255 - images)
+    np.savez(tmp_path / "reversed.npz", images=images[::-1])
+    np.savez(tmp_path / "larger.npz", images=discs(40, size=12)[0])
+    words = ["data=npz", "data.path=my.npz", "hydra.run.dir=run", "callbacks=none", "report=null"]
+    kept = [word for word in QUICK if not word.startswith(("callbacks.", "report."))]
+    assert run(monkeypatch, tmp_path, *words, *kept) == 0
+    folder = tmp_path / "run"
+
+    def evaluated(*words: str) -> str:
+        before = {path: path.read_bytes() for path in folder.glob("evaluation-*")}
+        capsys.readouterr()
+        work(*evaluate.check([str(folder), *SMALL, *words]))
+        after = set(folder.glob("evaluation-*"))
+        assert all(path.read_bytes() == content for path, content in before.items())
+        (new,) = after - set(before)
+        return new.name
+
+    card = evaluated()
+    assert card.startswith("evaluation-test-")
+    (folder / card).unlink()
+    assert evaluated(f"data_path={tmp_path / 'moved.npz'}") == card
+    for other in ("inverse", "reversed"):
+        name = evaluated(f"data_path={tmp_path / other}.npz")
+        assert name.startswith("evaluation-of-images-")
+        assert "other images" in json.loads((folder / name).read_text())["protocol"]["images"]
+    # The same path, another content.
+    np.savez(tmp_path / "my.npz", images=images // 2)
+    assert evaluated().startswith("evaluation-of-images-")
+    assert len(Run(read_run(folder)).evaluations) == 2, "its card, and what it found at its end"
+    with pytest.raises(UserError, match=r"have shape \(3, 12, 12\), and this model takes"):
+        evaluated(f"data_path={tmp_path / 'larger.npz'}")
 
 
 MISTAKES = {

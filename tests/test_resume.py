@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 import torch
 import victims
-from small import small_config, write_conf
+from small import small_config
 from test_sweep import QUICK, Command, Done
 from test_sweep import vae_lab as vae_lab  # a fixture
 
 from vae_lab import memory
 from vae_lab.checkpoints import read_checkpoint
 from vae_lab.errors import Stopped, UserError
+from vae_lab.files import PARTIAL
 from vae_lab.logger import RunLogger
-from vae_lab.results import read_result, remove_unfinished, write_result
+from vae_lab.results import SUCCESS, read_result, write_result
 from vae_lab.run import run
 
 EPOCHS = 6
@@ -293,15 +294,70 @@ def test_a_link_out_of_the_folder_is_refused(
     assert "is a link that leads out of the run's folder" in told(done)
 
 
-def test_only_unfinished_files_are_removed(tmp_path: Path) -> None:
-    write_conf(tmp_path)
-    kept = [tmp_path / ".lock", tmp_path / ".hydra" / "config.yaml", tmp_path / ".notes.md"]
-    gone = [tmp_path / ".result.json.12", tmp_path / "figures" / ".a.png.7.tmp"]
-    for path in (*kept, *gone):
-        path.parent.mkdir(exist_ok=True)
+def test_only_partial_files_of_the_run_itself_are_removed(
+    tmp_path: Path, configured: Configured
+) -> None:
+    names = (".lock", ".hydra/config.yaml", ".notes.2024", ".vault.tmp", ".env.json.12")
+    theirs = [tmp_path / name for name in names]
+    theirs += [tmp_path / "figures" / ".a.png.7.tmp", tmp_path / "thesis" / ".labels.1"]
+    # A run that is at work further down, and a name that only looks like ours.
+    theirs.append(tmp_path / "runs" / "a" / f".last.ckpt.7.{PARTIAL}")
+    theirs.append(tmp_path / f".notes.{PARTIAL}")
+    ours = [tmp_path / f".result.json.12.{PARTIAL}", tmp_path / "figures" / f".a.png.7.{PARTIAL}"]
+    for path in (*theirs, *ours):
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(path.name))
-    remove_unfinished(tmp_path)
-    assert all(path.exists() for path in kept) and not any(path.exists() for path in gone)
+    run(*configured, tmp_path, "test")
+    assert all(path.exists() for path in theirs) and not any(path.exists() for path in ours)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "local://{victim}",
+        "{victim}",
+        "{folder}/checkpoints/../../victim",
+        "http://127.0.0.1:9/beacon",
+        "/x/..",
+        "..",
+        ".",
+        7,
+    ],
+)
+@pytest.mark.parametrize("has_best", [True, False])
+def test_paths_in_a_strangers_checkpoint_are_never_followed(
+    tmp_path: Path,
+    configured: Configured,
+    monkeypatch: pytest.MonkeyPatch,
+    path: Any,
+    has_best: bool,
+) -> None:
+    folder = stopped(tmp_path / "run", configured, monkeypatch, epoch=2)
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "diary.txt").write_text("x")
+    evil = path.format(victim=victim, folder=folder) if isinstance(path, str) else path
+    for name in ("last.ckpt", "previous.ckpt"):
+        if (folder / "checkpoints" / name).exists():
+            poison(folder / "checkpoints" / name, evil, has_best=has_best)
+    run(*configured, folder, "test")
+    assert (victim / "diary.txt").read_text() == "x"
+    assert {p.name for p in (folder / "checkpoints").iterdir()} >= {"best.ckpt", "last.ckpt"}
+    assert read_result(folder)["status"] == SUCCESS  # type: ignore[index]
+
+
+def poison(checkpoint: Path, path: Any, *, has_best: bool) -> None:
+    """Puts a path into the states of all callbacks that keep one."""
+    content = torch.load(checkpoint, weights_only=True)
+    for state in content["callbacks"].values():
+        if isinstance(state, dict) and "best_model_path" in state:
+            state.pop("dirpath", None)
+            keys = [key for key in state if key.endswith("_model_path")]
+            state |= dict.fromkeys(keys, path)
+            state["best_k_models"] = {path: torch.tensor(0.0)}
+            if not has_best:
+                del state["best_k_models"]
+    torch.save(content, checkpoint)
 
 
 def test_event_files_of_others_are_left_alone(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
@@ -189,8 +189,15 @@ def checkpoints(folder: Path, *, has_validation: bool) -> list[ModelCheckpoint]:
     return [best, last]
 
 
-def load_weights(model: VAE, path: Path) -> int:
-    """Puts a checkpoint's weights into the model and returns the epochs they were trained for.
+class Weights(NamedTuple):
+    """What is known of the weights of a checkpoint: their training, and the images it was on."""
+
+    epochs_done: int
+    fingerprint: str | None
+
+
+def load_weights(model: VAE, path: Path) -> Weights:
+    """Puts a checkpoint's weights into the model and returns where they come from.
 
     Raises:
         UserError: where the file is broken, or belongs to another configuration.
@@ -209,8 +216,9 @@ def load_weights(model: VAE, path: Path) -> int:
             f"{path} belongs to another configuration: {first_line(error)} Its weights do not fit "
             f"this model. Put back the run's own checkpoint."
         ) from error
-    epochs_done: int = checkpoint["epoch"] + 1
-    return epochs_done
+    data = checkpoint.get(ImageDataModule.__name__)
+    fingerprint = data.get("fingerprint") if isinstance(data, dict) else None
+    return Weights(checkpoint["epoch"] + 1, fingerprint)
 
 
 def _listed(value: Any) -> list[Any]:

@@ -6,6 +6,7 @@ when it reads, so they are checked here: a flipped bit is a refusal, never anoth
 
 import io
 import os
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from vae_lab.errors import UserError, first_line
+from vae_lab.files import atomic
 
 # What a run goes on from, the newest first.
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
@@ -31,39 +33,30 @@ class SafeCheckpoints(TorchCheckpointIO):
     ) -> None:
         """Writes a checkpoint beside its place, then renames it; `last` leaves its predecessor."""
         path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
         content = io.BytesIO()
         torch.save(checkpoint, content)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with unfinished.open("wb") as file:
+        with atomic(path) as partial:
+            with partial.open("wb") as file:
                 file.write(content.getbuffer())
                 file.flush()
                 # Renaming must not reach the disk before the content does.
                 os.fsync(file.fileno())
             if path.name == LAST and path.exists():
                 path.replace(path.with_name(PREVIOUS))
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
 
     def load_checkpoint(
         self, path: str | Path, map_location: Any = None, weights_only: bool | None = True
     ) -> dict[str, Any]:
-        """Returns a verified checkpoint, as if it had been written in the folder it now lies in.
-
-        Lightning forgets the best score of a run whose folder was moved.
-        """
-        checkpoint = read_checkpoint(Path(path))
-        folder = os.path.realpath(Path(path).parent)
-        for state in checkpoint.get("callbacks", {}).values():
-            if isinstance(state, dict) and "best_k_models" in state:
-                _move(state, folder)
-        return checkpoint
+        """Returns a verified checkpoint; see `read_checkpoint`."""
+        return read_checkpoint(Path(path))
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """Returns the content of a checkpoint: tensors, numbers and texts, no objects.
+
+    What it says of paths is a command to Lightning, which deletes the checkpoint that a better one
+    replaces. So each path is one of the checkpoint's folder, whatever the file says: it may be
+    somebody else's. Lightning also forgets the best score of a run whose folder was moved.
 
     Raises:
         UserError: where the file is cut off, changed, or no checkpoint of this project.
@@ -77,6 +70,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         content.seek(0)
         checkpoint = torch.load(content, map_location="cpu", weights_only=True)
         _check_kind(checkpoint)
+        folder = Path(os.path.realpath(path.parent))
+        states = checkpoint.get("callbacks", {})
+        checkpoint["callbacks"] = {key: _inside(state, folder) for key, state in states.items()}
     except Exception as error:  # a damaged file can fail in any way
         raise UserError(
             f"{path} is no whole checkpoint: it is cut off, or of another kind "
@@ -93,13 +89,28 @@ def _check_kind(checkpoint: Any) -> None:
             raise ValueError(f"{key} is missing")
 
 
-def _move(state: dict[str, Any], folder: str) -> None:
-    """Makes the paths in a checkpoint callback's state paths in `folder`."""
+# Where Lightning's ModelCheckpoint keeps paths in its state.
+_FOLDER, _BEST = "dirpath", "best_k_models"
+_PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
 
-    def moved(path: str) -> str:
-        return str(Path(folder) / Path(path).name) if path else path
 
-    state["dirpath"] = folder
-    for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
-        state[key] = moved(state.get(key, ""))
-    state["best_k_models"] = {moved(path): score for path, score in state["best_k_models"].items()}
+def _inside(state: Any, folder: Path) -> Any:
+    """Returns a callback's state with each path in `folder`, none where a path names no file."""
+    if not isinstance(state, dict) or not {_FOLDER, _BEST, *_PATHS} & state.keys():
+        return state
+    scores = state.get(_BEST)
+    scores = scores if isinstance(scores, dict) else {}
+    inside = {_moved(path, folder): score for path, score in scores.items()}
+    return {
+        **state,
+        _FOLDER: str(folder),
+        **{key: _moved(state.get(key), folder) for key in _PATHS},
+        _BEST: {path: score for path, score in inside.items() if path},
+    }
+
+
+def _moved(path: Any, folder: Path) -> str:
+    """Returns the checkpoint of that name in `folder`; an empty text for what is no such name."""
+    # Both separators: a folder can come from another system.
+    name = re.split(r"[/\\]", path)[-1] if isinstance(path, str) else ""
+    return str(folder / name) if re.fullmatch(r"\w[\w.=-]*\.ckpt", name) else ""

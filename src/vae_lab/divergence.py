@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vae_lab.files import atomic
+
 FILE = "diverged.npz"
 
 
@@ -54,13 +56,8 @@ class NonFiniteError(RuntimeError):
         }
         if self.images is None or self.index is None:
             return facts
-        unfinished = folder / f".{FILE}.tmp"
-        try:
-            with unfinished.open("wb") as file:
-                np.savez(file, images=self.images.cpu().numpy(), index=self.index.cpu().numpy())
-            unfinished.replace(folder / FILE)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with atomic(folder / FILE) as partial, partial.open("wb") as file:
+            np.savez(file, images=self.images.cpu().numpy(), index=self.index.cpu().numpy())
         return facts | {"batch": FILE}
 
 

@@ -19,8 +19,9 @@ from vae_lab import build, provenance
 from vae_lab.card import card, stage
 from vae_lab.data.binarize import TARGETS
 from vae_lab.data.module import ImageDataModule
-from vae_lab.errors import UserError
+from vae_lab.errors import UserError, print_warning
 from vae_lab.estimators import Chosen, exact_on_grid, importance_weighted
+from vae_lab.files import write_text
 from vae_lab.findings import Material, measure
 from vae_lab.latents import ACTIVE_VARIANCE, active_units, information, mean_kl, posteriors
 from vae_lab.metrics import bound_per_image, standard_error
@@ -28,7 +29,6 @@ from vae_lab.module import VAE
 from vae_lab.objectives import Elbo
 from vae_lab.qualities import Images, judge
 from vae_lab.recorded import Recorded
-from vae_lab.results import write_text
 from vae_lab.rows import Rows
 from vae_lab.seeds import subset
 
@@ -51,6 +51,7 @@ class Subject(NamedTuple):
     chosen: Chosen
     protocol: dict[str, Any]
     settings: Mapping[str, Any]
+    other_images: str | None  # the fingerprint of images that are not those of the training
 
     def number(self, value: float, error: float | None, **protocol: Any) -> dict[str, Any]:
         """Returns a number with its standard error and its whole protocol."""
@@ -87,18 +88,26 @@ def evaluate(run: Recorded, checkpoint: Path, settings: Mapping[str, Any]) -> di
         "git_commit": provenance.git_commit(),
         "machine": provenance.machine(),
     }
-    path = run.folder / file_name(checkpoint.stem, settings)
+    path = run.folder / file_name(checkpoint.stem, settings, subject.other_images)
     write_text(path, json.dumps(evaluation, indent=2) + "\n")
     print(f"{card(evaluation)}\n\nkept in {path}")
     return evaluation
 
 
-def file_name(weights: str, settings: Mapping[str, Any]) -> str:
-    """Returns the name of an evaluation's file, the same for the same protocol."""
+def file_name(weights: str, settings: Mapping[str, Any], other_images: str | None = None) -> str:
+    """Returns the name of an evaluation's file, the same for the same protocol.
+
+    Args:
+        weights: best or last.
+        settings: those of the evaluation.
+        other_images: the fingerprint of images that are not the run's own. Their figures have a
+            name of their own, and no report takes them for the run's.
+    """
     named = {key: value for key, value in settings.items() if key not in UNNAMED}
     digest = hashlib.sha256(json.dumps(named | {"weights": weights}, sort_keys=True).encode())
     split, samples = settings["split"], settings["num_samples"]
-    return f"evaluation-{split}-{weights}-k{samples}-{digest.hexdigest()[:8]}.json"
+    own = f"{split}-{weights}-k{samples}-{digest.hexdigest()[:8]}"
+    return f"evaluation-{f'of-images-{other_images}-' if other_images else ''}{own}.json"
 
 
 def prepare(run: Recorded, checkpoint: Path, settings: Mapping[str, Any]) -> Subject:
@@ -108,8 +117,9 @@ def prepare(run: Recorded, checkpoint: Path, settings: Mapping[str, Any]) -> Sub
     model = build.vae(run.config, run.image_shape, trust=trust)
     # The ELBO, whatever was trained: cards compare.
     model.objective = Elbo(beta=1.0, num_samples=model.objective.num_samples)
-    epoch = build.load_weights(model, checkpoint)
+    trained = build.load_weights(model, checkpoint)
     data.setup()
+    other_images = _other_images(data, run, trained.fingerprint)
     try:
         model = model.float().eval().to(settings["device"])
     except (RuntimeError, AssertionError) as error:
@@ -124,13 +134,36 @@ def prepare(run: Recorded, checkpoint: Path, settings: Mapping[str, Any]) -> Sub
         "split": split,
         "targets": TARGETS[config["data"]["binarize"]],
         "weights": checkpoint.stem,
-        "weights_epoch": epoch,
+        "weights_epoch": trained.epochs_done,
         "seed": seed,
         "precision": "32-true",
     }
+    if other_images is not None:
+        protocol["images"] = f"other images than those of the training ({other_images})"
     rows = subset(len(images), settings["num_images"], "evaluation", seed)
     chosen = Chosen(images[rows], rows, split, len(images))
-    return Subject(model, data, images, labels, chosen, protocol, settings)
+    return Subject(model, data, images, labels, chosen, protocol, settings, other_images)
+
+
+def _other_images(data: ImageDataModule, run: Recorded, trained_on: str | None) -> str | None:
+    """Returns the fingerprint of images that are not those of the training, None of those that are.
+
+    Raises:
+        UserError: where the model cannot take such images.
+    """
+    if data.image_shape != run.image_shape:
+        raise UserError(
+            f"the images have shape {data.image_shape}, and this model takes {run.image_shape}: "
+            f"name the run's own images with data_path=PATH."
+        )
+    if data.fingerprint == trained_on:
+        return None
+    print_warning(
+        f"these are other images than those that {run.folder.name} was trained on: their figures "
+        f"get a file of their own, and no report takes them for the run's. If they were moved, "
+        f"name their place with data_path=PATH."
+    )
+    return data.fingerprint or "without-fingerprint"
 
 
 def _log_likelihoods(subject: Subject) -> tuple[Numbers, Numbers]:

@@ -16,6 +16,7 @@ from vae_lab import build
 from vae_lab.data.binarize import TARGETS
 from vae_lab.data.module import ImageDataModule
 from vae_lab.diagnosis import Symptoms, diagnose
+from vae_lab.files import atomic
 from vae_lab.findings import Material, measure
 from vae_lab.latents import ACTIVE_VARIANCE, active_units, posteriors
 from vae_lab.metrics import PerImage, bound_per_image, target_entropy
@@ -142,7 +143,7 @@ def _load_best(folder: Path, trainer: pl.Trainer, model: VAE) -> tuple[str, int]
     for name in ("best", "last"):
         path = folder / "checkpoints" / f"{name}.ckpt"
         if path.exists():
-            return name, build.load_weights(model, path)
+            return name, build.load_weights(model, path).epochs_done
     return "last, not saved", trainer.current_epoch
 
 
@@ -158,7 +159,5 @@ def _score(model: VAE, data: ImageDataModule, split: str) -> PerImage:
 
 def _write_per_image(path: Path, scores: PerImage) -> None:
     """Keeps the bound and its terms of every test image, so that runs compare image by image."""
-    part = path.with_name(f".{path.name}.tmp")
-    with part.open("wb") as file:
+    with atomic(path) as partial, partial.open("wb") as file:
         np.savez(file, elbo=scores.elbo, recon=scores.recon, kl=scores.kl)
-    part.replace(path)

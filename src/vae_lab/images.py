@@ -6,13 +6,14 @@ picture of every run, so pictures can be compared. One pixel of an image is one 
 picture; only `to_png` enlarges, by a whole factor, so that no cell is blurred or uneven.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from PIL import Image
 from torch import Tensor
+
+from vae_lab.files import atomic
 
 LINE = 1  # pixels between the cells of a grid
 BAND = 5  # pixels between parts that do not belong together
@@ -101,20 +102,12 @@ def to_uint8(picture: Tensor) -> Tensor:
 
 
 def to_png(picture: Tensor, path: Path, *, scale: int) -> None:
-    """Writes a picture (C, H, W) of 1 or 3 channels as a PNG file, each pixel scale x scale.
-
-    The file appears complete or not at all: it is written beside its place and renamed.
-    """
+    """Writes a picture (C, H, W) of 1 or 3 channels as a PNG file, each pixel scale x scale."""
     pixels = to_uint8(picture).repeat_interleave(scale, 1).repeat_interleave(scale, 2)
     array = pixels[0].numpy() if len(pixels) == 1 else pixels.permute(1, 2, 0).numpy()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with atomic(path) as partial:
         # Level 3 takes a third of the usual time and makes files a tenth larger.
-        Image.fromarray(array).save(unfinished, format="PNG", compress_level=3)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        Image.fromarray(array).save(partial, format="PNG", compress_level=3)
 
 
 def _fill(images: Tensor, count: int) -> Tensor:

@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.utils.tensorboard.writer import FileWriter
 
 from vae_lab import events
+from vae_lab.files import atomic
 
 # The end of a session has a file of its own, so that a resumed run can take it back: of two ends
 # TensorBoard believes the first, and a run that failed and was resumed would stay a failed one.
@@ -206,13 +207,10 @@ class CsvLogger(Logger):
             return
         self._rows.setdefault(step, {"step": step}).update(values)
         columns = dict.fromkeys(column for row in self._rows.values() for column in row)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = self._path.with_name(".metrics.csv.tmp")
-        with unfinished.open("w", newline="") as file:
+        with atomic(self._path) as partial, partial.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(columns))
             writer.writeheader()
             writer.writerows(self._rows[step] for step in sorted(self._rows))
-        unfinished.replace(self._path)
 
 
 def _without_epoch(metrics: Mapping[str, Any]) -> dict[str, float]:

@@ -4,13 +4,14 @@ Shapes: N points, Z latent dimensions, C channels, H and W pixels.
 """
 
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from PIL import Image
 from torch import Tensor
+
+from vae_lab.files import atomic
 
 # TensorBoard's page loads no larger picture of all sprites together.
 MAX_SPRITE_SIZE = 8192
@@ -61,17 +62,10 @@ def _write_sprites(path: Path, images: Tensor) -> None:
         sheet.reshape(side * height, side * width, channels).clamp(0, 1).mul(255).round().byte()
     )
     picture = Image.fromarray((pixels[..., 0] if channels == 1 else pixels).contiguous().numpy())
-    unfinished = _beside(path)
-    picture.save(unfinished, format="PNG")
-    unfinished.replace(path)
+    with atomic(path) as partial:
+        picture.save(partial, format="PNG")
 
 
 def _write(path: Path, content: bytes) -> None:
-    unfinished = _beside(path)
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
-
-
-def _beside(path: Path) -> Path:
-    """Returns where a file is written before it gets its name, complete."""
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with atomic(path) as partial:
+        partial.write_bytes(content)

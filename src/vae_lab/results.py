@@ -7,11 +7,11 @@ everything is written beside its place and renamed, so that a reader never meets
 import csv
 import io
 import json
-import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from vae_lab.files import write_text
 
 RESULT = "result.json"
 RUNNING, SUCCESS, FAILED, INTERRUPTED = "running", "success", "failed", "interrupted"
@@ -29,25 +29,6 @@ COLUMNS = (
     ("kl/test", ("metrics", "kl/test"), "{:.2f}"),
     ("seconds", ("seconds", "total"), "{:.1f}"),
 )
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a file beside its place, then renames it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def remove_unfinished(folder: Path) -> None:
-    """Removes what a killed process left beside the places of its files."""
-    # Only what write_text and the others name so: `.NAME.PID`, `.NAME.PID.tmp`, `.NAME.tmp`.
-    for path in folder.rglob(".*"):
-        if re.fullmatch(r"\..+\.(\d+|tmp)", path.name) and path.is_file():
-            path.unlink()
 
 
 def write_result(folder: Path, result: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ from vae_lab.data.module import ImageDataModule
 from vae_lab.divergence import NonFiniteError
 from vae_lab.errors import JobFailed, Stopped
 from vae_lab.faults import explained
+from vae_lab.files import remove_partial, write_text
 from vae_lab.final import final_test
 from vae_lab.identity import config_hash
 from vae_lab.memory import Start, find_start, restore_loggers
@@ -29,9 +30,7 @@ from vae_lab.results import (
     SUCCESS,
     is_finished,
     read_result,
-    remove_unfinished,
     write_result,
-    write_text,
 )
 from vae_lab.sessions import session
 
@@ -102,7 +101,7 @@ def _prepare(
     earlier: Mapping[str, Any] | None,
 ) -> Start:
     """Says in the folder what runs there, and returns where it starts."""
-    remove_unfinished(folder)
+    remove_partial(folder)
     start = find_start(folder, result["config_hash"])
     if earlier is not None and start.checkpoint is not None:
         result["started"] = earlier.get("started", result["started"])

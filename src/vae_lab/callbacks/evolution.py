@@ -1,6 +1,5 @@
 """The training as a film, made of the pictures that were drawn."""
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from vae_lab.callbacks.base import require_at_least
 from vae_lab.colours import PALETTE
+from vae_lab.files import atomic
 from vae_lab.plots import FAINT, TITLE, Canvas
 
 HEADER = 26  # pixels above each picture, for its epoch
@@ -71,19 +71,15 @@ class Evolution(Callback):
         ]
         durations = [1000 * self.seconds_per_frame] * (len(frames) - 1)
         durations.append(1000 * self.seconds_at_end)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
+        with atomic(path) as partial:
             frames[0].save(
-                unfinished,
+                partial,
                 format="GIF",
                 save_all=True,
                 append_images=frames[1:],
                 duration=durations,
                 loop=0,
             )
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
 
 
 def find_frames(figures: Path, name: str, *, last_epoch: int) -> list[tuple[int, Path]]:

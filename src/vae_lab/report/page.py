@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from vae_lab import __version__
+from vae_lab.files import write_text
 from vae_lab.report import tables
 from vae_lab.report.figures import Drawing, draw_all
 from vae_lab.report.gallery import WHOLE, Gallery, gallery_of
@@ -19,7 +20,7 @@ from vae_lab.report.runs import FIGURES, Skipped, find_runs
 from vae_lab.report.seen import Seen
 from vae_lab.report.sentences import Topic, topics_of_bounds
 from vae_lab.report.settings import Part, parts_of
-from vae_lab.results import holds_run, write_summary, write_text
+from vae_lab.results import holds_run, write_summary
 
 TEMPLATES = Path(__file__).parent / "templates"
 
