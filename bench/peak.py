@@ -20,8 +20,9 @@ from peers import BATCH, networks, plain
 from torch.utils.flop_counter import FlopCounterMode
 from training import as_set, bare_seconds
 
-from vae_lab import build, cli
+from vae_lab import cli
 from vae_lab.config import available_cores, resolved
+from vae_lab.data.module import ImageDataModule
 
 LATENT_DIM = 10
 SIDE = 2048
@@ -105,7 +106,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(available_cores())
     (job,) = cli.check([f"data={options.data}"])
-    data = build.data_module(resolved(job.config), trust=True)
+    data = ImageDataModule.from_config(resolved(job.config), trust=True)
     data.setup()
     found = measure(data, 2 if options.quick else options.rounds)
     write(options.out, "distance from the peak", {**vars(options), "out": str(options.out)}, found)

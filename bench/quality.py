@@ -20,8 +20,9 @@ import torch
 from measure import spread, table, write
 from peers import BATCH, script
 
-from vae_lab import build, cli
+from vae_lab import cli
 from vae_lab.config import available_cores, resolved
+from vae_lab.data.module import ImageDataModule
 from vae_lab.run import run
 
 # Nats per image: minus the test bounds of the reference report, after 100 epochs each.
@@ -53,7 +54,7 @@ def script_seconds(name: str, data: str) -> float:
     """Returns what the reference's script would take for its 100 epochs, from some steps of it."""
     kind, _, latent_dim = name.partition("-z")
     (job,) = cli.check([f"data={data}"])
-    module = build.data_module(resolved(job.config), trust=True)
+    module = ImageDataModule.from_config(resolved(job.config), trust=True)
     module.setup()
     torch.set_num_threads(available_cores())  # as torch starts
     steps = 200 if kind == "linear" else 20

@@ -27,9 +27,12 @@ try:
 except ImportError:
     pythae = None
 
-from vae_lab import build, cli
+from vae_lab import cli
+from vae_lab.assemble import build_trainer
 from vae_lab.callbacks.base import Display
 from vae_lab.config import available_cores, resolved
+from vae_lab.data.module import ImageDataModule
+from vae_lab.module import VAE
 
 LATENT_DIM = 10
 EPOCHS, DRAWN = 20, 5
@@ -67,10 +70,10 @@ def ours(kind: str, data: Any, steps: int, overrides: list[str]) -> Shares:
     config = resolved(job.config)
     watch = Shares()
     with tempfile.TemporaryDirectory() as folder:
-        trainer = build.trainer(config, Path(folder), trust=True)
+        trainer = build_trainer(config, Path(folder), trust=True)
         trainer.callbacks.append(watch)  # type: ignore[attr-defined]
         with drawing_time(watch):
-            trainer.fit(build.vae(config, data.image_shape, trust=True), datamodule=data)
+            trainer.fit(VAE.from_config(config, data.image_shape, trust=True), datamodule=data)
     return watch
 
 
@@ -151,7 +154,7 @@ def as_set(threads: int, gpus_hidden: bool, timed: Callable[[], float]) -> float
 def measure(kind: str, options: argparse.Namespace) -> dict[str, Any]:
     common = [f"data={options.data}"]
     (job,) = cli.check(common)
-    data = build.data_module(resolved(job.config), trust=True)
+    data = ImageDataModule.from_config(resolved(job.config), trust=True)
     data.setup()
     steps = min(STEPS[kind] // (4 if options.quick else 1), len(data.train_images) // BATCH)
     rounds = 2 if options.quick else options.rounds

@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from vae_lab import build, cli
+from vae_lab import cli
 from vae_lab.colours import PALETTE
 from vae_lab.config import resolved
 from vae_lab.data.module import ImageDataModule
@@ -32,9 +32,9 @@ def train(option: str) -> tuple[VAE, ImageDataModule, list[tuple[float, float]]]
     """Returns the trained model, its data, and reconstruction term and KL of every step."""
     (job,) = cli.check([option, "data=mnist_5k", "optimizer.lr=3e-3"])
     config = resolved(job.config)
-    data = build.data_module(config, trust=False)
+    data = ImageDataModule.from_config(config, trust=False)
     data.setup()
-    model = build.vae(config, data.image_shape, trust=False)
+    model = VAE.from_config(config, data.image_shape, trust=False)
     optimizer = model.recipe.optimizer(model.named_parameters())
     images, course = data.fixed_train_images[:].float() / 255, []
     per_epoch = len(images) // BATCH

@@ -7,7 +7,6 @@ import torch
 from small import StripedDigits, small_config
 from test_run import train
 
-from vae_lab import build
 from vae_lab.data.binarize import TARGETS, draw, fixed
 from vae_lab.data.module import ImageDataModule
 from vae_lab.seeds import stream
@@ -15,7 +14,7 @@ from vae_lab.seeds import stream
 
 def made(tmp_path: Path, *overrides: str) -> ImageDataModule:
     config, _ = small_config(tmp_path, *overrides)
-    data = build.data_module(config, trust=True)
+    data = ImageDataModule.from_config(config, trust=True)
     data.setup()
     return data
 

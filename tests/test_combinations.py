@@ -11,10 +11,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from vae_lab import build, cli
+from vae_lab import cli
 from vae_lab.config import resolved
 from vae_lab.errors import UserError
+from vae_lab.instantiate import locate
 from vae_lab.meaning import MEANINGLESS, OPTIONS
+from vae_lab.module import VAE
 from vae_lab.seeds import stream
 
 CONF = cli.conf_folder()
@@ -65,7 +67,7 @@ def test_a_combination_with_a_meaning_trains_two_steps(
     objective: str, likelihood: str, prior: str, binarize: str
 ) -> None:
     named = {"objective": objective, "likelihood": likelihood, "prior": prior}
-    model = build.vae(made_of(**named), (1, 28, 28), trust=False)
+    model = VAE.from_config(made_of(**named), (1, 28, 28), trust=False)
     optimizer = model.recipe.optimizer(model.named_parameters())
     before = {name: value.detach().clone() for name, value in model.named_parameters()}
     x, samples = images(binarize), model.objective.num_samples
@@ -169,5 +171,5 @@ def test_every_option_is_one_class_under_60_lines_and_names_its_source(group: st
         assert "arXiv" in text or option == "laplace", option
         place = r"\b(eq\.|equation|section|appendix)"
         assert "arXiv" not in text or re.search(place, text), f"{option}: where in the paper?"
-        cls = build.locate(composed(f"{group}={option}")[group]["_target_"], trust=False)
+        cls = locate(composed(f"{group}={option}")[group]["_target_"], trust=False)
         assert len(inspect.getsource(cls).splitlines()) < 60, option

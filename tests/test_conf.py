@@ -7,9 +7,12 @@ import pytest
 import torch
 from small import small_config
 
-from vae_lab import build, cli, engines
+from vae_lab import cli, engines
+from vae_lab.assemble import build_trainer
 from vae_lab.config import resolved
+from vae_lab.data.module import ImageDataModule
 from vae_lab.errors import UserError
+from vae_lab.instantiate import instantiate, locate
 from vae_lab.module import VAE
 from vae_lab.seeds import stream
 
@@ -48,12 +51,12 @@ def test_every_option_composes_instantiates_and_takes_a_step(
     monkeypatch.setattr(engines, "find_spec", lambda _: True)
     (job,) = cli.check([option, *OWN.get(option, [])])
     config = resolved(job.config)
-    build.data_module(config, trust=False)
+    ImageDataModule.from_config(config, trust=False)
     if option in ("logger=mlflow", "logger=wandb"):
         pytest.importorskip(option.partition("=")[2], reason="needs an extra")
     if "gpu" not in option:
-        build.trainer(config, tmp_path, trust=False)
-    model = build.vae(config, (1, 28, 28), trust=False)
+        build_trainer(config, tmp_path, trust=False)
+    model = VAE.from_config(config, (1, 28, 28), trust=False)
     images = torch.rand(4, 1, 28, 28, generator=stream("images"))
     assert step(model, images) > 0 or "gaussian" in option
 
@@ -72,7 +75,7 @@ def test_a_persons_own_model_needs_a_class_and_a_yaml_file(tmp_path: Path) -> No
     )
     config, choices = small_config(tmp_path, "model=mine", "model.width=16")
     assert choices["model"] == "mine"
-    model = build.vae(config, (1, 28, 28), trust=True)
+    model = VAE.from_config(config, (1, 28, 28), trust=True)
     # torch types every attribute of a module as a tensor or a module.
     assert model.encoder.layers[1].out_features == 16  # type: ignore[union-attr,index]
     assert step(model, torch.rand(4, 1, 28, 28, generator=stream("images"))) > 0
@@ -88,7 +91,7 @@ def test_a_persons_own_model_needs_a_class_and_a_yaml_file(tmp_path: Path) -> No
         ("os.system", "is not of this package"),
         ("vae_lab.provenance.subprocess.check_output", "cannot be found"),
         ("subprocess.Popen", "is not of this package, torch.nn or torch.optim"),
-        ("vae_lab.build.Path", "is not of this package, torch.nn or torch.optim"),
+        ("vae_lab.assemble.Path", "is not of this package, torch.nn or torch.optim"),
         # It starts a process when it is made.
         (
             "torch.distributed.elastic.multiprocessing.subprocess_handler.SubprocessHandler",
@@ -97,7 +100,7 @@ def test_a_persons_own_model_needs_a_class_and_a_yaml_file(tmp_path: Path) -> No
         # They write where their arguments say.
         ("pytorch_lightning.callbacks.ModelCheckpoint", "is not of this package"),
         ("pytorch_lightning.loggers.CSVLogger", "is not of this package"),
-        ("vae_lab.build.ModelCheckpoint", "is not of this package"),
+        ("vae_lab.assemble.ModelCheckpoint", "is not of this package"),
         ("vae_lab.nowhere.Nothing", "cannot be found"),
         ("nowhere.Nothing", "is not of this package"),
         ("Nothing", "is not of this package"),
@@ -106,7 +109,7 @@ def test_a_persons_own_model_needs_a_class_and_a_yaml_file(tmp_path: Path) -> No
 )
 def test_only_located_classes_of_the_allow_list_are_used(target: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        build.locate(target, trust=False)
+        locate(target, trust=False)
 
 
 def test_what_is_not_trusted_is_not_even_imported(
@@ -116,7 +119,7 @@ def test_what_is_not_trusted_is_not_even_imported(
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(UserError, match="is not trusted"):
-        build.locate("evil.Network", trust=False)
+        locate("evil.Network", trust=False)
     assert not (tmp_path / "done").exists()
 
 
@@ -124,25 +127,25 @@ def test_what_is_not_trusted_is_not_even_imported(
     "target", ["torch.nn.ReLU", "torch.optim.Adam", "pytorch_lightning.callbacks.EarlyStopping"]
 )
 def test_harmless_classes_of_others_need_no_trust(target: str) -> None:
-    assert build.locate(target, trust=False).__name__ == target.rpartition(".")[2]
+    assert locate(target, trust=False).__name__ == target.rpartition(".")[2]
 
 
 def test_a_persons_own_class_is_used_from_their_own_command_line_only() -> None:
-    assert build.locate("small.StripedDigits", trust=True).__name__ == "StripedDigits"
+    assert locate("small.StripedDigits", trust=True).__name__ == "StripedDigits"
     with pytest.raises(UserError, match="is not trusted"):
-        build.locate("small.StripedDigits", trust=False)
+        locate("small.StripedDigits", trust=False)
 
 
 def test_an_argument_that_a_class_does_not_have_is_named() -> None:
     node: dict[str, Any] = {"_target_": "vae_lab.likelihoods.Gaussian", "scale": 1.0, "foo": 2}
     with pytest.raises(UserError, match=r"vae_lab\.likelihoods\.Gaussian: .*'foo'"):
-        build.instantiate(node, trust=False)
+        instantiate(node, trust=False)
 
 
 def test_the_same_seed_gives_the_same_weights_and_zero_is_a_seed(tmp_path: Path) -> None:
     def weights(*overrides: str) -> torch.Tensor:
         config, _ = small_config(tmp_path, *overrides)
-        model = build.vae(config, (1, 28, 28), trust=True)
+        model = VAE.from_config(config, (1, 28, 28), trust=True)
         return torch.cat([p.detach().flatten() for p in model.parameters()])
 
     assert torch.equal(weights("seed=0"), weights("seed=0"))

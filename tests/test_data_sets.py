@@ -15,11 +15,12 @@ import yaml
 from loopback import Mirror
 from test_sources import GOOD, IMAGES
 
-from vae_lab import build, cli
+from vae_lab import cli
 from vae_lab.config import resolved
 from vae_lab.data import fetch
 from vae_lab.data.cifar import CIFAR10
 from vae_lab.data.digits import Digits
+from vae_lab.data.module import ImageDataModule
 from vae_lab.data.sources import MNIST
 from vae_lab.errors import UserError
 
@@ -248,7 +249,7 @@ def test_an_impossible_number_of_test_images_is_refused() -> None:
 def test_every_shape_in_a_file_is_the_sources_own(tmp_path: Path) -> None:
     (job,) = cli.check(["data=digits"])
     config = resolved(job.config)
-    data = build.data_module(config, trust=False)
+    data = ImageDataModule.from_config(config, trust=False)
     data.setup()
     assert list(data.image_shape) == config["data"]["image_shape"]
     assert len(data.train_images) + len(data.val_images) == config["data"]["num_images"]

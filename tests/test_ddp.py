@@ -10,8 +10,8 @@ from small import small_config, write_conf
 from test_sweep import QUICK, command, environment
 from victims import curves
 
-from vae_lab import build
-from vae_lab.data.module import Batches
+from vae_lab.assemble import build_trainer
+from vae_lab.data.module import Batches, ImageDataModule
 from vae_lab.ranks import Shared
 from vae_lab.run import run
 
@@ -70,4 +70,7 @@ def test_a_batch_that_does_not_divide_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         UserError, match=r"data\.batch_size=31 must be a multiple of the 2 processes"
     ):
-        share(build.data_module(config, trust=True), build.trainer(config, tmp_path, trust=True))
+        share(
+            ImageDataModule.from_config(config, trust=True),
+            build_trainer(config, tmp_path, trust=True),
+        )

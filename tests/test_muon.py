@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from vae_lab import build, cli
+from vae_lab import cli
 from vae_lab.config import resolved
+from vae_lab.module import VAE
 from vae_lab.muon import QUINTIC, Muon, orthogonal
 
 
@@ -62,7 +63,7 @@ def test_gradients_of_zero_or_next_to_it_move_nothing() -> None:
 
 def test_layers_get_orthogonal_steps_and_all_the_rest_is_adams() -> None:
     (job,) = cli.check(["model=conv", "prior=vamp", "likelihood=gaussian", "optimizer=muon"])
-    model = build.vae(resolved(job.config), (1, 28, 28), trust=False)
+    model = VAE.from_config(resolved(job.config), (1, 28, 28), trust=False)
     named = dict(model.named_parameters())
     own, rest = model.recipe.optimizer(named.items()).param_groups
     names = {id(parameter): name for name, parameter in named.items()}

@@ -9,10 +9,11 @@ from linear_gaussian import PIXELS, linear_gaussian, log_likelihood, random
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from vae_lab import build, cli
+from vae_lab import cli
 from vae_lab.aggregate import BetaTC, Mmd, mmd, stratified_weights, total_correlation
 from vae_lab.errors import UserError
 from vae_lab.importance import Iwae
+from vae_lab.instantiate import locate
 from vae_lab.module import VAE
 from vae_lab.objectives import (
     CapacityElbo,
@@ -328,7 +329,7 @@ def test_the_logged_terms_do_not_depend_on_the_objective_where_it_logs_the_elbo(
 def test_every_objective_of_the_configuration_that_logs_the_elbo_is_in_that_test() -> None:
     yamls = (cli.conf_folder() / "objective").glob("*.yaml")
     targets = [OmegaConf.select(OmegaConf.load(one), "_target_") for one in yamls]
-    classes = [build.locate(target, trust=False) for target in targets]
+    classes = [locate(target, trust=False) for target in targets]
     named = {one for one in classes if issubclass(one, Objective) and one.bound == "elbo"}
     assert {type(one) for one in LOGGING_THE_ELBO} == named
 

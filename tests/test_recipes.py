@@ -7,9 +7,12 @@ import pytest
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from vae_lab import build, cli, engines
+from vae_lab import cli, engines
+from vae_lab.assemble import build_trainer
 from vae_lab.config import resolved
+from vae_lab.data.module import ImageDataModule
 from vae_lab.importance import Iwae
+from vae_lab.module import VAE
 from vae_lab.objectives import Elbo, WarmUpElbo
 
 RECIPES = sorted((cli.conf_folder() / "experiment").glob("*.yaml"))
@@ -46,7 +49,7 @@ def test_the_davidson_recipe_is_its_protocol() -> None:
     config = resolved(job.config)
     assert config["data"]["binarize"] == "dynamic"
     assert config["data"]["batch_size"] == 64
-    model = build.vae(config, (1, 28, 28), trust=False)
+    model = VAE.from_config(config, (1, 28, 28), trust=False)
     sizes = [tuple(p.shape) for p in model.encoder.parameters() if p.dim() == 2]
     assert sizes == [(256, 784), (128, 256), (20, 128)]
     assert isinstance(model.objective, WarmUpElbo)
@@ -63,7 +66,7 @@ def test_the_iwae_recipe_is_its_protocol() -> None:
         assert (optimizer["lr"], optimizer["eps"]) == (1e-3, 1e-4)
         assert optimizer["schedule"] == "tripling"
         assert (config["latent_dim"], config["trainer"]["max_epochs"]) == (50, 3280)
-    model = build.vae(resolved(jobs[-1].config), (1, 28, 28), trust=False)
+    model = VAE.from_config(resolved(jobs[-1].config), (1, 28, 28), trust=False)
     assert model.objective.num_samples == 50 and isinstance(model.objective, Iwae)
     sizes = [tuple(p.shape) for p in model.parameters() if p.dim() == 2]
     assert sizes == [(200, 784), (200, 200), (100, 200), (200, 50), (200, 200), (784, 200)]
@@ -108,13 +111,13 @@ def test_the_first_epochs_follow_the_reference_report(
     ])  # fmt: skip
     config = resolved(job.config)
     torch.set_num_threads(1)
-    data = build.data_module(config, trust=False)
+    data = ImageDataModule.from_config(config, trust=False)
     data.setup()
-    trainer = build.trainer(config, tmp_path, trust=False)
+    trainer = build_trainer(config, tmp_path, trust=False)
     curve = Curve()
     # Lightning's Trainer sets this attribute from elsewhere.
     trainer.callbacks.append(curve)  # type: ignore[attr-defined]
-    trainer.fit(build.vae(config, data.image_shape, trust=False), datamodule=data)
+    trainer.fit(VAE.from_config(config, data.image_shape, trust=False), datamodule=data)
     with CURVES.open(newline="", encoding="utf-8") as file:
         column = [row[f"linear_{latent_dim}"] for row in csv.DictReader(file)]
     expected = {epoch: float(value) * 784 for epoch, value in enumerate(column[:3]) if value}

@@ -15,8 +15,10 @@ from omegaconf import OmegaConf
 from small import StripedDigits, small_config
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from vae_lab import build
-from vae_lab.checkpoints import read_checkpoint
+from vae_lab import module
+from vae_lab.assemble import build_trainer
+from vae_lab.checkpoints import load_weights, read_checkpoint
+from vae_lab.data.module import ImageDataModule
 from vae_lab.errors import JobFailed
 from vae_lab.metrics import bound_per_image
 from vae_lab.module import VAE
@@ -149,9 +151,9 @@ def test_without_validation_the_last_weights_are_tested(tmp_path: Path) -> None:
 def test_several_samples_per_image_give_a_bound_of_the_same_mean(tmp_path: Path) -> None:
     one, _ = train(tmp_path / "one", "callbacks=none")
     config, _ = small_config(tmp_path / "conf", "objective.num_samples=50")
-    model = build.vae(config, (1, 28, 28), trust=True)
+    model = VAE.from_config(config, (1, 28, 28), trust=True)
     model.config_hash = None  # the weights of another configuration, on purpose
-    build.load_weights(model, tmp_path / "one" / "run" / "checkpoints" / "best.ckpt")
+    load_weights(model, tmp_path / "one" / "run" / "checkpoints" / "best.ckpt")
     images = StripedDigits().load().test_images[:]
     many = bound_per_image(model.eval(), images, num_samples=50, batch_size=7, split="test")
     assert many.elbo.mean() == pytest.approx(one["metrics"]["elbo/test"], rel=0.03)
@@ -163,8 +165,8 @@ def test_any_batch_split_gives_the_same_evaluation(
 ) -> None:
     result, folder = finished
     config, _ = small_config(tmp_path)
-    model: VAE = build.vae(config, (1, 28, 28), trust=True)
-    build.load_weights(model, folder / "checkpoints" / f"{result['protocol']['weights']}.ckpt")
+    model: VAE = VAE.from_config(config, (1, 28, 28), trust=True)
+    load_weights(model, folder / "checkpoints" / f"{result['protocol']['weights']}.ckpt")
     images = StripedDigits().load().test_images[:]
     state = torch.get_rng_state()
     scores = bound_per_image(
@@ -197,12 +199,12 @@ def test_training_metrics_are_unweighted_means_by_the_true_sizes_of_batches(
         "callbacks=none", "logger=none", "trainer.enable_progress_bar=false",
         "+trainer.enable_checkpointing=false",
     )  # fmt: skip
-    trainer, noted = build.trainer(config, tmp_path, trust=True), Batches()
+    trainer, noted = build_trainer(config, tmp_path, trust=True), Batches()
     # Lightning's Trainer sets this attribute from elsewhere.
     trainer.callbacks.append(noted)  # type: ignore[attr-defined]
-    data = build.data_module(config, trust=True)
+    data = ImageDataModule.from_config(config, trust=True)
     data.setup()
-    trainer.fit(build.vae(config, data.image_shape, trust=True), datamodule=data)
+    trainer.fit(VAE.from_config(config, data.image_shape, trust=True), datamodule=data)
     assert noted.sizes == [48, 32]
     mean = float(np.average(noted.losses, weights=noted.sizes))
     names = ("loss/train", "elbo/train", "recon/train", "kl/train")
@@ -269,7 +271,7 @@ def test_a_run_that_diverges_later_keeps_its_last_good_checkpoint(
     def explode(*_: object) -> Callable[[float], float]:
         return lambda progress: 1.0 if progress < 0.3 else 1e33
 
-    monkeypatch.setattr(build, "learning_rate_factor", explode)
+    monkeypatch.setattr(module, "learning_rate_factor", explode)
     with pytest.raises(JobFailed, match="diverged"):
         train(tmp_path, "callbacks=none", "trainer.max_epochs=4")
     folder = tmp_path / "run"

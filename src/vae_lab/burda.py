@@ -22,7 +22,7 @@ class TanhEncoder(nn.Module):
     ) -> None:
         super().__init__()
         sizes = (math.prod(image_shape), *hidden_dims, 2 * latent_dim)
-        self.layers = nn.Sequential(nn.Flatten(), *_dense(sizes))
+        self.layers = nn.Sequential(nn.Flatten(), *_tanh_layers(sizes))
 
     def forward(self, x: Tensor) -> Posterior:
         return Posterior(*self.layers(x).chunk(2, dim=1))
@@ -36,13 +36,13 @@ class TanhDecoder(nn.Module):
     ) -> None:
         super().__init__()
         sizes = (latent_dim, *reversed(hidden_dims), math.prod(image_shape))
-        self.layers = nn.Sequential(*_dense(sizes), nn.Unflatten(1, tuple(image_shape)))
+        self.layers = nn.Sequential(*_tanh_layers(sizes), nn.Unflatten(1, tuple(image_shape)))
 
     def forward(self, z: Tensor) -> Tensor:
         return self.layers(z)
 
 
-def _dense(sizes: Sequence[int]) -> list[nn.Module]:
+def _tanh_layers(sizes: Sequence[int]) -> list[nn.Module]:
     """Returns linear layers with tanh between them, and nothing after the last."""
     layers: list[nn.Module] = []
     for wide, deep in pairwise(sizes):

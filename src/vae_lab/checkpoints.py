@@ -9,13 +9,15 @@ import os
 import re
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 
+from vae_lab.data.module import ImageDataModule
 from vae_lab.errors import UserError, first_line
 from vae_lab.files import atomic
+from vae_lab.module import VAE
 
 # What a run goes on from, the newest first.
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
@@ -79,6 +81,38 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             f"({first_line(error)})."
         ) from error
     return checkpoint
+
+
+class Weights(NamedTuple):
+    """What is known of the weights of a checkpoint: their training, and the images it was on."""
+
+    epochs_done: int
+    fingerprint: str | None
+
+
+def load_weights(model: VAE, path: Path) -> Weights:
+    """Puts a checkpoint's weights into the model and returns where they come from.
+
+    Raises:
+        UserError: where the file is broken, or belongs to another configuration.
+    """
+    checkpoint = read_checkpoint(path)
+    other = checkpoint.get("config_hash")
+    if None not in (other, model.config_hash) and other != model.config_hash:
+        raise UserError(
+            f"{path} belongs to another configuration ({other}, not {model.config_hash}): put back "
+            f"the run's own checkpoint."
+        )
+    try:
+        model.load_state_dict(checkpoint["state_dict"])
+    except (RuntimeError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{path} belongs to another configuration: {first_line(error)} Its weights do not fit "
+            f"this model. Put back the run's own checkpoint."
+        ) from error
+    data = checkpoint.get(ImageDataModule.__name__)
+    fingerprint = data.get("fingerprint") if isinstance(data, dict) else None
+    return Weights(checkpoint["epoch"] + 1, fingerprint)
 
 
 def _check_kind(checkpoint: Any) -> None:

@@ -20,8 +20,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from vae_lab import config as configuration
 from vae_lab.compose import Composer, Job, choices_of, key_of, parse_words
+from vae_lab.config import resolved
 from vae_lab.engines import is_parallel, lost, settle
 from vae_lab.errors import JOB_FAILED, WRONG_INPUT, JobFailed, Stopped, UserError, print_error
 from vae_lab.fallback import with_data
@@ -87,7 +87,7 @@ def job(config: DictConfig) -> float | None:
     try:
         # A launcher may have started this in a process of its own.
         with stoppable(), held(folder) if in_sweep else nullcontext():
-            return _perform(configuration.resolved(config), choices, folder, command, trust=True)
+            return _perform(resolved(config), choices, folder, command, trust=True)
     except UserError as error:
         _tell(error)
         return None

@@ -3,17 +3,11 @@
 Shapes: B images, C, H, W of an image.
 """
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-from torch import Tensor, nn
-
-from vae_lab.files import atomic
-
-FILE = "diverged.npz"
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class NonFiniteError(RuntimeError):
@@ -29,8 +23,8 @@ class NonFiniteError(RuntimeError):
         *,
         terms: Mapping[str, float],
         facts: Mapping[str, float | None],
-        images: Tensor | None = None,
-        index: Tensor | None = None,
+        images: "Tensor | None" = None,
+        index: "Tensor | None" = None,
     ) -> None:
         found = ", ".join(f"{name} {value:g}" for name, value in terms.items())
         where = ", ".join(
@@ -44,24 +38,3 @@ class NonFiniteError(RuntimeError):
         )
         self.facts = {"split": split, **facts, **terms}
         self.images, self.index = images, index
-
-    def record(self, folder: Path) -> dict[str, Any]:
-        """Writes the batch into a run's folder and returns what `result.json` says of it.
-
-        Values that are no numbers are texts there, for JSON has none.
-        """
-        facts = {
-            name: str(value) if isinstance(value, float) and not np.isfinite(value) else value
-            for name, value in self.facts.items()
-        }
-        if self.images is None or self.index is None:
-            return facts
-        with atomic(folder / FILE) as partial, partial.open("wb") as file:
-            np.savez(file, images=self.images.cpu().numpy(), index=self.index.cpu().numpy())
-        return facts | {"batch": FILE}
-
-
-def gradient_norm(parameters: Iterable[nn.Parameter]) -> float | None:
-    """Returns the Euclidean norm of all gradients together; None where there are none yet."""
-    norms = [p.grad.detach().double().norm() for p in parameters if p.grad is not None]
-    return float(torch.stack(norms).norm()) if norms else None

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae_lab import build, provenance
+from vae_lab import provenance
 from vae_lab.card import card, stage
+from vae_lab.checkpoints import load_weights
 from vae_lab.data.binarize import TARGETS
 from vae_lab.data.module import ImageDataModule
 from vae_lab.errors import UserError, print_warning
@@ -113,11 +114,11 @@ def file_name(weights: str, settings: Mapping[str, Any], other_images: str | Non
 def prepare(run: Recorded, checkpoint: Path, settings: Mapping[str, Any]) -> Subject:
     """Loads what an evaluation needs."""
     config, trust = run.with_data(settings["data_root"], settings["data_path"]), settings["trust"]
-    data = build.data_module(config, trust=trust)
-    model = build.vae(run.config, run.image_shape, trust=trust)
+    data = ImageDataModule.from_config(config, trust=trust)
+    model = VAE.from_config(run.config, run.image_shape, trust=trust)
     # The ELBO, whatever was trained: cards compare.
     model.objective = Elbo(beta=1.0, num_samples=model.objective.num_samples)
-    trained = build.load_weights(model, checkpoint)
+    trained = load_weights(model, checkpoint)
     data.setup()
     other_images = _other_images(data, run, trained.fingerprint)
     try:

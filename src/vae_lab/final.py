@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 
-from vae_lab import build
+from vae_lab.checkpoints import load_weights
 from vae_lab.data.binarize import TARGETS
 from vae_lab.data.module import ImageDataModule
 from vae_lab.diagnosis import Symptoms, diagnose
@@ -143,7 +143,7 @@ def _load_best(folder: Path, trainer: pl.Trainer, model: VAE) -> tuple[str, int]
     for name in ("best", "last"):
         path = folder / "checkpoints" / f"{name}.ckpt"
         if path.exists():
-            return name, build.load_weights(model, path).epochs_done
+            return name, load_weights(model, path).epochs_done
     return "last, not saved", trainer.current_epoch
 
 

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from vae_lab import quality
 from vae_lab.metrics import standard_error
-from vae_lab.quality import Labelled, Pixels
+from vae_lab.quality import CLASSIFIER, FEATURES, Labelled, Pixels, inside
 from vae_lab.rows import Rows
 from vae_lab.seeds import subset
 
@@ -36,8 +35,8 @@ class Judge:
         self.neighbours = min(settings["manifold_neighbours"], len(rows) - 1)
         self._protocol = {
             "train_images": len(rows),
-            "classifier": quality.CLASSIFIER,
-            "features": quality.FEATURES,
+            "classifier": CLASSIFIER,
+            "features": FEATURES,
             "neighbours": settings["neighbours"],
             "manifold_neighbours": self.neighbours,
         }
@@ -49,7 +48,7 @@ class Judge:
         """Returns of rows (N, D) which are near real images, and which one label all agree on."""
         features = self.pixels.features.transform(rows)
         return {
-            "precision": quality.inside(features, self.manifold, self.neighbours),
+            "precision": inside(features, self.manifold, self.neighbours),
             "unanimity": self.pixels.unanimous(rows),
         }
 

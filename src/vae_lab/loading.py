@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae_lab import build
+from vae_lab.checkpoints import load_weights
 from vae_lab.errors import UserError
 from vae_lab.estimators import log_weights
 from vae_lab.module import VAE
@@ -37,8 +37,8 @@ def load(folder: Path | str, *, weights: str | None, trust: bool) -> "LoadedVAE"
     shape = run.image_shape
     # Building draws starting weights from torch's own generator: the caller's is left as it was.
     with torch.random.fork_rng(devices=[]):
-        model = build.vae(run.config, shape, trust=trust)
-    build.load_weights(model, checkpoint)
+        model = VAE.from_config(run.config, shape, trust=trust)
+    load_weights(model, checkpoint)
     return LoadedVAE(model=model.float().eval(), image_shape=shape, config=run.config)
 
 

@@ -6,23 +6,30 @@ bound, `loss` is what is minimised.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
 
-from vae_lab.divergence import NonFiniteError, gradient_norm
+from vae_lab.divergence import NonFiniteError
+from vae_lab.identity import config_hash
+from vae_lab.instantiate import instantiate
 from vae_lab.likelihoods import Likelihood
 from vae_lab.objectives import Draws, Objective, Terms
 from vae_lab.posterior import Posterior
 from vae_lab.priors import Prior
+from vae_lab.schedules import learning_rate_factor
 from vae_lab.seeds import stream, stream_seed
 
 log = logging.getLogger(__name__)
 
 _STEPS_PER_LOOK = 50
+# What `optimizer` holds beside the optimiser's own arguments.
+SCHEDULE_KEYS = ("schedule", "warmup")
 
 
 class Recipe(NamedTuple):
@@ -55,6 +62,35 @@ class VAE(pl.LightningModule):
         self.prior, self.likelihood = prior, likelihood
         self.objective, self.recipe = objective, recipe
         self.latent_dim, self.seed = latent_dim, seed
+
+    @classmethod
+    def from_config(
+        cls, config: Mapping[str, Any], image_shape: tuple[int, ...], *, trust: bool
+    ) -> "VAE":
+        """Returns the model of a resolved configuration, its weights drawn from `seed`."""
+        # Before the first layer: the starting weights belong to the seed. Zero is a seed.
+        torch.manual_seed(config["seed"])
+        make = partial(instantiate, trust=trust)
+        sizes = {"image_shape": image_shape, "latent_dim": config["latent_dim"]}
+        optimizer = {k: v for k, v in config["optimizer"].items() if k not in SCHEDULE_KEYS}
+
+        def make_optimizer(named: Iterable[tuple[str, nn.Parameter]]) -> torch.optim.Optimizer:
+            return make(optimizer, params=named)
+
+        schedule = learning_rate_factor(*(config["optimizer"][key] for key in SCHEDULE_KEYS))
+        model = cls(
+            encoder=make(config["model"]["encoder"], **sizes),
+            decoder=make(config["model"]["decoder"], **sizes),
+            prior=make(config["prior"], latent_dim=config["latent_dim"]),
+            likelihood=make(config["likelihood"]),
+            objective=make(config["objective"]),
+            recipe=Recipe(make_optimizer, schedule),
+            latent_dim=config["latent_dim"],
+            seed=config["seed"],
+        )
+        model.prior.attach(model.encoder, image_shape)
+        model.config_hash = config_hash(config)
+        return model
 
     # Use: what pictures, evaluation and notebooks call.
 
@@ -129,11 +165,15 @@ class VAE(pl.LightningModule):
         _add(sums, loss, terms)
         facts = self._progress() | {
             # The weights that gave this loss came from that step.
-            "gradient_norm_before": gradient_norm(self.parameters()),
+            "gradient_norm_before": self._gradient_norm(),
         }
         return NonFiniteError(
             "train", terms=_values(sums), facts=facts, images=batch.images, index=batch.index
         )
+
+    def _gradient_norm(self) -> float | None:
+        gradients = [p.grad for p in self.parameters() if p.grad is not None]
+        return get_total_norm(gradients).item() if gradients else None
 
     def _progress(self) -> dict[str, float | None]:
         rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]

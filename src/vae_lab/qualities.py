@@ -1,4 +1,4 @@
-"""Codes and samples of a model, judged: what `quality.py` computes, on what a run has.
+"""Codes and samples of a model, judged: what classifiers compute, on what a run has.
 
 Shapes: N images, M samples, Z latent dimensions, D pixels.
 """
@@ -9,10 +9,17 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from vae_lab import quality
 from vae_lab.latents import posteriors
 from vae_lab.module import VAE
-from vae_lab.quality import Labelled, Pixels
+from vae_lab.quality import (
+    CLASSIFIER,
+    FEATURES,
+    Labelled,
+    Pixels,
+    neighbour_accuracy,
+    precision_recall,
+    probe_accuracy,
+)
 from vae_lab.seeds import stream
 
 BATCH = 500
@@ -41,10 +48,10 @@ def judge(model: VAE, train: Images, test: Images, settings: Mapping[str, Any]) 
 def _codes(model: VAE, train: Images, test: Images, neighbours: int) -> list[Judgement]:
     codes, asked = (_codes_of(model, part) for part in (train, test))
     shared = {"latent": "mean", "train_images": len(codes.rows), "images": len(asked.rows)}
-    nearest = quality.neighbour_accuracy(codes, asked, num_neighbours=neighbours)
+    nearest = neighbour_accuracy(codes, asked, num_neighbours=neighbours)
     return [
         ("knn_accuracy", nearest, {**shared, "neighbours": neighbours}),
-        ("linear_probe_accuracy", quality.probe_accuracy(codes, asked), shared),
+        ("linear_probe_accuracy", probe_accuracy(codes, asked), shared),
     ]
 
 
@@ -58,17 +65,17 @@ def _samples(
     order = torch.randperm(len(test.images), generator=stream("manifold", seed))[:count]
     real = _flat(Images(test.images[order], test.labels[order], test.names)).rows
     nearest = min(settings["manifold_neighbours"], len(real) - 1)
-    found = quality.precision_recall(
+    found = precision_recall(
         pixels.features.transform(real),
         pixels.features.transform(samples.numpy()),
         num_neighbours=nearest,
     )
     drawn = {"samples": f"{count} prior samples, mean images"}
-    space = {**drawn, "images": len(real), "features": quality.FEATURES, "neighbours": nearest}
+    space = {**drawn, "images": len(real), "features": FEATURES, "neighbours": nearest}
     accuracy = pixels.accuracy(_flat(test))
     shares, unanimous = pixels.digit_shares(samples.numpy())
-    judge_ = {**drawn, "classifier": quality.CLASSIFIER, "classifier_accuracy": round(accuracy, 4)}
-    own = {"images": len(test.images), "classifier": quality.CLASSIFIER}
+    judge_ = {**drawn, "classifier": CLASSIFIER, "classifier_accuracy": round(accuracy, 4)}
+    own = {"images": len(test.images), "classifier": CLASSIFIER}
     return [
         ("precision", found[0], space),
         ("recall", found[1], space),

@@ -1,12 +1,14 @@
 """One run: build, fit, test, record."""
 
 import logging
+import math
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from omegaconf import OmegaConf
 
 from vae_lab import provenance
@@ -15,7 +17,7 @@ from vae_lab.data.module import ImageDataModule
 from vae_lab.divergence import NonFiniteError
 from vae_lab.errors import JobFailed, Stopped
 from vae_lab.faults import explained
-from vae_lab.files import remove_partial, write_text
+from vae_lab.files import atomic, remove_partial, write_text
 from vae_lab.final import final_test
 from vae_lab.identity import config_hash
 from vae_lab.memory import Start, find_start, restore_loggers
@@ -36,6 +38,8 @@ from vae_lab.sessions import session
 
 log = logging.getLogger(__name__)
 
+DIVERGED_BATCH = "diverged.npz"
+
 
 def run(
     config: Mapping[str, Any],
@@ -54,7 +58,7 @@ def run(
         choices: the option of each group, for tables and for the TensorBoard columns.
         folder: where everything goes.
         command: the command line that asked for it.
-        trust: whether classes of other packages may be used; see `build.locate`.
+        trust: whether classes of other packages may be used; see `instantiate.locate`.
 
     Raises:
         JobFailed: where the run stopped; the folder's `result.json` and `run.log` say why.
@@ -122,12 +126,28 @@ def _failed(error: Exception, folder: Path, result: Mapping[str, Any]) -> JobFai
     if isinstance(error, NonFiniteError):
         failure["status"] = DIVERGED
         try:
-            failure["diverged"] = error.record(folder)
+            failure["diverged"] = _record_divergence(error, folder)
         except OSError as refused:
             log.warning("The batch is not kept: %s", explained(refused, folder))
     _record(folder, {**result, **failure})
     log.debug("The run failed.", exc_info=error)
     return JobFailed(f"{folder.name} {failure['status']}: {words} (more in {folder / 'run.log'})")
+
+
+def _record_divergence(error: NonFiniteError, folder: Path) -> dict[str, Any]:
+    """Keeps the batch whose bound is no number, and returns what `result.json` says of it.
+
+    Values that are no numbers are texts there, for JSON has none.
+    """
+    facts = {
+        name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in error.facts.items()
+    }
+    if error.images is None or error.index is None:
+        return facts
+    with atomic(folder / DIVERGED_BATCH) as partial, partial.open("wb") as file:
+        np.savez(file, images=error.images.cpu().numpy(), index=error.index.cpu().numpy())
+    return facts | {"batch": DIVERGED_BATCH}
 
 
 def _record(folder: Path, result: Mapping[str, Any]) -> None:

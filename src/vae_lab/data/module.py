@@ -3,7 +3,7 @@
 Shapes: N images of a split, B images per batch, C channels, H height, W width.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import pytorch_lightning as pl
@@ -14,6 +14,7 @@ from vae_lab.data import binarize as binary
 from vae_lab.data.sizes import check_batch, check_val, count
 from vae_lab.data.sources import Images, stratified
 from vae_lab.errors import UserError
+from vae_lab.instantiate import instantiate
 from vae_lab.rows import Rows, part
 from vae_lab.seeds import stream
 
@@ -113,6 +114,19 @@ class ImageDataModule(pl.LightningDataModule):
         self.fingerprint: str | None = None
         self.epoch = 0  # the epoch whose order is given out while no trainer is attached
         self._is_loaded = False
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], *, trust: bool) -> "ImageDataModule":
+        """Returns the data of a resolved configuration; nothing is read yet."""
+        data = config["data"]
+        return cls(
+            source=instantiate(data["source"], trust=trust),
+            batch_size=data["batch_size"],
+            num_val=data["num_val"],
+            split_seed=data["split_seed"],
+            seed=config["seed"],
+            binarize=data["binarize"],
+        )
 
     def setup(self, stage: str | None = None) -> None:
         """Loads and splits the images, the first time it is called.
