@@ -35,16 +35,16 @@ test: $(INSTALLED_DEV) ## run the tests (some of them: ARGS="-k wheel")
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)
 
 test-browser: $(INSTALLED_BROWSER) ## run the tests that look at TensorBoard and the report in Chromium
-	$(BIN)/python -m pytest -m browser tests/test_browser.py tests/test_report_browser.py $(ARGS)
+	$(BIN)/python -m pytest -m browser tests/slow/browser $(ARGS)
 
 test-engines: $(INSTALLED_ENGINES) ## run sweeps, searches and loggers on every engine (installs 1 GB more)
-	$(BIN)/python -m pytest -m engines -s tests/engines tests/test_ddp.py tests/test_parallel.py $(ARGS)
+	$(BIN)/python -m pytest -m engines -s tests/slow/engines tests/training/test_distributed.py tests/cli/test_launchers.py $(ARGS)
 
 screenshot: $(INSTALLED_BROWSER) ## make docs/images/board.png anew (of another sweep: ARGS=FOLDER)
-	$(BIN)/python tests/screenshot.py docs/images/board.png $(ARGS)
+	$(BIN)/python tools/screenshot_board.py docs/images/board.png $(ARGS)
 
 screenshot-report: $(INSTALLED_BROWSER) ## make docs/images/report.png anew: ARGS=FOLDER/report.html
-	$(BIN)/python tests/screenshot_report.py docs/images/report.png $(ARGS)
+	$(BIN)/python tools/screenshot_report.py docs/images/report.png $(ARGS)
 
 golden: $(INSTALLED_DEV) ## run the long tests of the numbers (minutes; more with VAE_LAB_DATA)
 	$(BIN)/python -m pytest -m golden $(ARGS)
@@ -53,10 +53,10 @@ combinations: $(INSTALLED) ## train sixteen combinations of objective, likelihoo
 	$(BIN)/python -m vae_lab -m objective=elbo_cyclic,elbo_free_bits,iwae,mmd likelihood=bernoulli,discretized_logistic prior=gaussian_mixture,vamp data=mnist_5k trainer.max_epochs=1 $(ARGS)
 
 variants: $(INSTALLED) ## make docs/images/objectives/ anew
-	$(BIN)/python tests/draw_variants.py docs/images/objectives
+	$(BIN)/python tools/draw_variants.py docs/images/objectives
 
 torture: $(INSTALLED_DEV) ## kill, starve and confuse it, a hundred times over (a part: VAE_LAB_TORTURE=0.1)
-	$(BIN)/python -m pytest -m torture -s tests/torture tests/test_resume.py $(ARGS)
+	$(BIN)/python -m pytest -m torture -s tests/slow/torture tests/training/test_resume.py $(ARGS)
 
 # Strict: where the database knows none of the packages, "no known vulnerabilities" would be no answer.
 audit: $(INSTALLED) ## look the dependencies up among known vulnerabilities
@@ -83,6 +83,7 @@ bench-quality: $(INSTALLED_DEV) ## the shortest runs that reach the reference's 
 lint: $(INSTALLED_DEV) ## check style and formatting, change nothing
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
+	$(BIN)/lint-imports --no-cache
 
 types: $(INSTALLED_DEV) ## check the types
 	$(BIN)/python -m mypy
@@ -101,7 +102,7 @@ lock: $(INSTALLED_DEV) ## write the versions in the virtual environment to const
 
 clean: ## delete caches and builds (keeps .venv, data/ and outputs/)
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find src tests -type d -name __pycache__ -prune -exec rm -rf {} +
+	find src tests tools -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # A half-made environment would look finished the next time: remove it.
 $(BIN)/python:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vae_lab import provenance
+from vae_lab import environment
 
 # Does so much work and returns the seconds it took, start-up not counted.
 Timed = Callable[[], float]
@@ -61,11 +61,11 @@ def write(path: Path, question: str, settings: Mapping[str, Any], found: Any) ->
     report = {
         "question": question,
         "settings": dict(settings),
-        "machine": provenance.machine(),
+        "machine": environment.machine(),
         "cores": os.cpu_count(),
         "load_average": os.getloadavg(),
-        "versions": provenance.versions(),
-        "git_commit": provenance.git_commit(),
+        "versions": environment.versions(),
+        "git_commit": environment.git_commit(),
         "found": found,
     }
     path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

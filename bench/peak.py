@@ -20,9 +20,10 @@ from peers import BATCH, networks, plain
 from torch.utils.flop_counter import FlopCounterMode
 from training import as_set, bare_seconds
 
-from vae_lab import cli
-from vae_lab.config import available_cores, resolved
-from vae_lab.data.module import ImageDataModule
+from vae_lab.cli.jobs import compose_jobs
+from vae_lab.config.resolve import resolved
+from vae_lab.data.datamodule import ImageDataModule
+from vae_lab.environment import available_cores
 
 LATENT_DIM = 10
 SIDE = 2048
@@ -105,7 +106,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     torch.set_num_threads(available_cores())
-    (job,) = cli.check([f"data={options.data}"])
+    (job,) = compose_jobs([f"data={options.data}"])
     data = ImageDataModule.from_config(resolved(job.config), trust=True)
     data.setup()
     found = measure(data, 2 if options.quick else options.rounds)

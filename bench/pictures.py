@@ -21,12 +21,13 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from vae_lab import cli, provenance
-from vae_lab.callbacks.base import Display
+from vae_lab import environment
 from vae_lab.callbacks.embedding import Embedding
 from vae_lab.callbacks.evolution import Evolution
-from vae_lab.config import resolved
-from vae_lab.run import run
+from vae_lab.callbacks.picture import Display
+from vae_lab.cli.jobs import compose_jobs
+from vae_lab.config.resolve import resolved
+from vae_lab.training.run import run
 
 EPOCHS = 20
 LIMITS = {"linear": "at most 3 s", "conv": "at most 5 %"}
@@ -56,8 +57,8 @@ def main() -> None:
     }
     report = {
         "settings": {**vars(options), "out": str(options.out), "epochs": EPOCHS},
-        "machine": provenance.machine(),
-        "versions": provenance.versions(),
+        "machine": environment.machine(),
+        "versions": environment.versions(),
         "load_average": os.getloadavg(),
         "models": models,
     }
@@ -105,7 +106,7 @@ def count_seconds(clock: Callable[[], float]) -> dict[str, list[float]]:
 
 def train(*overrides: str) -> None:
     """Runs one job in a folder that is deleted afterwards."""
-    (job,) = cli.check([*overrides])
+    (job,) = compose_jobs([*overrides])
     with tempfile.TemporaryDirectory() as folder:
         run(resolved(job.config), job.choices, Path(folder), "bench/pictures.py")
 

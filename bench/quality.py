@@ -20,10 +20,11 @@ import torch
 from measure import spread, table, write
 from peers import BATCH, script
 
-from vae_lab import cli
-from vae_lab.config import available_cores, resolved
-from vae_lab.data.module import ImageDataModule
-from vae_lab.run import run
+from vae_lab.cli.jobs import compose_jobs
+from vae_lab.config.resolve import resolved
+from vae_lab.data.datamodule import ImageDataModule
+from vae_lab.environment import available_cores
+from vae_lab.training.run import run
 
 # Nats per image: minus the test bounds of the reference report, after 100 epochs each.
 REFERENCE = {"linear-z2": 155.51, "linear-z10": 115.93, "conv-z2": 150.55, "conv-z10": 101.35}
@@ -35,7 +36,7 @@ BUDGETS = {"linear-z2": [2, 3, 4], "linear-z10": [2, 3, 4],
 def train(name: str, epochs: int, seed: int, data: str) -> dict[str, Any]:
     """Returns the bounds and the seconds of one run."""
     kind, _, latent_dim = name.partition("-z")
-    (job,) = cli.check(
+    (job,) = compose_jobs(
         [f"experiment=shortest_{kind}", f"latent_dim={latent_dim}", f"trainer.max_epochs={epochs}",
          f"seed={seed}", f"data={data}", "trainer.enable_progress_bar=false"]
     )  # fmt: skip
@@ -53,7 +54,7 @@ def train(name: str, epochs: int, seed: int, data: str) -> dict[str, Any]:
 def script_seconds(name: str, data: str) -> float:
     """Returns what the reference's script would take for its 100 epochs, from some steps of it."""
     kind, _, latent_dim = name.partition("-z")
-    (job,) = cli.check([f"data={data}"])
+    (job,) = compose_jobs([f"data={data}"])
     module = ImageDataModule.from_config(resolved(job.config), trust=True)
     module.setup()
     torch.set_num_threads(available_cores())  # as torch starts

@@ -27,12 +27,13 @@ try:
 except ImportError:
     pythae = None
 
-from vae_lab import cli
-from vae_lab.assemble import build_trainer
-from vae_lab.callbacks.base import Display
-from vae_lab.config import available_cores, resolved
-from vae_lab.data.module import ImageDataModule
-from vae_lab.module import VAE
+from vae_lab.callbacks.picture import Display
+from vae_lab.cli.jobs import compose_jobs
+from vae_lab.config.resolve import resolved
+from vae_lab.data.datamodule import ImageDataModule
+from vae_lab.environment import available_cores
+from vae_lab.training.trainer import build_trainer
+from vae_lab.vae import VAE
 
 LATENT_DIM = 10
 EPOCHS, DRAWN = 20, 5
@@ -63,7 +64,7 @@ class Shares(Stopwatch):
 def ours(kind: str, data: Any, steps: int, overrides: list[str]) -> Shares:
     """Trains one short epoch as a user would and returns where the time went."""
     quiet()
-    (job,) = cli.check(
+    (job,) = compose_jobs(
         [f"model={kind}", f"latent_dim={LATENT_DIM}", "trainer.max_epochs=1",
          f"+trainer.limit_train_batches={steps}", *overrides]
     )  # fmt: skip
@@ -118,7 +119,7 @@ def variants(kind: str, data: Any, steps: int, common: list[str]) -> dict[str, C
     hidden as there; the peers as their users run them, with all cores and a look for a GPU in every
     step of Adam. The same two for a plain loop are a row of their own.
     """
-    (job,) = cli.check([f"model={kind}", *common])
+    (job,) = compose_jobs([f"model={kind}", *common])
     config, cores = resolved(job.config), available_cores()
     threads, bf16 = config["threads"], config["trainer"]["precision"] == "bf16-mixed"
     given = (kind, LATENT_DIM, data.train_images, steps)
@@ -153,7 +154,7 @@ def as_set(threads: int, gpus_hidden: bool, timed: Callable[[], float]) -> float
 
 def measure(kind: str, options: argparse.Namespace) -> dict[str, Any]:
     common = [f"data={options.data}"]
-    (job,) = cli.check(common)
+    (job,) = compose_jobs(common)
     data = ImageDataModule.from_config(resolved(job.config), trust=True)
     data.setup()
     steps = min(STEPS[kind] // (4 if options.quick else 1), len(data.train_images) // BATCH)

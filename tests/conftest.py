@@ -1,10 +1,12 @@
 """What every test shares: real MNIST where it is, and no trace outside temporary folders."""
 
 import hashlib
+import logging
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from functools import cache
@@ -13,10 +15,13 @@ from typing import Any
 
 import pytest
 from chromium import browser, find_chromium
-from counting import COUNTS
+from command import Command, Done
+from fault_counts import COUNTS
 from real_sweep import SWEEP, train
+from repository import ROOT
+from stripes import write_conf
 
-ROOT = Path(__file__).resolve().parents[1]
+from vae_lab.cli.main import main
 
 # MD5 of the four files that MNIST was published as: (gzipped, unzipped).
 MNIST_MD5 = {
@@ -52,7 +57,7 @@ CACHES = (
 )
 
 # The files that take longest, most of them because they start processes.
-LONG = ("test_policy", "test_sweep", "test_resume", "test_config", "test_parallel", "test_run")
+LONG = ("test_rules", "test_main", "test_resume", "test_check", "test_launchers", "test_run")
 
 _scratch = pytest.StashKey[Path]()
 
@@ -196,3 +201,40 @@ def screenshots(pytestconfig: pytest.Config) -> Iterator[Path]:
     yield folder
     terminal: Any = pytestconfig.pluginmanager.get_plugin("terminalreporter")
     terminal.write_line(f"\nLook at the screenshots: {folder}")
+
+
+# The command line in this process, for tests that need no process of its own.
+
+
+@pytest.fixture
+def vae_lab(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Command]:
+    """Runs a command line in a folder of its own, with data=stripes at hand, in this process.
+
+    A process of its own would spend five seconds on its imports, each time.
+    """
+    write_conf(tmp_path / "conf")
+    monkeypatch.chdir(tmp_path)
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["vae-lab", "--config-dir", "conf", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        assert isinstance(stop.value.code, int)
+        return Done(stop.value.code, *capsys.readouterr())
+
+    yield run
+    # Hydra gives each job handlers of its own.
+    for handler in set(root.handlers) - set(handlers):
+        handler.close()
+    root.handlers, root.level = handlers, level
+
+
+@pytest.fixture
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)

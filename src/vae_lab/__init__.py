@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vae_lab.loading import LoadedVAE
+    from vae_lab.trained_vae import TrainedVAE
 
 __version__ = "0.1.0"
 
 
-def load(folder: "Path | str", *, weights: str | None = None, trust: bool = False) -> "LoadedVAE":
+def load(folder: "Path | str", *, weights: str | None = None, trust: bool = False) -> "TrainedVAE":
     """Returns the trained model of a run's folder, ready to use; no data set is needed.
 
     Args:
@@ -26,6 +26,6 @@ def load(folder: "Path | str", *, weights: str | None = None, trust: bool = Fals
         ValueError: where the folder is no run, or its checkpoint is not whole or not its own.
     """
     # Imports torch, which `import vae_lab` must not.
-    from vae_lab.loading import load as load_run
+    from vae_lab.trained_vae import load as load_run
 
     return load_run(folder, weights=weights, trust=trust)

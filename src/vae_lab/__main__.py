@@ -1,6 +1,6 @@
 """`python -m vae_lab` is the script `vae-lab`."""
 
-from vae_lab.cli import main
+from vae_lab.cli.main import main
 
 if __name__ == "__main__":
     main()

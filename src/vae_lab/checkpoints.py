@@ -14,16 +14,16 @@ from typing import Any, NamedTuple
 import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 
-from vae_lab.data.module import ImageDataModule
+from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.errors import UserError, first_line
 from vae_lab.files import atomic
-from vae_lab.module import VAE
+from vae_lab.vae import VAE
 
 # What a run goes on from, the newest first.
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
 
 
-class SafeCheckpoints(TorchCheckpointIO):
+class AtomicCheckpointIO(TorchCheckpointIO):
     """How Lightning writes and reads checkpoints: in place of its own way by a temporary folder.
 
     Lightning's own moves the file from the system's temporary folder, which may be another disk:
@@ -125,6 +125,7 @@ def _check_kind(checkpoint: Any) -> None:
 
 # Where Lightning's ModelCheckpoint keeps paths in its state.
 _FOLDER, _BEST = "dirpath", "best_k_models"
+
 _PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
 
 

@@ -1,11 +1,52 @@
 """What a person is told when something is wrong: one line, and an exit code for scripts."""
 
+import errno
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vae_lab.terminal import print_error
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class NonFiniteError(RuntimeError):
+    """The bound is no longer a number: training on would only hide it.
+
+    `facts` are numbers, by name; `images` (B, C, H, W) and their rows `index` (B,) the batch, or
+    None where the bound is one of many batches.
+    """
+
+    def __init__(
+        self,
+        split: str,
+        *,
+        terms: Mapping[str, float],
+        facts: Mapping[str, float | None],
+        images: "Tensor | None" = None,
+        index: "Tensor | None" = None,
+    ) -> None:
+        found = ", ".join(f"{name} {value:g}" for name, value in terms.items())
+        where = ", ".join(
+            f"{name.replace('_', ' ')} {value:g}"
+            for name, value in facts.items()
+            if value is not None
+        )
+        super().__init__(
+            f"the {split} bound is not finite any more ({found}; {where}): lower optimizer.lr, or "
+            f"add +trainer.gradient_clip_val=1."
+        )
+        self.facts = {"split": split, **facts, **terms}
+        self.images, self.index = images, index
+
 
 JOB_FAILED = 1
+
 WRONG_INPUT = 2
+
 # What shells report for a program that Ctrl-C ended: 128 + SIGINT.
 INTERRUPTED = 130
 
@@ -54,13 +95,36 @@ def first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__).strip()
 
 
-def print_error(message: object) -> None:
-    """Prints one line on stderr, whatever line breaks the message has."""
-    print("vae-lab: error:", " ".join(str(message).split()), file=sys.stderr, flush=True)
+_REMEDIES = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some of your quota",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
+    errno.ENAMETOOLONG: "choose a shorter folder or run_name",
+    errno.EROFS: "choose a folder on another disk",
+    errno.EACCES: "make it writable for you, or choose another folder",
+    errno.EPERM: "make it writable for you, or choose another folder",
+    errno.EIO: "look after the disk",
+}
+
+# What a run writes below its folder has paths this much longer at most, hidden parts included.
+_LONGEST_INSIDE = 80
 
 
-def print_warning(message: object) -> None:
-    """Prints one line on stderr between two rules, so that it is seen in a long log."""
-    text = "vae-lab: warning: " + " ".join(str(message).split())
-    rule = "!" * 79
-    print(f"{rule}\n{text}\n{rule}", file=sys.stderr, flush=True)
+def describe_os_error(error: BaseException, folder: Path) -> str:
+    """Returns an error in words; for what the disk refused, the path and the remedy."""
+    if not isinstance(error, OSError) or error.errno not in _REMEDIES:
+        return f"{error}" or type(error).__name__
+    path = error.filename or folder
+    return f"cannot write {path}: {error.strerror}. Remedy: {_REMEDIES[error.errno]}."
+
+
+def why_too_long(folder: Path) -> str | None:
+    """Returns why the folder's path leaves no room for a run's files, None where it does."""
+    path = str(folder.absolute())
+    # Linux: 4,096 bytes a path and 255 a name; no system that is used here allows more.
+    if len(path.encode()) + _LONGEST_INSIDE > 4096:
+        return f"its path has {len(path)} characters"
+    name = max(folder.parts, key=lambda part: len(part.encode()), default="")
+    if len(name.encode()) > 255:
+        return f"a name in it has {len(name)} characters"
+    return None

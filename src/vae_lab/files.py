@@ -1,13 +1,19 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and folders that one process has at a time."""
 
+import hashlib
 import os
 import re
+import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from vae_lab.errors import UserError, describe_os_error
+
 # The ending of a file that is not complete. Nobody else uses it.
 PARTIAL = "vae-lab-partial"
+
 # The folders of a run, below its own, that such files can lie in.
 _FOLDERS_OF_A_RUN = (".", "checkpoints", "figures", "projector")
 
@@ -44,3 +50,68 @@ def remove_partial(folder: Path) -> None:
             own = re.fullmatch(rf"\..+\.\d+\.{PARTIAL}", path.name)
             if own and path.is_file() and not path.is_symlink():
                 path.unlink()
+
+
+LOCK = ".lock"
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Holds a folder, which is made, against other processes.
+
+    Raises:
+        UserError: where another process holds it, or nothing can be written there.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / LOCK, blocking=False)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise UserError(
+            f"another process is at work in {folder}: wait for it, or choose another folder."
+        ) from None
+    except OSError as error:
+        raise UserError(describe_os_error(error, folder)) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def wait_for_lock(place: Path) -> Iterator[None]:
+    """Waits until no other process of this person on this machine has its turn at a place.
+
+    The lock lies in the system's folder for temporary files: a folder of data may be read-only.
+    """
+    from filelock import FileLock, Timeout
+
+    who = os.getuid() if hasattr(os, "getuid") else 0
+    name = hashlib.sha256(str(place.absolute()).encode()).hexdigest()[:16]
+    lock = FileLock(Path(tempfile.gettempdir()) / f"vae-lab-{who}-{name}.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        print(f"vae-lab: waiting for another process to fill {place}", file=sys.stderr, flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def check_writable(root: Path) -> None:
+    """Raises UserError where nothing can be written at or below a folder that may not exist yet."""
+    existing = root.absolute()
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"the output folder {root} cannot be written ({error.strerror} at {existing}): "
+            f"choose another with hydra.run.dir=FOLDER, or hydra.sweep.dir=FOLDER for a sweep."
+        ) from error

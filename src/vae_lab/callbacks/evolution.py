@@ -9,12 +9,13 @@ import torch
 from PIL import Image
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from vae_lab.callbacks.base import require_at_least
-from vae_lab.colours import PALETTE
+from vae_lab.callbacks.drawing.canvas import FAINT, TITLE, Canvas
+from vae_lab.callbacks.drawing.style import PALETTE
+from vae_lab.callbacks.picture import require_at_least
 from vae_lab.files import atomic
-from vae_lab.plots import FAINT, TITLE, Canvas
 
 HEADER = 26  # pixels above each picture, for its epoch
+
 # Of grey. A frame of a map takes 100 KB with 32, 140 with 64, 270 with 256; the eye sees no change.
 LEVELS = 32
 

@@ -3,22 +3,12 @@
 Shapes: N images, Z latent dimensions.
 """
 
-from typing import Protocol, runtime_checkable
-
 import torch
 from pytorch_lightning import Trainer
-from torch import Tensor
 
-from vae_lab.callbacks.base import Display, require_at_least
-from vae_lab.callbacks.scene import Scene
-
-
-@runtime_checkable
-class HistogramLogger(Protocol):
-    """A logger that takes histograms. Loggers without this method are passed over."""
-
-    def log_histogram(self, tag: str, values: Tensor, *, step: int) -> None:
-        """Logs how values (any shape, on the CPU) are distributed."""
+from vae_lab.callbacks.picture import Display, require_at_least
+from vae_lab.callbacks.snapshot import Scene
+from vae_lab.loggers.base import HistogramLogger
 
 
 class Histograms(Display):

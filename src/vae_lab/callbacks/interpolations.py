@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from vae_lab.callbacks.base import Picture, require_at_least
-from vae_lab.callbacks.scene import Scene
-from vae_lab.images import paths
+from vae_lab.callbacks.drawing.grids import paths
+from vae_lab.callbacks.picture import Picture, require_at_least
+from vae_lab.callbacks.snapshot import Scene
 
 
 class Interpolations(Picture):

@@ -2,9 +2,9 @@
 
 import torch
 
-from vae_lab.callbacks.base import Picture, require_at_least
-from vae_lab.callbacks.scene import Scene
-from vae_lab.charts import Bars, Heading
+from vae_lab.callbacks.drawing.charts import Bars, Heading
+from vae_lab.callbacks.picture import Picture, require_at_least
+from vae_lab.callbacks.snapshot import Scene
 
 NAMED = 30  # bars that have room for their dimension's number
 

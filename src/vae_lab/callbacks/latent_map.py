@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae_lab.callbacks.base import Picture, require_at_least
-from vae_lab.callbacks.scene import Prior, Scene
-from vae_lab.charts import Framed, Heading, Tick
-from vae_lab.images import LINE, grid, latent_plane, to_uint8
-from vae_lab.plots import ticks
+from vae_lab.callbacks.drawing.canvas import ticks
+from vae_lab.callbacks.drawing.charts import Framed, Heading, Tick
+from vae_lab.callbacks.drawing.grids import LINE, grid, latent_plane, to_uint8
+from vae_lab.callbacks.picture import Picture, require_at_least
+from vae_lab.callbacks.snapshot import Prior, Scene
 
 OTHERS = (
     "Where the latent space has more than two dimensions, the map is over the two with the "

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vae_lab.callbacks.base import Picture, require_at_least
-from vae_lab.callbacks.scene import Look, Scene
-from vae_lab.charts import Heading, Scatter, Tick
-from vae_lab.plots import called
+from vae_lab.callbacks.drawing.canvas import called
+from vae_lab.callbacks.drawing.charts import Heading, Scatter, Tick
+from vae_lab.callbacks.picture import Picture, require_at_least
+from vae_lab.callbacks.snapshot import Look, Scene
 
 
 class LatentScatter(Picture):

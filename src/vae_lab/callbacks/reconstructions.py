@@ -6,9 +6,9 @@ Shapes: N images, C channels, H and W pixels.
 import torch
 from torch import Tensor
 
-from vae_lab.callbacks.base import Picture, require_at_least
-from vae_lab.callbacks.scene import Scene
-from vae_lab.images import above
+from vae_lab.callbacks.drawing.grids import above
+from vae_lab.callbacks.picture import Picture, require_at_least
+from vae_lab.callbacks.snapshot import Scene
 
 
 class Reconstructions(Picture):

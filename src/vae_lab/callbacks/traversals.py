@@ -6,12 +6,13 @@ Shapes: R rows, S steps, C channels, H and W pixels, Z latent dimensions.
 import torch
 from torch import Tensor
 
-from vae_lab.callbacks.base import Picture, require_at_least
-from vae_lab.callbacks.scene import Scene
-from vae_lab.charts import Framed, Heading
-from vae_lab.images import LINE, grid, to_uint8
+from vae_lab.callbacks.drawing.charts import Framed, Heading
+from vae_lab.callbacks.drawing.grids import LINE, grid, to_uint8
+from vae_lab.callbacks.picture import Picture, require_at_least
+from vae_lab.callbacks.snapshot import Scene
 
 _AXIS = "value of the row's dimension; the others are kept"
+
 _SCALED_AXIS = "row's dimension, in the prior's standard deviations from its mean"
 
 

@@ -7,8 +7,8 @@ nothing behind the data has to know.
 import torch
 from torch import Tensor
 
-from vae_lab.rows import Rows
-from vae_lab.seeds import stream
+from vae_lab.data.images import ImageArray
+from vae_lab.random_streams import stream
 
 # data.binarize -> the targets, in the words of a protocol.
 TARGETS = {
@@ -29,7 +29,7 @@ def draw(images: Tensor, generator: torch.Generator) -> Tensor:
     return (level < images).byte().mul_(255)
 
 
-def fixed(images: Rows, kind: str, part: str) -> Rows:
+def fixed(images: ImageArray, kind: str, part: str) -> ImageArray:
     """Returns what evaluation and pictures see of uint8 images (N, C, H, W), same shape.
 
     Binary images are made in memory, where grey ones may lie on disk.

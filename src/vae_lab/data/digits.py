@@ -2,8 +2,8 @@
 
 import torch
 
-from vae_lab.data.sizes import check_test, count
-from vae_lab.data.sources import Images, stratified
+from vae_lab.data.images import Images
+from vae_lab.data.splits import check_test, count, stratified
 
 
 class Digits:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vae_lab.data.own import Labels, check_shape, numbered, split
+from vae_lab.data.user_images import Labels, check_shape, numbered, split
 from vae_lab.errors import UserError
 
 if TYPE_CHECKING:
-    from vae_lab.data.sources import Images
+    from vae_lab.data.images import Images
 
 # Floats are made bytes so many images at a time: a copy of all of them is four times as large.
 _AT_ONCE = 1000

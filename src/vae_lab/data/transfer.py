@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 # Bytes per second below which a transfer counts as waiting. MNIST's 11 MB would take 20 minutes.
 SLOWEST = 10_000
+
 # Seconds between two looks at a transfer.
 _GLANCE = 0.05
 

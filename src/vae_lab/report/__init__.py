@@ -4,6 +4,6 @@
 FOLDER ...` writes the page.
 """
 
-from vae_lab.report.frame import load_runs
+from vae_lab.report.dataframe import load_runs
 
 __all__ = ["load_runs"]

@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from vae_lab.report.figures import in_colour
-from vae_lab.report.pictures import Picture, interpolations, reconstructions, strip, whole
+from vae_lab.report.grouping import Part, Setting, in_colour
 from vae_lab.report.runs import Run
-from vae_lab.report.settings import Part, Setting
+from vae_lab.report.strips import PagePicture, interpolations, reconstructions, strip, whole
 
 # Interpolations of more runs would make the page long; the same few are shown throughout.
 WHOLE = {
@@ -16,29 +15,29 @@ WHOLE = {
 }
 
 
-class Shown(NamedTuple):
+class LabelledPicture(NamedTuple):
     """A picture and whose it is."""
 
     label: str
-    picture: Picture
+    picture: PagePicture
 
 
-class Rows(NamedTuple):
+class StripBlock(NamedTuple):
     """Strips under one another that show the same images."""
 
     title: str
-    rows: list[Shown]
+    rows: list[LabelledPicture]
 
 
 class Gallery(NamedTuple):
     """All pictures of a part, and in words which runs' are left out."""
 
-    reconstructions: list[Rows]
-    interpolations: list[Rows]
-    whole: dict[str, list[Shown]]
+    reconstructions: list[StripBlock]
+    interpolations: list[StripBlock]
+    whole: dict[str, list[LabelledPicture]]
     note: str
 
-    def pictures(self) -> Iterator[Picture]:
+    def pictures(self) -> Iterator[PagePicture]:
         """Yields every picture."""
         for rows in (*self.reconstructions, *self.interpolations):
             yield from (one.picture for one in rows.rows)
@@ -63,7 +62,7 @@ def gallery_of(part: Part, prefix: str) -> Gallery:
         interpolations=_interpolations(firsts, prefix),
         whole={
             kind: [
-                Shown(setting.label, picture)
+                LabelledPicture(setting.label, picture)
                 for place, (setting, run) in enumerate(firsts)
                 if (picture := _whole(run, setting, kind, f"{prefix}{kind}-{place + 1}.png"))
             ]
@@ -73,14 +72,14 @@ def gallery_of(part: Part, prefix: str) -> Gallery:
     )
 
 
-def _whole(run: Run, setting: Setting, kind: str, file: str) -> Picture | None:
+def _whole(run: Run, setting: Setting, kind: str, file: str) -> PagePicture | None:
     title, words = WHOLE[kind]
     return whole(run, kind, f"{title} of {setting.label}: {words}", file)
 
 
-def _reconstructions(part: Part, prefix: str) -> list[Rows]:
+def _reconstructions(part: Part, prefix: str) -> list[StripBlock]:
     """Returns the originals and every run's reconstructions; by originals, where they differ."""
-    blocks: dict[bytes, Rows] = {}
+    blocks: dict[bytes, StripBlock] = {}
     for setting in part.settings:
         for run in setting.runs:
             strips = reconstructions(run)
@@ -90,22 +89,26 @@ def _reconstructions(part: Part, prefix: str) -> list[Rows]:
             block = blocks.get(originals.tobytes())
             if block is None:
                 first = strip(originals, "originals", f"{prefix}originals-{len(blocks) + 1}.png")
-                block = blocks[originals.tobytes()] = Rows("", [Shown("originals", first)])
+                block = blocks[originals.tobytes()] = StripBlock(
+                    "", [LabelledPicture("originals", first)]
+                )
             label = setting.label if len(setting.runs) == 1 else f"{setting.label}, seed {run.seed}"
             place = sum(len(one.rows) for one in blocks.values())
             file = f"{prefix}reconstructions-{place}.png"
-            block.rows.append(Shown(label, strip(decoded, f"reconstructions by {label}", file)))
+            block.rows.append(
+                LabelledPicture(label, strip(decoded, f"reconstructions by {label}", file))
+            )
     return list(blocks.values())
 
 
-def _interpolations(firsts: Sequence[tuple[Setting, Run]], prefix: str) -> list[Rows]:
+def _interpolations(firsts: Sequence[tuple[Setting, Run]], prefix: str) -> list[StripBlock]:
     """Returns for each pair of images the paths of the runs."""
-    blocks: dict[str, Rows] = {}
+    blocks: dict[str, StripBlock] = {}
     for setting, run in firsts:
         for name, pixels in interpolations(run).items():
-            block = blocks.setdefault(name, Rows(name, []))
+            block = blocks.setdefault(name, StripBlock(name, []))
             place = f"{list(blocks).index(name) + 1}-{len(block.rows) + 1}"
             words = f"interpolation from {name} by {setting.label}"
             picture = strip(pixels, words, f"{prefix}interpolation-{place}.png")
-            block.rows.append(Shown(setting.label, picture))
+            block.rows.append(LabelledPicture(setting.label, picture))
     return list(blocks.values())

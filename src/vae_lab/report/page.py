@@ -10,17 +10,20 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from vae_lab import __version__
+from vae_lab.environment import versions
 from vae_lab.files import write_text
 from vae_lab.report import tables
-from vae_lab.report.figures import Drawing, draw_all
+from vae_lab.report.chart_style import Drawing
+from vae_lab.report.charts import draw_all
+from vae_lab.report.conclusions import Topic
+from vae_lab.report.conclusions_bound import topics_of_bounds
+from vae_lab.report.conclusions_pictures import topics_of_pictures
 from vae_lab.report.gallery import WHOLE, Gallery, gallery_of
-from vae_lab.report.looks import topics_of_pictures
+from vae_lab.report.grouping import Part, parts_of
+from vae_lab.report.picture_metrics import Seen
 from vae_lab.report.runs import FIGURES, Skipped, find_runs
-from vae_lab.report.seen import Seen
-from vae_lab.report.sentences import Topic, topics_of_bounds
-from vae_lab.report.settings import Part, parts_of
-from vae_lab.results import holds_run, write_summary
+from vae_lab.report.summary import write_summary
+from vae_lab.run_folder import holds_run
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -69,7 +72,7 @@ def write_report(folders: Sequence[Path], target: Path) -> Written:
         "reasons": reasons,
         "skipped": skipped,
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "version": __version__,
+        "version": versions()["vae-lab"],
         "figures": FIGURES,
         "whole": WHOLE,
     }

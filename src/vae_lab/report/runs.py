@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vae_lab.config.identity import flatten, is_volatile
 from vae_lab.errors import UserError
-from vae_lab.identity import flatten, is_volatile
-from vae_lab.recorded import Recorded, read_run
-from vae_lab.report.events import Curves, read_curves
-from vae_lab.results import RESULT, RUNNING, SUCCESS, read_result
+from vae_lab.loggers.event_files import Curves, read_curves
+from vae_lab.run_folder import RESULT, RUNNING, SUCCESS, Recorded, read_result, read_run
 
 # What the report itself writes beside the runs.
 FIGURES = "report_figures"
@@ -153,3 +152,8 @@ def _without_copies(
             reason = f"the same configuration and seed as {first.folder}"
             skipped[run.folder.resolve()] = Skipped(run.folder, reason)
     return list(kept.values()), list(skipped.values())
+
+
+def kl_per_dimension(run: Run) -> list[float]:
+    """Returns the mean KL of each latent dimension in nats, largest first; none if unknown."""
+    return sorted((run.result.get("latent") or {}).get("kl_per_dimension") or [], reverse=True)

@@ -1,0 +1,1 @@
+"""`python -m vae_lab.board`: TensorBoard on runs and sweeps. No torch."""

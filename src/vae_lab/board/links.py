@@ -1,0 +1,126 @@
+"""The addresses at which TensorBoard answers a question without a setting changed by hand.
+
+TensorBoard takes some settings from its address (pinned cards, smoothing, a filter of tags) and
+others only from the browser's storage ("Link by step", the settings pane). So a link of ours leads
+to a small page on the same server, which stores the latter and goes on to the former.
+"""
+
+import html
+import json
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import quote
+
+from werkzeug.test import Client
+from werkzeug.wrappers import Response
+
+# A WSGI application: what TensorBoard is inside its server.
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+# Both losses, and the two kinds of pictures that tell models apart; they exist for every model.
+# By a filter: pictures that are pinned do not follow the epoch of a chart.
+COMPARED = r"^(loss/(train|val)|reconstructions/\w+|samples/prior)$"
+
+PINNED = [{"plugin": "scalars", "tag": tag} for tag in ("loss/train", "loss/val")]
+
+# Pictures follow the epoch of a marker dragged in any chart, the cards get the pane's room, and no
+# chart cuts off what it takes for outliers: the end of the best run.
+STORED = {
+    "linkedTimeEnabled": True,
+    "timeSeriesSettingsPaneOpened": False,
+    "ignoreOutliers": False,
+}
+
+PREFIX = "/open/"
+
+PAGE = """<!doctype html>
+<meta charset="utf-8">
+<title>TensorBoard</title>
+<p><a href="%s">Go on to TensorBoard</a></p>
+<script>
+const key = "_tb_global_settings";
+const stored = JSON.parse(localStorage.getItem(key) ?? "{}");
+localStorage.setItem(key, JSON.stringify({...stored, ...%s}));
+localStorage.setItem("_ignoreYOutliers", "false");  // the same for Custom Scalars
+addEventListener("load", () => location.replace(document.querySelector("a").href));
+</script>
+"""
+
+
+class Pages:
+    """TensorBoard's application with the addresses below `/open/` in front of it."""
+
+    def __init__(self, tensorboard: Application) -> None:
+        self._tensorboard = tensorboard
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if not path.startswith(PREFIX):
+            return self._tensorboard(environ, start_response)
+        target = address(path.removeprefix(PREFIX))
+        if target is None:
+            return Response("Not found", status=404)(environ, start_response)
+        page = PAGE % (html.escape(target), json.dumps(STORED))
+        return Response(page, mimetype="text/html")(environ, start_response)
+
+    def runs(self) -> list[str]:
+        """Returns the names of the runs that TensorBoard has found so far."""
+        return list(self._ask("/data/runs"))
+
+    def pictures(self) -> dict[str, list[str]]:
+        """Returns the tags of the pictures of each run, as far as they are read."""
+        return {run: list(tags) for run, tags in self._ask("/data/plugin/images/tags").items()}
+
+    def groups(self) -> list[str]:
+        """Returns the kinds of pictures: what stands before the first `/` of a tag."""
+        return sorted({tag.split("/")[0] for tags in self.pictures().values() for tag in tags})
+
+    def has(self, tab: str) -> bool:
+        """Tells whether TensorBoard has something to show in a tab."""
+        return bool(self._ask("/data/plugins_listing").get(tab, {}).get("enabled"))
+
+    def _ask(self, path: str) -> Any:
+        # In this process, without a connection: it works whatever the host and the proxies are.
+        return Client(self._tensorboard, Response).get(path).get_json()
+
+
+def address(name: str) -> str | None:
+    """Returns where in TensorBoard a link leads; None for one that does not exist."""
+    kind, _, group = name.partition("/")
+    if name == "compare":
+        setting = f"tagFilter={quote(COMPARED, safe='')}"
+    elif name == "losses":
+        setting = f"pinnedCards={quote(json.dumps(PINNED), safe='')}"
+    elif name == "charts":
+        return "/#custom_scalars&_smoothingWeight=0"
+    elif kind == "pictures" and group:
+        pattern = f"^{re.escape(group)}/"
+        setting = f"tagFilter={quote(pattern, safe='')}"
+    else:
+        return None
+    return f"/?smoothing=0&{setting}#timeseries"
+
+
+def table_of_links(url: str, pages: Pages) -> list[tuple[str, str]]:
+    """Returns what there is to see, in words, each with its address.
+
+    Args:
+        url: of the server, with a `/` at its end.
+        pages: the application that it serves.
+    """
+    links = [
+        ("losses and pictures", "open/compare"),
+        ("losses, then all charts", "open/losses"),
+        ("table of the runs", "#hparams"),
+        ("train and validation", "open/charts"),
+        ("configurations", "#text"),
+    ]
+    if pages.has("projector"):
+        links.append(("latent space in 3-D", "#projector"))
+    links += [
+        (f"pictures: {group}", f"open/pictures/{quote(group, safe='')}") for group in pages.groups()
+    ]
+    return [(words, url + address) for words, address in links]

@@ -1,0 +1,200 @@
+"""TensorBoard on the right folder, with every picture kept: `python -m vae_lab.board [FOLDER ...]`.
+
+It runs inside this process. Only its data server is a process of its own, and ends with this one
+whatever ends it: it reads from a pipe that closes then.
+"""
+
+import argparse
+import contextlib
+import io
+import socket
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from vae_lab.board.links import Pages, table_of_links
+from vae_lab.errors import UserError
+from vae_lab.run_folder import RESULT, RUNNING, read_result
+
+OUTPUTS = Path("outputs")
+
+EVENT_FILES = "events.out.tfevents.*"
+
+LOOPBACK = "localhost"
+
+# By default TensorBoard keeps 10 pictures of a kind, chosen at random.
+SAMPLING = {"images": 500, "scalars": 10_000}
+
+# Seconds between two looks for new runs, as often as TensorBoard looks for new values.
+RELOAD = 5
+
+# Seconds that the links wait for TensorBoard to have read the files.
+PATIENCE = 10
+
+
+class LogFolder:
+    """The folder that TensorBoard gets, and what is said of it."""
+
+    def __init__(self, *, folder: Path, words: str, num_runs: int) -> None:
+        self.folder, self.words, self.num_runs = folder, words, num_runs
+
+    def refresh(self) -> None:
+        """Looks for new runs. TensorBoard itself does, in a folder."""
+
+
+class LinkedLogFolder(LogFolder):
+    """A folder of links to the runs of several folders.
+
+    TensorBoard takes one folder and names each run by its path there, a run given by itself `.`.
+    Here the names stay short: a run's own name, with a number where another run has that name.
+    """
+
+    def __init__(self, *, folder: Path, sources: Sequence[Path]) -> None:
+        self._sources, self._names = sources, dict[Path, str]()
+        words = ", ".join(map(str, sources))
+        super().__init__(folder=folder, words=words, num_runs=0)
+        self.refresh()
+
+    def refresh(self) -> None:
+        for run in (run for source in self._sources for run in runs_of(source)):
+            target = run.resolve()
+            if target not in self._names:
+                name = self._names[target] = self._free(target.name)
+                (self.folder / name).symlink_to(target, target_is_directory=True)
+                if name != target.name:
+                    print(f"{run} is shown as {name}.", flush=True)
+        self.num_runs = len(self._names)
+
+    def _free(self, name: str) -> str:
+        candidate, number = name, 1
+        while candidate in self._names.values():
+            number += 1
+            candidate = f"{name}-{number}"
+        return candidate
+
+
+def runs_of(folder: Path) -> list[Path]:
+    """Returns the folders of the runs at and below a folder that TensorBoard can show, or soon."""
+    shown = {path.parent for path in folder.rglob(EVENT_FILES)}
+    begun = {
+        path.parent
+        for path in folder.rglob(RESULT)
+        if (result := read_result(path.parent)) and result["status"] == RUNNING
+    }
+    return sorted(shown | begun)
+
+
+@contextlib.contextmanager
+def folder_to_show(folders: Sequence[Path]) -> Iterator[LogFolder]:
+    """Yields what to show: the folders given; else the newest sweep; else all single runs.
+
+    Raises:
+        UserError: where a folder does not exist, or has no run in it.
+    """
+    sources = list(folders) or [_newest()]
+    for source in sources:
+        if not source.is_dir():
+            raise UserError(f"{source} is no folder: name one that holds runs.")
+        if not runs_of(source):
+            raise UserError(
+                f"no run in {source} has TensorBoard's files ({EVENT_FILES}): name another folder, "
+                f"or train with logger=tensorboard."
+            )
+    runs = runs_of(sources[0])
+    if len(sources) == 1 and sources[0] not in runs:
+        yield LogFolder(folder=sources[0], words=str(sources[0]), num_runs=len(runs))
+        return
+    with tempfile.TemporaryDirectory(prefix="vae-lab-board-") as place:
+        yield LinkedLogFolder(folder=Path(place), sources=sources)
+
+
+def serve(shown: LogFolder, *, host: str, port: int) -> NoReturn:
+    """Starts TensorBoard, prints the links, and stays until a signal comes.
+
+    Raises:
+        UserError: where the host or port cannot be had.
+    """
+    url, pages = _start(shown.folder, host=host, port=port)
+    _await(pages, shown.num_runs)
+    runs = "1 run" if shown.num_runs == 1 else f"{shown.num_runs} runs"
+    print(f"TensorBoard shows {runs} of {shown.words}:")
+    for words, address in table_of_links(url, pages):
+        print(f"  {words:<26}{address}")
+    if not pages.groups():
+        print(f"  {'pictures, once drawn':<26}{url}#images")
+    print("Ctrl-C ends it.", flush=True)
+    while True:
+        time.sleep(RELOAD)
+        shown.refresh()
+
+
+def _start(folder: Path, *, host: str, port: int) -> tuple[str, Pages]:
+    """Starts TensorBoard in a thread; returns its address, and what it serves."""
+    _check_address(host, port)
+    from tensorboard import default, program  # not needed to refuse wrong input
+
+    served: list[Pages] = []
+
+    def server(application: Any, flags: argparse.Namespace) -> program.TensorBoardServer:
+        served.append(Pages(application))
+        return program.create_port_scanning_werkzeug_server(served[0], flags)
+
+    board = program.TensorBoard(default.get_plugins(), server_class=server)
+    board.configure(
+        logdir=str(folder.absolute()),
+        host=host,
+        port=port,
+        samples_per_plugin=SAMPLING,
+        reload_interval=RELOAD,
+    )
+    # TensorBoard praises its fast loader on stderr, three lines at every start.
+    with contextlib.redirect_stderr(io.StringIO()):
+        url = board.launch()
+    # An address that means "every interface" is none to click on.
+    for everywhere in ("0.0.0.0", "[::]"):
+        url = url.replace(f"//{everywhere}:", f"//{socket.gethostname()}:")
+    return url, served[0]
+
+
+def _check_address(host: str, port: int) -> None:
+    """Raises UserError where nothing can be served: TensorBoard's own answers have many forms."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.create_server((host, port), family=family):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"cannot serve at {host}, port {port} ({error.strerror}): choose another --host, or "
+            f"leave out --port."
+        ) from error
+
+
+def _await(pages: Pages, num_runs: int) -> None:
+    """Waits until TensorBoard knows the runs, and no more kinds of pictures turn up."""
+    deadline, before = time.monotonic() + PATIENCE, None
+    pages.has("projector")  # it answers from the second question on
+    while time.monotonic() < deadline:
+        found = pages.pictures(), pages.has("projector")
+        if len(pages.runs()) >= num_runs and found == before:
+            return
+        before = found
+        time.sleep(0.2)
+
+
+def _newest() -> Path:
+    """Returns the sweep in which a run began or ended last, else the folder of single runs."""
+    times = {
+        sweep: max(run.stat().st_mtime for run in runs)
+        for sweep in OUTPUTS.glob("sweeps/*")
+        if (runs := runs_of(sweep))
+    }
+    if times:
+        return max(times, key=lambda sweep: times[sweep])
+    single = OUTPUTS / "runs"
+    if not single.is_dir():
+        raise UserError(
+            f"no runs in {OUTPUTS.absolute()}: train first (make sweep), or name a folder."
+        )
+    return single

@@ -1,0 +1,127 @@
+"""Pictures from tensors: grids, originals above reconstructions, paths, the latent plane.
+
+Shapes: N images, C channels, H and W pixels, P pairs, S steps. A picture is a float tensor
+(C, H, W) with values in [0, 1]. No function rescales values: 0 is black and 1 is white in every
+picture of every run, so pictures can be compared. One pixel of an image is one pixel of its
+picture; only `to_png` enlarges, by a whole factor, so that no cell is blurred or uneven.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from vae_lab.files import atomic
+
+LINE = 1  # pixels between the cells of a grid
+
+BAND = 5  # pixels between parts that do not belong together
+
+SHADE = 0.25  # grey of lines and bands: visible beside black, quieter than a digit
+
+
+def grid(images: Tensor, *, columns: int) -> Tensor:
+    """Lays images out in rows, left to right and top to bottom, with a thin line between cells.
+
+    Args:
+        images: (N, C, H, W), N at least 1.
+        columns: cells per row. Cells left over in the last row are grey, which no image is.
+
+    Returns:
+        The picture (C, R * (H + LINE) - LINE, K * (W + LINE) - LINE), of K = min(columns, N)
+        columns and R = ceil(N / K) rows. Image k has its corner at row k // K * (H + LINE), column
+        k % K * (W + LINE).
+    """
+    count, channels, height, width = images.shape
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    cells = images.new_full((rows * columns, channels, height + LINE, width + LINE), SHADE)
+    cells[:count, :, :height, :width] = images
+    cells = cells.view(rows, columns, *cells.shape[1:]).permute(2, 0, 3, 1, 4)
+    picture = cells.reshape(channels, rows * (height + LINE), columns * (width + LINE))
+    return picture[:, :-LINE, :-LINE]
+
+
+def above(originals: Tensor, reconstructions: Tensor, *, columns: int) -> Tensor:
+    """Puts each original directly above its reconstruction: double rows with a band between them.
+
+    Args:
+        originals: (N, C, H, W).
+        reconstructions: (N, C, H, W), in the same order.
+        columns: pairs per double row.
+
+    Returns:
+        The picture; a double row is 2 * H + LINE high, and BAND lies between two of them.
+    """
+    columns = min(columns, len(originals))
+    doubles = []
+    for first in range(0, len(originals), columns):
+        rows = [images[first : first + columns] for images in (originals, reconstructions)]
+        both = torch.cat([_fill(images, columns) for images in rows])
+        doubles.append(grid(both, columns=columns))
+    return _join(doubles, dim=1)
+
+
+def paths(starts: Tensor, images: Tensor, ends: Tensor) -> Tensor:
+    """Draws one path a row: its first original, the images on the way, its last original.
+
+    Args:
+        starts: originals at the start of each path, (P, C, H, W).
+        images: decoded images on the way, (P, S, C, H, W).
+        ends: originals at the end of each path, (P, C, H, W).
+
+    Returns:
+        The picture; a band sets the originals, left and right, apart from the S images between.
+    """
+    middle = grid(images.flatten(0, 1), columns=images.shape[1])
+    return _join([grid(starts, columns=1), middle, grid(ends, columns=1)], dim=2)
+
+
+def latent_plane(right: Tensor, up: Tensor) -> Tensor:
+    """Returns every pair of two axes' values, in the order of `grid`.
+
+    The first coordinate grows to the right and the second upwards, as in a graph, so the first
+    point is (right[0], up[-1]), the upper left corner.
+
+    Args:
+        right: values of the first coordinate, ascending, (S,).
+        up: values of the second, ascending, (S,).
+
+    Returns:
+        Points, (S * S, 2).
+    """
+    second, first = torch.meshgrid(up.flip(0), right, indexing="ij")
+    return torch.stack([first.flatten(), second.flatten()], dim=1)
+
+
+def to_uint8(picture: Tensor) -> Tensor:
+    """Rounds a picture (C, H, W) in [0, 1] to bytes; values outside are cut, never rescaled."""
+    if picture.dtype == torch.uint8:
+        return picture
+    return picture.detach().float().clamp(0, 1).mul(255).round().to("cpu", torch.uint8)
+
+
+def to_png(picture: Tensor, path: Path, *, scale: int) -> None:
+    """Writes a picture (C, H, W) of 1 or 3 channels as a PNG file, each pixel scale x scale."""
+    pixels = to_uint8(picture).repeat_interleave(scale, 1).repeat_interleave(scale, 2)
+    array = pixels[0].numpy() if len(pixels) == 1 else pixels.permute(1, 2, 0).numpy()
+    with atomic(path) as partial:
+        # Level 3 takes a third of the usual time and makes files a tenth larger.
+        Image.fromarray(array).save(partial, format="PNG", compress_level=3)
+
+
+def _fill(images: Tensor, count: int) -> Tensor:
+    """Appends grey images to (N, C, H, W) until there are `count`: a last row that is short."""
+    grey = images.new_full((count - len(images), *images.shape[1:]), SHADE)
+    return torch.cat([images, grey])
+
+
+def _join(pictures: Sequence[Tensor], *, dim: int) -> Tensor:
+    """Joins pictures below one another (dim 1) or side by side (dim 2), a band between them."""
+    shape = list(pictures[0].shape)
+    shape[dim] = BAND
+    band = pictures[0].new_full(shape, SHADE)
+    parts = [part for picture in pictures for part in (picture, band)]
+    return torch.cat(parts[:-1], dim=dim)

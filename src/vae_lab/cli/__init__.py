@@ -1,0 +1,1 @@
+"""`python -m vae_lab`: jobs, sweeps, and runs that go on. No torch."""

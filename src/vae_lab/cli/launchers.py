@@ -1,0 +1,107 @@
+"""What runs the jobs of a sweep besides this process: launchers and sweepers that are extras.
+
+An engine is one of Hydra's plugins, chosen by `hydra/launcher=` or `hydra/sweeper=`. Here stands
+only what makes its jobs the same as those of a serial sweep.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from vae_lab.errors import JobFailed, UserError, first_line
+from vae_lab.files import locked
+from vae_lab.run_folder import INTERRUPTED, RUNNING, read_result, write_result
+
+SERIAL = "BasicLauncher"
+
+# The package of a plugin -> the extra that brings it.
+EXTRAS = {
+    "hydra_joblib_launcher": "joblib",
+    "hydra_submitit_launcher": "submitit",
+    "hydra_ray_launcher": "ray",
+    "hydra_optuna_sweeper": "optuna",
+}
+
+# The class of a logger -> its package, which is the extra's name too.
+LOGGERS = {"MlflowRunLogger": "mlflow", "WandbRunLogger": "wandb"}
+# Where the errors of engines are defined that have lost a process, by the beginning of the module.
+LOST = ("concurrent.futures.process", "submitit.", "ray.")
+
+
+def check_installed(config: DictConfig) -> None:
+    """Raises UserError where a launcher, sweeper or logger is chosen whose package is missing."""
+    for name, logger in (config.logger or {}).items():
+        package = LOGGERS.get(str(logger.get("_target_")).rpartition(".")[2], "")
+        if package and not _is_installed(package):
+            raise UserError(
+                f"logger={name} needs a package that is not installed: "
+                f"pip install 'vae-lab[{package}]'."
+            )
+    for group in ("launcher", "sweeper"):
+        module = str(config.hydra[group]._target_).rpartition(".")[0]
+        package = module.split(".")[1] if module.startswith("hydra_plugins.") else ""
+        if package in EXTRAS and not _is_installed(module):
+            option = config.hydra.runtime.choices[f"hydra/{group}"]
+            raise UserError(
+                f"hydra/{group}={option} needs a package that is not installed: "
+                f"pip install 'vae-lab[{EXTRAS[package]}]'."
+            )
+
+
+def is_parallel(config: DictConfig) -> bool:
+    """Tells whether the jobs of a sweep may run side by side."""
+    return not str(config.hydra.launcher._target_).endswith(SERIAL)
+
+
+def parallel_overrides(config: DictConfig) -> list[str]:
+    """Returns the overrides that jobs side by side get where the person chose nothing else.
+
+    One thread each: two jobs of two threads on two cores take many times as long. The number enters
+    the hash, so it is settled here, once, and not in each job by the machine that it is on.
+    """
+    if not is_parallel(config):
+        return []
+    chosen = config.threads is not None and not OmegaConf.is_interpolation(config, "threads")
+    lines = [] if chosen else ["++threads=1"]
+    # Several bars on one terminal overwrite one another.
+    return [*lines, "++trainer.enable_progress_bar=false"]
+
+
+def mark_lost_runs(runs: Sequence[Path]) -> None:
+    """Records the end of runs whose process is gone: engines end their processes without a word.
+
+    A run where some process is at work, perhaps on another machine, stays as it is.
+    """
+    ray = sys.modules.get("ray")
+    if ray is not None and ray.is_initialized():
+        ray.shutdown()  # its workers would hold their folders a little longer
+    for folder in runs:
+        result = read_result(folder)
+        if result is None or result["status"] != RUNNING:
+            continue
+        try:
+            with locked(folder):
+                write_result(folder, result | {"status": INTERRUPTED})
+        except (UserError, OSError):
+            continue
+
+
+def as_lost_worker(error: Exception) -> JobFailed | None:
+    """Returns an engine's error in words where one of its processes was ended from outside."""
+    modules = [cls.__module__ for cls in type(error).__mro__]
+    if not any(module.startswith(LOST) for module in modules):
+        return None
+    return JobFailed(
+        f"a process with a job in it was ended from outside, perhaps for want of memory, and the "
+        f"others with it ({type(error).__name__}: {first_line(error)})"
+    )
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False

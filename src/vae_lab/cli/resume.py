@@ -1,0 +1,83 @@
+"""`resume=RUN_FOLDER`: which run goes on, and what may be different about it.
+
+The folder's `config.yaml` says what is computed, not the command line: it may be another day's
+checkout, or somebody else's folder.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vae_lab.cli.command_lines import RESUME, TRUST
+from vae_lab.config.check import check_values
+from vae_lab.config.compose import Composer, key_of
+from vae_lab.config.identity import VOLATILE, is_volatile
+from vae_lab.errors import UserError
+from vae_lab.run_folder import Recorded, read_run
+
+
+class Resumed(NamedTuple):
+    """A run that is to go on; `trust`: classes from outside the package may be used."""
+
+    run: Recorded
+    trust: bool
+
+
+def asks_to_resume(overrides: Sequence[str]) -> bool:
+    """Tells whether a command line names a run to go on with."""
+    return any(key_of(line) == RESUME for line in overrides)
+
+
+def read_resumed(composer: Composer, arguments: argparse.Namespace) -> Resumed:
+    """Returns the run that a command line names, with what else it sets.
+
+    Raises:
+        UserError: where the folder is no run, or an override would change what it computes.
+    """
+    parsed = composer.parse(arguments.overrides)
+    if arguments.multirun or any(override.is_sweep_override() for override in parsed):
+        raise UserError(
+            "resume goes on with one run. A sweep goes on with the command that began it, with the "
+            "same sweep_name."
+        )
+    values = {override.get_key_element().lstrip("+~"): override.value() for override in parsed}
+    run = read_run(Path(str(values.pop(RESUME))))
+    trust = values.pop(TRUST, False)
+    if not isinstance(trust, bool):
+        raise UserError(f"trust must be true or false, got '{trust}'.")
+    if not trust:
+        _refuse_links(run.folder)
+    for key, value in values.items():
+        _set(run.config, key, value)
+    check_values(run.config)
+    return Resumed(run, trust)
+
+
+def _refuse_links(folder: Path) -> None:
+    """Raises UserError where something in the folder stands for a place outside of it."""
+    root = folder.resolve()
+    for path in folder.rglob("*"):
+        if path.is_symlink() and not path.resolve().is_relative_to(root):
+            raise UserError(
+                f"{path} is a link that leads out of the run's folder: remove it, or add "
+                f"trust=true if the folder is your own."
+            )
+
+
+def _set(config: dict[str, Any], key: str, value: Any) -> None:
+    """Sets a key that does not enter the hash."""
+    if not is_volatile(key) or key in ("run_name", "sweep_name"):
+        allowed = [name for name in VOLATILE if not name.endswith("_name")]
+        raise UserError(
+            f"{key} cannot be changed when a run goes on: only {', '.join(allowed)} and trust can. "
+            f"Start a new run without resume=."
+        )
+    keys = ("data.root", "data.source.root") if key == "data.root" else (key,)
+    for one in keys:
+        *parents, name = one.split(".")
+        node: Any = config
+        for parent in parents:
+            node = node.get(parent) if isinstance(node, dict) else None
+        if isinstance(node, dict) and name in node:
+            node[name] = value

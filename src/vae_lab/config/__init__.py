@@ -1,0 +1,1 @@
+"""What a valid run is: composed, checked, resolved, identified, made into objects. No torch."""

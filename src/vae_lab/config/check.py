@@ -1,0 +1,184 @@
+"""The check of a run's configuration: known keys, types, ranges, combinations."""
+
+import difflib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatch
+from typing import Any
+
+from omegaconf import DictConfig
+
+from vae_lab.config.combinations import INVALID_COMBINATIONS, OPTIONS
+from vae_lab.config.identity import flatten
+from vae_lab.config.resolve import resolved
+from vae_lab.config.rules import (
+    OPTIONAL,
+    REMOVABLE,
+    REQUIRED,
+    RULES,
+    TRAINER_ARGUMENTS,
+    TYPES,
+    is_number,
+    stays_inside,
+)
+from vae_lab.errors import UserError
+
+
+def check(config: DictConfig, known: DictConfig, choices: Mapping[str, str]) -> None:
+    """Checks one job's configuration.
+
+    Args:
+        config: as composed, with every override.
+        known: the same options of every group, without an override: the keys that exist, and types.
+        choices: these options, by group.
+
+    Raises:
+        UserError: one line that says what was given, what is allowed, what to do.
+    """
+    given, reference = _flat(config), _flat(known)
+    for key in given:
+        new = key not in reference and key not in OPTIONAL
+        if new and not _is_trainer_argument(key) and not _inside(key, reference):
+            raise UserError(_unknown(key, reference, choices))
+    for key in reference:
+        kept = key in given or any(other.startswith(f"{key}.") for other in given)
+        if not kept and key.partition(".")[0] not in REMOVABLE:
+            raise UserError(f"{key} is missing: it cannot be removed, only changed.")
+    _check_complete(given, choices)
+    check_values(resolved(config))
+    for key, value in given.items():
+        _check_type(key, value, reference.get(key))
+    _check_together(given)
+    _check_meaning(given, choices)
+
+
+def check_values(values: Mapping[str, Any]) -> None:
+    """Checks the ranges, names and paths of a resolved configuration, wherever it came from.
+
+    Raises:
+        UserError: for the first that is not allowed.
+    """
+    for key, value in flatten(values):
+        _check_rule(key, value)
+    data = values.get("data")
+    files = data.get("files") if isinstance(data, Mapping) else None
+    for name in files if isinstance(files, Mapping) else ():
+        if not stays_inside(name) or "/" in str(name):
+            raise UserError(f"data.files must hold names of files, got {_shown(name)}.")
+
+
+def _flat(config: DictConfig) -> dict[str, Any]:
+    return dict(flatten(resolved(config)))
+
+
+def _is_trainer_argument(key: str) -> bool:
+    group, _, name = key.partition(".")
+    return group == "trainer" and name.partition(".")[0] in TRAINER_ARGUMENTS
+
+
+def _inside(key: str, reference: Mapping[str, Any]) -> bool:
+    """Tells whether the key lies below one that is null or empty by default: anything goes."""
+    parents = [key[: match.start()] for match in re.finditer(r"\.", key)]
+    return any(parent in reference and reference[parent] in (None, {}) for parent in parents[1:])
+
+
+def _unknown(key: str, reference: Mapping[str, Any], choices: Mapping[str, str]) -> str:
+    group, _, name = key.rpartition(".")
+    names = {*reference, *(f"trainer.{argument}" for argument in TRAINER_ARGUMENTS)}
+    close = difflib.get_close_matches(key, names, n=1, cutoff=0.75)
+    if not close:
+        ends = {other.rpartition(".")[2]: other for other in sorted(names, key=len, reverse=True)}
+        close = [ends[end] for end in difflib.get_close_matches(name, ends, n=1, cutoff=0.75)]
+    if close:
+        return f"unknown key {key}: did you mean {close[0]}?"
+    top = key.partition(".")[0]
+    if group and top in choices:
+        names = {other for other in names if other.startswith(f"{top}.")}
+        where = f"{top}={choices[top]} has"
+    else:
+        names = {other.partition(".")[0] for other in names}
+        where = "the keys are"
+    shown = sorted(
+        {other.removeprefix(f"{top}.").partition(".")[0] for other in names} - {"_target_"}
+    )
+    return f"unknown key {key}: {where} {', '.join(shown)}."
+
+
+def _check_complete(given: Mapping[str, Any], choices: Mapping[str, str]) -> None:
+    """Finds what a person's own option leaves out."""
+    for key in REQUIRED:
+        group = key.partition(".")[0]
+        if key not in given:
+            raise UserError(f"{key} is missing: {group}={choices.get(group)} must set it.")
+
+
+def _check_rule(key: str, value: Any) -> None:
+    for rule in RULES:
+        if fnmatch(key, rule.pattern) and not rule.holds(value):
+            raise UserError(f"{key} must be {rule.words}, got {_shown(value)}.")
+
+
+def _check_type(key: str, value: Any, default: Any) -> None:
+    # Trainer's own arguments take many types (devices=1 or auto): it checks them itself.
+    if value is None or (_is_trainer_argument(key) and not isinstance(default, bool)):
+        return
+    for kind, words in TYPES.items():
+        if isinstance(default, kind):
+            right = is_number(value) if kind in (int, float) else isinstance(value, kind)
+            if not right:
+                raise UserError(f"{key} must be {words}, got {_shown(value)}.")
+            return
+
+
+def check_halvings(shape: Sequence[int], channels: Sequence[int] | None) -> None:
+    """Raises UserError where images (C, H, W) cannot be halved once for each of the channels."""
+    if channels and any(size % 2 ** len(channels) for size in shape[1:]):
+        raise UserError(
+            f"model.channels={_shown(channels)} halves the image {len(channels)} times, but "
+            f"{shape[1]} x {shape[2]} is no multiple of {2 ** len(channels)}: use fewer channels."
+        )
+
+
+def _check_together(given: Mapping[str, Any]) -> None:
+    if "data.path" in given and given["data.path"] is None:
+        raise UserError("data.path is missing: add data.path=PATH, where your own images are.")
+    num_images, num_val = given.get("data.num_images"), given.get("data.num_val")
+    if num_images and num_val and num_val >= num_images:
+        raise UserError(
+            f"data.num_val must be below {num_images}, the images that training and validation "
+            f"share in data={given.get('data.name')}, got {num_val}."
+        )
+    if shape := given.get("data.image_shape"):
+        check_halvings(shape, given.get("model.channels"))
+    alpha, weight = given.get("objective.alpha"), given.get("objective.mmd_weight")
+    if alpha is not None and weight is not None and alpha + weight < 1:
+        raise UserError(
+            f"objective.alpha + objective.mmd_weight must be at least 1, got {alpha} + {weight}: "
+            f"below, codes are driven away from the prior. Raise objective.mmd_weight to "
+            f"{1 - alpha:g}, which leaves the discrepancy out, or more."
+        )
+    clips = given.get("trainer.gradient_clip_val")
+    if clips and given.get("optimizer.fused") and "mixed" in str(given.get("trainer.precision")):
+        raise UserError(
+            "trainer.gradient_clip_val cannot be used with a fused optimizer in mixed precision: "
+            "add optimizer.fused=false."
+        )
+
+
+def _check_meaning(given: Mapping[str, Any], choices: Mapping[str, str]) -> None:
+    """Finds two values that mean nothing together."""
+    for row in INVALID_COMBINATIONS:
+        found = []
+        for key, values in (row.first, row.second):
+            target = given.get(f"{key}._target_")
+            if (given.get(key) if target is None else OPTIONS.get(str(target))) in values:
+                found.append(f"{key}={given.get(key, choices.get(key))}")
+        if len(found) == 2:
+            raise UserError(f"{' with '.join(found)} has no meaning: {row.why}; {row.remedy}.")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ",".join(map(_shown, value)) + "]"
+    return f"'{value}'" if isinstance(value, str) else json.dumps(value, default=str)

@@ -1,0 +1,64 @@
+"""Which values mean nothing together: the table that the configuration is checked against."""
+
+from typing import Any, NamedTuple
+
+
+class InvalidCombination(NamedTuple):
+    """Two keys and values of each that mean nothing together, why, and what to do."""
+
+    first: tuple[str, tuple[Any, ...]]
+    second: tuple[str, tuple[Any, ...]]
+    why: str
+    remedy: str
+
+
+_BINARY = ("data.binarize", ("static", "dynamic", "threshold"))
+
+_TO_BERNOULLI = "use likelihood=bernoulli or data.binarize=none"
+
+# The same table stands in docs/objectives.md; a test holds them together, and trains all the rest.
+INVALID_COMBINATIONS = (
+    InvalidCombination(
+        ("likelihood", ("continuous_bernoulli", "gaussian", "laplace")),
+        _BINARY,
+        "a density at the two values of a binary pixel is no probability",
+        _TO_BERNOULLI,
+    ),
+    InvalidCombination(
+        ("likelihood", ("discretized_logistic",)),
+        _BINARY,
+        "it shares its probability among 256 levels, of which a binary pixel has two",
+        _TO_BERNOULLI,
+    ),
+    InvalidCombination(
+        ("objective", ("beta_tc",)),
+        ("prior", ("gaussian_mixture", "vamp")),
+        "the total correlation is a part of the KL only where the prior's dimensions are "
+        "independent",
+        "use prior=standard or another objective",
+    ),
+    InvalidCombination(
+        ("objective", ("beta_tc", "mmd")),
+        ("data.batch_size", (1,)),
+        "the aggregate posterior is estimated from the other images of a batch",
+        "raise data.batch_size",
+    ),
+    InvalidCombination(
+        ("objective", ("beta_tc",)),
+        ("latent_dim", (1,)),
+        "a single dimension has no total correlation",
+        "raise latent_dim or use objective=elbo",
+    ),
+)
+
+# The options that the table names, by their class: options of your own may be of the same class.
+OPTIONS = {
+    "vae_lab.likelihoods.ContinuousBernoulli": "continuous_bernoulli",
+    "vae_lab.likelihoods.Gaussian": "gaussian",
+    "vae_lab.likelihoods.Laplace": "laplace",
+    "vae_lab.likelihoods.DiscretizedLogistic": "discretized_logistic",
+    "vae_lab.objectives.BetaTC": "beta_tc",
+    "vae_lab.objectives.Mmd": "mmd",
+    "vae_lab.priors.GaussianMixture": "gaussian_mixture",
+    "vae_lab.priors.VampPrior": "vamp",
+}

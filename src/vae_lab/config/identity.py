@@ -1,0 +1,86 @@
+"""What tells one run from another: its hash, and the short name that people see.
+
+The hash covers what a run computes. Threads and precision belong to it, since equality to the last
+bit is promised only where they are equal.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+from typing import Any
+
+# Keys that change where or how visibly a run works, never what it computes.
+VOLATILE = (
+    "sweep_name",
+    "run_name",
+    "report",
+    "data.root",
+    "data.source.root",
+    "data.timeout",
+    "data.mirrors",
+    "data.fallback",
+    "trainer.enable_progress_bar",
+    "trainer.enable_model_summary",
+)
+
+
+def config_hash(values: Mapping[str, Any]) -> str:
+    """Returns 12 hexadecimal digits that identify what a resolved configuration computes.
+
+    Of a class of this package its name alone counts: a move of its file changes no hash.
+    """
+    kept = {
+        key: _class_name(value) if key.rpartition(".")[2] == "_target_" else value
+        for key, value in flatten(values)
+        if not is_volatile(key)
+    }
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _class_name(target: Any) -> Any:
+    ours = isinstance(target, str) and target.startswith("vae_lab.")
+    return target.rpartition(".")[2] if ours else target
+
+
+def run_name(choices: Mapping[str, str], latent_dim: int, others: Mapping[str, str]) -> str:
+    """Returns a short name such as `conv-z10`, `conv-z10-beta4` or `conv-z10-5k`.
+
+    Args:
+        choices: the option of each group.
+        latent_dim: Z.
+        others: what else was overridden, key -> value as text, in order.
+    """
+    parts = [choices["model"], f"z{latent_dim}"]
+    if data := choices["data"].removeprefix("mnist").strip("_"):
+        parts.append(data)
+    parts += [_part(key, value) for key, value in others.items()]
+    return "-".join(parts)
+
+
+def _part(key: str, value: str) -> str:
+    if key == "data.path":
+        # The file's name says it. Where two are alike, their folders are numbered.
+        return re.sub(r"[^A-Za-z0-9.+]+", "-", PurePath(value.strip("'\"")).stem).strip("-.")[:20]
+    name = key.rpartition(".")[2].rpartition("/")[2].removeprefix("max_")
+    text = re.sub(r"^\[(.*)\]$", r"\1", value)
+    short = re.sub(r"[^A-Za-z0-9.+]+", "-", text).strip("-.")[:20]
+    if short != text and "," not in text:
+        # Something was lost: two values must not become one folder.
+        short += hashlib.sha256(value.encode()).hexdigest()[:4]
+    return f"{name}{short}"
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields each value with its dotted key."""
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def is_volatile(key: str) -> bool:
+    """Tells whether a dotted key changes where or how visibly a run works, and nothing else."""
+    return any(key == name or key.startswith(f"{name}.") for name in VOLATILE)

@@ -1,0 +1,82 @@
+"""Objects from a configuration, and which classes may be named in one.
+
+A configuration is text that somebody may have sent. What it names in `_target_` is looked up, and
+the object that is found decides, not the path that led to it: it must be a class, and one of the
+few modules below, unless the configuration is the person's own. Nothing else is even imported:
+importing a module runs it. All of torch would be too much: some of its classes start processes.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from vae_lab.errors import UserError
+
+# Modules, and packages with a dot behind, whose classes neither run nor write anything of a
+# configuration's choosing. A test constructs the known way out of torch.
+ALLOWED_MODULES = (
+    "vae_lab.",
+    "torch.nn.modules.",
+    "torch.optim.",
+    "pytorch_lightning.callbacks.early_stopping",
+    "pytorch_lightning.callbacks.gradient_accumulation_scheduler",
+    "pytorch_lightning.callbacks.lr_monitor",
+    "pytorch_lightning.callbacks.timer",
+)
+
+# How those are usually named.
+ALLOWED_PATHS = (*ALLOWED_MODULES, "torch.nn.", "pytorch_lightning.callbacks.")
+
+
+def locate(target: Any, *, trust: bool) -> type:
+    """Returns the class that a `_target_` such as `vae_lab.networks.ConvEncoder` names.
+
+    Args:
+        target: the dotted path.
+        trust: whether classes of other packages may be used: the person's own, from their own
+            command line, never from a file that somebody sent.
+
+    Raises:
+        UserError: where nothing is there, or something that may not be used.
+    """
+    if not isinstance(target, str):
+        raise UserError(f"_target_={target} is no text: name a class.")
+    if not trust and not target.startswith(ALLOWED_PATHS):
+        raise _untrusted(target)
+    module_name, _, name = target.rpartition(".")
+    try:
+        found = getattr(import_module(module_name), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(f"_target_={target} cannot be found: {error}.") from error
+    if not isinstance(found, type):
+        raise UserError(f"_target_={target} is no class: name one.")
+    if not trust and not f"{found.__module__}.".startswith(ALLOWED_MODULES):
+        raise _untrusted(target)
+    return found
+
+
+def _untrusted(target: str) -> UserError:
+    return UserError(
+        f"_target_={target} is not of this package, torch.nn or torch.optim, and this "
+        f"configuration is not trusted: add trust=true if it is your own."
+    )
+
+
+def instantiate(node: Mapping[str, Any], *, trust: bool, **given: Any) -> Any:
+    """Returns the object of a node with `_target_`; `given` joins the node's own arguments."""
+    arguments = {
+        key: instantiate(value, trust=trust) if _is_node(value) else value
+        for key, value in node.items()
+        if key != "_target_"
+    }
+    cls = locate(node["_target_"], trust=trust)
+    try:
+        return cls(**arguments, **given)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{node['_target_']}: {error}") from error
+
+
+def _is_node(value: Any) -> bool:
+    return isinstance(value, Mapping) and "_target_" in value

@@ -1,0 +1,211 @@
+"""The data of a run: three splits in memory or on disk, handed out in batches by index.
+
+Shapes: N images of a split, B images per batch, C channels, H height, W width.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from vae_lab.config.instantiate import instantiate
+from vae_lab.data import binarize as binary
+from vae_lab.data.batches import Batches, Shared, scale
+from vae_lab.data.images import ImageArray, Source, part
+from vae_lab.data.splits import check_batch, check_val, count, stratified
+from vae_lab.errors import UserError
+from vae_lab.random_streams import stream
+
+# Images per batch where no gradient is taken. It fits in memory and changes no result.
+_EVALUATION_BATCH = 500
+
+# Pictures choose among so many images at most: all of a large set as float would fill the memory.
+_MOST_EXAMPLES = 5000
+
+
+class ImageDataModule(pl.LightningDataModule):
+    """Loads a source, splits validation images off its training images, and hands out batches.
+
+    The split depends on `split_seed` alone, and the order of an epoch, like the coins of
+    `binarize=dynamic`, on `seed` and the epoch alone.
+    After `setup`: `train_images`, `val_images`, `test_images`, uint8 (N, C, H, W), with
+    `train_labels`, `val_labels`, `test_labels`, int64 (N,) or None, the `label_names` of 0, 1, ...
+    or None, and `image_shape` (C, H, W); `num_val` is a number then, also where it was a share;
+    `fixed_train_images` are the training images as evaluation and pictures see them.
+    """
+
+    train_images: ImageArray
+    fixed_train_images: ImageArray
+    val_images: ImageArray
+    test_images: ImageArray
+    train_labels: Tensor | None
+    val_labels: Tensor | None
+    test_labels: Tensor | None
+    label_names: tuple[str, ...] | None
+    image_shape: tuple[int, int, int]
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        batch_size: int,
+        num_val: float,
+        split_seed: int,
+        seed: int,
+        binarize: str,
+    ) -> None:
+        super().__init__()
+        if batch_size < 1:
+            raise UserError(f"data.batch_size={batch_size} must be at least 1.")
+        if binarize not in binary.TARGETS:
+            raise UserError(f"data.binarize={binarize} is none of {', '.join(binary.TARGETS)}.")
+        self.source, self.batch_size, self.num_val = source, batch_size, num_val
+        self.binarize = binarize
+        self.split_seed, self.seed = split_seed, seed
+        self.fingerprint: str | None = None
+        self.epoch = 0  # the epoch whose order is given out while no trainer is attached
+        self._is_loaded = False
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], *, trust: bool) -> "ImageDataModule":
+        """Returns the data of a resolved configuration; nothing is read yet."""
+        data = config["data"]
+        return cls(
+            source=instantiate(data["source"], trust=trust),
+            batch_size=data["batch_size"],
+            num_val=data["num_val"],
+            split_seed=data["split_seed"],
+            seed=config["seed"],
+            binarize=data["binarize"],
+        )
+
+    def setup(self, stage: str | None = None) -> None:
+        """Loads and splits the images, the first time it is called.
+
+        Raises:
+            UserError: The source cannot be read, or `num_val` or `batch_size` do not suit it.
+        """
+        if self._is_loaded:
+            return
+        loaded = self.source.load()
+        images, labels = loaded.train_images, loaded.train_labels
+        self.test_labels, self.label_names = loaded.test_labels, loaded.label_names
+        if labels is not None and self.label_names is None:
+            self.label_names = tuple(map(str, range(int(labels.max()) + 1)))
+        self.fingerprint = loaded.fingerprint
+        self.test_images = binary.fixed(loaded.test_images, self.binarize, "test")
+        check_val(self.num_val, len(images))
+        self.num_val = count(self.num_val, len(images))
+        check_batch(self.batch_size, len(images) - self.num_val)
+        val = stratified(labels, len(images), self.num_val, stream("split", self.split_seed))
+        seen = binary.fixed(images, self.binarize, "train")
+        self.val_images, self.fixed_train_images = part(seen, val), part(seen, ~val)
+        self.train_images = self.fixed_train_images
+        if self.binarize == "dynamic":
+            # The batches of each epoch draw their own from the grey images.
+            self.train_images = part(images, ~val)
+        self.train_labels = None if labels is None else labels[~val]
+        self.val_labels = None if labels is None else labels[val]
+        channels, height, width = images.shape[1:]
+        self.image_shape = channels, height, width
+        self._is_loaded = True
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns what a checkpoint keeps of the data: which images they are."""
+        return {} if self.fingerprint is None else {"fingerprint": self.fingerprint}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Raises UserError where a run would go on with other images than it began with."""
+        if state_dict.get("fingerprint") != self.fingerprint:
+            raise UserError(
+                "the images are others than when this run began: put the old ones back, or begin "
+                "a new run."
+            )
+
+    def train_dataloader(self) -> Batches:
+        """Returns all training images in the order of the epoch that runs when it is iterated."""
+        coins = self._coins if self.binarize == "dynamic" else None
+        images = self._at_hand(self.train_images)
+        return Batches(images, self.batch_size, self._order, coins)
+
+    def val_dataloader(self) -> Batches | list[Batches]:
+        """Returns the validation images in their order; no loader where there are none."""
+        return _in_order(self._at_hand(self.val_images)) if self.num_val else []
+
+    def test_dataloader(self) -> Batches:
+        """Returns the test images in their order."""
+        return _in_order(self.test_images)
+
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        # On the processor it is there; looking through it for tensors takes longer than a layer.
+        if device.type == "cpu":
+            return batch
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
+    def examples(self) -> tuple[Tensor, Tensor | None]:
+        """Returns the images that pictures show, float32 (N, C, H, W), and their labels (N,).
+
+        They are the validation images, or the training images where there is no validation; of
+        many, the first 5,000.
+        """
+        images, labels = self.fixed_train_images, self.train_labels
+        if self.num_val:
+            images, labels = self.val_images, self.val_labels
+        shown = slice(_MOST_EXAMPLES)
+        return scale(images[shown]), None if labels is None else labels[shown]
+
+    def _order(self) -> Tensor:
+        generator = stream("order", self.seed, self._current_epoch())
+        return torch.randperm(len(self.train_images), generator=generator)
+
+    def _coins(self) -> torch.Generator:
+        device = self._device() if isinstance(self.train_images, Tensor) else torch.device("cpu")
+        return stream("binarize", self.seed, self._current_epoch(), device=device)
+
+    def _at_hand(self, images: ImageArray) -> ImageArray:
+        # All of them once, so that no batch waits for its way to a GPU. Files stay where they are.
+        return images.to(self._device()) if isinstance(images, Tensor) else images
+
+    def _device(self) -> torch.device:
+        return torch.device("cpu") if self.trainer is None else self.trainer.strategy.root_device
+
+    def _current_epoch(self) -> int:
+        return self.epoch if self.trainer is None else self.trainer.current_epoch
+
+
+def _in_order(images: ImageArray) -> Batches:
+    return Batches(images, _EVALUATION_BATCH, lambda: torch.arange(len(images)), None)
+
+
+def share(data: ImageDataModule, trainer: pl.Trainer) -> None:
+    """Gives this process its part of the training and validation images.
+
+    Raises:
+        UserError: where the batches do not divide.
+    """
+    processes, rank = trainer.world_size, trainer.global_rank
+    if processes == 1:
+        return
+    if data.batch_size % processes or 0 < data.num_val < processes:
+        raise UserError(
+            f"data.batch_size={data.batch_size} must be a multiple of the {processes} processes "
+            f"that share each batch, and data.num_val={data.num_val} at least as many or 0."
+        )
+    train, val = data.train_dataloader, data.val_dataloader
+
+    def shared_train() -> Shared:
+        return Shared(train(), rank=rank, processes=processes, equal=True)
+
+    def shared_val() -> Shared | list[Batches]:
+        batches = val()
+        if isinstance(batches, list):
+            return batches
+        return Shared(batches, rank=rank, processes=processes, equal=False)
+
+    # On this object alone: pictures and evaluation go on seeing all images.
+    data.train_dataloader = shared_train  # type: ignore[method-assign,assignment]
+    data.val_dataloader = shared_val  # type: ignore[method-assign,assignment]

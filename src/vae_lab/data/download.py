@@ -1,0 +1,227 @@
+"""A data set's files: found in a folder or downloaded from mirrors, and never trusted without MD5.
+
+Nothing here imports torch, and the packages that download are imported only when they are needed:
+the entry point calls `ensure` before every run.
+"""
+
+import hashlib
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vae_lab.data.transfer import MirrorFailed, Transfer
+from vae_lab.errors import UserError
+from vae_lab.files import wait_for_lock
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+# For each file, by the name it is downloaded under: the MD5 of it (gz) and of it unzipped (raw);
+# without the latter an unzipped file is not looked for.
+Sums = Mapping[str, str | None]
+
+Files = Mapping[str, Sums]
+
+_REMEDIES = (
+    "Put the files into FOLDER/{folder} and set data.root=FOLDER or VAE_LAB_DATA=FOLDER, "
+    "or train on the built-in digits with data=mnist_5k."
+)
+
+# In a data set's folder: the names of what was downloaded into it, one a line.
+FETCHED = ".fetched-by-vae-lab"
+
+
+class BrokenFile(UserError):
+    """Files that are there with another MD5; `paths` says where."""
+
+    def __init__(self, message: str, paths: Sequence[Path]) -> None:
+        super().__init__(message)
+        self.paths = list(paths)
+
+
+class DataUnavailable(UserError):
+    """The files are not there, and no mirror delivered them within the time limit."""
+
+
+def find(root: str | Path, folder: str, files: Files) -> dict[str, Path]:
+    """Returns where each of `files` lies under `root`, unzipped or not; absent ones are left out.
+
+    Raises:
+        BrokenFile: A file is there, but with another MD5. It is left as it is.
+    """
+    place = _place(root, folder)
+    found = {name: _intact(place, name, sums) for name, sums in files.items()}
+    return {name: path for name, path in found.items() if path is not None}
+
+
+def ensure(
+    root: str | Path,
+    folder: str,
+    files: Files | None,
+    mirrors: Sequence[str] | None,
+    timeout: float,
+) -> dict[str, Path]:
+    """Returns where each of `files` lies under `root`, after downloading those that are absent.
+
+    A file that was downloaded here and is broken by now is downloaded again, once; a file from
+    anywhere else is left as it is. Of several processes one downloads, and the others wait for it.
+
+    Args:
+        files: None or empty where a data set needs no files.
+        mirrors: Addresses that a file's name is appended to, asked in this order.
+        timeout: Seconds to wait for data, over all mirrors together. A download that flows may
+            take longer.
+
+    Raises:
+        DataUnavailable: No mirror delivered.
+        UserError: A file that is there is broken, or the folder cannot be written.
+    """
+    if not files:
+        return {}
+    with suppress(BrokenFile):
+        found = find(root, folder, files)
+        if len(found) == len(files):
+            return found
+    place = _place(root, folder)
+    with wait_for_lock(place):
+        # Another process may have been faster.
+        found = _find_sound(place, files)
+        absent = {name: str(sums["gz"]) for name, sums in files.items() if name not in found}
+        if absent:
+            _download(place, folder, absent, mirrors or (), timeout)
+        return find(root, folder, files)
+
+
+def _find_sound(place: Path, files: Files) -> dict[str, Path]:
+    """Returns where each of `files` lies, after removing what was downloaded and broke."""
+    found = {}
+    for name, sums in files.items():
+        try:
+            path = _intact(place, name, sums)
+        except BrokenFile as broken:
+            if not {path.name for path in broken.paths} <= _fetched(place):
+                raise
+            print(f"vae-lab: downloading again: {broken}", file=sys.stderr, flush=True)
+            for one in broken.paths:
+                one.unlink()
+            path = None
+        if path is not None:
+            found[name] = path
+    return found
+
+
+def _fetched(place: Path) -> set[str]:
+    try:
+        return set((place / FETCHED).read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeDecodeError):
+        return set()
+
+
+def missing(root: str | Path, folder: str, names: Sequence[str]) -> DataUnavailable:
+    """Returns the error for files that are not there and that nobody tried to download."""
+    remedies = _REMEDIES.format(folder=folder)
+    return DataUnavailable(f"{', '.join(names)} not found in {_place(root, folder)}. {remedies}")
+
+
+def _place(root: str | Path, folder: str) -> Path:
+    return Path(root).expanduser() / folder
+
+
+def _intact(place: Path, name: str, sums: Sums) -> Path | None:
+    """Returns the form of the file that has the right MD5, None where neither form is there."""
+    wrong: dict[Path, str] = {}
+    # Unzipped first: reading it is faster.
+    forms = (name.removesuffix(".gz"), sums.get("raw")), (name, sums["gz"])
+    for path, expected in ((place / form, md5) for form, md5 in forms if md5):
+        try:
+            actual = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise UserError(
+                f"cannot read {path}: {error.strerror}. Set data.root=FOLDER."
+            ) from error
+        if actual == expected:
+            return path
+        wrong[path] = f"{path} is broken: MD5 {actual}, expected {expected}"
+    if wrong:
+        raise BrokenFile(
+            f"{'; '.join(wrong.values())}. Delete it, and it is downloaded anew, or set "
+            f"data.root=FOLDER.",
+            list(wrong),
+        )
+    return None
+
+
+def _download(
+    place: Path, folder: str, absent: Mapping[str, str], mirrors: Sequence[str], timeout: float
+) -> None:
+    """Fills `place`, one mirror after another; a mirror that failed is not asked again."""
+    failures, left = [], timeout
+    files = "1 file" if len(absent) == 1 else f"{len(absent)} files"
+    print(f"vae-lab: downloading {files} to {place}", file=sys.stderr, flush=True)
+    with _beside(place) as partial, _bars() as bars:
+        for position, mirror in enumerate(mirrors):
+            # What is left is shared, so that a silent mirror leaves time for those after it.
+            patience = left / (len(mirrors) - position)
+            try:
+                for name, md5 in absent.items():
+                    if not (place / name).exists():
+                        transfer = Transfer(mirror.rstrip("/") + f"/{name}", md5, partial / name)
+                        transfer.wait(patience, bars)
+                        _publish(partial / name, place / name)
+                return
+            except MirrorFailed as failure:
+                failures.append(f"{mirror} {failure}")
+                left -= failure.waited
+    raise DataUnavailable(
+        f"cannot download to {place}: {'; '.join(failures) or 'data.mirrors is empty'} "
+        f"(data.timeout={timeout:g}). {_REMEDIES.format(folder=folder)}"
+    )
+
+
+@contextmanager
+def _beside(place: Path) -> Iterator[Path]:
+    """Makes `place`, and in it a folder for unfinished files that is gone afterwards."""
+    new = [folder for folder in (place, *place.parents) if not folder.exists()]
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        # An abandoned transfer may still hold its file: its folder goes all the same.
+        with tempfile.TemporaryDirectory(
+            prefix=".partial-", dir=place, ignore_cleanup_errors=True
+        ) as partial:
+            yield Path(partial)
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {place}: {error.strerror or error}. "
+            "Set data.root=FOLDER or VAE_LAB_DATA=FOLDER to a folder that can be written."
+        ) from error
+    finally:
+        # Where nothing arrived, no empty folders stay. Those with files refuse to go.
+        for folder in new:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def _publish(partial: Path, final: Path) -> None:
+    # pooch leaves a temporary file's mode, which shuts out the others who share the folder.
+    partial.chmod(0o644)
+    partial.replace(final)
+    known = final.with_name(FETCHED)
+    unfinished = partial.with_name(FETCHED)
+    names = sorted({*_fetched(final.parent), final.name})
+    unfinished.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+    unfinished.replace(known)
+
+
+def _bars() -> "Progress":
+    """Returns progress bars on a terminal, nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    return Progress(*columns, console=console, disable=not console.is_terminal)

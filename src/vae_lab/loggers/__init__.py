@@ -1,0 +1,1 @@
+"""Where scalars and pictures go (`conf/logger`): TensorBoard, CSV, MLflow, Weights & Biases."""

@@ -1,0 +1,63 @@
+"""`metrics.csv` in the run's folder."""
+
+import csv
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers.logger import Logger
+from pytorch_lightning.utilities import rank_zero_only
+
+from vae_lab.files import atomic
+from vae_lab.loggers.base import _without_epoch
+
+
+class CsvLogger(Logger):
+    """Writes `metrics.csv` into the run's folder: one row per step, one column per metric."""
+
+    def __init__(self, *, save_dir: str | Path) -> None:
+        """Begins without rows; `restore` brings back those of an earlier part of the run.
+
+        Args:
+            save_dir: the run's folder.
+        """
+        super().__init__()
+        self._path = Path(save_dir) / "metrics.csv"
+        self._rows: dict[int, dict[str, Any]] = {}
+
+    def state(self) -> dict[str, Any]:
+        """Returns all rows."""
+        return {"rows": list(self._rows.values())}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes the rows back to a state; the file follows with the next row."""
+        self._rows = {int(row["step"]): dict(row) for row in state.get("rows", [])}
+
+    @property
+    def name(self) -> str:
+        return ""
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    @property
+    def save_dir(self) -> str:
+        return str(self._path.parent)
+
+    @rank_zero_only
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwds: Any) -> None:
+        """Does nothing: the run's config.yaml has them."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        values = _without_epoch(metrics)
+        if not values or step is None:
+            return
+        self._rows.setdefault(step, {"step": step}).update(values)
+        columns = dict.fromkeys(column for row in self._rows.values() for column in row)
+        with atomic(self._path) as partial, partial.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(columns))
+            writer.writeheader()
+            writer.writerows(self._rows[step] for step in sorted(self._rows))

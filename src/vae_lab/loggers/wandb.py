@@ -1,0 +1,79 @@
+"""Weights & Biases (an extra): many runs in one place.
+
+The step is the number of epochs completed. A run that goes on writes to the row that it had. What
+came after a checkpoint cannot be taken back: the epoch that is repeated is there twice, with the
+same values.
+"""
+
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
+from torch import Tensor
+
+from vae_lab.loggers.base import _pixels
+
+
+class WandbRunLogger(WandbLogger):
+    """Writes to Weights & Biases, or for later into the run's folder: scalars, pictures, texts."""
+
+    def __init__(self, *, save_dir: str | Path, offline: bool, project: str) -> None:
+        """Names the project.
+
+        Args:
+            save_dir: the run's folder, whose name is the run's.
+            offline: keep everything in the folder, for `wandb sync`.
+            project: which the runs belong to.
+        """
+        name = Path(save_dir).name
+        super().__init__(save_dir=save_dir, offline=offline, project=project, name=name)
+
+    @rank_zero_only
+    def start_session(self, hparams: Mapping[str, Any]) -> None:
+        """Opens the run's row with its hyper-parameters."""
+        super().log_hyperparams({key: value for key, value in hparams.items() if value is not None})
+
+    @rank_zero_only
+    def end_session(self, status: str) -> None:
+        """Closes the row with how the run ended."""
+        self.experiment.finish(exit_code=0 if status == "success" else 1)
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        super().log_metrics({tag: value for tag, value in metrics.items() if tag != "epoch"}, step)
+
+    @rank_zero_only
+    def log_picture(self, tag: str, picture: Tensor, *, step: int, description: str) -> None:
+        """Logs a picture of bytes (C, H, W) with the text of its card."""
+        self.log_image(tag, [_pixels(picture)], step=step, caption=[description])
+
+    @rank_zero_only
+    def log_histogram(self, tag: str, values: Tensor, *, step: int) -> None:
+        """Logs how values (any shape, on the CPU, all finite) are distributed."""
+        from wandb import Histogram
+
+        self.log_metrics({tag: Histogram(values.flatten().tolist())}, step)
+
+    @rank_zero_only
+    def log_text(self, tag: str, text: str) -> None:  # type: ignore[override]
+        """Keeps a text in the run's notes on its summary."""
+        self.experiment.summary[tag] = text
+
+    @rank_zero_only
+    def log_hyperparams(self, params: dict[str, Any] | Namespace) -> None:
+        """Does nothing: see `start_session`."""
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Does nothing: Lightning calls it after fit, and the test comes later."""
+
+    def state(self) -> dict[str, Any]:
+        """Returns which row is this run's."""
+        return {"id": self.experiment.id}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on with that row."""
+        self._id = self._wandb_init["id"] = state.get("id")

@@ -1,0 +1,105 @@
+"""Residual convolutional networks: for images of which two plain convolutions see too little.
+
+Shapes: B images per batch, C, H, W of an image, Z latent dimensions. `image_shape` is (C, H, W).
+Decoder outputs are unbounded; the likelihood gives them their meaning.
+
+Source: He et al., Identity Mappings in Deep Residual Networks, arXiv:1603.05027 (the order
+normalisation, activation, convolution); Wu and He, Group Normalization, arXiv:1803.08494, in the
+place of batch normalisation: an image's bound then depends on no other image of its batch.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from vae_lab.networks.conv import Doubling, bottleneck, chosen_channels, halving, odd_pixels
+from vae_lab.posterior import Posterior
+
+# Channels that share a mean and a variance, at most.
+_GROUP = 16
+
+
+class ResNetEncoder(nn.Module):
+    """Halves the image and adds residual blocks for each of `channels`: x -> Posterior of (B, Z).
+
+    Args:
+        image_shape: of x.
+        channels: after each halving; None: as many as suit the image.
+        num_blocks: residual blocks after each halving.
+        latent_dim: Z.
+    """
+
+    def __init__(
+        self,
+        *,
+        image_shape: Sequence[int],
+        channels: Sequence[int] | None,
+        num_blocks: int,
+        latent_dim: int,
+    ) -> None:
+        super().__init__()
+        channels = chosen_channels(image_shape, channels)
+        layers: list[nn.Module] = []
+        for wide, deep in pairwise((image_shape[0], *channels)):
+            layers += [halving(wide, deep), *(Residual(deep) for _ in range(num_blocks))]
+        self.layers = nn.Sequential(
+            *layers,
+            *_active(channels[-1]),
+            nn.Flatten(),
+            nn.Linear(math.prod(bottleneck(image_shape, channels)), 2 * latent_dim),
+        )
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor) -> Posterior:
+        return Posterior(*self.layers(x).chunk(2, dim=1))
+
+
+class ResNetDecoder(nn.Module):
+    """Mirror of `ResNetEncoder`: z (B, Z) -> likelihood parameters (B, C, H, W)."""
+
+    def __init__(
+        self,
+        *,
+        image_shape: Sequence[int],
+        channels: Sequence[int] | None,
+        num_blocks: int,
+        latent_dim: int,
+    ) -> None:
+        super().__init__()
+        channels = chosen_channels(image_shape, channels)
+        narrowest = bottleneck(image_shape, channels)
+        layers: list[nn.Module] = []
+        sizes = pairwise((*reversed(channels), image_shape[0]))
+        for (wide, deep), odd in zip(sizes, odd_pixels(image_shape, len(channels)), strict=True):
+            blocks = [Residual(wide) for _ in range(num_blocks)]
+            layers += [*blocks, *_active(wide), Doubling(wide, deep, odd)]
+        self.layers = nn.Sequential(
+            nn.Linear(latent_dim, math.prod(narrowest)), nn.Unflatten(1, narrowest), *layers
+        )
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.layers(z)
+
+
+class Residual(nn.Module):
+    """x (B, C, H, W) -> x plus two convolutions of it, the same shape."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            *_active(channels),
+            nn.Conv2d(channels, channels, 3, padding=1),
+            *_active(channels),
+            nn.Conv2d(channels, channels, 3, padding=1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layers(x)
+
+
+def _active(channels: int) -> tuple[nn.Module, nn.Module]:
+    return nn.GroupNorm(math.gcd(channels, max(1, channels // _GROUP)), channels), nn.ReLU()

@@ -1,0 +1,82 @@
+"""What an objective is: from draws of the posterior to a loss and the terms of the bound.
+
+Shapes: K samples per image, B images per batch, Z latent dimensions. Only an objective's loss
+averages over the batch, so beta, batch size and learning rate stay independent of one another.
+Whatever the loss is, the terms stay those of a bound: that is what is logged and compared.
+"""
+
+import logging
+from abc import ABC, abstractmethod
+from typing import ClassVar, NamedTuple
+
+from torch import Tensor
+
+from vae_lab.errors import UserError
+from vae_lab.posterior import Posterior
+from vae_lab.priors import Prior
+
+log = logging.getLogger(__name__)
+
+
+def _check_batch(batch_size: int) -> None:
+    if batch_size == 1:
+        raise UserError(
+            "objective=beta_tc and mmd estimate the aggregate posterior from the images that a "
+            "process sees at once, which is 1: raise data.batch_size."
+        )
+
+
+class Draws(NamedTuple):
+    """K draws from the posterior of each image and what the decoder makes of them.
+
+    `z` has shape (K, B, Z); `log_likelihood`, log p(x|z) in nats, has shape (K, B).
+    """
+
+    posterior: Posterior
+    z: Tensor
+    log_likelihood: Tensor
+
+
+class Terms(NamedTuple):
+    """The two terms of the bound for each image, both (B,), in nats."""
+
+    log_likelihood: Tensor
+    kl: Tensor
+
+    def elbo(self) -> Tensor:
+        """Returns the lower bound on log p(x), shape (B,). Beta never enters it."""
+        return self.log_likelihood - self.kl
+
+
+class Objective(ABC):
+    """What is minimised, and the bound that is logged."""
+
+    # Which bound the terms are, for protocols: figures of two bounds do not compare.
+    bound: ClassVar[str] = "elbo"
+
+    def __init__(self, *, num_samples: int) -> None:
+        self.num_samples = num_samples
+
+    def at(self, progress: float) -> "Objective":
+        """Returns the objective of a training step, from the share of the steps done, in [0, 1].
+
+        Validation and evaluation use the objective itself: what it is at the end.
+        """
+        return self
+
+    def begin(self, num_images: int, batch_size: int) -> None:  # noqa: B027  # most need not know
+        """Is told before training how many images there are, and how many a process sees at once.
+
+        Raises:
+            UserError: where there is nothing to estimate from so few.
+        """
+
+    @abstractmethod
+    def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
+        """Returns the scalar to minimise, in nats per image, and the unweighted terms."""
+
+
+def bound_terms(draws: Draws, prior: Prior) -> Terms:
+    """Returns the bound's terms: the mean over K of log p(x|z), and KL(q(z|x) || p(z))."""
+    kl = prior.kl_per_image(draws.posterior, draws.z)
+    return Terms(draws.log_likelihood.mean(dim=0), kl)

@@ -1,0 +1,71 @@
+"""The total correlation of the aggregate posterior q(z), the mean of q(z|x) over the images.
+
+Shapes: K samples per image, B images per batch, Z latent dimensions. Values in nats per image. q(z)
+is estimated from the batch alone, so the loss, never the logged terms, depends on its size.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from vae_lab.objectives.base import Draws, Terms, _check_batch, bound_terms
+from vae_lab.objectives.elbo import Elbo
+from vae_lab.posterior import Posterior
+from vae_lab.priors import Prior
+
+
+class BetaTC(Elbo):
+    """The negative ELBO with beta on the total correlation alone, a part of the KL term.
+
+    Source: Chen et al., Isolating Sources of Disentanglement, arXiv:1802.04942, eq. 4, with alpha =
+    gamma = 1: what is left of the KL keeps its closed form, and beta - 1 times the total
+    correlation is added.
+    """
+
+    # What q(z) is the mean over: the images of training, or the batch until they are known.
+    num_images = 1
+
+    def begin(self, num_images: int, batch_size: int) -> None:
+        _check_batch(batch_size)
+        self.num_images = num_images
+
+    def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
+        terms = bound_terms(draws, prior)
+        each = [total_correlation(draws.posterior, z, self.num_images) for z in draws.z]
+        penalty = (self.beta - 1) * torch.stack(each).mean()
+        return -terms.elbo().mean() + penalty, terms
+
+
+def total_correlation(posterior: Posterior, z: Tensor, num_images: int) -> Tensor:
+    """Returns an estimate of KL(q(z) || prod_j q(z_j)) in nats, a scalar.
+
+    Args:
+        posterior: of a batch of images, fields (B, Z).
+        z: one draw from each, (B, Z).
+        num_images: how many images q(z) is the mean over; at least the batch's.
+    """
+    mean, log_var = posterior
+    standardised = (z.unsqueeze(1) - mean) * torch.exp(-0.5 * log_var)  # (B, B, Z): draw, image
+    log_q = -0.5 * (standardised.square() + log_var + math.log(2 * math.pi))
+    log_weights = stratified_weights(len(z), num_images).log().to(z)
+    joint = (log_q.sum(dim=2) + log_weights).logsumexp(dim=1)
+    marginals = (log_q + log_weights.unsqueeze(2)).logsumexp(dim=1).sum(dim=1)
+    return (joint - marginals).mean()
+
+
+def stratified_weights(batch_size: int, num_images: int) -> Tensor:
+    """Returns the weight of q(z_i|x_j) in the estimate of q(z_i), row i, column j, (B, B).
+
+    The image that z_i was drawn for, on the diagonal, stands for itself alone; the B - 1 others for
+    all the rest, one of them by as much less as makes the rows sum to 1. So the estimate has the
+    right mean (Chen et al., appendix C.2, "minibatch stratified sampling").
+    """
+    if batch_size == 1:
+        return torch.ones(1, 1)
+    others, total = batch_size - 1, max(num_images, batch_size)
+    weights = torch.full((batch_size, batch_size), 1 / others)
+    rows = torch.arange(batch_size)
+    weights[rows, rows] = 1 / total
+    weights[rows, (rows + 1) % batch_size] = (total - others) / (total * others)
+    return weights

@@ -1,0 +1,119 @@
+"""The evidence lower bound (ELBO) and its weighted relatives, in nats per image.
+
+Shapes: K samples per image, B images per batch, Z latent dimensions.
+
+Source: Kingma and Welling, Auto-Encoding Variational Bayes, arXiv:1312.6114, eq. 3 and 10.
+"""
+
+import logging
+
+from torch import Tensor
+
+from vae_lab.objectives.base import Draws, Objective, Terms, bound_terms
+from vae_lab.priors import Prior
+
+log = logging.getLogger(__name__)
+
+
+class Elbo(Objective):
+    """The negative ELBO, its KL term weighted by beta.
+
+    At beta = 1 the loss is minus the mean bound. Other values give the beta-VAE
+    (Higgins et al. 2017); the logged bound stays the bound.
+    """
+
+    def __init__(self, *, beta: float, num_samples: int) -> None:
+        super().__init__(num_samples=num_samples)
+        self.beta = beta
+
+    def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
+        terms = bound_terms(draws, prior)
+        return (self.beta * terms.kl - terms.log_likelihood).mean(), terms
+
+
+class WarmUpElbo(Elbo):
+    """The same bound, with beta rising linearly from 0 in the first `warmup` of the steps.
+
+    Source: Bowman et al., arXiv:1511.06349, section 3.1; Sonderby et al., arXiv:1602.02282.
+    """
+
+    def __init__(self, *, beta: float, num_samples: int, warmup: float) -> None:
+        super().__init__(beta=beta, num_samples=num_samples)
+        if not 0 < warmup <= 1:
+            raise ValueError(f"objective.warmup must be above 0 and at most 1, got {warmup}.")
+        self.warmup = warmup
+
+    def at(self, progress: float) -> Elbo:
+        share = min(1.0, progress / self.warmup)
+        return Elbo(beta=self.beta * share, num_samples=self.num_samples)
+
+
+class CyclicElbo(WarmUpElbo):
+    """The same bound, with beta rising from 0 again and again: once in each of `cycles` parts.
+
+    In each, it rises linearly in the first `warmup` of the part's steps and then stays.
+
+    Source: Fu et al., Cyclical Annealing Schedule, arXiv:1903.10145, eq. 6 and 7.
+    """
+
+    def __init__(self, *, beta: float, num_samples: int, warmup: float, cycles: int) -> None:
+        super().__init__(beta=beta, num_samples=num_samples, warmup=warmup)
+        self.cycles = cycles
+
+    def at(self, progress: float) -> Elbo:
+        return super().at(progress * self.cycles % 1)
+
+
+class FreeBitsElbo(Elbo):
+    """The ELBO in which a latent dimension's first `free_bits` nats cost nothing.
+
+    What a dimension's mean KL over the batch falls short of them is added back, so below them
+    nothing pushes it towards the prior. Where the prior has no KL per dimension the shortfall is
+    that of the KL from the aggregate posterior, and the log says so.
+
+    Source: Kingma et al., Inverse Autoregressive Flow, arXiv:1606.04934, eq. 15.
+    """
+
+    def __init__(self, *, beta: float, num_samples: int, free_bits: float) -> None:
+        super().__init__(beta=beta, num_samples=num_samples)
+        self.free_bits = free_bits
+        self._told = False
+
+    def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
+        loss, terms = super().__call__(draws, prior)
+        if not (prior.has_closed_kl or self._told):
+            self._told = True
+            log.warning(
+                "this prior has no KL per latent dimension: free bits are counted in the KL from "
+                "the aggregate posterior of each batch."
+            )
+        of_dimension = prior.kl(draws.posterior).mean(dim=0)
+        return loss + self.beta * (self.free_bits - of_dimension).relu().sum(), terms
+
+
+class CapacityElbo(Elbo):
+    """The reconstruction term, with the mean KL held at a target that rises to `capacity` nats.
+
+    The loss is recon + beta * |KL - C|, C rising linearly from 0 in the first `warmup` of the
+    steps.
+
+    Source: Burgess et al., Understanding disentangling in beta-VAE, arXiv:1804.03599, eq. 8.
+    """
+
+    def __init__(self, *, beta: float, num_samples: int, capacity: float, warmup: float) -> None:
+        super().__init__(beta=beta, num_samples=num_samples)
+        self.capacity, self.warmup = capacity, warmup
+
+    def at(self, progress: float) -> "CapacityElbo":
+        share = min(1.0, progress / self.warmup)
+        return CapacityElbo(
+            beta=self.beta,
+            num_samples=self.num_samples,
+            capacity=self.capacity * share,
+            warmup=self.warmup,
+        )
+
+    def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
+        terms = bound_terms(draws, prior)
+        distance = (terms.kl.mean() - self.capacity).abs()
+        return self.beta * distance - terms.log_likelihood.mean(), terms

@@ -1,0 +1,169 @@
+"""How weights move: Muon, and the schedules of the learning rate.
+
+Muon: steps whose matrices are orthogonal, for the weights of layers; Adam for everything else
+(Jordan et al., Muon: An optimizer for hidden layers in neural networks (2024),
+https://kellerjordan.github.io/posts/muon). torch has one for matrices alone; convolutions, which it
+leaves out, hold most weights here, and one optimizer for all parameters keeps the trainer's own
+settings (clipping, accumulation) whole.
+
+A schedule is a factor as a function of progress, the share of the optimiser's steps done, in
+[0, 1]. It has no state, so a resumed run continues it by its step count alone.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+# Of x -> a x + b x^3 + c x^5, which takes every singular value in (0, 1] towards 1 in few steps.
+QUINTIC = (3.4445, -4.7750, 2.0315)
+
+# A gradient of a smaller norm is rounding: it moves nothing to speak of.
+SMALLEST = 1e-7
+
+
+class Muon(torch.optim.Optimizer):
+    """One optimizer of two groups: the layers' weights, and Adam's rest.
+
+    The first group holds every parameter named `weight` with two or more dimensions, taken as a
+    matrix of its first dimension by all others. Its step is the momentum's nearest matrix with
+    orthogonal rows (or columns), about, times `lr` and the root of rows / columns where there are
+    more rows: a length that does not depend on the loss's unit.
+    Biases, norms, scales and the prior's parameters are Adam's.
+
+    Args:
+        params: names and parameters, as `named_parameters` gives them.
+        lr: learning rate of the matrices.
+        adam_lr: learning rate of everything else.
+        betas: Adam's.
+        momentum: share of the last step's momentum that is kept, in [0, 1).
+        iterations: of the polynomial; five are usual.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[tuple[str, nn.Parameter]],
+        *,
+        lr: float,
+        adam_lr: float,
+        betas: tuple[float, float],
+        momentum: float,
+        iterations: int,
+    ) -> None:
+        matrices: list[nn.Parameter] = []
+        rest: list[nn.Parameter] = []
+        for name, parameter in params:
+            is_matrix = name.rpartition(".")[2] == "weight" and parameter.ndim > 1
+            (matrices if is_matrix else rest).append(parameter)
+        # As a group: there may be none.
+        self._adam = torch.optim.Adam([{"params": rest}], lr=adam_lr, betas=betas, fused=True)
+        own = {"params": matrices, "lr": lr, "momentum": momentum, "iterations": iterations}
+        super().__init__([own, *self._adam.param_groups], {})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """Moves the parameters along their gradients; returns the closure's loss."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        own, rest = self.param_groups
+        for weight in own["params"]:
+            if weight.grad is not None:
+                self._move(weight, own)
+        # Loading a checkpoint replaces both.
+        self._adam.param_groups, self._adam.state = [rest], self.state
+        self._adam.step()
+        return loss
+
+    def _move(self, weight: nn.Parameter, group: dict[str, Any]) -> None:
+        assert weight.grad is not None
+        gradient = weight.grad.flatten(1)
+        state, kept = self.state[weight], group["momentum"]
+        if not state:
+            state["momentum"] = torch.zeros_like(gradient)
+        momentum = state["momentum"].lerp_(gradient, 1 - kept)
+        # Nesterov's: where the next step would look.
+        direction = orthogonal(gradient.lerp(momentum, kept), group["iterations"])
+        rows, columns = gradient.shape
+        length = group["lr"] * math.sqrt(max(1, rows / columns))
+        weight.add_(direction.reshape(weight.shape), alpha=-length)
+
+
+def orthogonal(matrix: Tensor, iterations: int) -> Tensor:
+    """Returns about U V^T of a matrix U S V^T: its singular values between 0.7 and 1.2.
+
+    The polynomial is odd, so it works on the smaller of the two Gram matrices and meets the matrix
+    itself only at both ends: the same function as step by step, at a fraction of the products. What
+    few iterations do not reach, singular values far below the largest, stays smaller.
+
+    Args:
+        matrix: (M, N); zeros give zeros.
+        iterations: at least 1.
+    """
+    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    a, b, c = QUINTIC
+    gram = wide @ wide.T
+    # Of the Frobenius norm, which is at least the largest singular value.
+    square = gram.trace().clamp(min=SMALLEST**2)
+    gram = gram / square
+    product = None
+    for left in reversed(range(iterations)):
+        factor = torch.addmm(gram, gram, gram, beta=b, alpha=c)
+        factor.diagonal().add_(a)
+        product = factor if product is None else factor @ product
+        if left:
+            gram = factor @ gram @ factor
+    assert product is not None
+    found = (product / square.sqrt()) @ wide
+    return found if matrix.shape[0] <= matrix.shape[1] else found.T
+
+
+# The learning rate starts at 1/25 of its peak, as in Smith and Topin, Super-Convergence,
+# arXiv:1708.07120, and as in torch's OneCycleLR, and ends near zero.
+START, END = 1 / 25, 1e-4
+
+SCHEDULES = ("one_cycle", "constant", "tripling")
+
+# Stages of `tripling`, 3^0 to 3^7 of 3,280 parts: Burda et al., arXiv:1509.00519, section 5.
+STAGES = 8
+
+
+def learning_rate_factor(schedule: str, warmup: float) -> Callable[[float], float]:
+    """Returns progress -> factor on the peak learning rate.
+
+    Args:
+        schedule: `one_cycle` (up, then down, both along half a cosine), `constant`, or `tripling`
+            (falls to a tenth in eight stages, each three times as long as the one before).
+        warmup: the share of the steps in which `one_cycle` rises, in (0, 1).
+
+    Raises:
+        ValueError: for another name.
+    """
+    if schedule == "constant":
+        return lambda progress: 1.0
+    if schedule == "tripling":
+        return _tripling
+    if schedule != "one_cycle":
+        raise ValueError(f"optimizer.schedule={schedule} is none of {', '.join(SCHEDULES)}.")
+
+    def one_cycle(progress: float) -> float:
+        if progress < warmup:
+            return _half_cosine(START, 1.0, progress / warmup)
+        return _half_cosine(1.0, END, min(1.0, (progress - warmup) / (1 - warmup)))
+
+    return one_cycle
+
+
+def _tripling(progress: float) -> float:
+    # Stage i begins when (3^i - 1) / 2 parts are done.
+    parts = progress * (3**STAGES - 1) / 2
+    # A part of a part is lost in rounding, never a stage.
+    stage = math.floor(math.log(2 * parts + 1 + 1e-9, 3))
+    return 10 ** (-min(stage, STAGES - 1) / (STAGES - 1))
+
+
+def _half_cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) * 0.5 * (1 + math.cos(math.pi * share))

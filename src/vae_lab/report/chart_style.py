@@ -1,0 +1,86 @@
+"""The style of a report's charts: colours, markers, legends, files."""
+
+import io
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from vae_lab.callbacks.drawing.style import PALETTE
+from vae_lab.report.grouping import Part, Setting, in_colour
+
+# Ink of a colour that nothing else has: in the page it becomes the colour of the text there.
+INK, REST = "#010203", "#8a8a8a"
+
+FAINT: dict[str, Any] = {"color": REST, "lw": 0.6, "alpha": 0.5}
+
+MARKERS = "osD^vP"
+
+STYLE = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,  # names are text, whatever signs they have
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.15,
+    "grid.linewidth": 0.8,
+    "lines.linewidth": 1.6,
+    "legend.frameon": False,
+    **dict.fromkeys(
+        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK
+    ),
+    "grid.color": INK,
+}
+
+NOTHING = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+
+DPI = 120
+
+
+class Drawing(NamedTuple):
+    """A chart for the page, in the colour of its text, and as a PNG on white."""
+
+    svg: str
+    png: bytes
+    alt: str
+
+
+def _style(part: Part) -> dict[int, dict[str, str]]:
+    """Returns colour and marker of the settings that are told apart."""
+    return {
+        id(setting): {
+            "color": PALETTE[place % len(PALETTE)],
+            "marker": MARKERS[place % len(MARKERS)],
+        }
+        for place, setting in enumerate(in_colour(part))
+    }
+
+
+def _faint_first(part: Part, style: Mapping[int, object]) -> list[Setting]:
+    return sorted(part.settings, key=lambda setting: id(setting) in style)
+
+
+def _legend(figure: Figure) -> None:
+    entries = [entry for axis in figure.axes for entry in zip(*axis.get_legend_handles_labels())]  # noqa: B905
+    if entries:
+        handles, labels = zip(*entries, strict=True)
+        columns = max(1, min(4, 90 // (max(map(len, labels)) + 6)))  # 90 characters fit
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+
+
+def _finish(figure: Figure, name: str, alt: str) -> Drawing:
+    """Returns the chart in both forms."""
+    with rc_context({"svg.hashsalt": name}):
+        vector, pixels = io.StringIO(), io.BytesIO()
+        figure.savefig(vector, format="svg", transparent=True, metadata=NOTHING)
+        # The layout is found: finding it again would take as long as drawing.
+        figure.set_layout_engine("none")
+        figure.savefig(pixels, format="png", dpi=DPI, facecolor="white")
+    svg = vector.getvalue()
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
+    # Charts of one page share their names of clip paths and marks otherwise.
+    svg = re.sub(r'(id="|href="#|url\(#)', rf"\1{name}-", svg)
+    return Drawing(svg, pixels.getvalue(), alt)

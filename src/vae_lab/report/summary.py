@@ -1,0 +1,52 @@
+"""The table of a sweep, `summary.csv`: a row for each run."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from vae_lab.files import write_text
+from vae_lab.run_folder import FAILED, read_result
+
+# The columns of a sweep's table: heading, where in the result, format.
+COLUMNS = (
+    ("run", ("name",), "{}"),
+    ("status", ("status",), "{}"),
+    ("data", ("data", "name"), "{}"),
+    ("epochs", ("epochs",), "{}"),
+    ("elbo/test", ("metrics", "elbo/test"), "{:.2f}"),
+    ("recon/test", ("metrics", "recon/test"), "{:.2f}"),
+    ("kl/test", ("metrics", "kl/test"), "{:.2f}"),
+    ("seconds", ("seconds", "total"), "{:.1f}"),
+)
+
+
+def rows(folders: Sequence[Path]) -> list[dict[str, str]]:
+    """Returns one row of the sweep's table per run, in the given order.
+
+    A folder without a result is a row too, with the status `failed`: a job never goes missing.
+    """
+    return [_row(folder) for folder in folders]
+
+
+def _row(folder: Path) -> dict[str, str]:
+    result = read_result(folder) or {"name": folder.name, "status": FAILED}
+    row = {}
+    for heading, path, form in COLUMNS:
+        value: Any = result
+        for key in path:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        row[heading] = "" if value is None else form.format(value)
+    return row
+
+
+def write_summary(folder: Path, runs: Sequence[Path]) -> list[dict[str, str]]:
+    """Writes `summary.csv` of a sweep and returns its rows."""
+    table = rows(runs)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [heading for heading, _, _ in COLUMNS], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table)
+    write_text(folder / "summary.csv", text.getvalue())
+    return table

@@ -1,0 +1,132 @@
+"""Numbers, settings and differences in words."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from vae_lab.report.grouping import Setting
+from vae_lab.report.statistics import Difference, Sample, difference
+
+
+def share_shown(sample: Sample) -> str:
+    """Returns a share in per cent, with its standard error or its spread over seeds."""
+    if sample.spread:
+        error = 100 * sample.spread
+        return f"{shown(100 * sample.mean, error)} % (spread {shown(error, error)})"
+    if sample.error:
+        return with_error(100 * sample.mean, 100 * sample.error, " %")
+    return percent(sample.mean)
+
+
+# What a sentence says: a difference, none that can be told, a plain fact, or what is not known.
+Verdict = Literal["differs", "tie", "fact", "open"]
+
+NATS = " nats"
+
+
+class Sentence(NamedTuple):
+    """One finding in words."""
+
+    text: str
+    verdict: Verdict
+
+
+class Quantity(NamedTuple):
+    """What is compared: in words, its unit, and what its higher value is called."""
+
+    words: str
+    unit: str = ""
+    more: str = "higher"
+
+
+def shown(value: float, error: float | None = None) -> str:
+    """Returns a number with as many digits as its error allows, two of the error's."""
+    if value == 0 and not error:
+        return "0"
+    if error is None or error <= 0 or not math.isfinite(error):
+        return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3g}"
+    decimals = min(max(0, 1 - math.floor(math.log10(error))), 5)
+    return f"{value:.{decimals}f}"
+
+
+def with_error(value: float, error: float | None, unit: str = "") -> str:
+    """Returns `value ± error`."""
+    text = shown(value, error)
+    return f"{text}{unit}" if not error else f"{text} ± {shown(error, error)}{unit}"
+
+
+def percent(share: float) -> str:
+    """Returns a share in per cent."""
+    return f"{100 * share:.0f} %"
+
+
+def estimate(sample: Sample, unit: str = "") -> str:
+    """Returns a mean with its standard error over images, or with its spread and t interval."""
+    interval = sample.interval()
+    if interval is None:
+        return with_error(sample.mean, sample.error, unit)
+    half = interval[1] - sample.mean
+    low, high = (shown(end, half) for end in interval)
+    return (
+        f"{shown(sample.mean, half)}{unit} (spread {shown(sample.spread or 0)} over "
+        f"{len(sample.values)} seeds, 95 % interval {low} to {high})"
+    )
+
+
+def subject(setting: Setting) -> str:
+    """Returns who a sentence speaks of: weights where there is one seed, else a mean."""
+    if len(setting.runs) == 1:
+        return f"these weights of {setting.label}"
+    return f"{setting.label} (mean of {len(setting.runs)} seeds)"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Returns `a, b and c`."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def worth(found: Difference, unit: str) -> str:
+    """Returns the size of a difference, and what it is worth."""
+    size, sign = abs(found.value), 1 if found.value >= 0 else -1
+    if found.interval is not None:
+        ends = sorted(sign * end for end in found.interval)
+        half = (ends[1] - ends[0]) / 2
+        low, high = (shown(end, half) for end in ends)
+        text = f"{shown(size, half)}{unit} (95 % interval {low} to {high}, "
+        if found.kind == "seeds":
+            return text + f"over {found.counts[0]} and {found.counts[1]} seeds)"
+        return text + f"as if both had the spread of the one with {max(found.counts)} seeds)"
+    if found.error is None:
+        return f"{shown(size)}{unit} (nothing says how much of that is chance)"
+    text = with_error(size, found.error, unit)
+    if found.kind == "images":
+        return f"{text} (image by image, {found.images:,} test images)"
+    return f"{text} (from the standard errors of both)"
+
+
+def compared(a: Setting, b: Setting, samples: tuple[Sample, Sample], of: Quantity) -> Sentence:
+    """Returns the sentence on which of two settings has more of a quantity."""
+    found = difference(*samples)
+    if found.value == 0 and found.differs is not True:
+        value = f"{shown(samples[0].mean)}{of.unit}"
+        text = f"{of.words} of {subject(a)} and of {subject(b)} is the same: {value}."
+        return Sentence(text[0].upper() + text[1:], "tie")
+    high, low = (a, b) if found.value >= 0 else (b, a)
+    size = worth(found, of.unit)
+    if found.differs is False:
+        text = f"{of.words} of {subject(a)} and of {subject(b)} cannot be told apart: {size} apart"
+        text += f"{_rank(*samples)}."
+        return Sentence(text[0].upper() + text[1:], "tie")
+    verb = "is" if found.differs else "was"
+    text = f"{of.words} of {subject(high)} {verb} {of.more} than that of {subject(low)} by {size}"
+    text += f"{_rank(*samples)}."
+    return Sentence(text[0].upper() + text[1:], "differs" if found.differs else "open")
+
+
+def _rank(a: Sample, b: Sample) -> str:
+    """Returns where a single seed lies among several, in words; nothing otherwise."""
+    if (len(a.values) > 1) == (len(b.values) > 1):
+        return ""
+    (one,), several = (a.values, b.values) if len(a.values) == 1 else (b.values, a.values)
+    within = min(several) <= one <= max(several)
+    return "; it lies within their range" if within else f"; it lies beyond all {len(several)}"

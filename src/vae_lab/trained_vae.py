@@ -1,0 +1,159 @@
+"""A finished run as an object to use: `vae_lab.load(RUN_FOLDER)`. No data set is needed.
+
+Shapes: N images, C, H, W of an image, Z latent dimensions, S steps. Values in nats per image.
+"""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vae_lab.checkpoints import load_weights
+from vae_lab.errors import UserError
+from vae_lab.evaluate.marginal_likelihood import log_weights
+from vae_lab.posterior import Posterior
+from vae_lab.random_streams import stream
+from vae_lab.run_folder import checkpoint_of, read_run
+from vae_lab.vae import VAE
+
+Array = Tensor | np.ndarray
+
+# Latent points decoded at a time by `log_likelihood`.
+_DECODED = 2000
+
+
+def load(folder: Path | str, *, weights: str | None, trust: bool) -> "TrainedVAE":
+    """Returns the model of a run's folder; see `vae_lab.load`.
+
+    Raises:
+        UserError: where the folder is no run, or its checkpoint is not whole or not its own.
+    """
+    run = read_run(Path(folder))
+    checkpoint = checkpoint_of(run, weights)
+    shape = run.image_shape
+    # Building draws starting weights from torch's own generator: the caller's is left as it was.
+    with torch.random.fork_rng(devices=[]):
+        model = VAE.from_config(run.config, shape, trust=trust)
+    load_weights(model, checkpoint)
+    return TrainedVAE(model=model.float().eval(), image_shape=shape, config=run.config)
+
+
+class TrainedVAE:
+    """A trained VAE in eval mode, on the CPU, without gradients.
+
+    Images are float in [0, 1], (N, C, H, W), latent points float, (N, Z); both as tensors or numpy
+    arrays. Results are tensors.
+    """
+
+    def __init__(
+        self, *, model: VAE, image_shape: tuple[int, ...], config: Mapping[str, Any]
+    ) -> None:
+        self.model, self.image_shape, self.config = model, image_shape, config
+        self.latent_dim = model.latent_dim
+
+    @torch.no_grad()
+    def encode(self, images: Array) -> Posterior:
+        """Returns q(z|x) of images (N, C, H, W): `mean` and `log_var`, both (N, Z)."""
+        return self.model.encode(self._images(images))
+
+    @torch.no_grad()
+    def decode(self, z: Array) -> Tensor:
+        """Returns the mean images of latent points (N, Z), shape (N, C, H, W)."""
+        return self.model.decode(self._latent(z))
+
+    @torch.no_grad()
+    def reconstruct(self, images: Array) -> Tensor:
+        """Returns the mean images at the posterior means of images (N, C, H, W), same shape."""
+        return self.model.reconstruct(self._images(images))
+
+    @torch.no_grad()
+    def sample(self, num_images: int, *, seed: int) -> Tensor:
+        """Returns the mean images of prior draws, (N, C, H, W); the same for the same seed."""
+        _at_least_1("num_images", num_images)
+        return self.model.sample(num_images, stream("sample", seed))
+
+    @torch.no_grad()
+    def interpolate(self, start: Array, end: Array, *, steps: int) -> Tensor:
+        """Returns mean images on the straight lines between posterior means, (S, N, C, H, W).
+
+        Args:
+            start: images (N, C, H, W), whose reconstructions are the first step.
+            end: as many images, whose reconstructions are the last.
+            steps: S, at least 2.
+        """
+        if steps < 2:
+            raise UserError(f"steps must be at least 2, the two ends, got {steps}.")
+        first, last = self.encode(start).mean, self.encode(end).mean
+        if first.shape != last.shape:
+            raise UserError(f"start has {len(first)} images and end {len(last)}: give as many.")
+        share = torch.linspace(0, 1, steps).view(-1, 1, 1)
+        path = first + share * (last - first)
+        return self.model.decode(path.flatten(0, 1)).view(*path.shape[:2], *self.image_shape)
+
+    @torch.no_grad()
+    def log_likelihood(self, images: Array, *, num_samples: int, seed: int) -> Tensor:
+        """Returns the importance-weighted bound on log p(x) with K samples, in nats, (N,), float64.
+
+        A bound in expectation that rises with K (Burda et al., arXiv:1509.00519). With a Bernoulli
+        likelihood on grey images it is no likelihood: compare it with the like only. With a
+        Gaussian, Laplace or continuous Bernoulli one it is of a density, and may be above 0.
+        """
+        _at_least_1("num_samples", num_samples)
+        x = self._images(images)
+        posterior = self.model.encode(x)
+        total = torch.full((len(x),), -math.inf, dtype=torch.float64)
+        for sample in range(num_samples):
+            # The same noise for every image of a call: an image's figure depends on no other.
+            noise = torch.randn(1, 1, self.latent_dim, generator=stream("use", seed, sample))
+            for start in range(0, len(x), _DECODED):
+                rows = slice(start, start + _DECODED)
+                q = Posterior(posterior.mean[rows], posterior.log_var[rows])
+                part = noise.expand(1, len(q.mean), -1)
+                weights = log_weights(self.model, x[rows], q, part)[0]
+                total[rows] = torch.logaddexp(total[rows], weights)
+        return total - math.log(num_samples)
+
+    def _images(self, images: Array) -> Tensor:
+        x = _tensor("images", images)
+        if x.dim() != 4 or tuple(x.shape[1:]) != self.image_shape or len(x) == 0:
+            wanted = ", ".join(map(str, self.image_shape))
+            raise UserError(f"images must have shape (N, {wanted}), got {tuple(x.shape)}.")
+        low, high = x.min().item(), x.max().item()
+        if not (low >= 0 and high <= 1):
+            raise UserError(
+                f"images must lie in [0, 1], got values from {low:g} to {high:g}: divide bytes by "
+                f"255."
+            )
+        kind = self.config["data"]["binarize"]
+        if kind != "none" and not ((x == 0) | (x == 1)).all():
+            raise UserError(
+                f"this model was trained on binary images (data.binarize={kind}), and these are "
+                f"grey: binarise them first."
+            )
+        return x
+
+    def _latent(self, z: Array) -> Tensor:
+        points = _tensor("z", z)
+        if points.dim() != 2 or points.shape[1] != self.latent_dim:
+            raise UserError(f"z must have shape (N, {self.latent_dim}), got {tuple(points.shape)}.")
+        if not points.isfinite().all():
+            raise UserError("z must be finite, got values that are no numbers or infinite.")
+        return points
+
+
+def _tensor(name: str, values: Array) -> Tensor:
+    """Returns the values as float32 on the CPU."""
+    if not isinstance(values, Tensor | np.ndarray):
+        raise UserError(f"{name} must be a tensor or a numpy array, got {type(values).__name__}.")
+    # A copy, since an array may be one that torch cannot share.
+    tensor = torch.from_numpy(values.copy()) if isinstance(values, np.ndarray) else values
+    return tensor.detach().cpu().float()
+
+
+def _at_least_1(name: str, value: int) -> None:
+    if value < 1:
+        raise UserError(f"{name} must be at least 1, got {value}.")

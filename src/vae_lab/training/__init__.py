@@ -1,0 +1,1 @@
+"""The life of one run (`conf/trainer`): build, fit, resume, test."""

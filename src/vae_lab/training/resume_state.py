@@ -1,0 +1,127 @@
+"""What a run has to remember so that it can go on as if it had never stopped.
+
+Weights, optimiser and schedule are in every checkpoint, and the noise of an epoch depends on (seed,
+epoch) alone. What is left: how long the event files were, the latest metrics, and the time spent.
+"""
+
+import logging
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from vae_lab.checkpoints import LAST, PREVIOUS, read_checkpoint
+from vae_lab.errors import UserError
+from vae_lab.loggers.base import Rememberer
+from vae_lab.run_folder import holds_run
+from vae_lab.training.signals import check_stopped
+
+log = logging.getLogger(__name__)
+
+KEY = "memory"
+
+
+class Start(NamedTuple):
+    """Where a run begins: a checkpoint, and what is remembered; or nothing, at the start.
+
+    `is_again` tells whether the folder holds an earlier attempt at all, whose events must go.
+    """
+
+    is_again: bool
+    checkpoint: Path | None
+    epochs_done: int
+    memory: dict[str, Any]
+
+
+class Memory(Callback):
+    """Puts into each checkpoint what a resumed run needs beside weights and optimiser."""
+
+    def __init__(self, *, start: Start) -> None:
+        self._spent = float(start.memory.get("seconds", 0.0))
+        self._curves = dict(start.memory.get("curves", {}))
+        self._began = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """The time of the training so far, with what came before an interruption."""
+        return self._spent + time.perf_counter() - self._began
+
+    def curves(self, trainer: Trainer) -> dict[str, float]:
+        """Returns the latest value of every metric, of whichever part of the run."""
+        latest = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        return self._curves | latest
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._began = time.perf_counter()
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        # A signal's exception is lost where it is raised inside a destructor.
+        check_stopped()
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        checkpoint[KEY] = {
+            "seconds": self.seconds,
+            "curves": self.curves(trainer),
+            "is_end": _is_end(trainer),
+            "loggers": [
+                logger.state() if isinstance(logger, Rememberer) else {}
+                for logger in trainer.loggers
+            ],
+        }
+
+
+def find_start(folder: Path, config_hash: str) -> Start:
+    """Returns where the run of a folder goes on: after the last epoch that is whole on disk.
+
+    Weights of the last epoch alone are no start: the pictures and events of the training's end
+    come after them. Such a run repeats its last epoch.
+    """
+    is_again = holds_run(folder)
+    place = folder / "checkpoints"
+    for path in (place / LAST, place / PREVIOUS):
+        if not path.exists():
+            continue
+        try:
+            checkpoint = read_checkpoint(path)
+            if _keeps_best(checkpoint):
+                read_checkpoint(place / "best.ckpt")
+        except UserError as error:
+            log.warning("%s An earlier state is taken.", error)
+            continue
+        memory = checkpoint.get(KEY)
+        own = checkpoint.get("config_hash") == config_hash
+        if own and isinstance(memory, dict) and not memory.get("is_end", True):
+            return Start(is_again, path, checkpoint["epoch"] + 1, memory)
+    return Start(is_again, None, 0, {})
+
+
+def restore_loggers(loggers: Iterable[Any], start: Start) -> None:
+    """Takes the loggers of a run back to where its checkpoint was written.
+
+    In a folder without an earlier attempt nothing is touched: its files are somebody else's.
+    """
+    if not start.is_again:
+        return
+    loggers = list(loggers)
+    states = start.memory.get("loggers", [])
+    for number, logger in enumerate(loggers):
+        if isinstance(logger, Rememberer):
+            logger.restore(states[number] if len(states) == len(loggers) else {})
+
+
+def _is_end(trainer: Trainer) -> bool:
+    epochs, steps = trainer.max_epochs, trainer.max_steps
+    all_epochs = epochs is not None and 0 <= epochs <= trainer.current_epoch + 1
+    return trainer.should_stop or all_epochs or 0 <= steps <= trainer.global_step
+
+
+def _keeps_best(checkpoint: dict[str, Any]) -> bool:
+    states = checkpoint.get("callbacks", {}).values()
+    paths = [state.get("best_model_path", "") for state in states if isinstance(state, dict)]
+    return any(Path(path).name == "best.ckpt" for path in paths)

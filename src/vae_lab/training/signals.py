@@ -1,0 +1,74 @@
+"""Ctrl-C and SIGTERM: the first ends the run in good order, the second ends the process at once."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from vae_lab.errors import Stopped
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class _Handler:
+    """Raises `Stopped` where the program is; remembers it, for an exception can get lost."""
+
+    stopped: Stopped | None = None
+    as_keyboard_interrupt = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if self.stopped is not None:
+            os._exit(128 + number)
+        self.stopped = Stopped(number)
+        raise KeyboardInterrupt if self.as_keyboard_interrupt else self.stopped
+
+
+_handler = _Handler()
+
+
+@contextmanager
+def handle_signals() -> Iterator[None]:
+    """Listens to both signals, and leaves them as they were.
+
+    Python's own `KeyboardInterrupt` will not do: at the first one Lightning shuts its ears to
+    every further Ctrl-C and ends the process with the code 1.
+    """
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    in_main = threading.current_thread() is threading.main_thread()
+    # Shells start what runs in the background with Ctrl-C ignored: so it stays.
+    ours = [n for n in SIGNALS if in_main and before[n] not in (signal.SIG_IGN, _handler)]
+    if ours:
+        _handler.stopped = None
+    for number in ours:
+        signal.signal(number, _handler)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, before[number])
+        if ours:
+            _handler.stopped = None
+
+
+@contextmanager
+def signals_as_keyboard_interrupt() -> Iterator[None]:
+    """Raises Python's own exception inside, and `Stopped` out of it.
+
+    While engines work for this process: Ray hears nothing else.
+    """
+    _handler.as_keyboard_interrupt = True
+    try:
+        yield
+    except KeyboardInterrupt:
+        check_stopped()
+        raise
+    finally:
+        _handler.as_keyboard_interrupt = False
+
+
+def check_stopped() -> None:
+    """Raises `Stopped` again if a signal came and its exception was lost on the way."""
+    if _handler.stopped is not None:
+        raise _handler.stopped

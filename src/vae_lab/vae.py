@@ -1,0 +1,262 @@
+"""The variational auto-encoder as a LightningModule: steps, running sums, optimiser, and its use.
+
+Shapes: K samples per image, B images per batch, N images, C, H, W of an image, Z latent dimensions.
+Metrics are in nats per image; `recon` is -log p(x|z), `kl` is unweighted, `elbo` is the (negative)
+bound, `loss` is what is minimised.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
+
+from vae_lab.config.identity import config_hash
+from vae_lab.config.instantiate import instantiate
+from vae_lab.errors import NonFiniteError
+from vae_lab.likelihoods import Likelihood
+from vae_lab.objectives.base import Draws, Objective, Terms
+from vae_lab.optimizers import learning_rate_factor
+from vae_lab.posterior import Posterior
+from vae_lab.priors import Prior
+from vae_lab.random_streams import stream, stream_seed
+
+log = logging.getLogger(__name__)
+
+_STEPS_PER_FINITE_CHECK = 50
+
+# What `optimizer` holds beside the optimiser's own arguments.
+SCHEDULE_KEYS = ("schedule", "warmup")
+
+
+class Optimization(NamedTuple):
+    """How to optimise: parameters and their names -> optimiser, and progress -> rate factor."""
+
+    optimizer: Callable[[Iterable[tuple[str, nn.Parameter]]], torch.optim.Optimizer]
+    learning_rate_factor: Callable[[float], float]
+
+
+class VAE(pl.LightningModule):
+    """An encoder, a decoder, a prior, a likelihood and an objective, trained together."""
+
+    # The configuration that the weights belong to, kept in checkpoints; None: unknown.
+    config_hash: str | None = None
+
+    def __init__(
+        self,
+        *,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        prior: Prior,
+        likelihood: Likelihood,
+        objective: Objective,
+        optimization: Optimization,
+        latent_dim: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.encoder, self.decoder = encoder, decoder
+        self.prior, self.likelihood = prior, likelihood
+        self.objective, self.optimization = objective, optimization
+        self.latent_dim, self.seed = latent_dim, seed
+
+    @classmethod
+    def from_config(
+        cls, config: Mapping[str, Any], image_shape: tuple[int, ...], *, trust: bool
+    ) -> "VAE":
+        """Returns the model of a resolved configuration, its weights drawn from `seed`."""
+        # Before the first layer: the starting weights belong to the seed. Zero is a seed.
+        torch.manual_seed(config["seed"])
+        make = partial(instantiate, trust=trust)
+        sizes = {"image_shape": image_shape, "latent_dim": config["latent_dim"]}
+        optimizer = {k: v for k, v in config["optimizer"].items() if k not in SCHEDULE_KEYS}
+
+        def make_optimizer(named: Iterable[tuple[str, nn.Parameter]]) -> torch.optim.Optimizer:
+            return make(optimizer, params=named)
+
+        schedule = learning_rate_factor(*(config["optimizer"][key] for key in SCHEDULE_KEYS))
+        model = cls(
+            encoder=make(config["model"]["encoder"], **sizes),
+            decoder=make(config["model"]["decoder"], **sizes),
+            prior=make(config["prior"], latent_dim=config["latent_dim"]),
+            likelihood=make(config["likelihood"]),
+            objective=make(config["objective"]),
+            optimization=Optimization(make_optimizer, schedule),
+            latent_dim=config["latent_dim"],
+            seed=config["seed"],
+        )
+        model.prior.attach(model.encoder, image_shape)
+        model.config_hash = config_hash(config)
+        return model
+
+    # Use: what pictures, evaluation and notebooks call.
+
+    def encode(self, x: Tensor) -> Posterior:
+        """Returns q(z|x) for x (B, C, H, W)."""
+        return self.encoder(x).float()
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Returns the mean image E[x|z] for z (B, Z), shape (B, C, H, W)."""
+        return self.likelihood.mean(self.decoder(z).float())
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Returns the mean image at the posterior mean of x (B, C, H, W), same shape."""
+        return self.decode(self.encode(x).mean)
+
+    def sample(self, num_images: int, generator: torch.Generator) -> Tensor:
+        """Returns the mean images of prior draws, shape (N, C, H, W)."""
+        return self.decode(self.prior.sample(num_images, generator).to(self.device))
+
+    def score(
+        self, x: Tensor, noise: Tensor, objective: Objective | None = None
+    ) -> tuple[Tensor, Terms]:
+        """Returns the loss (a scalar) and the bound's terms, each (B,), of images x (B, C, H, W).
+
+        Args:
+            x: images in [0, 1].
+            noise: standard normal, (K, B, Z). Sampling never depends on train or eval mode.
+            objective: in place of the model's own, which stands for the end of training.
+        """
+        posterior = self.encode(x)
+        z = posterior.sample(noise)
+        outputs = self.decoder(z.flatten(0, 1)).float().unflatten(0, noise.shape[:2])
+        with torch.autocast(x.device.type, enabled=False):
+            draws = Draws(posterior, z, self.likelihood.log_prob(outputs, x))
+            return (objective or self.objective)(draws, self.prior)
+
+    # Training and validation.
+
+    def on_fit_start(self) -> None:
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        self.objective.begin(len(data.train_images), data.batch_size // self.trainer.world_size)
+
+    def on_train_epoch_start(self) -> None:
+        # For networks that draw by themselves (dropout): a resumed run draws the same.
+        torch.manual_seed(stream_seed("network", self.seed, self.current_epoch))
+        self._noise = stream("noise", self.seed, self.current_epoch, device=self.device)
+        self._train_sums = self._new_sums()
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        # Several processes share a batch, each every so many images of it: their noise is that of
+        # the whole batch in one process.
+        processes = self.trainer.world_size
+        shape = (self.objective.num_samples, len(batch.images) * processes, self.latent_dim)
+        noise = torch.randn(shape, generator=self._noise, device=self.device)
+        if processes > 1:
+            noise = noise[:, self.global_rank :: processes]
+        objective = self.objective.at(self.global_step / self._num_steps)
+        loss, terms = self.score(batch.images, noise, objective)
+        if self._checks_finite(batch_idx) and not loss.isfinite():
+            raise self._diverged(loss, terms, batch)
+        _add(self._train_sums, loss, terms)
+        return loss
+
+    def _checks_finite(self, batch_idx: int) -> bool:
+        # On a GPU a look at the loss makes the processor wait for it: in some steps only, and what
+        # is no number once stays so. Gradients carry it to the process that leads.
+        often = self.device.type == "cpu" or batch_idx % _STEPS_PER_FINITE_CHECK == 0
+        return often and self.global_rank == 0
+
+    def _diverged(self, loss: Tensor, terms: Terms, batch: Any) -> NonFiniteError:
+        sums = self._new_sums()
+        _add(sums, loss, terms)
+        facts = self._progress() | {
+            # The weights that gave this loss came from that step.
+            "gradient_norm_before": self._gradient_norm(),
+        }
+        return NonFiniteError(
+            "train", terms=_values(sums), facts=facts, images=batch.images, index=batch.index
+        )
+
+    def _gradient_norm(self) -> float | None:
+        gradients = [p.grad for p in self.parameters() if p.grad is not None]
+        return get_total_norm(gradients).item() if gradients else None
+
+    def _progress(self) -> dict[str, float | None]:
+        rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
+        return {"epoch": self.current_epoch + 1, "step": self.global_step + 1, "lr": rate}
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        # Here and not at the epoch's end, so that callbacks find the metrics there.
+        if self.trainer.is_last_batch:
+            progress = self._progress()
+            sums = self.trainer.strategy.reduce(self._train_sums, reduce_op="sum")
+            self._report(_means(sums, "train", progress) | {"lr": progress["lr"]})
+
+    def on_validation_epoch_start(self) -> None:
+        self._val_sums = self._new_sums()
+        # The same noise at every epoch and in every run: epochs and runs compare.
+        num_images = len(self.trainer.datamodule.val_images)  # type: ignore[attr-defined]
+        shape = (self.objective.num_samples, num_images, self.latent_dim)
+        self._val_noise = torch.randn(shape, generator=stream("val")).to(self.device)
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        # As many decoded images at once as with one draw each.
+        size = max(1, len(batch.images) // self.objective.num_samples)
+        for images, index in zip(batch.images.split(size), batch.index.split(size), strict=True):
+            loss, terms = self.score(images, self._val_noise[:, index])
+            _add(self._val_sums, loss, terms)
+
+    def on_validation_epoch_end(self) -> None:
+        if not self.trainer.sanity_checking:
+            sums = self.trainer.strategy.reduce(self._val_sums, reduce_op="sum")
+            self._report(_means(sums, "val", self._progress()))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["config_hash"] = self.config_hash
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.optimization.optimizer(self.named_parameters())
+        total = self._num_steps = self.trainer.estimated_stepping_batches
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: self.optimization.learning_rate_factor(step / total)
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def _report(self, metrics: dict[str, Any]) -> None:
+        """Sends one epoch's metrics to every logger, and to callbacks that monitor them."""
+        values = "  ".join(f"{name} {value:.6g}" for name, value in metrics.items())
+        log.debug("epoch %d  %s", self.current_epoch + 1, values)
+        together = self.trainer.world_size > 1  # the same values in each process
+        self.log_dict(
+            metrics, on_step=False, on_epoch=True, logger=False, batch_size=1, sync_dist=together
+        )
+        for logger in self.loggers:
+            # The step is the number of epochs completed, as it is for pictures.
+            logger.log_metrics(metrics, step=self.current_epoch + 1)
+
+    def _new_sums(self) -> Tensor:
+        # Loss, log-likelihood, KL, number of images. MPS has no double precision.
+        dtype = torch.float32 if self.device.type == "mps" else torch.float64
+        return torch.zeros(4, dtype=dtype, device=self.device)
+
+
+def _add(sums: Tensor, loss: Tensor, terms: Terms) -> None:
+    """Adds one batch to the running sums, weighted by its true size."""
+    size = len(terms.kl)
+    batch = (loss * size, terms.log_likelihood.sum(), terms.kl.sum(), loss.new_full((), size))
+    sums += torch.stack(batch).detach()
+
+
+def _means(sums: Tensor, split: str, progress: dict[str, float | None]) -> dict[str, float]:
+    """Returns the epoch's metrics in nats per image.
+
+    Raises:
+        NonFiniteError: where a value is no number.
+    """
+    metrics = _values(sums)
+    if not torch.isfinite(sums).all():
+        raise NonFiniteError(split, terms=metrics, facts=progress)
+    return {f"{name}/{split}": value for name, value in metrics.items()}
+
+
+def _values(sums: Tensor) -> dict[str, float]:
+    loss, log_likelihood, kl = (sums[:3] / sums[3]).tolist()
+    return {"loss": loss, "elbo": log_likelihood - kl, "recon": -log_likelihood, "kl": kl}

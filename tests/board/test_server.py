@@ -1,0 +1,168 @@
+"""`python -m vae_lab.board`: which runs it shows under which names, its links, errors and end."""
+
+import os
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from boards import board, eventually
+from werkzeug.test import Client
+from werkzeug.wrappers import Response
+
+from vae_lab.board import __main__, server
+from vae_lab.board.links import Pages, address
+from vae_lab.loggers.tensorboard import RunLogger
+from vae_lab.run_folder import write_result
+
+
+def new_run(folder: Path, *, time: float = 1e9) -> Path:
+    """Makes the folder of a run as TensorBoard sees it, last changed at a given time."""
+    folder.mkdir(parents=True)
+    (folder / "events.out.tfevents.1.host.1.0").touch()
+    os.utime(folder, (time, time))
+    return folder
+
+
+def shown(*folders: Path) -> tuple[Path, list[str]]:
+    """Returns the folder that TensorBoard gets, and the runs' names in it."""
+    with server.folder_to_show(folders) as it:
+        return it.folder, sorted(path.name for path in it.folder.iterdir() if path.is_dir())
+
+
+def test_a_sweep_is_shown_as_it_is(tmp_path: Path) -> None:
+    for name in ("conv-z2", "linear-z2"):
+        new_run(tmp_path / "first" / name)
+    assert shown(tmp_path / "first") == (tmp_path / "first", ["conv-z2", "linear-z2"])
+
+
+def test_the_newest_sweep_is_the_default_then_the_single_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    new_run(Path("outputs/runs/conv-z2_1123-120000"), time=9e8)
+    assert shown()[0] == Path("outputs/runs")
+    new_run(Path("outputs/sweeps/b/conv-z2"), time=2e8)
+    new_run(Path("outputs/sweeps/a/conv-z2"), time=3e8)
+    new_run(Path("outputs/sweeps/c/conv-z2"), time=1e8)
+    Path("outputs/sweeps/empty").mkdir()
+    assert shown()[0] == Path("outputs/sweeps/a")
+
+
+def test_runs_of_several_folders_keep_their_short_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("first/conv-z2", "first/conv-z10", "second/conv-z2", "a, b:c/third"):
+        new_run(tmp_path / name)
+    folders = [tmp_path / name for name in ("first", "second", "a, b:c/third", "first")]
+    with server.folder_to_show(folders) as it:
+        links = {path.name: path.resolve() for path in it.folder.iterdir()}
+        assert links == {
+            "conv-z2": (tmp_path / "first" / "conv-z2").resolve(),
+            "conv-z10": (tmp_path / "first" / "conv-z10").resolve(),
+            "conv-z2-2": (tmp_path / "second" / "conv-z2").resolve(),
+            "third": (tmp_path / "a, b:c" / "third").resolve(),
+        }
+        new_run(tmp_path / "second" / "later")
+        it.refresh()
+        assert (it.folder / "later").resolve() == (tmp_path / "second" / "later").resolve()
+        assert it.num_runs == 5
+    assert not it.folder.exists()
+    printed = capsys.readouterr().out
+    assert printed == f"{tmp_path / 'second' / 'conv-z2'} is shown as conv-z2-2.\n"
+
+
+def test_a_run_by_itself_has_its_name_and_one_that_has_just_begun_counts(tmp_path: Path) -> None:
+    begun = tmp_path / "sweep" / "conv-z2"
+    write_result(begun, {"name": "conv-z2", "status": "running"})
+    assert shown(begun)[1] == ["conv-z2"]  # TensorBoard would call it "."
+    assert shown(tmp_path / "sweep")[1] == ["conv-z2"]
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Calls the command with wrong arguments; returns the one line that it prints."""
+
+    def call(*arguments: str) -> str:
+        monkeypatch.setattr("sys.argv", ["board", *arguments])
+        monkeypatch.setattr(signal, "signal", lambda *_: None)
+        with pytest.raises(SystemExit) as stop:
+            __main__.main()
+        assert stop.value.code == 2
+        out, err = capsys.readouterr()
+        assert out == "" and err.count("\n") == 1 and err.startswith("vae-lab: error: ")
+        return err.removeprefix("vae-lab: error: ").strip()
+
+    return call
+
+
+def test_wrong_input_is_one_line(told: Any, tmp_path: Path) -> None:
+    run, csv_only = new_run(tmp_path / "run"), tmp_path / "csv"
+    write_result(csv_only, {"name": "csv", "status": "success"})
+    assert (
+        told(str(tmp_path / "none")) == f"{tmp_path}/none is no folder: name one that holds runs."
+    )
+    assert told(str(run), str(csv_only)).startswith(f"no run in {csv_only} has TensorBoard's files")
+    assert told("--port", "x").startswith("argument --port: invalid int value: 'x'")
+    assert told("--port", "70000") == "--port must be between 0 and 65535, got 70000."
+    assert told("--prot", "1").startswith("unrecognized arguments")
+    assert told(str(run), "--host", "192.0.2.1").startswith("cannot serve at 192.0.2.1, port 0")
+    with socket.create_server(("localhost", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert f"port {port} (" in told(str(run), "--port", str(port))
+
+
+def test_without_any_run_it_says_what_to_do(
+    told: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert told() == f"no runs in {tmp_path}/outputs: train first (make sweep), or name a folder."
+    Path("outputs/runs").mkdir(parents=True)
+    assert told().startswith("no run in outputs/runs has TensorBoard's files")
+
+
+def test_addresses_are_quoted_and_match_their_group_alone() -> None:
+    assert address("pictures/kl.(x)") == (
+        "/?smoothing=0&tagFilter=%5Ekl%5C.%5C%28x%5C%29%2F#timeseries"
+    )
+    assert address("pictures") is None and address("else") is None
+
+
+def test_no_text_of_an_address_becomes_part_of_a_page() -> None:
+    def tensorboard(environ: dict[str, Any], start_response: Any) -> Any:
+        return Response(f"TensorBoard's {environ['PATH_INFO']}")(environ, start_response)
+
+    client = Client(Pages(tensorboard), Response)
+    page = client.get('/open/pictures/"><script>').text
+    assert page.count("<script>") == 1 and "linkedTimeEnabled" in page
+    assert client.get("/open/none").status_code == 404
+    assert client.get("/data/runs").text == "TensorBoard's /data/runs"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_on_loopback_and_leaves_nothing_behind(number: int, tmp_path: Path) -> None:
+    for name in ("first/conv-z2", "second/conv-z2"):
+        logger = RunLogger(save_dir=tmp_path / name, columns=["model"], metrics=["elbo/test"])
+        logger.start_session({"model": "conv"})
+        logger.end_session("success")
+    with board("first", "second", cwd=tmp_path) as served:
+        assert "TensorBoard shows 2 runs of first, second:" in served.printed
+        assert served.url.startswith("http://localhost:")
+        assert sorted(served.ask("data/runs")) == ["conv-z2", "conv-z2-2"]
+        assert {row["status"] for group in served.rows().values() for row in group["sessions"]} == {
+            "STATUS_SUCCESS"
+        }
+        children = children_of(served.process.pid)
+        folder = Path(served.ask("data/environment")["data_location"])
+        served.process.send_signal(number)
+        assert served.process.wait(20) == 0
+        assert served.process.stdout is not None and served.process.stdout.read() == ""
+        assert not folder.exists()
+        eventually(lambda: not any(Path(f"/proc/{child}").exists() for child in children), 10)
+
+
+def children_of(pid: int) -> list[str]:
+    """The processes that a process has started; none where the system does not tell."""
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    return path.read_text().split() if path.exists() else []

@@ -1,0 +1,110 @@
+"""Every pixel of a picture is where it says it is, with the value it had."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from vae_lab.callbacks.drawing import grids
+from vae_lab.callbacks.drawing.grids import BAND, LINE, SHADE
+
+
+def numbered(count: int, *, channels: int = 1, height: int = 3, width: int = 4) -> Tensor:
+    """Returns random images (count, C, H, W), no two alike and none grey."""
+    generator = torch.Generator().manual_seed(1)
+    return torch.rand(count, channels, height, width, generator=generator) / 2 + 0.5
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_grid_puts_image_k_into_its_cell(channels: int) -> None:
+    cells = numbered(7, channels=channels)
+    picture = grids.grid(cells, columns=3)
+    assert picture.shape == (channels, 3 * (3 + LINE) - LINE, 3 * (4 + LINE) - LINE)
+    expected = torch.full_like(picture, SHADE)
+    for k, cell in enumerate(cells):
+        top, left = k // 3 * (3 + LINE), k % 3 * (4 + LINE)
+        expected[:, top : top + 3, left : left + 4] = cell
+    assert torch.equal(picture, expected)
+
+
+def test_grid_is_no_wider_than_its_images() -> None:
+    cells = numbered(2)
+    assert torch.equal(grids.grid(cells, columns=10), grids.grid(cells, columns=2))
+
+
+def test_originals_stand_directly_above_their_reconstructions() -> None:
+    originals = numbered(5)
+    picture = grids.above(originals, originals / 2, columns=3)
+    assert picture.shape == (1, 2 * (2 * 3 + LINE) + BAND, 3 * (4 + LINE) - LINE)
+    expected = torch.full_like(picture, SHADE)
+    for k, original in enumerate(originals):
+        top, left = k // 3 * (2 * 3 + LINE + BAND), k % 3 * (4 + LINE)
+        expected[:, top : top + 3, left : left + 4] = original
+        below = top + 3 + LINE
+        expected[:, below : below + 3, left : left + 4] = original / 2
+    assert torch.equal(picture, expected)
+
+
+def test_a_path_is_a_row_between_its_two_originals() -> None:
+    starts, ends, between = numbered(2), numbered(2) / 2, numbered(10).view(2, 5, 1, 3, 4)
+    picture = grids.paths(starts, between, ends)
+    first = 4 + BAND
+    last = first + 5 * (4 + LINE) - LINE + BAND
+    assert picture.shape == (1, 2 * 3 + LINE, last + 4)
+    expected = torch.full_like(picture, SHADE)
+    for row in range(2):
+        top = row * (3 + LINE)
+        expected[:, top : top + 3, :4] = starts[row]
+        expected[:, top : top + 3, last:] = ends[row]
+        for step in range(5):
+            left = first + step * (4 + LINE)
+            expected[:, top : top + 3, left : left + 4] = between[row, step]
+    assert torch.equal(picture, expected)
+
+
+def test_latent_plane_runs_right_and_upwards() -> None:
+    z = grids.latent_plane(torch.tensor([-1.5, 0.0, 1.5]), torch.tensor([-1.5, 0.0, 1.5]))
+    right, up = z.view(3, 3, 2).unbind(2)
+    assert right.tolist() == [[-1.5, 0.0, 1.5]] * 3
+    assert up.tolist() == [[1.5] * 3, [0.0] * 3, [-1.5] * 3]
+
+
+def test_bytes_are_rounded_and_cut_never_rescaled() -> None:
+    values = torch.tensor([[[-1.0, 0.0, 0.25, 0.5, 1.0, 7.0]]], requires_grad=True)
+    assert grids.to_uint8(values).tolist() == [[[0, 0, 64, 128, 255, 255]]]
+    assert grids.to_uint8(values / 2).max() == 255  # 3.5 is white
+    assert grids.to_uint8(torch.full((1, 1, 2), 0.1)).tolist() == [[[26, 26]]]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("scale", [1, 3])
+def test_png_is_the_tensor_enlarged_without_blur(tmp_path: Path, channels: int, scale: int) -> None:
+    picture = numbered(1, channels=channels)[0]
+    path = tmp_path / "figures" / "picture.png"
+    grids.to_png(picture, path, scale=scale)
+    with Image.open(path) as file:
+        pixels = np.asarray(file)
+    expected = grids.to_uint8(picture).permute(1, 2, 0).numpy().repeat(scale, 0).repeat(scale, 1)
+    assert np.array_equal(pixels.reshape(expected.shape), expected)
+    assert [entry.name for entry in path.parent.iterdir()] == ["picture.png"]
+
+
+def test_a_png_that_cannot_be_written_leaves_the_earlier_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "picture.png"
+    grids.to_png(numbered(1)[0], path, scale=1)
+    before = path.read_bytes()
+
+    def half_written(self: Image.Image, target: Path, **_: object) -> None:
+        target.write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Image.Image, "save", half_written)
+    with pytest.raises(OSError, match="disk full"):
+        grids.to_png(numbered(2)[1], path, scale=1)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["picture.png"]

@@ -1,0 +1,182 @@
+"""The film of a training, and the Projector's files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tensorboard.plugins.projector import projector_plugin
+from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
+from tiny_vae import WHEN, TinyData, train
+
+from vae_lab.callbacks.drawing.grids import to_png
+from vae_lab.callbacks.embedding import Embedding, write_projection
+from vae_lab.callbacks.evolution import HEADER, Evolution, evenly, find_frames, reduced
+from vae_lab.callbacks.samples import Samples
+from vae_lab.loggers.tensorboard import RunLogger
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
+
+
+def film(pictures: Sequence[str] = ("latent_map", "samples"), **changes: Any) -> Evolution:
+    settings = {"max_frames": 9, "max_width": 700, "seconds_per_frame": 0.5, "seconds_at_end": 2}
+    return Evolution(pictures=list(pictures), **{**settings, **changes})
+
+
+def end(folder: Path, evolution: Evolution, *, epochs: int) -> Path:
+    trainer: Any = SimpleNamespace(
+        is_global_zero=True, default_root_dir=folder, current_epoch=epochs
+    )
+    # It does not look at the module.
+    evolution.on_fit_end(trainer, None)  # type: ignore[arg-type]
+    return folder / "figures" / "evolution.gif"
+
+
+def draw_files(folder: Path, name: str, epochs: Sequence[int], *, channels: int = 1) -> None:
+    for epoch in epochs:
+        picture = torch.full((channels, 40, 120), epoch / 40)
+        to_png(picture, folder / "figures" / f"{name}_{epoch:04d}.png", scale=2)
+
+
+# The film.
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_frame_for_each_picture_and_the_last_one_stays(tmp_path: Path, channels: int) -> None:
+    draw_files(tmp_path, "latent_map", [0, 5, 10, 12], channels=channels)
+    draw_files(tmp_path, "samples", [0, 12])
+    with Image.open(end(tmp_path, film(), epochs=12)) as gif:
+        # Pillow has n_frames in the classes of animated formats alone; so below.
+        assert (gif.n_frames, gif.size) == (4, (240, 80 + HEADER))  # type: ignore[attr-defined]
+        durations, greys = [], []
+        for k in range(4):
+            gif.seek(k)
+            durations.append(gif.info["duration"])
+            greys.append(np.asarray(gif.convert("L"))[HEADER + 40, 120])
+        assert gif.info["loop"] == 0
+    assert durations == [500, 500, 500, 2000]
+    assert np.abs(np.array(greys) - 255 / 40 * np.array([0, 5, 10, 12])).max() <= 255 / 31 / 2 + 1
+    names = sorted(path.name for path in (tmp_path / "figures").iterdir())
+    assert len(names) == 7, "nothing unfinished is left"
+
+
+def test_without_the_first_picture_the_next_is_taken(tmp_path: Path) -> None:
+    draw_files(tmp_path, "samples", [0, 3])
+    with Image.open(end(tmp_path, film(), epochs=3)) as gif:
+        assert gif.n_frames == 2  # type: ignore[attr-defined]
+
+
+def test_without_pictures_there_is_no_film(tmp_path: Path) -> None:
+    assert not end(tmp_path, film(), epochs=3).exists()
+
+
+def test_pictures_of_an_earlier_run_are_left_out(tmp_path: Path) -> None:
+    draw_files(tmp_path, "samples", [0, 5, 10])
+    draw_files(tmp_path, "samples_of_others", [1])
+    found = find_frames(tmp_path / "figures", "samples", last_epoch=7)
+    assert [epoch for epoch, _ in found] == [0, 5]
+
+
+def test_few_frames_are_equally_spaced_with_both_ends() -> None:
+    files = [(epoch, Path(str(epoch))) for epoch in range(0, 101, 5)]
+    assert [epoch for epoch, _ in evenly(files, 5)] == [0, 25, 50, 75, 100]
+    assert evenly(files[:2], 5) == files[:2]
+
+
+def test_reducing_gives_back_the_pixels_that_were_enlarged(tmp_path: Path) -> None:
+    picture = torch.rand(1, 20, 30)
+    to_png(picture, tmp_path / "a.png", scale=4)
+    small = np.asarray(reduced(tmp_path / "a.png", max_width=59))  # 120 is reduced by 3, 120 / 3
+    assert small.shape == (27, 40)
+    small = np.asarray(reduced(tmp_path / "a.png", max_width=30))
+    assert np.array_equal(small, picture[0].mul(255).round().byte().numpy())
+
+
+def test_a_run_ends_with_a_film_whatever_the_order_of_callbacks(tmp_path: Path) -> None:
+    samples = Samples(num_images=9, columns=3, **{**WHEN, "scale": 20})
+    train(tmp_path, [film(), samples], max_epochs=3)
+    with Image.open(tmp_path / "figures" / "evolution.gif") as gif:
+        assert gif.n_frames == 3  # type: ignore[attr-defined]  # epochs 0, 2, 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"max_frames": 1}, "max_frames must be at least 2, got 1"),
+        ({"max_width": 0}, "max_width must be at least 1, got 0"),
+        ({"seconds_per_frame": 0}, "seconds_per_frame must be at least 0.02, got 0"),
+        ({"seconds_at_end": 0}, "seconds_at_end must be at least 0.02, got 0"),
+    ],
+)
+def test_wrong_settings_are_named(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        film(**changes)
+
+
+# The Projector.
+
+
+def read_table(path: Path) -> list[list[float]]:
+    return [[float(cell) for cell in line.split("\t")] for line in path.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("latent_dim", [1, 2, 3, 5])
+def test_points_have_at_least_three_columns(tmp_path: Path, latent_dim: int) -> None:
+    points = torch.rand(7, latent_dim)
+    write_projection(tmp_path, points=points, labels=None, images=torch.rand(7, 1, 2, 3))
+    table = torch.tensor(read_table(tmp_path / "projector" / "points.tsv"))
+    assert table.shape == (7, max(3, latent_dim))
+    torch.testing.assert_close(table[:, :latent_dim], points, rtol=1e-5, atol=1e-6)
+    assert (table[:, latent_dim:] == 0).all()
+    assert not (tmp_path / "projector" / "labels.tsv").exists()
+    assert "metadata_path" not in (tmp_path / "projector_config.pbtxt").read_text()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_sprites_lie_row_by_row_in_a_square(tmp_path: Path, channels: int) -> None:
+    images = torch.rand(7, channels, 2, 3)
+    write_projection(tmp_path, points=torch.rand(7, 2), labels=list("0123456"), images=images)
+    with Image.open(tmp_path / "projector" / "sprites.png") as file:
+        sheet = torch.from_numpy(np.array(file)).view(6, 9, channels)
+    for k, image in enumerate(images):
+        top, left = k // 3 * 2, k % 3 * 3
+        expected = image.mul(255).round().byte().permute(1, 2, 0)
+        assert torch.equal(sheet[top : top + 2, left : left + 3], expected)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "projector",
+        "projector_config.pbtxt",
+    ]
+    assert len(list((tmp_path / "projector").iterdir())) == 3
+
+
+def test_too_many_images_for_the_page_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="at most 4 images of this size: lower num_images"):
+        write_projection(
+            tmp_path,
+            points=torch.rand(5, 2),
+            labels=None,
+            images=torch.zeros(1, 1, 1, 1).expand(5, 1, 4096, 4096),
+        )
+
+
+def test_a_run_leaves_what_the_projector_reads(tmp_path: Path) -> None:
+    logger = RunLogger(save_dir=tmp_path, columns=[], metrics=[])
+    train(tmp_path, [Embedding(num_images=5)], loggers=[logger], max_epochs=1)
+    text = (tmp_path / "projector_config.pbtxt").read_text()
+    (embedding,) = projector_plugin.text_format.Parse(text, ProjectorConfig()).embeddings
+    assert list(embedding.sprite.single_image_dim) == [2, 2]
+    table = torch.tensor(read_table(tmp_path / embedding.tensor_path))
+    torch.testing.assert_close(
+        table[:, :2], TinyData().images.flatten(1)[:5, :2], rtol=1e-5, atol=1e-6
+    )
+    assert (tmp_path / embedding.metadata_path).read_text() == "0\n1\n2\n3\n4\n"
+    assert (tmp_path / embedding.sprite.image_path).exists()
+
+
+def test_without_tensorboard_there_is_no_projector(tmp_path: Path) -> None:
+    train(tmp_path, [Embedding(num_images=5)], max_epochs=1)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,274 @@
+"""Pictures come at the right epochs, go where they should, and change nothing."""
+
+import random
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from PIL import Image
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers.logger import DummyLogger
+from tiny_vae import WHEN, Spy, TinyData, TinyVAE, drawn, scene_with, train
+from torch import Tensor
+
+from vae_lab.callbacks.embedding import Embedding
+from vae_lab.callbacks.histograms import Histograms
+from vae_lab.callbacks.interpolations import Interpolations
+from vae_lab.callbacks.kl_per_dim import KLPerDim
+from vae_lab.callbacks.latent_map import LatentMap, QuantileMap
+from vae_lab.callbacks.latent_scatter import LatentScatter
+from vae_lab.callbacks.picture import Display, looking
+from vae_lab.callbacks.progress import Progress
+from vae_lab.callbacks.reconstructions import Reconstructions
+from vae_lab.callbacks.samples import Samples
+from vae_lab.callbacks.traversals import Traversals
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty"),
+    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
+]
+
+PAIRS = [[1, 7], [0, 6]]
+TAGS = [
+    *("reconstructions/val", "samples/prior", "interpolations/latent", "latent_map/prior"),
+    *("latent_map/quantiles", "latent_scatter/val", "traversals/latent", "kl_per_dim/val"),
+]
+FILES = [
+    *("reconstructions", "samples", "interpolations", "latent_map"),
+    *("quantile_map", "latent_scatter", "traversals", "kl_per_dim"),
+]
+
+
+def all_displays() -> list[Display]:
+    """Returns every kind of picture, in the order of TAGS, and the histograms."""
+    look: dict[str, Any] = {"num_images": 12, **WHEN}
+    return [
+        Reconstructions(num_images=10, columns=5, **WHEN),
+        Samples(num_images=9, columns=3, **WHEN),
+        Interpolations(pairs=PAIRS, steps=4, **WHEN),
+        LatentMap(steps=3, extent=1.5, **look),
+        QuantileMap(steps=3, **look),
+        LatentScatter(**look),
+        Traversals(max_rows=3, steps=3, extent=3, start=0, **look),
+        KLPerDim(threshold=0.01, **look),
+        Histograms(num_images=12, every_n_epochs=2, seed=3),
+    ]
+
+
+# When.
+
+
+@pytest.mark.parametrize(
+    ("limits", "epochs"),
+    [
+        ({"max_epochs": 5}, [0, 2, 4, 5]),
+        ({"max_epochs": 4}, [0, 2, 4]),
+        ({"max_epochs": -1, "max_steps": 7}, [0, 2, 3]),  # stops within the third epoch
+        ({"fast_dev_run": True}, [0, 1]),
+    ],
+)
+def test_schedule(tmp_path: Path, limits: dict[str, Any], epochs: list[int]) -> None:
+    spy = Spy()
+    train(tmp_path, [Samples(num_images=9, columns=3, **WHEN)], loggers=[spy], **limits)
+    assert drawn(tmp_path) == epochs
+    if "fast_dev_run" not in limits:  # which takes the loggers away
+        assert [step for _, step, _ in spy.pictures] == epochs
+
+
+def test_early_stop_draws_the_last_epoch(tmp_path: Path) -> None:
+    class Stop(pl.Callback):
+        def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+            trainer.should_stop = trainer.current_epoch == 2
+
+    train(tmp_path, [Samples(num_images=9, columns=3, **WHEN), Stop()], max_epochs=9)
+    assert drawn(tmp_path) == [0, 2, 3]
+
+
+def test_a_resumed_run_draws_no_picture_twice(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    train(tmp_path / "a", [ModelCheckpoint(dirpath=folder, save_last=True)], max_epochs=4)
+    resumed = Samples(num_images=9, columns=3, **WHEN)
+    callbacks = [resumed, ModelCheckpoint(dirpath=folder, save_last=True)]
+    train(tmp_path / "b", callbacks, max_epochs=7, resume=folder / "last.ckpt")
+    assert drawn(tmp_path / "b") == [6, 7]
+
+
+# Where.
+
+
+def test_files_and_loggers_get_the_same_pictures(tmp_path: Path) -> None:
+    spy = Spy()
+    train(tmp_path, all_displays(), loggers=[DummyLogger(), spy], max_epochs=2)
+    assert [(tag, step) for tag, step, _ in spy.pictures] == [(t, n) for n in (0, 2) for t in TAGS]
+    names = dict(zip(TAGS, FILES, strict=True))
+    for tag, step, picture in spy.pictures:
+        with Image.open(tmp_path / "figures" / f"{names[tag]}_{step:04d}.png") as file:
+            pixels = torch.from_numpy(np.array(file))
+        assert torch.equal(
+            pixels if pixels.ndim == 2 else pixels.permute(2, 0, 1), picture.squeeze(0)
+        )
+    assert len(list((tmp_path / "figures").iterdir())) == len(spy.pictures)
+
+
+def test_a_chart_is_drawn_anew_for_its_larger_file(tmp_path: Path) -> None:
+    spy = Spy()
+    chart = KLPerDim(threshold=0.01, num_images=12, **{**WHEN, "scale": 3})
+    train(tmp_path, [chart], loggers=[spy], max_epochs=1)
+    _, height, width = spy.pictures[0][2].shape
+    with Image.open(tmp_path / "figures" / "kl_per_dim_0000.png") as file:
+        assert file.size == (3 * width, 3 * height)
+        assert not np.array_equal(np.asarray(file)[::3, ::3].transpose(2, 0, 1), spy.pictures[0][2])
+
+
+def test_histograms_have_the_steps_of_pictures(tmp_path: Path) -> None:
+    spy = Spy()
+    train(tmp_path, all_displays(), loggers=[DummyLogger(), spy], max_epochs=3)
+    tags = ["posterior/mean", "posterior/variance"]
+    assert [(t, n) for t, n, _ in spy.histograms] == [(t, n) for n in (0, 2, 3) for t in tags]
+    mean = TinyData().images.flatten(1)[:, :2]
+    torch.testing.assert_close(spy.histograms[0][2].view(12, 2), mean)
+    torch.testing.assert_close(spy.histograms[1][2].view(12, 2), torch.exp(mean - 1))
+
+
+def test_without_validation_nothing_is_called_val(tmp_path: Path) -> None:
+    class NoValidation(TinyData):
+        num_val = 0
+
+        def val_dataloader(self) -> Any:
+            return []
+
+    spy = Spy()
+    train(
+        tmp_path,
+        all_displays(),
+        loggers=[spy],
+        max_epochs=1,
+        limit_val_batches=0,
+        data=NoValidation(),
+    )
+    tags = {tag for tag, _, _ in spy.pictures}
+    assert tags == {tag.replace("/val", "/train") for tag in TAGS}
+
+
+def test_images_are_encoded_once_for_all_pictures_of_an_epoch(tmp_path: Path) -> None:
+    encoded: list[int] = []
+
+    class Counting(TinyVAE):
+        def encode(self, x: Tensor) -> Any:
+            encoded.append(len(x))
+            return super().encode(x)
+
+    displays = [
+        one for one in all_displays() if not isinstance(one, Reconstructions | Interpolations)
+    ]
+    train(tmp_path, displays, max_epochs=2, module=Counting(latent_dim=5))
+    assert encoded == [12, 12]  # before training, and after two epochs
+
+
+def test_fewer_images_are_a_part_of_what_was_seen() -> None:
+    scene = scene_with()
+    look = scene.look(7)
+    assert torch.equal(scene.look(3).mean, look.mean[:3])
+    # TinyData has labels; the type allows for none.
+    assert scene.look(3).labels.tolist() == [0, 1, 2]  # type: ignore[union-attr]
+    assert len(scene.look(1000).images) == 12
+    # Of the stand-in TinyVAE alone.
+    assert len(scene.module.modes) == 2  # type: ignore[attr-defined]
+
+
+def test_only_rank_zero_draws(tmp_path: Path) -> None:
+    picture = Samples(num_images=9, columns=3, **WHEN)
+
+    class FakeTrainer:
+        is_global_zero, current_epoch, datamodule = False, 0, TinyData()
+
+    trainer: Any = FakeTrainer()
+    picture.setup(trainer, TinyVAE(latent_dim=2), "fit")
+    picture.on_train_start(trainer, TinyVAE(latent_dim=2))
+    assert not (tmp_path / "figures").exists()
+
+
+# Looking changes nothing.
+
+
+def global_states() -> list[str]:
+    return [str(torch.get_rng_state().tolist()), str(np.random.get_state()), str(random.getstate())]
+
+
+def test_pictures_change_no_weight_and_no_generator(tmp_path: Path) -> None:
+    ends = []
+    for callbacks in ([], [*all_displays(), Embedding(num_images=12)]):
+        np.random.seed(0)
+        random.seed(0)
+        module = train(tmp_path, callbacks, max_epochs=3)
+        ends.append((module.state_dict(), global_states()))
+        expected_modes = {(False, False)} if callbacks else set()
+        assert set(module.modes) == expected_modes
+    (weights, states), (weights_drawn, states_drawn) = ends
+    assert all(torch.equal(weights[name], weights_drawn[name]) for name in weights)
+    assert states == states_drawn
+
+
+def test_looking_restores_each_part_even_after_an_error() -> None:
+    module = TinyVAE(latent_dim=2)
+    module.dropout.eval()  # as a frozen part would be
+
+    def fail_while_looking() -> None:
+        with looking(module):
+            assert not module.training
+            assert not torch.is_grad_enabled()
+            raise KeyError("drawing")
+
+    with pytest.raises(KeyError, match="drawing"):
+        fail_while_looking()
+    assert module.training
+    assert module.layer.training
+    assert not module.dropout.training
+    assert torch.is_grad_enabled()
+
+
+# Wrong settings.
+
+LOOK: dict[str, Any] = {"num_images": 12, **WHEN}
+
+
+def traversals(**changes: Any) -> Traversals:
+    return Traversals(**{"max_rows": 3, "steps": 3, "extent": 3, "start": 0, **LOOK, **changes})
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: Samples(num_images=9, columns=3, **{**WHEN, "every_n_epochs": 0}), "every_n"),
+        (lambda: Samples(num_images=9, columns=3, **{**WHEN, "scale": 0}), "scale must be"),
+        (lambda: Samples(num_images=0, columns=3, **WHEN), "num_images must be at least 1, got 0"),
+        (lambda: Reconstructions(num_images=9, columns=0, **WHEN), "columns must be at least 1"),
+        (lambda: Interpolations(pairs=[[1]], steps=4, **WHEN), "two labels each"),
+        (lambda: Interpolations(pairs=PAIRS, steps=1, **WHEN), "steps must be at least 2, got 1"),
+        (lambda: LatentMap(steps=3, extent=0.0, **LOOK), "extent must be above 0, got 0.0"),
+        (lambda: QuantileMap(steps=1, **LOOK), "steps must be at least 2, got 1"),
+        (lambda: LatentScatter(**{**LOOK, "num_images": 0}), "num_images must be at least 1"),
+        (lambda: KLPerDim(threshold=0, **LOOK), "threshold must be above 0, got 0"),
+        (lambda: traversals(start=-1), "start must be at least 0, got -1"),
+        (lambda: traversals(max_rows=0), "max_rows must be at least 1, got 0"),
+        (lambda: traversals(extent=-1), "extent must be above 0, got -1"),
+        (lambda: Embedding(num_images=0), "num_images must be at least 1, got 0"),
+        (lambda: Progress(refreshes_per_second=0), "refreshes_per_second must be above 0"),
+    ],
+)
+def test_wrong_settings_are_named(build: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+@pytest.mark.parametrize(
+    "callback", [Samples(num_images=9, columns=3, **WHEN), Embedding(num_images=12)]
+)
+def test_no_data_module_is_said_at_setup(callback: pl.Callback) -> None:
+    trainer: Any = SimpleNamespace(datamodule=None)
+    with pytest.raises(ValueError, match=r"Call trainer\.fit\(module, datamodule"):
+        callback.setup(trainer, TinyVAE(latent_dim=2), "fit")

@@ -1,0 +1,106 @@
+"""Progress is one plain line per epoch, and a bar that leaves the terminal as it was."""
+
+import io
+import logging
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from tiny_vae import train
+
+from vae_lab.callbacks.progress import ERASE_LINE, Progress, format_values
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
+
+
+def test_one_plain_line_per_epoch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train(tmp_path, [Progress(refreshes_per_second=4)], max_epochs=10)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 10
+    assert re.fullmatch(r"epoch  1/10  loss 161\.23  elbo/val -158\.90  \d+\.\d s", lines[0])
+    assert re.fullmatch(r"epoch 10/10  loss 152\.23  elbo/val -158\.90  \d+\.\d s", lines[9])
+
+
+def test_a_limit_in_steps_has_no_last_epoch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(tmp_path, [Progress(refreshes_per_second=4)], max_epochs=-1, max_steps=6)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["epoch 1", "epoch 2"]
+
+
+def test_values_that_are_missing_are_left_out() -> None:
+    assert format_values({}) == ""
+    assert format_values({"elbo/train": torch.tensor(-2.0)}) == "  elbo/train -2.00"
+    both = {"elbo/train": -2.0, "elbo/val": -3.0, "loss/train": 2.0}
+    assert format_values(both) == "  loss 2.00  elbo/val -3.00"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    # No fixture: between fixtures and test, pytest sets its own sys.stdout again.
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stdout", stream)
+    return stream
+
+
+def test_bar_on_a_terminal_leaves_one_line_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = on_terminal(monkeypatch)
+    handlers = list(logging.root.handlers)
+    train(tmp_path, [Progress(refreshes_per_second=1000)], max_epochs=2)
+    shown = terminal.getvalue()
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)
+    assert "epoch 1/2" in plain
+    assert "3/3" in plain
+    assert re.search(r"epoch 2/2.*it/s  loss 161\.23  elbo/val -158\.90", plain)  # of epoch 1
+    last = plain.splitlines()[-1].split("\r")[-1]
+    assert re.fullmatch(r"epoch 2/2  loss 160\.23  elbo/val -158\.90  \d+\.\d s", last)
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")  # the cursor is back
+    assert sys.stdout is terminal
+    assert logging.root.handlers == handlers
+
+
+def test_a_log_message_stands_on_a_line_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = on_terminal(monkeypatch)
+
+    class Talk(pl.Callback):
+        def on_train_batch_end(self, *args: Any) -> None:
+            logging.getLogger("vae_lab.test").warning("learning")
+
+    handler = logging.StreamHandler(terminal)
+    logging.root.addHandler(handler)
+    try:
+        train(tmp_path, [Progress(refreshes_per_second=1000), Talk()], max_epochs=1)
+    finally:
+        logging.root.removeHandler(handler)
+    shown = terminal.getvalue()
+    assert shown.count("learning\n") == 3
+    assert shown.count(ERASE_LINE + "learning\n") == 3
+
+
+def test_an_error_gives_the_terminal_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = on_terminal(monkeypatch)
+
+    class Fail(pl.Callback):
+        def on_train_batch_end(self, *args: Any) -> None:
+            raise RuntimeError("stop here")
+
+    with pytest.raises(RuntimeError, match="stop here"):
+        train(tmp_path, [Progress(refreshes_per_second=4), Fail()], max_epochs=1)
+    assert sys.stdout is terminal
+    shown = terminal.getvalue()
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")

@@ -1,0 +1,230 @@
+"""The command line for real: runs, sweeps, summaries, exit codes, interruptions."""
+
+import contextlib
+import csv
+import json
+import os
+import signal
+import subprocess
+import time
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+import killable
+import pytest
+from command import QUICK, Command, command, environment
+from stripes import write_conf
+
+from vae_lab.errors import Stopped
+from vae_lab.training.signals import check_stopped, handle_signals
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A two-job sweep; returns its folder and what it printed."""
+    folder = tmp_path_factory.mktemp("sweep")
+    write_conf(folder / "conf")
+    done = subprocess.run(
+        command("-m", "latent_dim=2,3", "sweep_name=first", *QUICK[:-1]),
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return folder / "outputs" / "sweeps" / "first", done.stdout
+
+
+def test_a_sweep_leaves_a_folder_per_job_with_everything_in_it(sweep: tuple[Path, str]) -> None:
+    root, _ = sweep
+    folders = sorted(path.name for path in root.iterdir() if path.is_dir())
+    assert folders == ["linear-z2-stripes", "linear-z3-stripes", "report_figures"]
+    for name in folders[:2]:
+        result = json.loads((root / name / "result.json").read_text())
+        assert result["status"] == "success" and result["name"] == name
+        assert "run_name" not in result["command"] and "latent_dim=" in result["command"]
+        assert len(list((root / name).glob("events.out.tfevents.*"))) == 2  # events, session end
+        assert (root / name / "figures" / "samples_0002.png").exists()
+        assert (root / name / "checkpoints" / "last.ckpt").exists()
+        assert "epoch 2" in (root / name / "run.log").read_text()
+
+
+def test_a_sweep_ends_with_its_table_and_the_line_that_opens_tensorboard(
+    sweep: tuple[Path, str],
+) -> None:
+    root, printed = sweep
+    with (root / "summary.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["run"] for row in rows] == ["linear-z2-stripes", "linear-z3-stripes"]
+    for row in rows:
+        result = json.loads((root / row["run"] / "result.json").read_text())
+        assert row["elbo/test"] == f"{result['metrics']['elbo/test']:.2f}"
+        assert row["epochs"] == "2" and float(row["seconds"]) > 0
+        assert row["run"] in printed and row["elbo/test"] in printed
+    assert f"python -m vae_lab.board {root.relative_to(root.parents[2])}" in printed
+
+
+def test_a_sweep_ends_with_its_report(sweep: tuple[Path, str]) -> None:
+    root, printed = sweep
+    page = root / "report.html"
+    assert f"with their pictures: {page.relative_to(root.parents[2])}" in printed
+    html = page.read_text()
+    assert "linear-z2-stripes" in html and "Plausibility on interpolations" in html
+    # Two runs: originals once, two reconstructions, samples, maps, scatters, five pairs of each.
+    assert html.count("<img ") == 1 + 2 + 3 * 2 + 5 * 2 + 1
+    markdown = (root / "report.md").read_text()
+    assert "was not measured" not in markdown and "were not measured" not in markdown
+    for name in ("linear-z2-stripes", "linear-z3-stripes"):
+        assert json.loads((root / name / "result.json").read_text())["findings"]
+
+
+def test_the_same_sweep_again_does_nothing_and_another_seed_gets_a_folder_of_its_own(
+    sweep: tuple[Path, str], vae_lab: Command
+) -> None:
+    root, _ = sweep
+    stamps = {path: path.stat().st_mtime_ns for path in root.glob("*/per_image.npz")}
+    again = ("-m", f"hydra.sweep.dir={root}", *QUICK)
+    done = vae_lab(*again, "latent_dim=2,3")
+    assert done.code == 0, done.err
+    assert done.out.count("already finished") == 2
+    done = vae_lab(*again, "latent_dim=2", "seed=5", "callbacks=none")
+    assert done.code == 0, done.err
+    assert (root / "linear-z2-stripes-2" / "result.json").exists()
+    assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
+
+
+def test_a_failed_job_is_named_and_the_others_go_on(tmp_path: Path, vae_lab: Command) -> None:
+    done = vae_lab(
+        *("-m", "optimizer.lr=1e30,1e-3", "optimizer.schedule=constant", *QUICK),
+        *("hydra.sweep.dir=here", "callbacks=none"),
+    )
+    assert done.code == 1
+    (error,) = (line for line in done.err.splitlines() if line.startswith("vae-lab: error: "))
+    assert "linear-z2-stripes-lr1e+30 diverged: the train bound is not finite" in error
+    assert "Traceback" not in done.err + done.out
+    assert "FAILED linear-z2-stripes-lr1e+30: NonFiniteError" in done.out
+    with (tmp_path / "here" / "summary.csv").open() as file:
+        statuses = {row["run"]: row["status"] for row in csv.DictReader(file)}
+    assert statuses == {
+        "linear-z2-stripes-lr1e+30": "diverged",
+        "linear-z2-stripes-lr0.001": "success",
+    }
+    assert "Traceback" in (tmp_path / "here" / "linear-z2-stripes-lr1e+30" / "run.log").read_text()
+
+
+def test_a_single_run_goes_where_it_is_told(tmp_path: Path, vae_lab: Command) -> None:
+    done = vae_lab(*QUICK, "hydra.run.dir=here/it is", "callbacks=none", "logger=csv")
+    assert done.code == 0, done.err
+    assert (tmp_path / "here" / "it is" / "result.json").exists()
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_folders_named_by_the_person_are_found_with_what_became_of_them(
+    tmp_path: Path, vae_lab: Command
+) -> None:
+    (tmp_path / "here" / "job0").mkdir(parents=True)
+    done = vae_lab(
+        *("-m", "optimizer.lr=1e30", "optimizer.schedule=constant", *QUICK, "callbacks=none"),
+        *("hydra.sweep.dir=here", "hydra.sweep.subdir=job${hydra.job.num}"),
+    )
+    assert done.code == 1
+    assert "FAILED job0: NonFiniteError" in done.out
+    assert [path.name for path in (tmp_path / "here").iterdir() if path.is_dir()] == ["job0"]
+
+
+NO_MIRROR = ("data.mirrors=[http://127.0.0.1:9/]", "data.root=none")
+
+
+def test_without_the_data_a_sweep_falls_back_once_and_says_so(
+    tmp_path: Path, vae_lab: Command
+) -> None:
+    done = vae_lab(
+        *("-m", "latent_dim=2,3", *NO_MIRROR, "sweep_name=fallen"),
+        *("trainer.max_epochs=1", "threads=1", "callbacks=none", "report=null"),
+    )
+    assert done.code == 0, done.err
+    assert done.err.count("vae-lab: warning: data=mnist is not to be had") == 1
+    root = tmp_path / "outputs" / "sweeps" / "fallen"
+    for name in ("linear-z2-5k", "linear-z3-5k"):
+        result = json.loads((root / name / "result.json").read_text())
+        labels = list("0123456789")
+        assert result["data"] == {
+            **{"name": "mnist_5k", "train": 4000, "val": 500, "test": 500},
+            "labels": labels,
+        }
+        assert result["choices"]["data"] == "mnist_5k"
+
+
+def test_without_the_data_and_a_fallback_it_is_an_error(tmp_path: Path, vae_lab: Command) -> None:
+    done = vae_lab(*NO_MIRROR, "data.fallback=null")
+    assert done.code == 2
+    error = done.err.splitlines()[-1]
+    assert error.startswith("vae-lab: error: cannot download") and "data=mnist_5k" in error
+    assert not (tmp_path / "outputs").exists()
+
+
+def start_sweep(tmp_path: Path) -> tuple[ForkServerProcess, Path]:
+    """Starts a sweep that would take for ever; returns it and its first job when it is at work."""
+    write_conf(tmp_path / "conf")
+    victim = killable.start(
+        *(tmp_path, "--config-dir", "conf", "-m", "latent_dim=2,3", "sweep_name=stopped"),
+        *(*QUICK, "trainer.max_epochs=100000", "callbacks=none"),
+    )
+    folder = tmp_path / "outputs" / "sweeps" / "stopped" / "linear-z2-stripes"
+    while victim.is_alive() and not (folder / "checkpoints" / "previous.ckpt").exists():
+        time.sleep(0.01)
+    return victim, folder
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_a_signal_ends_a_sweep_with_a_result_and_its_table(
+    number: int, code: int, word: str, tmp_path: Path
+) -> None:
+    victim, folder = start_sweep(tmp_path)
+    assert victim.pid is not None
+    os.kill(victim.pid, number)
+    victim.join(timeout=120)
+    if victim.is_alive():
+        victim.kill()
+        pytest.fail("it goes on, whatever the signal")
+    text = killable.output(victim)
+    assert killable.process_code(text) == code, text
+    assert f"vae-lab: error: {word}.\n" in text and "Traceback" not in text
+    assert "FAILED linear-z2-stripes: interrupted" in text
+    assert "FAILED linear-z3-stripes: never started" in text
+    assert "To go on with what is not finished: python -m vae_lab" in text
+    result = json.loads((folder / "result.json").read_text())
+    assert result["status"] == "interrupted"
+    assert {path.name for path in (folder / "checkpoints").iterdir()} >= {"best.ckpt", "last.ckpt"}
+
+
+def test_a_second_signal_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    before = signal.getsignal(signal.SIGTERM)
+    with handle_signals():
+        with pytest.raises(Stopped):
+            signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(Stopped):
+            check_stopped()
+        with contextlib.suppress(Stopped):
+            signal.raise_signal(signal.SIGINT)
+    assert ended == [130]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.real_mnist
+def test_a_debug_run_on_real_mnist_counts_its_images(
+    mnist_root: Path, tmp_path: Path, vae_lab: Command
+) -> None:
+    done = vae_lab("trainer=debug", f"data.root={mnist_root}", "callbacks=none", "run_name=real")
+    assert done.code == 0, done.err
+    (folder,) = (tmp_path / "outputs" / "runs").iterdir()
+    result = json.loads((folder / "result.json").read_text())
+    sizes = {name: result["data"][name] for name in ("train", "val", "test")}
+    assert sizes == {"train": 55_000, "val": 5_000, "test": 10_000}
+    assert (result["data"]["name"], result["data"]["labels"]) == ("mnist", list("0123456789"))
+    assert {path.name for path in (folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}

@@ -1,0 +1,303 @@
+"""What a wrong command line is answered: the exact line, exit code 2, before torch is imported."""
+
+import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import pytorch_lightning as pl
+from hypothesis import HealthCheck, given, settings
+from random_overrides import is_answered, override_lists
+
+from vae_lab.cli import main
+from vae_lab.cli.jobs import compose_jobs
+from vae_lab.config.identity import config_hash, run_name
+from vae_lab.config.resolve import resolved
+from vae_lab.config.rules import TRAINER_ARGUMENTS
+from vae_lab.errors import UserError
+
+WHOLE = "must be a whole number of at least"
+
+# Command line -> the line on stderr, behind "vae-lab: error: ".
+MISTAKES = {
+    "latent_dim=abc": f"latent_dim {WHOLE} 1, got 'abc'.",
+    "latent_dim=0": f"latent_dim {WHOLE} 1, got 0.",
+    "latent_dim=2.5": f"latent_dim {WHOLE} 1, got 2.5.",
+    "latent_dim=true": f"latent_dim {WHOLE} 1, got true.",
+    "latent_dim=2,0 -m": f"job 2 of 2 (latent_dim=0): latent_dim {WHOLE} 1, got 0.",
+    "-m model=linear,conv model.channels=[32]": (
+        "job 1 of 2 (model=linear): unknown key model.channels: model=linear has decoder, encoder, "
+        "gains_from_bf16, hidden_dims, lr, threads."
+    ),
+    "model=foo": "model=foo does not exist: choose from burda, conv, linear, resnet.",
+    "model=null": (
+        "model=null is no option: choose from burda, conv, linear, resnet, or leave it out."
+    ),
+    "report=5": "report must be null, or changed key by key, as in report.seed=1, got 5.",
+    "latnet_dim=3": "unknown key latnet_dim: did you mean latent_dim?",
+    "+latnet_dim=3": "unknown key latnet_dim: did you mean latent_dim?",
+    "++latnet_dim=3": "unknown key latnet_dim: did you mean latent_dim?",
+    "++model.foo=3": (
+        "unknown key model.foo: model=linear has decoder, encoder, gains_from_bf16, hidden_dims, "
+        "lr, threads."
+    ),
+    "trainer.max_epochs=-1": f"trainer.max_epochs {WHOLE} 1, got -1.",
+    "+trainer.max_epoch=3": "unknown key trainer.max_epoch: did you mean trainer.max_epochs?",
+    "trainer.enable_progress_bar=3": "trainer.enable_progress_bar must be true or false, got 3.",
+    "data.batch_size=0": f"data.batch_size {WHOLE} 1, got 0.",
+    "data.num_val=60000": (
+        "data.num_val must be below 60000, the images that training and validation share in "
+        "data=mnist, got 60000."
+    ),
+    "model=conv model.channels=[32,64,128]": (
+        "model.channels=[32,64,128] halves the image 3 times, but 28 x 28 is no multiple of 8: use "
+        "fewer channels."
+    ),
+    "model.hidden_dims=[64,0]": (
+        "model.hidden_dims must be a list of sizes of at least 1, such as [512,256], got [64,0]."
+    ),
+    "optimizer.lr=-1": "optimizer.lr must be a number above 0, got -1.",
+    "optimizer.lr=nan": "optimizer.lr must be a number above 0, got NaN.",
+    "optimizer.schedule=cosine": (
+        "optimizer.schedule must be one_cycle, constant or tripling, got 'cosine'."
+    ),
+    "objective=beta_tc prior=vamp": (
+        "objective=beta_tc with prior=vamp has no meaning: the total correlation is a part of the "
+        "KL only where the prior's dimensions are independent; use prior=standard or another "
+        "objective."
+    ),
+    "objective._target_=[1]": "objective._target_ must be text, got [1].",
+    "objective=elbo_free_bits objective.free_bits=-1": (
+        "objective.free_bits must be a number of at least 0, got -1."
+    ),
+    "objective=mmd objective.alpha=2": "objective.alpha must be a number from 0 to 1, got 2.",
+    "objective=mmd objective.alpha=0.5 objective.mmd_weight=0": (
+        "objective.alpha + objective.mmd_weight must be at least 1, got 0.5 + 0: below, codes are "
+        "driven away from the prior. Raise objective.mmd_weight to 0.5, which leaves the "
+        "discrepancy out, or more."
+    ),
+    "prior=vamp prior.num_components=0": f"prior.num_components {WHOLE} 1, got 0.",
+    "optimizer.amsgrad=1": "optimizer.amsgrad must be true or false, got 1.",
+    "seed=-1": f"seed {WHOLE} 0, got -1.",
+    "threads=0": "threads must be a whole number of at least 1, or null for all cores, got 0.",
+    "callbacks.samples.every_n_epochs=0": f"callbacks.samples.every_n_epochs {WHOLE} 1, got 0.",
+    "trainer.precision=bf16-mixed +trainer.gradient_clip_val=1": (
+        "trainer.gradient_clip_val cannot be used with a fused optimizer in mixed precision: add "
+        "optimizer.fused=false."
+    ),
+    "model=linear,conv": (
+        "model=linear,conv names several values: add -m to run them all as a sweep."
+    ),
+    "latent_dim=2,10": "latent_dim=2,10 names several values: add -m to run them all as a sweep.",
+    "~latent_dim": "latent_dim is missing: it cannot be removed, only changed.",
+    "latent_dim=${nothing}": "latent_dim: Interpolation key 'nothing' not found",
+    "latent_dim": "Error parsing override 'latent_dim' Write key=value, or group=option.",
+    "--nothing": "unrecognized arguments: --nothing: see python -m vae_lab --help.",
+}
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+def test_a_mistake_is_answered_with_one_line(
+    line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["vae-lab", *line.split()])
+    with pytest.raises(SystemExit) as stop:
+        main.main()
+    captured = capsys.readouterr()
+    assert captured.err == f"vae-lab: error: {MISTAKES[line]}\n"
+    assert captured.out == ""
+    assert stop.value.code == 2
+    assert not list(tmp_path.iterdir()), "nothing is written for a wrong command line"
+
+
+def test_a_data_root_that_is_no_folder_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["vae-lab", "data.root=file"])
+    with pytest.raises(SystemExit) as stop:
+        main.main()
+    assert capsys.readouterr().err == (
+        "vae-lab: error: data.root=file is no folder that can be read: name one with "
+        "data.root=FOLDER or VAE_LAB_DATA=FOLDER, or use data=mnist_5k.\n"
+    )
+    assert stop.value.code == 2
+
+
+@pytest.mark.parametrize("flags", ["hydra.run.dir=file/run", "-m hydra.sweep.dir=file/sweep"])
+def test_an_output_folder_that_cannot_be_written_is_named(
+    flags: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["vae-lab", "data=mnist_5k", *flags.split()])
+    with pytest.raises(SystemExit) as stop:
+        main.main()
+    folder = flags.partition("=")[2]
+    assert capsys.readouterr().err == (
+        f"vae-lab: error: the output folder {folder} cannot be written (Not a directory at "
+        f"{tmp_path / 'file'}): choose another with hydra.run.dir=FOLDER, or "
+        "hydra.sweep.dir=FOLDER for a sweep.\n"
+    )
+    assert stop.value.code == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "--help",
+        "--cfg job trainer.gradient_clip_val=1",
+        "latent_dim=abc",
+        "-sc query=bash",
+        "--info defaults",
+    ],
+)
+def test_help_config_completion_and_errors_answer_without_torch(
+    arguments: str, tmp_path: Path
+) -> None:
+    code = (
+        "import sys, atexit\n"
+        "atexit.register(lambda: print('HEAVY', sorted({'torch', 'pytorch_lightning', "
+        "'torchvision'} & set(sys.modules)), file=sys.stderr))\n"
+        "from vae_lab.cli import main\n"
+        "sys.argv = ['vae-lab', *sys.argv[1:]]\n"
+        "main()"
+    )
+    completion = {"COMP_LINE": "vae-lab model=", "COMP_POINT": "14", "_": "bash"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments.split()],
+        cwd=tmp_path,
+        env={**os.environ, **completion},
+        capture_output=True,
+        text=True,
+    )
+    assert "HEAVY []" in done.stderr
+    expected = {
+        "--help": "latent_dim",
+        "--cfg job trainer.gradient_clip_val=1": "gradient_clip_val: 1",
+        "-sc query=bash": "model=conv",
+    }
+    assert expected.get(arguments, "") in done.stdout
+    assert done.returncode == (2 if arguments == "latent_dim=abc" else 0)
+
+
+def test_a_traceback_is_shown_to_those_who_asked_for_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    monkeypatch.setattr(sys, "argv", ["vae-lab", "latent_dim=0"])
+    with pytest.raises(SystemExit) as stop:
+        main.main()
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+    assert stop.value.code == 2
+
+
+def test_the_trainers_arguments_are_those_of_its_signature() -> None:
+    ours = {"self", "callbacks", "logger", "default_root_dir"}
+    assert set(inspect.signature(pl.Trainer.__init__).parameters) - ours == TRAINER_ARGUMENTS
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "trainer.gradient_clip_val=1",
+        "+trainer.gradient_clip_val=1",
+        "trainer.devices=auto trainer.precision=16",
+        "~callbacks.samples",
+        "logger=[tensorboard,csv]",
+        "threads=1",
+        "data.fallback=null",
+        "optimizer.betas=[0.5,0.9]",
+        "-m seed=range(3) model=linear,conv",
+    ],
+)
+def test_what_is_right_passes(line: str) -> None:
+    assert compose_jobs(line.split())
+
+
+def test_a_plus_is_optional_for_trainer_arguments() -> None:
+    (job,) = compose_jobs(["trainer.gradient_clip_val=1"])
+    assert job.config.trainer.gradient_clip_val == 1
+
+
+def test_a_sweep_is_every_combination_in_order() -> None:
+    jobs = compose_jobs("-m model=linear,conv latent_dim=2,10".split())
+    found = [(job.choices["model"], job.config.latent_dim) for job in jobs]
+    assert found == [("linear", 2), ("linear", 10), ("conv", 2), ("conv", 10)]
+
+
+def test_a_typo_in_a_persons_own_recipe_is_found(tmp_path: Path) -> None:
+    folder = tmp_path / "experiment"
+    folder.mkdir()
+    (folder / "mine.yaml").write_text("# @package _global_\nlatnet_dim: 3\n")
+    with pytest.raises(UserError, match="unknown key latnet_dim: did you mean latent_dim"):
+        compose_jobs(["--config-dir", str(tmp_path), "experiment=mine"])
+    (folder / "mine.yaml").write_text("# @package _global_\nlatent_dim: 3\n")
+    (job,) = compose_jobs(["--config-dir", str(tmp_path), "experiment=mine"])
+    assert job.config.latent_dim == 3
+
+
+def test_what_a_persons_own_option_leaves_out_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "optimizer"
+    folder.mkdir()
+    (folder / "sgd.yaml").write_text("_target_: torch.optim.SGD\nlr: 0.1\nwarmup: 0.3\n")
+    with pytest.raises(UserError) as error:
+        compose_jobs(["--config-dir", str(tmp_path), "optimizer=sgd"])
+    assert str(error.value) == "optimizer.schedule is missing: optimizer=sgd must set it."
+
+
+def hash_of(*overrides: str) -> str:
+    (job,) = compose_jobs(overrides)
+    return config_hash(resolved(job.config))
+
+
+def test_the_hash_tells_what_a_run_computes() -> None:
+    same = [("data.root=elsewhere",), ("sweep_name=a", "run_name=b"), ("data.timeout=3",)]
+    assert {hash_of(*overrides) for overrides in same} == {hash_of()}
+    other = [
+        ("seed=1",),
+        ("threads=7",),
+        ("trainer.precision=bf16-mixed",),
+        ("latent_dim=3",),
+        ("model=conv",),
+        ("trainer.max_epochs=5",),
+        ("data.num_val=0",),
+    ]
+    assert len({hash_of(), *(hash_of(*overrides) for overrides in other)}) == len(other) + 1
+
+
+@pytest.mark.parametrize(
+    ("data", "others", "name"),
+    [
+        ("mnist", {}, "conv-z10"),
+        ("mnist", {"objective.beta": "4"}, "conv-z10-beta4"),
+        ("mnist_5k", {}, "conv-z10-5k"),
+        ("mnist", {"optimizer.lr": "1e-3", "seed": "0"}, "conv-z10-lr1e-3-seed0"),
+        ("mnist", {"trainer.max_epochs": "5"}, "conv-z10-epochs5"),
+        ("mnist", {"model.channels": "[32,64]"}, "conv-z10-channels32-64"),
+    ],
+)
+def test_run_names_are_short_and_say_what_differs(
+    data: str, others: dict[str, str], name: str
+) -> None:
+    assert run_name({"model": "conv", "data": data}, 10, others) == name
+
+
+def test_values_that_look_alike_in_a_folder_name_stay_apart() -> None:
+    choices = {"model": "conv", "data": "mnist"}
+    names = [run_name(choices, 2, {"key": value}) for value in ("a/b", "a b", "a-b", "x" * 60)]
+    assert len(set(names)) == 4
+    assert all(len(name) < 45 and "/" not in name for name in names)
+
+
+@settings(
+    max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
+@given(override_lists(garbage=15))
+def test_any_override_list_is_valid_or_answered_in_one_line(lines: list[str]) -> None:
+    # `make torture` tries ten times as many, and fewer that are nonsense at first sight.
+    is_answered(lines)

@@ -1,0 +1,289 @@
+"""One's own image files: prepared once, mapped, and what cannot be used is listed."""
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from user_images import COLOURS, write_files
+
+from vae_lab.data import image_files
+from vae_lab.data.datamodule import ImageDataModule
+from vae_lab.data.image_folder import ABOUT, PIXELS, ImageFolder
+from vae_lab.data.images import Images, MemmapImages
+from vae_lab.errors import UserError
+
+SIZE = 16
+
+
+def source(folder: Path, **changes: Any) -> ImageFolder:
+    settings = {"image_size": SIZE, "colour": True, "num_test": 0.2, "skip_broken": False}
+    return ImageFolder(
+        path=str(folder / "photos"), root=str(folder / "data"), **{**settings, **changes}
+    )
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    write_files(tmp_path / "photos", 30, size=SIZE)
+    return tmp_path / "photos"
+
+
+def colour_of(image: torch.Tensor) -> str:
+    """Returns which colour the disc of an image (3, H, W) has."""
+    brightest = image.flatten(1).amax(dim=1)
+    return ("red", "green", "blue")[int(brightest.argmax())]
+
+
+def prepared(folder: Path) -> list[Path]:
+    return sorted((folder / "data" / "prepared").iterdir())
+
+
+def test_files_become_images_with_their_folders_as_labels(tmp_path: Path, photos: Path) -> None:
+    made = source(tmp_path)
+    assert made.prepare() == (30, 3, SIZE, SIZE)
+    loaded = made.load()
+    assert (len(loaded.train_images), len(loaded.test_images)) == (24, 6)
+    assert loaded.label_names == tuple(sorted(COLOURS))
+    assert loaded.train_labels is not None and loaded.test_labels is not None
+    assert torch.bincount(loaded.test_labels).tolist() == [2, 2, 2]
+    for image, label in zip(loaded.train_images[:], loaded.train_labels.tolist(), strict=True):
+        assert colour_of(image) == loaded.label_names[label]
+    # Of the wanted size already: not one value is changed.
+    originals = {np.array(Image.open(path)).tobytes() for path in photos.rglob("*.png")}
+    both = torch.cat([loaded.train_images[:], loaded.test_images[:]])
+    assert {image.permute(1, 2, 0).numpy().tobytes() for image in both} == originals
+
+
+def test_images_stay_on_disk_until_they_are_asked_for(tmp_path: Path, photos: Path) -> None:
+    data = ImageDataModule(
+        source=source(tmp_path), batch_size=8, num_val=4, split_seed=0, seed=0, binarize="none"
+    )
+    data.setup()
+    for images in (data.train_images, data.val_images, data.test_images):
+        assert isinstance(images, MemmapImages) and isinstance(images.array, np.memmap)
+    assert data.image_shape == (3, SIZE, SIZE)
+    batches = list(data.train_dataloader())
+    assert [len(batch.images) for batch in batches] == [8, 8, 4]
+    whole = data.train_images[:]
+    for batch in batches:
+        assert torch.equal(batch.images, whole[batch.index].float() / 255)
+    shown, labels = data.examples()
+    assert torch.equal(shown, data.val_images[:].float() / 255)
+    assert labels is not None and len(labels) == 4
+
+
+def test_mapped_rows_are_indexed_as_tensors_are() -> None:
+    array = np.arange(5 * 3, dtype=np.uint8).reshape(5, 3, 1, 1)
+    rows = torch.tensor([4, 0, 3])
+    mapped, tensor = MemmapImages(array, rows), torch.from_numpy(array)[rows]
+    mask = torch.tensor([True, False, True])
+    for index in (slice(1, 3), slice(None), torch.tensor([2, 0]), mask, slice(0)):
+        assert torch.equal(mapped[index], tensor[index])
+    assert torch.equal(mapped.index_select(0, torch.tensor([1])), tensor[1:2])
+    assert (len(mapped), mapped.shape) == (3, (3, 3, 1, 1))
+    assert torch.equal(mapped.part(mask)[:], tensor[mask])
+
+
+def test_they_are_prepared_once(
+    tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = source(tmp_path).load()
+    place = prepared(tmp_path)
+    assert f"preparing 30 files of {photos} in {place[0]}" in capsys.readouterr().err
+    again = source(tmp_path).load()
+    assert capsys.readouterr().err == "" and prepared(tmp_path) == place
+    assert first.fingerprint == again.fingerprint
+    assert source(tmp_path, image_size=8).load().fingerprint != first.fingerprint
+    (photos / "red" / "new.png").write_bytes((photos / "red" / "0002.png").read_bytes())
+    assert source(tmp_path).prepare()[0] == 31
+    assert len(prepared(tmp_path)) == 3
+    assert not any(path.name.startswith(".") for path in prepared(tmp_path))
+
+
+def test_several_who_need_them_at_once_prepare_them_once(tmp_path: Path, photos: Path) -> None:
+    code = (
+        "import sys; from vae_lab.data.folder import Folder; print(ImageFolder(path=sys.argv[1], "
+        "root=sys.argv[2], image_size=16, colour=True, num_test=1, skip_broken=False).prepare())"
+    )
+    arguments = [sys.executable, "-c", code, str(photos), str(tmp_path / "data")]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    # The types of settings from a dict are not known one by one.
+    started = [subprocess.Popen(arguments, text=True, **pipes) for _ in range(3)]  # type: ignore[call-overload]
+    said = [process.communicate(timeout=60) for process in started]
+    assert [out.strip() for out, _ in said] == ["(30, 3, 16, 16)"] * 3
+    assert sum("preparing" in err for _, err in said) == 1
+    assert len(prepared(tmp_path)) == 1
+
+
+def test_grey_and_large_and_turned_files(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    # Left half white, right half black, wider than high: the middle square is cut out of it.
+    wide = np.zeros((40, 120, 3), np.uint8)
+    wide[:, :60] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter, clockwise
+    Image.fromarray(wide).save(folder / "a.png")
+    Image.fromarray(wide).save(folder / "b.jpg", exif=exif, quality=95)
+    Image.fromarray(wide).convert("P").save(folder / "c.gif")
+    Image.fromarray(wide).convert("L").save(folder / "d.pgm")
+    Image.fromarray(wide).convert("RGBA").save(folder / "e.webp", lossless=True)
+    Image.fromarray(wide).convert("1").save(folder / "f.tiff")
+    (folder / "notes.txt").write_text("no image")
+    (folder / ".hidden.png").write_text("no image")
+    for colour, channels in ((True, 3), (False, 1)):
+        loaded = source(tmp_path, colour=colour, num_test=1).load()
+        both = torch.cat([loaded.train_images[:], loaded.test_images[:]])
+        assert both.shape == (6, channels, SIZE, SIZE)
+        assert loaded.train_labels is None
+        halves = both.float().mean(dim=1)  # (6, H, W)
+        upper = (halves[:, :4].mean(dim=(1, 2)) > 200) & (halves[:, -4:].mean(dim=(1, 2)) < 50)
+        left = (halves[..., :4].mean(dim=(1, 2)) > 200) & (halves[..., -4:].mean(dim=(1, 2)) < 50)
+        assert (int(upper.sum()), int(left.sum())) == (1, 5)
+
+
+def _broken(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:60])
+
+
+def _text(path: Path) -> None:
+    path.write_text("no image")
+
+
+def _nothing(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _transparent(path: Path) -> None:
+    pixels = np.full((SIZE, SIZE, 4), 128, np.uint8)
+    Image.fromarray(pixels).save(path)
+
+
+def _deep(path: Path) -> None:
+    Image.fromarray(np.full((SIZE, SIZE), 4000, np.uint16)).save(path)
+
+
+def _deep_colour(path: Path) -> None:
+    # Pillow writes no such file: the header says 16 bits, RGB; Pillow reads the upper ones.
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", SIZE, SIZE, 16, 2, 0, 0, 0)
+    rows = zlib.compress((b"\0" + bytes(6 * SIZE)) * SIZE)
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    )
+
+
+def _dangling(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("nowhere.png")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (_broken, "broken: "),
+        (_text, "broken: UnidentifiedImageError"),
+        (_nothing, "broken: "),
+        (_transparent, "transparent pixels"),
+        (_deep, "16 bits a channel"),
+        (_deep_colour, "16 bits a channel"),
+        (_dangling, "broken: FileNotFoundError"),
+    ],
+)
+def test_files_that_cannot_be_used_are_listed_and_skipped_only_if_asked(
+    tmp_path: Path, photos: Path, spoil: Callable[[Path], None], words: str
+) -> None:
+    for path in sorted((photos / "green").iterdir())[:2]:
+        spoil(path)
+    with pytest.raises(UserError, match=r"^2 files \(green/0001.png \(") as caught:
+        source(tmp_path).prepare()
+    message = str(caught.value)
+    assert words in message and "green/0004.png" in message and "\n" not in message
+    assert "data.skip_broken=true" in message
+    listed = json.loads((prepared(tmp_path)[0] / ABOUT).read_text())["unusable"]
+    assert sorted(listed) == ["green/0001.png", "green/0004.png"]
+    left = source(tmp_path, skip_broken=True)
+    assert left.prepare()[0] == 28
+    assert colours_fit(left.load())
+
+
+def colours_fit(loaded: Images) -> bool:
+    """Tells whether every training image lies beside its own label."""
+    assert loaded.train_labels is not None and loaded.label_names is not None
+    pairs = zip(loaded.train_images[:], loaded.train_labels.tolist(), strict=True)
+    return all(colour_of(image) == loaded.label_names[label] for image, label in pairs)
+
+
+def test_of_many_that_cannot_be_used_the_first_are_named(tmp_path: Path, photos: Path) -> None:
+    for path in photos.rglob("*.png"):
+        _nothing(path)
+    with pytest.raises(UserError, match=r"30 files .* and 20 more\)"):
+        source(tmp_path).prepare()
+    with pytest.raises(UserError, match=r"what can be used of .*photos is empty: 0 images"):
+        source(tmp_path, skip_broken=True).prepare()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_folder_without_images_is_named(tmp_path: Path, there: bool) -> None:
+    if there:
+        (tmp_path / "photos").mkdir()
+    words = "has no image files" if there else r"is no folder that can be read \(No such file"
+    with pytest.raises(UserError, match=words):
+        source(tmp_path).prepare()
+    assert not (tmp_path / "data").exists()
+
+
+def test_files_beside_sub_folders_have_no_labels(
+    tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(photos / "red" / "0002.png", photos / "loose.png")
+    assert source(tmp_path).load().train_labels is None
+    assert "1 of the 31 images of" in capsys.readouterr().err
+
+
+def test_one_sub_folder_is_no_label(
+    tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(photos / "red")
+    shutil.rmtree(photos / "blue")
+    assert source(tmp_path).load().train_labels is None
+    assert "have one label, 'green'" in capsys.readouterr().err
+
+
+def test_damaged_bytes_are_named(tmp_path: Path, photos: Path) -> None:
+    source(tmp_path).prepare()
+    (place,) = prepared(tmp_path)
+    os.truncate(place / PIXELS, 100)
+    with pytest.raises(UserError, match=r"has 100 bytes and should have 23040: delete"):
+        source(tmp_path).load()
+    (place / ABOUT).unlink()
+    with pytest.raises(UserError, match=r"is damaged .*: delete it, and it is made anew"):
+        source(tmp_path).load()
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, photos: Path) -> None:
+    (tmp_path / "data").write_text("no folder")
+    with pytest.raises(UserError, match=r"data\.root=FOLDER") as caught:
+        source(tmp_path).prepare()
+    assert "\n" not in str(caught.value)
+
+
+def test_links_to_folders_are_not_followed(tmp_path: Path, photos: Path) -> None:
+    (photos / "again").symlink_to(photos)
+    assert len(image_files.find(photos)) == 30

@@ -1,0 +1,201 @@
+"""Runs on one's own images, end to end: pictures, report, evaluation, resume; labels or none."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from user_images import discs, write_files
+
+from vae_lab.cli import main
+from vae_lab.errors import UserError
+from vae_lab.evaluate import __main__
+from vae_lab.report.runs import Run
+from vae_lab.run_folder import INTERRUPTED, SUCCESS, read_result, read_run, runs_in
+
+QUICK = (
+    "trainer.max_epochs=1 threads=1 trainer.precision=32-true data.batch_size=8 latent_dim=2 "
+    "callbacks.latent_map.steps=4 callbacks.quantile_map.steps=4 report.num_images=20 "
+    "report.num_generated=20 report.map_steps=4"
+).split()
+SMALL = "num_images=5 num_samples=5 grid_points=1000 num_generated=20 map_steps=4 threads=1".split()
+
+
+def run(monkeypatch: pytest.MonkeyPatch, folder: Path, *words: str) -> int:
+    """Runs a command line in a folder and returns its exit code."""
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("VAE_LAB_DATA", raising=False)
+    monkeypatch.setattr(sys, "argv", ["vae-lab", *words])
+    with pytest.raises(SystemExit) as stop:
+        main.main()
+    return int(str(stop.value.code))
+
+
+def size_of(path: Path) -> tuple[str, tuple[int, int]]:
+    with Image.open(path) as image:
+        return image.mode, image.size
+
+
+def test_a_sweep_on_arrays_in_colour_ends_with_pictures_and_a_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, names = discs(60, size=16)
+    np.savez(tmp_path / "my.npz", images=images, labels=names)
+    words = ["-m", "data=npz", "data.path=my.npz", "model=linear,conv", "sweep_name=s", *QUICK]
+    assert run(monkeypatch, tmp_path, *words) == 0
+    root = tmp_path / "outputs" / "sweeps" / "s"
+    runs = runs_in(root)
+    assert [path.name for path in runs] == ["conv-z2-npz", "linear-z2-npz"]
+    for path in runs:
+        result = read_result(path)
+        assert result is not None
+        assert result["image_shape"] == [3, 16, 16]
+        assert result["data"] == {
+            "name": "npz:my.npz",
+            "train": 49,
+            "val": 5,
+            "test": 6,
+            "labels": ["blue", "green", "red"],
+        }
+        # 5 examples in colour above their reconstructions, every pixel twice as large.
+        picture = path / "figures" / "reconstructions_0001.png"
+        assert size_of(picture) == ("RGB", (2 * (5 * 17 - 1), 2 * 33))
+        assert set(result["findings"]["digits_of_samples"]["value"]) == {"blue", "green", "red"}
+        with np.load(path / "per_image.npz") as kept:
+            assert len(kept["elbo"]) == 6 and np.isfinite(kept["elbo"]).all()
+    page = (root / "report.md").read_text(encoding="utf-8")
+    assert "npz:my.npz: 49 train, 5 val and 6 test images" in page
+    assert (root / "report.html").is_file()
+    assert "near real images" in page and "digit" not in page
+    # Another set in its place: nothing is skipped or resumed by mistake.
+    np.savez(tmp_path / "my.npz", images=images.astype(np.uint16))
+    assert run(monkeypatch, tmp_path, *words[:-1], "seed=1") == 2
+
+
+def test_a_run_on_files_without_labels_is_evaluated_and_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_files(tmp_path / "photos", 40, size=20, labels=False)
+    words = ["data=folder", "data.path=photos", "data.image_size=12", "hydra.run.dir=run", *QUICK]
+    assert run(monkeypatch, tmp_path, *words, "trainer.max_epochs=2") == 0
+    whole = read_result(tmp_path / "run")
+    assert whole is not None and whole["image_shape"] == [3, 12, 12]
+    assert whole["data"]["labels"] == []
+    assert "sharpness_of_samples" in whole["findings"]
+    assert "precision_of_samples" not in whole["findings"]
+    assert (tmp_path / "run" / "figures" / "latent_scatter_0002.png").is_file()
+    capsys.readouterr()
+    settings = __main__.check([str(tmp_path / "run"), *SMALL])
+    from vae_lab.evaluate.evaluation import evaluate as work
+
+    found = work(*settings)
+    assert "left out, the images have no labels" in capsys.readouterr().err
+    assert "elbo" in found["numbers"] and "knn_accuracy" not in found["numbers"]
+
+
+def test_a_resumed_run_on_other_images_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, _ = discs(40, size=8)
+    np.savez(tmp_path / "my.npz", images=images)
+    words = ["data=npz", "data.path=my.npz", "hydra.run.dir=run", *QUICK, "callbacks=none"]
+    words += ["report=null", "trainer.max_epochs=2"]
+    words = [word for word in words if not word.startswith(("callbacks.", "report."))]
+    assert run(monkeypatch, tmp_path, *words) == 0
+    result = tmp_path / "run" / "result.json"
+    # The run is there: the line above made it.
+    bound = read_result(tmp_path / "run")["metrics"]["elbo/test"]  # type: ignore[index]
+    unfinished = result.read_text().replace(f'"{SUCCESS}"', f'"{INTERRUPTED}"')
+    assert INTERRUPTED in unfinished
+
+    np.savez(tmp_path / "my.npz", images=255 - images)
+    result.write_text(unfinished)
+    capsys.readouterr()
+    assert run(monkeypatch, tmp_path, "resume=run") == 1
+    assert "the images are others than when this run began" in capsys.readouterr().err
+
+    # With the same images it goes on, to the same end.
+    np.savez(tmp_path / "my.npz", images=images)
+    assert run(monkeypatch, tmp_path, "resume=run") == 0
+    again = read_result(tmp_path / "run")
+    assert again is not None and again["metrics"]["elbo/test"] == bound
+    assert again["resumed_after"] == [1]
+
+
+def test_the_evaluation_of_other_images_is_never_the_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from vae_lab.evaluate.evaluation import evaluate as work
+
+    images, _ = discs(40, size=8)
+    np.savez(tmp_path / "my.npz", images=images)
+    np.savez(tmp_path / "moved.npz", images=images)
+    np.savez(tmp_path / "inverse.npz", images=255 - images)
+    np.savez(tmp_path / "reversed.npz", images=images[::-1])
+    np.savez(tmp_path / "larger.npz", images=discs(40, size=12)[0])
+    words = ["data=npz", "data.path=my.npz", "hydra.run.dir=run", "callbacks=none", "report=null"]
+    kept = [word for word in QUICK if not word.startswith(("callbacks.", "report."))]
+    assert run(monkeypatch, tmp_path, *words, *kept) == 0
+    folder = tmp_path / "run"
+
+    def evaluated(*words: str) -> str:
+        before = {path: path.read_bytes() for path in folder.glob("evaluation-*")}
+        capsys.readouterr()
+        work(*__main__.check([str(folder), *SMALL, *words]))
+        after = set(folder.glob("evaluation-*"))
+        assert all(path.read_bytes() == content for path, content in before.items())
+        (new,) = after - set(before)
+        return new.name
+
+    card = evaluated()
+    assert card.startswith("evaluation-test-")
+    (folder / card).unlink()
+    assert evaluated(f"data_path={tmp_path / 'moved.npz'}") == card
+    for other in ("inverse", "reversed"):
+        name = evaluated(f"data_path={tmp_path / other}.npz")
+        assert name.startswith("evaluation-of-images-")
+        assert "other images" in json.loads((folder / name).read_text())["protocol"]["images"]
+    # The same path, another content.
+    np.savez(tmp_path / "my.npz", images=images // 2)
+    assert evaluated().startswith("evaluation-of-images-")
+    assert len(Run(read_run(folder)).evaluations) == 2, "its card, and what it found at its end"
+    with pytest.raises(UserError, match=r"have shape \(3, 12, 12\), and this model takes"):
+        evaluated(f"data_path={tmp_path / 'larger.npz'}")
+
+
+MISTAKES = {
+    "data=npz": "data.path is missing: add data.path=PATH, where your own images are.",
+    "data=npz data.path=my.npz data.batch_size=99": (
+        "data.batch_size=99 is more than the 32 training images: add data.batch_size=32 or less, "
+        "or more images."
+    ),
+    "data=npz data.path=my.npz data.num_test=40": (
+        "data.num_test=40 must be between 1 and 39, or a share of the 40 images that is no less."
+    ),
+    "data=npz data.path=my.npz data.num_val=0.01": (
+        "data.num_val=0.01 must be between 0 and 35, or a share of 1 image or more: training and "
+        "validation share 36 images."
+    ),
+    "data=npz data.path=my.npz data.num_val=1.5": (
+        "data.num_val must be a whole number of at least 0, or a share below 1, got 1.5."
+    ),
+    "data=npz data.path=my.npz data.batch_size=8 model=conv model.channels=[8,8,8,8]": (
+        "model.channels=[8,8,8,8] halves the image 4 times, but 8 x 8 is no multiple of 16: use "
+        "fewer channels."
+    ),
+    "data=folder data.path=. data.image_size=7": (
+        "data.image_size must be a whole number of pixels from 8 to 64, got 7."
+    ),
+}
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+def test_a_mistake_is_answered_before_anything_is_written(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "my.npz", images=discs(40, size=8)[0])
+    assert run(monkeypatch, tmp_path, *line.split()) == 2
+    assert capsys.readouterr().err == f"vae-lab: error: {MISTAKES[line]}\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["my.npz"]

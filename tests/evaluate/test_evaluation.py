@@ -1,0 +1,174 @@
+"""The command that evaluates a finished run: its card, its file, and wrong input of every kind."""
+
+import json
+import math
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from runs import SMALL, evaluated, train
+
+from vae_lab.errors import UserError
+from vae_lab.evaluate import __main__
+from vae_lab.evaluate.evaluation import evaluate
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    _, folder = train(tmp_path_factory.mktemp("evaluated"), "callbacks=none", "logger=none")
+    return folder
+
+
+@pytest.fixture
+def run_folder(finished: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(finished, tmp_path / "run")
+
+
+def test_the_card_and_the_file_hold_every_number_with_its_protocol(
+    run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = evaluated(run_folder)
+    (path,) = run_folder.glob("evaluation-*.json")
+    assert json.loads(path.read_text()) == found
+    shown = capsys.readouterr().out
+    for name, number in (*found["numbers"].items(), *found["gaps"].items()):
+        assert name in shown
+        assert math.isfinite(number["value"])
+        for key in ("data", "split", "targets", "weights", "seed"):
+            assert key in number["protocol"], f"{name} says its {key}"
+    numbers = {name: number["value"] for name, number in found["numbers"].items()}
+    result = json.loads((run_folder / "result.json").read_text())
+    assert numbers["elbo"] == pytest.approx(result["metrics"]["elbo/test"], rel=1e-6)
+    assert {"iw_bound_grey", "exact_grey", "bits_per_dimension_grey"} <= set(numbers)
+    assert numbers["bits_per_dimension_grey"] == pytest.approx(
+        -numbers["iw_bound_grey"] / (784 * math.log(2))
+    )
+    assert found["numbers"]["iw_bound_grey"]["protocol"]["samples"] == 20
+    assert found["numbers"]["iw_bound_grey"]["protocol"]["images"] == 10
+    shares = [value for name, value in numbers.items() if name.startswith("share_of_")]
+    assert sum(shares) == pytest.approx(1)
+
+
+def test_an_evaluation_repeats_and_other_protocols_get_other_files(run_folder: Path) -> None:
+    first = evaluated(run_folder)
+    again = evaluated(run_folder, "decoder_batch=7")
+    assert len(list(run_folder.glob("evaluation-*.json"))) == 1
+    for name, number in first["numbers"].items():
+        assert again["numbers"][name]["value"] == pytest.approx(number["value"], rel=1e-5)
+    evaluated(run_folder, "seed=1")
+    evaluated(run_folder, "split=val", "weights=last")
+    assert len(list(run_folder.glob("evaluation-*.json"))) == 3
+
+
+def test_binary_targets_carry_no_grey_name(tmp_path: Path) -> None:
+    _, folder = train(
+        tmp_path, "callbacks=none", "logger=none", "data.binarize=dynamic", "latent_dim=3"
+    )
+    numbers = evaluated(folder)["numbers"]
+    assert "iw_bound" in numbers and "iw_bound_grey" not in numbers
+    assert "exact" not in numbers, "the grid is for two dimensions"
+
+
+def files(folder: Path) -> set[Path]:
+    return set(folder.rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["RUN", "num_samples=0"], "num_samples must be a whole number of at least 1, got 0"),
+        (["RUN", "K=0"], "unknown key K: K is num_samples"),
+        (["RUN", "num_smaples=3"], "did you mean num_samples"),
+        (["RUN", "num_images=1"], "num_images must be a whole number of at least 2"),
+        (["RUN", "split=train"], "split must be test or val"),
+        (["RUN", "weights=first"], "weights must be best, last or null"),
+        (["RUN", "seed=-1"], "seed must be a whole number of at least 0"),
+        (["RUN", "trust=maybe"], "trust must be true or false"),
+        (["RUN", "RUN"], "name one run's folder, got 2"),
+        (["num_samples=3"], "name one run's folder, got 0"),
+        (["RUN/checkpoints"], "is no run"),
+        (["RUN/nowhere"], "is no folder"),
+    ],
+)
+def test_wrong_input_is_one_line(run_folder: Path, arguments: list[str], message: str) -> None:
+    before = files(run_folder)
+    with pytest.raises(UserError, match=message) as error:
+        __main__.check([word.replace("RUN", str(run_folder)) for word in arguments])
+    assert "\n" not in str(error.value)
+    assert files(run_folder) == before
+
+
+def test_a_config_of_another_run_is_refused(run_folder: Path) -> None:
+    path = run_folder / "config.yaml"
+    path.write_text(path.read_text().replace("latent_dim: 2", "latent_dim: 3"))
+    with pytest.raises(UserError, match=r"is not the configuration of this run"):
+        __main__.check([str(run_folder)])
+
+
+def test_a_missing_checkpoint_is_named(run_folder: Path) -> None:
+    shutil.rmtree(run_folder / "checkpoints")
+    with pytest.raises(UserError, match="has no checkpoint best or last"):
+        __main__.check([str(run_folder)])
+
+
+def spoil_truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def spoil_other_config(path: Path) -> None:
+    checkpoint = torch.load(path, weights_only=True)
+    torch.save(checkpoint | {"config_hash": "0123456789ab"}, path)
+
+
+def spoil_other_sizes(path: Path) -> None:
+    checkpoint = torch.load(path, weights_only=True)
+    key = next(iter(checkpoint["state_dict"]))
+    checkpoint["state_dict"][key] = torch.zeros(3, 3)
+    torch.save(checkpoint, path)
+
+
+def spoil_kind(path: Path) -> None:
+    torch.save([1, 2], path)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (spoil_truncated, "is no whole checkpoint"),
+        (spoil_other_config, "belongs to another configuration"),
+        (spoil_other_sizes, "belongs to another configuration"),
+        (spoil_kind, "is no whole checkpoint"),
+    ],
+)
+def test_a_spoilt_checkpoint_is_one_line_and_nothing_is_written(
+    spoil: Any, message: str, run_folder: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    spoil(run_folder / "checkpoints" / "best.ckpt")
+    before = files(run_folder)
+    monkeypatch.setattr(sys, "argv", ["evaluate", str(run_folder), *SMALL])
+    with pytest.raises(SystemExit) as stop:
+        __main__.main()
+    assert stop.value.code == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1
+    assert message in said[0]
+    assert files(run_folder) == before
+
+
+def test_a_class_from_outside_is_refused_without_trust(run_folder: Path) -> None:
+    with pytest.raises(UserError, match="is not trusted"):
+        evaluate(*__main__.check([str(run_folder)]))
+
+
+def test_the_command_answers_before_torch_is_imported(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "vae_lab.evaluate", str(tmp_path)],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "is no run" in done.stderr
+    assert "| torch\n" not in done.stderr

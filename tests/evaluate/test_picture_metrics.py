@@ -1,0 +1,170 @@
+"""Sharpness, the distance from the prior, and what is measured of a model's pictures."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from fake_runs import BY_DRAWS, BY_MOMENTS
+from stripes import StripedDigits
+from torch import Tensor
+from torch.distributions import MultivariateNormal, kl_divergence
+
+from vae_lab.evaluate import picture_metrics, sample_quality
+from vae_lab.evaluate.latent_space import distance_from_prior, posteriors
+from vae_lab.evaluate.picture_metrics import Material, measure
+from vae_lab.evaluate.sample_quality import contrast, sharpness
+from vae_lab.posterior import Posterior
+from vae_lab.priors import GaussianMixture, Prior, StandardNormal
+from vae_lab.random_streams import stream, subset
+from vae_lab.report.conclusions_bound import WAYS
+
+SETTINGS = {
+    "num_images": 20, "num_train": 80, "num_generated": 30, "num_pairs": 6, "num_steps": 5,
+    "map_steps": 6, "neighbours": 3, "manifold_neighbours": 2, "seed": 0,
+}  # fmt: skip
+
+
+def test_sharpness_of_noise_of_blur_and_of_one_grey() -> None:
+    noise = torch.rand(3, 1, 200, 200, generator=stream("noise"))
+    assert sharpness(noise) == pytest.approx([math.sqrt(2)] * 3, rel=0.02)
+    blurred = torch.nn.functional.avg_pool2d(noise, 3, stride=1)
+    assert (sharpness(blurred) < 0.7 * sharpness(noise)).all()
+    # Whatever the contrast.
+    assert sharpness(0.3 * noise + 0.5) == pytest.approx(sharpness(noise), rel=1e-4)
+    assert contrast(0.3 * noise) == pytest.approx(0.3 * contrast(noise))
+    assert sharpness(torch.full((1, 1, 4, 4), 0.5)).tolist() == [0.0]
+
+
+def test_the_distance_from_the_prior_is_that_of_the_moments() -> None:
+    generator = stream("moments")
+    mean = torch.randn(400, 3, generator=generator) @ torch.tensor(
+        [[1.0, 0.5, 0.0], [0.0, 0.6, 0.2], [0.0, 0.0, 1.4]]
+    ) + torch.tensor([0.3, 0.0, -0.2])
+    posterior = Posterior(mean, torch.randn(400, 3, generator=generator) - 1)
+    value, error = distance_from_prior(posterior)
+    double = mean.double()
+    covariance = double.T.cov(correction=0) + posterior.log_var.double().exp().mean(0).diag()
+    own = MultivariateNormal(double.mean(0), covariance)
+    prior = MultivariateNormal(torch.zeros(3).double(), torch.eye(3).double())
+    assert value == pytest.approx(kl_divergence(own, prior).item())
+    # The jackknife's error, by leaving each image out.
+    rows = torch.arange(400)
+    left_out = torch.tensor(
+        [
+            distance_from_prior(Posterior(*(part[rows != k] for part in posterior)))[0]
+            for k in range(400)
+        ]
+    )
+    jackknife = (399 / 400 * (left_out - left_out.mean()).square().sum()).sqrt().item()
+    assert error == pytest.approx(jackknife, rel=0.05)
+
+
+def test_codes_that_are_the_prior_have_no_distance() -> None:
+    z = torch.randn(5000, 2, generator=stream("prior"))
+    value, error = distance_from_prior(Posterior(z, torch.full_like(z, -30.0)))
+    assert error is not None and value < 0.01
+
+
+class Copier:
+    """Not a trained model: codes are two numbers of an image, and decoding looks them up."""
+
+    def __init__(self, images: Tensor, prior: Prior, latent_dim: int) -> None:
+        self.latent_dim, self.prior, self.device = latent_dim, prior, torch.device("cpu")
+        self._images = images.float() / 255
+
+    def encode(self, x: Tensor) -> Posterior:
+        place = (x.flatten(1) @ torch.linspace(0, 1, x[0].numel())) / 20
+        mean = torch.stack([place] * self.latent_dim, dim=1)
+        return Posterior(mean, torch.full_like(mean, -4.0))
+
+    def decode(self, z: Tensor) -> Tensor:
+        return self._images[(z.norm(dim=1) * 7).long() % len(self._images)]
+
+
+def measured(
+    latent_dim: int, *, labels: bool = True, prior: Prior | None = None
+) -> dict[str, dict[str, Any]]:
+    data = StripedDigits().load()
+    prior = prior or StandardNormal(latent_dim=latent_dim)
+    model = Copier(data.train_images[:], prior, latent_dim)
+    labelled = (data.train_labels, data.test_labels) if labels else (None, None)
+    material = Material(data.train_images[:], labelled[0], data.test_images[:], labelled[1])
+    codes = posteriors(model, data.test_images[:], batch_size=7)
+    # The stand-in has what is used of a VAE, and is none.
+    return measure(model, material, codes, SETTINGS)  # type: ignore[arg-type]
+
+
+def test_pictures_that_are_real_images_are_plausible_and_as_sharp() -> None:
+    found = measured(2)
+    for name in ("precision_of_samples", "unanimity_of_samples", "precision_of_interpolations"):
+        assert found[name]["value"] == 1.0, name
+    assert found["sharpness_of_samples"]["value"] == pytest.approx(
+        found["sharpness_of_data"]["value"], rel=0.15
+    )
+    assert len(found["unanimity_of_interpolations"]["by_step"]) == 5
+    # The first image, of a 0, lies at the origin.
+    assert found["digit_at_centre"]["value"] == "0"
+    for name in ("digits_of_samples", "digits_of_map", "digits_of_prior", "digits_of_centre"):
+        shares = found[name]["value"]
+        assert isinstance(shares, dict) and sum(shares.values()) == pytest.approx(1)
+
+
+def test_the_same_figures_every_time_and_a_plane_only_in_two_dimensions() -> None:
+    assert measured(2) == measured(2)
+    three = measured(3)
+    assert "digits_of_map" not in three and "digit_at_centre" in three
+
+
+def away_from_0() -> GaussianMixture:
+    """A learned prior of two dimensions, far from 0 and narrow in one of them."""
+    prior = GaussianMixture(latent_dim=2, num_components=1)
+    with torch.no_grad():
+        prior.means.copy_(torch.tensor([[5.0, -3.0]]))
+        prior.log_vars.copy_(torch.tensor([[0.0, -4.0]]))
+    return prior
+
+
+def test_a_map_is_around_the_priors_mean_and_says_so() -> None:
+    found = measured(2, prior=away_from_0())
+    assert found["digits_of_map"]["protocol"]["of"] == (
+        "6 x 6 equally spaced points of [-1.5, 1.5]² around the prior's mean, in its standard "
+        "deviations"
+    )
+    assert not {"digits_of_prior", "digits_of_centre"} & set(found)
+
+
+def test_the_report_has_words_for_each_way_to_find_the_distance_from_the_prior() -> None:
+    found = (measured(2), measured(2, prior=away_from_0()))
+    ways = [own["distance_from_prior"]["protocol"]["latent"] for own in found]
+    assert ways == [BY_MOMENTS, BY_DRAWS] == list(WAYS)
+
+
+def test_without_labels_nothing_is_judged() -> None:
+    assert set(measured(2, labels=False)) == {
+        *(f"{name}_of_{what}" for name in ("sharpness", "contrast")
+          for what in ("data", "reconstructions", "samples")),
+        "distance_from_prior",
+    }  # fmt: skip
+
+
+def test_pairs_are_of_different_digits() -> None:
+    labels = torch.arange(100) % 3
+    first, last = picture_metrics._pairs(labels, 20, 0)
+    assert len(first) == 20 and (labels[first] != labels[last]).all()
+    assert len(picture_metrics._pairs(torch.zeros(9), 20, 0)[0]) == 0
+
+
+def test_the_disc_holds_a_tenth_of_the_prior() -> None:
+    points = picture_metrics._disc(1000)
+    inside = torch.randn(200_000, 2, generator=stream("disc")).norm(dim=1)
+    assert (inside < points.norm(dim=1).max()).double().mean() == pytest.approx(0.1, abs=0.003)
+    # Equally probable rings: half of the points hold half of it.
+    assert (inside < points.norm(dim=1).median()).double().mean() == pytest.approx(0.05, abs=0.003)
+
+
+def test_rows_of_the_manifold_are_inside_and_far_ones_are_not() -> None:
+    real = torch.rand(50, 2, generator=stream("real")).numpy()
+    assert sample_quality.inside(real, real, 3).all()
+    assert not sample_quality.inside(real + 100, real, 3).any()
+    assert len(subset(5, 9, "x", 0)) == 5

@@ -1,0 +1,106 @@
+"""`vae_lab.load`: two lines from a run's folder to a model that can be used."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from runs import train
+from stripes import StripedDigits
+
+import vae_lab
+from vae_lab.trained_vae import TrainedVAE
+
+
+@pytest.fixture(scope="module")
+def vae(tmp_path_factory: pytest.TempPathFactory) -> TrainedVAE:
+    _, folder = train(tmp_path_factory.mktemp("loaded"), "callbacks=none", "logger=none")
+    state = torch.get_rng_state()
+    loaded = vae_lab.load(folder)
+    assert torch.equal(state, torch.get_rng_state())
+    return loaded
+
+
+@pytest.fixture
+def images() -> torch.Tensor:
+    return StripedDigits().load().test_images[:4].float() / 255
+
+
+def test_shapes_and_both_kinds_of_array(vae: TrainedVAE, images: torch.Tensor) -> None:
+    posterior = vae.encode(images)
+    assert posterior.mean.shape == posterior.log_var.shape == (4, 2)
+    assert torch.equal(vae.encode(images.numpy()).mean, posterior.mean)
+    assert torch.equal(vae.reconstruct(images), vae.decode(posterior.mean.numpy()))
+    assert vae.sample(5, seed=0).shape == (5, 1, 28, 28)
+    assert torch.equal(vae.sample(5, seed=0), vae.sample(5, seed=0))
+    assert not torch.equal(vae.sample(5, seed=0), vae.sample(5, seed=1))
+
+
+def test_an_interpolation_begins_and_ends_at_the_reconstructions(
+    vae: TrainedVAE, images: torch.Tensor
+) -> None:
+    path = vae.interpolate(images[:2], images[2:], steps=5)
+    assert path.shape == (5, 2, 1, 28, 28)
+    torch.testing.assert_close(path[0], vae.reconstruct(images[:2]))
+    torch.testing.assert_close(path[-1], vae.reconstruct(images[2:]))
+
+
+def test_the_log_likelihood_of_an_image_depends_on_no_other_and_rises_with_the_samples(
+    vae: TrainedVAE, images: torch.Tensor
+) -> None:
+    together = vae.log_likelihood(images, num_samples=10, seed=0)
+    assert together.shape == (4,)
+    alone = torch.cat([vae.log_likelihood(x[None], num_samples=10, seed=0) for x in images])
+    torch.testing.assert_close(together, alone, atol=1e-3, rtol=0)
+    many = vae.log_likelihood(images, num_samples=300, seed=0)
+    assert many.mean() > vae.log_likelihood(images, num_samples=1, seed=0).mean()
+
+
+def test_wrong_input_says_what_is_wrong(vae: TrainedVAE, images: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match=r"images must have shape \(N, 1, 28, 28\), got \(4, 28"):
+        vae.encode(images[:, 0])
+    with pytest.raises(ValueError, match=r"must have shape .*got \(1, 1, 32, 32\)"):
+        vae.encode(torch.zeros(1, 1, 32, 32))
+    with pytest.raises(ValueError, match=r"must lie in \[0, 1\], got values from 0 to 255"):
+        vae.reconstruct((images * 255).byte())
+    with pytest.raises(ValueError, match=r"must lie in \[0, 1\]"):
+        vae.reconstruct(images * float("nan"))
+    with pytest.raises(ValueError, match=r"z must have shape \(N, 2\), got \(1, 3\)"):
+        vae.decode(np.zeros((1, 3)))
+    with pytest.raises(ValueError, match="z must be finite"):
+        vae.decode(torch.full((1, 2), float("inf")))
+    with pytest.raises(ValueError, match="must be a tensor or a numpy array, got list"):
+        # A wrong type on purpose.
+        vae.decode([[0.0, 0.0]])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="num_samples must be at least 1, got 0"):
+        vae.log_likelihood(images, num_samples=0, seed=0)
+    with pytest.raises(ValueError, match="num_images must be at least 1"):
+        vae.sample(0, seed=0)
+    with pytest.raises(ValueError, match="steps must be at least 2"):
+        vae.interpolate(images, images, steps=1)
+    with pytest.raises(ValueError, match="start has 4 images and end 2"):
+        vae.interpolate(images, images[:2], steps=3)
+
+
+def test_a_model_of_binary_images_refuses_grey_ones(tmp_path: Path, images: torch.Tensor) -> None:
+    _, folder = train(tmp_path, "callbacks=none", "logger=none", "data.binarize=threshold")
+    vae = vae_lab.load(folder)
+    with pytest.raises(ValueError, match=r"trained on binary images \(data.binarize=threshold\)"):
+        vae.encode(images)
+    assert vae.encode(images.round()).mean.shape == (4, 2)
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is no run"):
+        vae_lab.load(tmp_path)
+
+
+def test_importing_the_package_is_cheap() -> None:
+    heavy = {"torch", "numpy", "omegaconf", "hydra"}
+    code = f"import sys, vae_lab; print(*{heavy} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.split() == []

@@ -1,0 +1,186 @@
+"""Every combination of objective, likelihood and prior: refused by the table, or trained."""
+
+import inspect
+import itertools
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from repository import ROOT
+from torch import Tensor
+
+from vae_lab.cli.jobs import compose_jobs
+from vae_lab.config import compose
+from vae_lab.config.combinations import INVALID_COMBINATIONS, OPTIONS
+from vae_lab.config.instantiate import locate
+from vae_lab.config.resolve import resolved
+from vae_lab.errors import UserError
+from vae_lab.random_streams import stream
+from vae_lab.vae import VAE
+
+CONF = compose.conf_folder()
+GROUPS = ("objective", "likelihood", "prior")
+DOCS = ROOT / "docs" / "objectives.md"
+BINARIZE = ("none", "dynamic")
+
+
+def options(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def is_meaningless(objective: str, likelihood: str, prior: str, binarize: str) -> bool:
+    values = {
+        **{"objective": objective, "likelihood": likelihood, "prior": prior},
+        **{"data.binarize": binarize, "data.batch_size": 6, "latent_dim": 3},
+    }
+    return any(
+        all(values[key] in allowed for key, allowed in (row.first, row.second))
+        for row in INVALID_COMBINATIONS
+    )
+
+
+EVERY = [*itertools.product(*map(options, GROUPS), BINARIZE)]
+COMBINATIONS = [one for one in EVERY if not is_meaningless(*one)]
+
+
+@cache
+def composed(option: str) -> dict[str, Any]:
+    (job,) = compose_jobs([option, "model.hidden_dims=[16]", "latent_dim=3"])
+    return resolved(job.config)
+
+
+def made_of(objective: str, likelihood: str, prior: str) -> dict[str, Any]:
+    """Returns the configuration, put together from those of its options: composing takes long."""
+    return composed(f"objective={objective}") | {
+        "likelihood": composed(f"likelihood={likelihood}")["likelihood"],
+        "prior": composed(f"prior={prior}")["prior"],
+    }
+
+
+def images(binarize: str) -> Tensor:
+    x = torch.rand(6, 1, 28, 28, generator=stream("images")).mul(255).round() / 255
+    return x if binarize == "none" else x.round()
+
+
+@pytest.mark.parametrize(("objective", "likelihood", "prior", "binarize"), COMBINATIONS)
+def test_a_combination_with_a_meaning_trains_two_steps(
+    objective: str, likelihood: str, prior: str, binarize: str
+) -> None:
+    named = {"objective": objective, "likelihood": likelihood, "prior": prior}
+    model = VAE.from_config(made_of(**named), (1, 28, 28), trust=False)
+    optimizer = model.optimization.optimizer(model.named_parameters())
+    before = {name: value.detach().clone() for name, value in model.named_parameters()}
+    x, samples = images(binarize), model.objective.num_samples
+    for step in range(2):
+        noise = torch.randn(samples, len(x), 3, generator=stream("noise", step))
+        loss, terms = model.score(x, noise, model.objective.at((step + 1) / 5))
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+        assert loss.isfinite() and terms.elbo().isfinite().all() and len(terms.kl) == len(x)
+    moved = {name: not torch.equal(before[name], p) for name, p in model.named_parameters()}
+    assert all(moved.values()), moved
+    model.eval()
+    with torch.no_grad():
+        drawn = model.sample(4, stream("drawn"))
+    assert drawn.shape == (4, 1, 28, 28) and drawn.isfinite().all()
+
+
+@pytest.mark.parametrize("data", ["npz data.path=my.npz", "folder data.path=photos", "cifar10"])
+def test_every_objective_goes_with_other_data_too(data: str) -> None:
+    for objective in options("objective"):
+        assert compose_jobs([f"objective={objective}", *f"data={data}".split()])
+
+
+ROWS = [
+    (row, one, other)
+    for row in INVALID_COMBINATIONS
+    for one in row.first[1]
+    for other in row.second[1]
+]
+
+
+@pytest.mark.parametrize(("row", "one", "other"), ROWS)
+def test_a_combination_without_meaning_is_one_line(row: Any, one: Any, other: Any) -> None:
+    words = [f"{row.first[0]}={one}", f"{row.second[0]}={other}"]
+    with pytest.raises(UserError) as refused:
+        compose_jobs(words)
+    assert str(refused.value) == f"{' with '.join(words)} has no meaning: {row.why}; {row.remedy}."
+
+
+def test_a_combination_is_refused_by_its_class_whatever_the_option_is_called(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "likelihood").mkdir()
+    (tmp_path / "likelihood" / "mine.yaml").write_text("defaults: [laplace]\nscale: 0.3\n")
+    words = ["--config-dir", str(tmp_path), "likelihood=mine"]
+    assert compose_jobs(words)
+    with pytest.raises(UserError, match=r"likelihood=mine with data\.binarize=static has no mean"):
+        compose_jobs([*words, "data.binarize=static"])
+
+
+def test_all_that_the_table_names_are_options_of_their_class() -> None:
+    named = {
+        (key, value)
+        for row in INVALID_COMBINATIONS
+        for key, values in (row.first, row.second)
+        for value in values
+        if key in GROUPS
+    }
+    known = {(group, option) for group in GROUPS for option in options(group)}
+    assert named <= known
+    of_class = {name: composed(f"{group}={name}")[group]["_target_"] for group, name in named}
+    assert {target: name for name, target in of_class.items()} == OPTIONS
+
+
+def shown(key: str, values: tuple[Any, ...]) -> str:
+    return f"`{key}={'|'.join(map(str, values))}`"
+
+
+def test_the_documentation_shows_the_same_table() -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    heading = "| this | with this | why |"
+    table = text[text.index(heading) :].split("\n\n")[0].splitlines()[2:]
+    expected = [
+        f"| {shown(*row.first)} | {shown(*row.second)} | {row.why} |"
+        for row in INVALID_COMBINATIONS
+    ]
+    assert table == list(map(escaped, expected))
+
+
+def escaped(line: str) -> str:
+    """Escapes what would end a cell of the table."""
+    cells = line.removeprefix("| ").removesuffix(" |").split(" | ")
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def test_every_option_has_a_line_and_a_picture_in_the_documentation() -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    for group in GROUPS:
+        for option in options(group):
+            start = f"| `{group}={option}` | "
+            (line,) = [one for one in text.splitlines() if one.startswith(start) and "![" in one]
+            assert line.count("|") == 5, "what it is for, what to watch, a picture"
+            picture = line.split("](")[1].split(")")[0]
+            assert (DOCS.parent / picture).is_file(), picture
+
+
+def test_the_number_of_models_is_the_documented_one() -> None:
+    grey = [one for one in COMBINATIONS if one[3] == "none"]
+    readme = (DOCS.parents[1] / "README.md").read_text(encoding="utf-8")
+    names = sum(len(options(group)) for group in GROUPS)
+    assert f"{len(grey)} models from {names} small classes" in readme
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_option_is_one_class_under_60_lines_and_names_its_source(group: str) -> None:
+    for option in options(group):
+        text = (CONF / group / f"{option}.yaml").read_text(encoding="utf-8")
+        assert "arXiv" in text or option == "laplace", option
+        place = r"\b(eq\.|equation|section|appendix)"
+        assert "arXiv" not in text or re.search(place, text), f"{option}: where in the paper?"
+        cls = locate(composed(f"{group}={option}")[group]["_target_"], trust=False)
+        assert len(inspect.getsource(cls).splitlines()) < 60, option

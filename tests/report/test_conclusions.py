@@ -1,0 +1,220 @@
+"""What the report says: of results that differ clearly, that do not, and that have one seed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_runs import BY_DRAWS, finding, findings, write_run
+
+from vae_lab.report.conclusions_bound import topics_of_bounds
+from vae_lab.report.conclusions_pictures import topics_of_pictures
+from vae_lab.report.grouping import Part, parts_of
+from vae_lab.report.picture_metrics import Seen
+from vae_lab.report.runs import find_runs
+from vae_lab.report.wording import shown, with_error
+
+
+def part_of(folder: Path) -> Part:
+    (part,), _ = parts_of(find_runs([folder])[0])
+    return part
+
+
+def said(folder: Path) -> dict[str, list[tuple[str, str]]]:
+    """Every sentence with its verdict, by topic."""
+    part = part_of(folder)
+    seen = Seen(part.runs)
+    topics = [*topics_of_bounds(part, seen), *topics_of_pictures(part, seen)]
+    return {topic.title: [(one.text, one.verdict) for one in topic.sentences] for topic in topics}
+
+
+def pair(folder: Path, low: float, high: float, **more: Any) -> None:
+    """Two runs of one seed: a linear model with one bound, a convolutional one with another."""
+    write_run(folder / "linear", elbo=low, **more)
+    write_run(folder / "conv", elbo=high, choices={"model": "conv"}, **more)
+
+
+def test_one_seed_and_a_clear_difference(tmp_path: Path) -> None:
+    pair(tmp_path, -155.0, -150.0)
+    sentences = said(tmp_path)["Which is better"]
+    (better,) = [text for text, verdict in sentences if verdict == "differs"]
+    assert better.startswith(
+        "The test bound of these weights of conv is higher (better) than that of these weights of "
+        "linear by 5.00"
+    )
+    assert "± 0.0" in better and "image by image, 400 test images" in better
+    assert any("choice made on these very test images" in text for text, _ in sentences)
+
+
+def test_one_seed_speaks_of_these_weights_and_never_of_the_model(tmp_path: Path) -> None:
+    found = findings(sharpness=0.5, precision=0.8)
+    pair(tmp_path, -155.0, -150.0, findings=found)
+    for sentences in said(tmp_path).values():
+        for text, verdict in sentences:
+            assert "the model" not in text.lower() and "seeds" not in text
+            if verdict in ("differs", "tie") and "told apart from" not in text:
+                assert "these weights of linear" in text and "these weights of conv" in text
+
+
+def test_one_seed_and_no_difference(tmp_path: Path) -> None:
+    pair(tmp_path, -150.01, -150.0)
+    sentences = said(tmp_path)["Which is better"]
+    assert ("It cannot be told apart from linear.", "tie") in sentences
+    assert not [text for text, verdict in sentences if verdict == "differs"]
+    assert any("cannot be told apart: 0.0" in text for text, _ in sentences)
+
+
+@pytest.mark.parametrize(("gap", "verdict"), [(5.0, "differs"), (0.1, "tie")])
+def test_several_seeds_speak_of_means_with_a_t_interval(
+    gap: float, verdict: str, tmp_path: Path
+) -> None:
+    for seed, off in enumerate((-0.4, 0.0, 0.4)):
+        write_run(tmp_path / f"linear{seed}", elbo=-150.0 + off, seed=seed)
+        options = {"model": "conv"}
+        write_run(tmp_path / f"conv{seed}", elbo=-150 + gap + off, seed=seed, choices=options)
+    sentences = said(tmp_path)["Which is better"]
+    (text,) = [text for text, own in sentences if own == verdict and "mean of" in text]
+    # Welch: 2.776 sqrt(2 (0.4^2) / 3), four degrees of freedom.
+    assert f"(95 % interval {gap - 0.907:.2f} to {gap + 0.907:.2f}, over 3 and 3 seeds)" in text
+    assert "conv (mean of 3 seeds)" in text and "these weights" not in text
+    assert any(
+        "a choice among 3" in text and "best of the 3 seeds" in text for text, _ in sentences
+    )
+
+
+def test_one_seed_against_three_says_what_is_assumed(tmp_path: Path) -> None:
+    for seed, off in enumerate((-0.4, 0.0, 0.4)):
+        write_run(tmp_path / f"linear{seed}", elbo=-150.0 + off, seed=seed)
+    write_run(tmp_path / "conv", elbo=-140.0, choices={"model": "conv"})
+    (text,) = [text for text, verdict in said(tmp_path)["Which is better"] if verdict == "differs"]
+    assert "these weights of conv is higher" in text and "linear (mean of 3 seeds)" in text
+    assert text.endswith(
+        "as if both had the spread of the one with 3 seeds); it lies beyond all 3."
+    )
+
+
+def test_the_latent_dimension_has_its_sentences(tmp_path: Path) -> None:
+    write_run(tmp_path / "two", elbo=-150.0)
+    write_run(tmp_path / "ten", elbo=-110.0, latent_dim=10)
+    texts = [text for text, _ in said(tmp_path)["The number of latent dimensions"]]
+    assert any(
+        text.startswith("The test bound of these weights of z10 is higher") for text in texts
+    )
+    assert any(text.startswith("The reconstruction term of these weights of z2") for text in texts)
+    assert "Z10 uses 10 of its 10 dimensions." in texts
+
+
+def test_findings_that_differ_and_findings_that_do_not(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", elbo=-150.0, findings=findings(sharpness=0.3, precision=0.9))
+    other = findings(sharpness=0.5, precision=0.9)
+    write_run(tmp_path / "b", elbo=-110.0, latent_dim=10, findings=other)
+    topics = said(tmp_path)
+    looks = topics["Sharpness and contrast"]
+    assert any(
+        verdict == "differs"
+        and text.startswith("The sharpness of the samples of these weights of z10")
+        for text, verdict in looks
+    )
+    assert any(
+        text.startswith("Of these weights of z2, reconstructions have 50 %") for text, _ in looks
+    )
+    assert any(verdict == "tie" and "contrast of the samples" in text for text, verdict in looks)
+    ways = topics["Plausibility on interpolations"]
+    assert any("least, 50 %, 25 % of the way" in text for text, _ in ways)
+    centre = topics["The centre of the latent space, and each label's share"]
+    assert centre[0][0].startswith(
+        "At the centre of these weights of z2 lies label 8 (the classifier's nearest to what is "
+        "decoded at the prior's mean)"
+    )
+    assert "8: 80 %, 1: 20 %" in centre[0][0] and "codes of the 8 lie nearest to 0" in centre[0][0]
+
+
+CLOSENESS = "Closeness to the prior"
+OF_GAUSSIAN = "that of a Gaussian of the same mean and covariance: at most the whole distance."
+OF_DRAWS = "an estimate of the whole distance by draws: too low on average."
+
+
+def with_priors(folder: Path, *priors: tuple[str, float]) -> list[tuple[str, str]]:
+    """The sentences on closeness of one run each of some priors, with their distances."""
+    for name, distance in priors:
+        found = findings(sharpness=0.3, precision=0.9)
+        if name != "standard":
+            found["distance_from_prior"] = finding(distance, 0.01, latent=BY_DRAWS)
+        write_run(folder / name, elbo=-150.0, choices={"prior": name}, findings=found)
+    return said(folder)[CLOSENESS]
+
+
+def test_a_distance_by_moments_is_that_of_a_gaussian(tmp_path: Path) -> None:
+    sentences = with_priors(tmp_path, ("standard", 0.2))
+    texts = [text for text, _ in sentences]
+    assert f"The distance is {OF_GAUSSIAN}" in texts
+    assert "All codes of these weights of standard together: 0.200 ± 0.010 nats." in texts
+    assert not any("draws:" in text or "not compared" in text for text in texts)
+
+
+def test_a_distance_from_learned_priors_is_an_estimate_and_compared(tmp_path: Path) -> None:
+    sentences = with_priors(tmp_path, ("gaussian_mixture", 2.5), ("vamp", 1.5))
+    assert (f"The distance is {OF_DRAWS}", "fact") in sentences
+    assert not any("Gaussian of" in text or "not compared" in text for text, _ in sentences)
+    (text,) = [text for text, verdict in sentences if verdict == "differs"]
+    assert text.startswith(
+        "The distance of all codes together from the prior of these weights of gaussian_mixture is "
+        "higher than that of these weights of vamp by 1.000"
+    )
+
+
+def test_distances_found_in_two_ways_are_not_compared(tmp_path: Path) -> None:
+    sentences = with_priors(tmp_path, ("standard", 0.2), ("gaussian_mixture", 2.5), ("vamp", 1.5))
+    texts = [text for text, _ in sentences]
+    assert f"The distance by mean and covariance is {OF_GAUSSIAN}" in texts
+    assert f"The distance by draws is {OF_DRAWS}" in texts
+    assert "Distances found in different ways are not compared with one another." in texts
+    assert (
+        "All codes of these weights of standard together: 0.200 ± 0.010 nats, by mean and "
+        "covariance." in texts
+    )
+    assert "All codes of these weights of vamp together: 1.500 ± 0.010 nats, by draws." in texts
+    compared = [text for text in texts if text.startswith("The distance of all codes")]
+    assert len(compared) == 1 and "weights of standard" not in compared[0]
+
+
+def test_what_was_never_measured_is_named_with_the_remedy(tmp_path: Path) -> None:
+    pair(tmp_path, -155.0, -150.0)
+    sentences = said(tmp_path)["Sharpness and contrast"]
+    assert [verdict for _, verdict in sentences] == ["open"]
+    assert "python -m vae_lab.evaluate" in sentences[0][0]
+
+
+def test_findings_of_another_protocol_are_not_mixed_in(tmp_path: Path) -> None:
+    finer = findings(sharpness=0.3, precision=0.9)
+    finer["sharpness_of_data"]["protocol"]["images"] = 5000
+    write_run(tmp_path / "a", elbo=-150.0, findings=finer)
+    coarse = findings(sharpness=0.5, precision=0.9)
+    write_run(tmp_path / "b", elbo=-110.0, latent_dim=10, findings=coarse)
+    write_run(tmp_path / "c", elbo=-110.0, latent_dim=3, findings=coarse)
+    part = part_of(tmp_path)
+    assert [run.name for run in Seen(part.runs).missing] == ["a"]
+
+
+def test_one_run_alone_has_its_sentences(tmp_path: Path) -> None:
+    write_run(tmp_path / "only", elbo=-150.0, findings=findings(sharpness=0.3, precision=0.9))
+    topics = said(tmp_path)
+    assert topics["Which is better"][0][0].startswith(
+        "The test bound of these weights of only is -150"
+    )
+    assert all(verdict == "fact" for own in topics.values() for _, verdict in own)
+
+
+def test_forty_settings_do_not_make_a_hundred_sentences(tmp_path: Path) -> None:
+    for place in range(40):
+        write_run(
+            tmp_path / f"run{place}",
+            elbo=-150.0 - place,
+            config={"optimizer": {"lr": 0.001 * (1 + place)}, "batch": place % 2},
+        )
+    assert sum(map(len, said(tmp_path).values())) < 60
+
+
+def test_numbers_have_the_digits_of_their_errors() -> None:
+    assert with_error(-152.61198, 0.49941) == "-152.61 ± 0.50"
+    assert with_error(0.64930, 0.00347) == "0.6493 ± 0.0035"
+    assert with_error(1234.5, 56.0) == "1234 ± 56" and shown(0.0) == "0"

@@ -1,0 +1,129 @@
+"""Made-up runs: folders as a run leaves them, with figures that a test chooses. No torch."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+from vae_lab.config.identity import config_hash
+
+# How a distance from the prior is found: of the standard normal, and of a learned prior.
+BY_MOMENTS = "mean and covariance of q(z)"
+BY_DRAWS = "KL(q(z) || p(z)) by draws, each without its own image"
+
+PROTOCOL = {
+    "data": "made-up",
+    "targets": "grey values in [0, 1], not binarised",
+    "latent": "sampled",
+    "num_samples": 1,
+    "precision": "32-true",
+    "weights": "best",
+    "weights_epoch": 3,
+}
+
+
+def write_run(
+    folder: Path,
+    *,
+    elbo: float,
+    noise: float = 1.0,
+    seed: int = 0,
+    latent_dim: int = 2,
+    choices: dict[str, str] | None = None,
+    config: dict[str, Any] | None = None,
+    findings: dict[str, Any] | None = None,
+    images: int = 400,
+    **result: Any,
+) -> Path:
+    """Writes a finished run whose bound is `elbo` on average over its images, exactly.
+
+    Every run has the same easy and hard images; `noise` is what it adds of its own.
+    """
+    hardness = np.random.default_rng(0).normal(0, 20, images)
+    own = np.random.default_rng([seed, latent_dim, len(str(folder))]).normal(0, noise, images)
+    values = hardness + own
+    values += elbo - values.mean()
+    kl = np.full(images, 6.0)
+    options = {"model": "linear", "data": "made-up", **(choices or {})}
+    # Something of each option, as a real configuration has: the hash is of it alone.
+    of_options = {f"{group}_option": option for group, option in options.items()}
+    written = {"latent_dim": latent_dim, "seed": seed, **of_options, **(config or {})}
+    told = {
+        "name": folder.name,
+        "status": "success",
+        "config_hash": config_hash(written),
+        "choices": options,
+        "latent_dim": latent_dim,
+        "seed": seed,
+        "command": f"python -m vae_lab latent_dim={latent_dim} seed={seed}",
+        "started": f"2026-01-01T00:00:{seed:02d}+00:00",
+        "data": {"name": "made-up", "train": 10, "val": 5, "test": images},
+        "epochs": 3,
+        "metrics": {"elbo/test": elbo, "recon/test": -elbo - 6.0, "kl/test": 6.0},
+        "standard_errors": {"elbo/test": float(values.std(ddof=1) / np.sqrt(images))},
+        "latent": {"kl_per_dimension": [3.0] * latent_dim, "active_units": latent_dim},
+        "protocol": PROTOCOL,
+        "findings": findings or {},
+        **result,
+    }
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text(json.dumps({**written, "choices": options}))
+    (folder / "result.json").write_text(json.dumps(told))
+    np.savez(folder / "per_image.npz", elbo=values, recon=-values - kl, kl=kl)
+    return folder
+
+
+def write_events(folder: Path, curves: dict[str, Sequence[float]]) -> Path:
+    """Writes an event file with scalars for the steps 1, 2, ... and a picture in between."""
+    writer = EventFileWriter(str(folder))
+    for tag, values in curves.items():
+        for step, value in enumerate(values, start=1):
+            found = Summary(value=[Summary.Value(tag=tag, simple_value=value)])
+            writer.add_event(Event(step=step, summary=found))
+    picture = Summary.Image(height=1, width=1, colorspace=1, encoded_image_string=b"\0" * 1000)
+    summary = Summary(value=[Summary.Value(tag="picture", image=picture)])
+    writer.add_event(Event(step=1, summary=summary))
+    writer.close()
+    (path,) = folder.glob("events.out.tfevents.*")
+    return path
+
+
+def finding(value: Any, error: float | None = None, **protocol: Any) -> dict[str, Any]:
+    """Returns a finding as a run records it."""
+    return {"value": value, "standard_error": error, "protocol": {"images": 100, **protocol}}
+
+
+def judged(value: Any, error: float | None = None, **more: Any) -> dict[str, Any]:
+    """Returns a finding by the classifier."""
+    own = {"classifier": "k", "neighbours": 5, "train_images": 9, "manifold_neighbours": 3}
+    return finding(value, error, **own) | more
+
+
+def findings(*, sharpness: float, precision: float, error: float = 0.01) -> dict[str, Any]:
+    """Returns every finding, with two figures of one's own."""
+    found = {
+        f"{name}_of_{what}": finding(value, error)
+        for what in ("data", "reconstructions", "samples")
+        for name, value in (("sharpness", 0.6 if what == "data" else sharpness), ("contrast", 0.3))
+    }
+    for name in ("precision", "unanimity"):
+        for what in ("data", "samples", "ends"):
+            found[f"{name}_of_{what}"] = judged(precision if what == "samples" else 0.9, error)
+        steps = [0.9, 0.5, precision, 0.5, 0.9]
+        found[f"{name}_of_interpolations"] = judged(precision, error, by_step=steps)
+    digits = {"1": 0.2, "8": 0.8}
+    return found | {
+        "sharpness_of_interpolations": finding(sharpness, error),
+        "distance_from_prior": finding(0.2, 0.01, latent=BY_MOMENTS),
+        "classifier_accuracy": judged(0.95),
+        "digits_of_samples": judged({"1": 0.7, "8": 0.3}),
+        "digits_of_map": judged({"1": 0.5, "8": 0.5}),
+        "digits_of_centre": judged(digits),
+        "digit_at_centre": judged("8", votes=1.0),
+        "distance_of_digits": finding({"1": 2.5, "8": 0.5}),
+    }

@@ -1,0 +1,145 @@
+"""Stand-ins for module, data and logger, small enough to compute by hand, and a way to train them.
+
+Latent points are two pixels, unless a test asks for another number.
+"""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers.logger import DummyLogger
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from vae_lab.callbacks.progress import Progress
+from vae_lab.callbacks.snapshot import Scene
+from vae_lab.posterior import Posterior
+from vae_lab.priors import StandardNormal
+
+WHEN: dict[str, Any] = {"every_n_epochs": 2, "seed": 3, "scale": 1}
+
+
+class TinyVAE(pl.LightningModule):
+    """Encodes an image (1, 2, 2) as its pixels, over and over; trains with global noise."""
+
+    def __init__(self, *, latent_dim: int) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.prior = StandardNormal(latent_dim=latent_dim)
+        self.layer = nn.Linear(4, 4)
+        self.dropout = nn.Dropout(0.5)  # draws from torch's global generator
+        self.modes: list[tuple[bool, bool]] = []
+
+    def encode(self, x: Tensor) -> Posterior:
+        self.modes.append((self.training, torch.is_grad_enabled()))
+        mean = x.flatten(1).repeat(1, 1 + self.latent_dim // 4)[:, : self.latent_dim]
+        return Posterior(mean, mean - 1)
+
+    def decode(self, z: Tensor) -> Tensor:
+        self.modes.append((self.training, torch.is_grad_enabled()))
+        # Decoders of other people may be careless with global generators.
+        torch.rand(1), np.random.random(), random.random()
+        return z.repeat(1, 4)[:, :4].reshape(-1, 1, 2, 2)
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        return self.decode(self.encode(x).mean)
+
+    def sample(self, num_images: int, generator: torch.Generator) -> Tensor:
+        return self.decode(torch.rand(num_images, self.latent_dim, generator=generator))
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+        assert self.training
+        assert torch.is_grad_enabled()
+        noisy = self.dropout(self.layer(batch.flatten(1)))
+        return (noisy - batch.flatten(1)).square().sum(1).mean()
+
+    def on_train_epoch_end(self) -> None:
+        self.log("loss/train", 161.234 - self.current_epoch)
+
+    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+        self.log("elbo/val", -158.9)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+class TinyData(pl.LightningDataModule):
+    """Twelve random images (1, 2, 2), labels 0 to 9, 0, 1; three batches an epoch."""
+
+    num_val = 12
+    label_names = tuple("0123456789")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.images = torch.rand(12, 1, 2, 2, generator=torch.Generator().manual_seed(5))
+
+    def examples(self) -> tuple[Tensor, Tensor | None]:
+        return self.images, torch.arange(12) % 10
+
+    def train_dataloader(self) -> Any:
+        # A tensor serves as a data set: it has a length and rows.
+        return DataLoader(self.images, batch_size=4)  # type: ignore[arg-type]
+
+    def val_dataloader(self) -> Any:
+        # See above.
+        return DataLoader(self.images, batch_size=12)  # type: ignore[arg-type]
+
+
+class Spy(DummyLogger):
+    """Keeps the pictures and histograms it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pictures: list[tuple[str, int, Tensor]] = []
+        self.histograms: list[tuple[str, int, Tensor]] = []
+
+    def log_picture(self, tag: str, picture: Tensor, *, step: int, description: str) -> None:
+        assert description
+        self.pictures.append((tag, step, picture))
+
+    def log_histogram(self, tag: str, values: Tensor, *, step: int) -> None:
+        self.histograms.append((tag, step, values))
+
+
+def train(
+    folder: Path,
+    callbacks: list[Any],
+    *,
+    latent_dim: int = 2,
+    loggers: list[Any] | None = None,
+    resume: Path | None = None,
+    module: TinyVAE | None = None,
+    data: TinyData | None = None,
+    **limits: Any,
+) -> TinyVAE:
+    torch.manual_seed(0)
+    module = module or TinyVAE(latent_dim=latent_dim)
+    trainer = pl.Trainer(
+        default_root_dir=folder,
+        callbacks=callbacks,
+        logger=loggers or False,
+        accelerator="cpu",
+        enable_checkpointing=any(isinstance(c, ModelCheckpoint) for c in callbacks),
+        enable_model_summary=False,
+        log_every_n_steps=1,
+        enable_progress_bar=any(isinstance(c, Progress) for c in callbacks),
+        **limits,
+    )
+    trainer.fit(module, datamodule=data or TinyData(), ckpt_path=resume)
+    return module
+
+
+def drawn(folder: Path, name: str = "samples") -> list[int]:
+    return sorted(int(path.stem.split("_")[-1]) for path in (folder / "figures").glob(f"{name}_*"))
+
+
+def scene_with(
+    *, latent_dim: int = 2, module: Any = None, data: Any = None, epochs_done: int = 0
+) -> Scene:
+    """Returns what a picture is drawn from: the stand-ins, or others in their place."""
+    module = module or TinyVAE(latent_dim=latent_dim)
+    return Scene(module=module, data=data or TinyData(), epochs_done=epochs_done)

@@ -1,0 +1,371 @@
+"""Runs and sweeps that were stopped go on, and end as if they had never been."""
+
+import json
+import random
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import killable
+import pytest
+import torch
+from command import QUICK, Command, Done
+from stripes import small_config
+
+from vae_lab.checkpoints import read_checkpoint
+from vae_lab.errors import Stopped, UserError
+from vae_lab.files import PARTIAL
+from vae_lab.loggers.tensorboard import RunLogger
+from vae_lab.run_folder import SUCCESS, read_result, write_result
+from vae_lab.training import resume_state
+from vae_lab.training.run import run
+
+EPOCHS = 6
+PICTURES = ("callbacks=[samples,histograms,evolution]", "callbacks.samples.every_n_epochs=4")
+LONG = (f"trainer.max_epochs={EPOCHS}", "threads=1", "logger=[tensorboard,csv]", *PICTURES)
+
+
+Configured = tuple[dict[str, Any], dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def configured(tmp_path_factory: pytest.TempPathFactory) -> Configured:
+    return small_config(tmp_path_factory.mktemp("conf"), *LONG)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, configured: Configured) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    run(*configured, folder, "test")
+    return killable.fingerprint(folder)
+
+
+def torture(value: Any) -> Any:
+    """A parameter that `make torture` alone tries."""
+    return pytest.param(value, marks=pytest.mark.torture)
+
+
+def stop_at(monkeypatch: pytest.MonkeyPatch, epoch: int, error: BaseException) -> None:
+    """Makes the next run end with an error when an epoch (from 1) begins."""
+
+    def check(self: resume_state.Memory, trainer: Any, *_: Any) -> None:
+        if trainer.current_epoch + 1 == epoch:
+            monkeypatch.undo()
+            raise error
+
+    monkeypatch.setattr(resume_state.Memory, "on_train_batch_start", check)
+
+
+def stopped(
+    folder: Path, configured: Configured, monkeypatch: pytest.MonkeyPatch, *, epoch: int
+) -> Path:
+    """Returns the folder of a run that a signal ended in the given epoch."""
+    folder.mkdir(exist_ok=True)
+    with monkeypatch.context() as patch:
+        stop_at(patch, epoch, Stopped(15))
+        with pytest.raises(Stopped):
+            run(*configured, folder, "test")
+    return folder
+
+
+def test_a_run_killed_five_times_ends_as_if_it_had_never_been(
+    tmp_path: Path, configured: Configured, undisturbed: dict[str, Any]
+) -> None:
+    folder, chance = tmp_path / "run", random.Random(0)
+    for kill in range(5):
+        victim = killable.start_run(*configured, folder)
+        while victim.is_alive() and not (folder / "checkpoints").exists():
+            time.sleep(0.001)
+        # Not before the first kills have left something to go on from.
+        time.sleep(chance.uniform(0.0, 0.2) + 0.03 * kill)
+        victim.kill()
+        victim.join()
+    last = killable.start_run(*configured, folder)
+    last.join()
+    assert last.exitcode == 0
+    assert killable.fingerprint(folder) == undisturbed
+    assert not [path for path in folder.rglob(".*") if path.name != ".lock"]
+
+
+@pytest.mark.parametrize("epoch", [1, *map(torture, (2, 3, 4, 6)), 5])
+def test_a_stopped_run_goes_on_bit_for_bit(
+    epoch: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    configured: Configured,
+    undisturbed: dict[str, Any],
+) -> None:
+    folder = stopped(tmp_path / "run", configured, monkeypatch, epoch=epoch)
+    before = read_result(folder)
+    assert before is not None and before["status"] == "interrupted"
+    result = run(*configured, folder, "test")
+    assert result.get("resumed_after", [0]) == [epoch - 1]
+    assert result["started"] == before["started"] or epoch == 1
+    assert killable.fingerprint(folder) == undisturbed
+
+
+def test_a_run_whose_last_epoch_is_saved_repeats_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    configured: Configured,
+    undisturbed: dict[str, Any],
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with monkeypatch.context() as patch:
+        # After the last checkpoint, before the last picture and the test.
+        patch.setattr(resume_state.Memory, "on_train_end", _stop)
+        with pytest.raises(Stopped):
+            run(*configured, folder, "test")
+    assert read_checkpoint(folder / "checkpoints" / "last.ckpt")["epoch"] == EPOCHS - 1
+    result = run(*configured, folder, "test")
+    assert result["resumed_after"] == [EPOCHS - 1]
+    assert killable.fingerprint(folder) == undisturbed
+
+
+@pytest.mark.parametrize(
+    "broken", [("last",), torture(("last", "previous")), torture(("best",))], ids="-".join
+)
+def test_a_broken_checkpoint_is_passed_over(
+    broken: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    configured: Configured,
+    undisturbed: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    folder = stopped(tmp_path / "run", configured, monkeypatch, epoch=5)
+    for name in broken:
+        path = folder / "checkpoints" / f"{name}.ckpt"
+        content = bytearray(path.read_bytes())
+        # One bit in the middle: a weight, which torch.load alone would take for right.
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(UserError, match="no whole checkpoint"):
+            read_checkpoint(path)
+        assert torch.load(path, weights_only=True)["epoch"] >= 0
+    result = run(*configured, folder, "test")
+    assert result.get("resumed_after") == ([3] if broken == ("last",) else None)
+    assert "no whole checkpoint" in caplog.text
+    assert killable.fingerprint(folder) == undisturbed
+
+
+@pytest.mark.torture
+def test_a_moved_folder_goes_on_too(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    configured: Configured,
+    undisturbed: dict[str, Any],
+) -> None:
+    folder = stopped(tmp_path / "here", configured, monkeypatch, epoch=4)
+    moved = folder.rename(tmp_path / "there")
+    assert run(*configured, moved, "test")["resumed_after"] == [3]
+    assert killable.fingerprint(moved) == undisturbed
+
+
+@pytest.mark.torture
+def test_early_stopping_ends_a_resumed_run_where_it_would_have_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "callbacks").mkdir()
+    (tmp_path / "callbacks" / "stop.yaml").write_text(
+        "stop:\n  _target_: pytorch_lightning.callbacks.EarlyStopping\n  monitor: elbo/val\n"
+        "  mode: max\n  patience: 1\n  min_delta: 1000\n"
+    )
+    configured = small_config(
+        *(tmp_path, "trainer.max_epochs=8", "threads=1", "logger=csv", "callbacks=stop")
+    )
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    assert run(*configured, tmp_path / "one", "test")["epochs"] == 2
+    with monkeypatch.context() as patch:
+        patch.setattr(resume_state.Memory, "on_train_end", _stop)
+        with pytest.raises(Stopped):
+            run(*configured, tmp_path / "two", "test")
+    assert run(*configured, tmp_path / "two", "test")["epochs"] == 2
+    assert killable.fingerprint(tmp_path / "two") == killable.fingerprint(tmp_path / "one")
+
+
+def _stop(*_: Any) -> None:
+    raise Stopped(15)
+
+
+# The command line.
+
+
+def told(done: Done) -> str:
+    (line,) = (line for line in done.err.splitlines() if line.startswith("vae-lab: error: "))
+    return line.removeprefix("vae-lab: error: ")
+
+
+def test_resume_goes_on_with_what_the_folder_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vae_lab: Command
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_at(patch, 2, OSError(28, "No space left on device", "x.ckpt"))
+        done = vae_lab(*QUICK, "callbacks=none", "run_name=night", "seed=3")
+    assert done.code == 1
+    assert told(done).startswith("night_") and "free some space" in told(done)
+    (folder,) = (tmp_path / "outputs" / "runs").iterdir()
+    resume = f"resume={folder.relative_to(tmp_path)}"
+    assert f"To go on: python -m vae_lab {resume} trust=true\n" in done.out
+    hydra = (folder / ".hydra" / "overrides.yaml").read_text()
+    assert told(vae_lab(resume, "seed=4")).startswith("seed cannot be changed when a run goes on")
+    assert told(vae_lab("-m", resume)).startswith("resume goes on with one run")
+    assert "no folder" in told(vae_lab("resume=nowhere"))
+    assert "is not trusted" in told(vae_lab(resume))
+    done = vae_lab(resume, "trust=true", "trainer.enable_progress_bar=false")
+    assert done.code == 0, done.err
+    result = read_result(folder)
+    assert result is not None and result["status"] == "success" and result["seed"] == 3
+    assert result["resumed_after"] == [1]
+    assert (folder / ".hydra" / "overrides.yaml").read_text() == hydra
+    done = vae_lab(resume)
+    assert done.code == 0 and "already finished" in done.out
+
+
+def test_a_sweep_goes_on_with_what_is_not_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vae_lab: Command
+) -> None:
+    night = ("-m", "latent_dim=2,3", "sweep_name=night", "callbacks=none", "logger=csv", *QUICK)
+    with monkeypatch.context() as patch:
+        stop_at(patch, 2, RuntimeError("the roof leaks"))
+        done = vae_lab(*night)
+    assert done.code == 1
+    assert "the roof leaks" in told(done)
+    again = "python -m vae_lab --config-dir conf -m " + " ".join(night[1:])
+    assert f"To go on with what is not finished: {again}" in done.out
+    root = tmp_path / "outputs" / "sweeps" / "night"
+    stamp = (root / "linear-z3-stripes" / "per_image.npz").stat().st_mtime_ns
+    done = vae_lab(*night)
+    assert done.code == 0, done.err
+    assert "linear-z2-stripes: goes on after epoch 1." in done.out
+    assert "linear-z3-stripes: already finished" in done.out
+    assert (root / "linear-z3-stripes" / "per_image.npz").stat().st_mtime_ns == stamp
+    assert sorted(path.name for path in root.iterdir() if path.is_dir()) == [
+        "linear-z2-stripes",
+        "linear-z3-stripes",
+    ]
+
+
+def test_a_folder_in_use_is_refused(tmp_path: Path, vae_lab: Command) -> None:
+    from vae_lab.files import locked
+
+    with locked(tmp_path / "here"):
+        done = vae_lab(*QUICK, "hydra.run.dir=here")
+        assert done.code == 2
+        assert told(done).startswith("another process is at work in")
+        assert [path.name for path in (tmp_path / "here").iterdir()] == [".lock"]
+
+
+def test_a_hostile_config_runs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, configured: Configured, vae_lab: Command
+) -> None:
+    folder = stopped(tmp_path / "run", configured, monkeypatch, epoch=1)
+    text = (folder / "config.yaml").read_text()
+    attack = text.replace("stripes.StripedDigits", "vae_lab.training.run.subprocess.check_output")
+    (folder / "config.yaml").write_text(attack)
+    assert "is not the configuration of this run" in told(vae_lab("resume=run"))
+    # Whoever changes one file can change the other.
+    import yaml
+
+    from vae_lab.config.identity import config_hash
+
+    values = yaml.safe_load(attack)
+    values.pop("choices")
+    result = read_result(folder)
+    assert result is not None
+    write_result(folder, result | {"config_hash": config_hash(values)})
+    done = vae_lab("resume=run")
+    assert done.code == 1
+    assert "cannot be found" in told(done)
+
+
+def test_a_link_out_of_the_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, configured: Configured, vae_lab: Command
+) -> None:
+    folder = stopped(tmp_path / "run", configured, monkeypatch, epoch=2)
+    shutil.move(folder / "checkpoints", tmp_path / "elsewhere")
+    (folder / "checkpoints").symlink_to(tmp_path / "elsewhere")
+    done = vae_lab("resume=run")
+    assert done.code == 2
+    assert "is a link that leads out of the run's folder" in told(done)
+
+
+def test_only_partial_files_of_the_run_itself_are_removed(
+    tmp_path: Path, configured: Configured
+) -> None:
+    names = (".lock", ".hydra/config.yaml", ".notes.2024", ".vault.tmp", ".env.json.12")
+    theirs = [tmp_path / name for name in names]
+    theirs += [tmp_path / "figures" / ".a.png.7.tmp", tmp_path / "thesis" / ".labels.1"]
+    # A run that is at work further down, and a name that only looks like ours.
+    theirs.append(tmp_path / "runs" / "a" / f".last.ckpt.7.{PARTIAL}")
+    theirs.append(tmp_path / f".notes.{PARTIAL}")
+    ours = [tmp_path / f".result.json.12.{PARTIAL}", tmp_path / "figures" / f".a.png.7.{PARTIAL}"]
+    for path in (*theirs, *ours):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(path.name))
+    run(*configured, tmp_path, "test")
+    assert all(path.exists() for path in theirs) and not any(path.exists() for path in ours)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "local://{victim}",
+        "{victim}",
+        "{folder}/checkpoints/../../victim",
+        "http://127.0.0.1:9/beacon",
+        "/x/..",
+        "..",
+        ".",
+        7,
+    ],
+)
+@pytest.mark.parametrize("has_best", [True, False])
+def test_paths_in_a_strangers_checkpoint_are_never_followed(
+    tmp_path: Path,
+    configured: Configured,
+    monkeypatch: pytest.MonkeyPatch,
+    path: Any,
+    has_best: bool,
+) -> None:
+    folder = stopped(tmp_path / "run", configured, monkeypatch, epoch=2)
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "diary.txt").write_text("x")
+    evil = path.format(victim=victim, folder=folder) if isinstance(path, str) else path
+    for name in ("last.ckpt", "previous.ckpt"):
+        if (folder / "checkpoints" / name).exists():
+            poison(folder / "checkpoints" / name, evil, has_best=has_best)
+    run(*configured, folder, "test")
+    assert (victim / "diary.txt").read_text() == "x"
+    assert {p.name for p in (folder / "checkpoints").iterdir()} >= {"best.ckpt", "last.ckpt"}
+    assert read_result(folder)["status"] == SUCCESS  # type: ignore[index]
+
+
+def poison(checkpoint: Path, path: Any, *, has_best: bool) -> None:
+    """Puts a path into the states of all callbacks that keep one."""
+    content = torch.load(checkpoint, weights_only=True)
+    for state in content["callbacks"].values():
+        if isinstance(state, dict) and "best_model_path" in state:
+            state.pop("dirpath", None)
+            keys = [key for key in state if key.endswith("_model_path")]
+            state |= dict.fromkeys(keys, path)
+            state["best_k_models"] = {path: torch.tensor(0.0)}
+            if not has_best:
+                del state["best_k_models"]
+    torch.save(content, checkpoint)
+
+
+def test_event_files_of_others_are_left_alone(tmp_path: Path) -> None:
+    theirs = tmp_path / "events.out.tfevents.1700000000.theirs.1.0"
+    theirs.write_bytes(b"theirs")
+    assert not resume_state.find_start(tmp_path, "0123").is_again
+    logger = RunLogger(save_dir=tmp_path, columns=[], metrics=[])
+    resume_state.restore_loggers([logger], resume_state.find_start(tmp_path, "0123"))
+    assert theirs.read_bytes() == b"theirs"
+    (tmp_path / "result.json").write_text("{}")
+    resume_state.restore_loggers([logger], resume_state.find_start(tmp_path, "0123"))
+    assert not theirs.exists()

@@ -1,0 +1,87 @@
+"""What `trainer=gpu` adds to a run, tried on the processor: compiled networks, and TF32."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from stripes import small_config
+
+from vae_lab.checkpoints import read_checkpoint
+from vae_lab.cli.jobs import compose_jobs
+from vae_lab.errors import UserError
+from vae_lab.training.run import run
+from vae_lab.vae import VAE
+
+ON_THE_PROCESSOR = ("trainer=gpu", "trainer.accelerator=cpu", "callbacks=none", "logger=none")
+
+
+def train(folder: Path, *overrides: str) -> dict[str, Any]:
+    config, choices = small_config(folder / "conf", *ON_THE_PROCESSOR, *overrides)
+    return run(config, choices, folder, "tests")
+
+
+@pytest.mark.parametrize("model", ["linear", "conv"])
+def test_compiled_networks_train_to_the_same_bound_and_are_saved_as_ever(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graphs, modes = [], []
+    compile_ = torch.compile
+
+    def keep(graph: torch.fx.GraphModule, _: list[torch.Tensor]) -> Callable[..., Any]:
+        graphs.append(graph)
+        return graph.forward
+
+    def without_a_compiler(network: Callable[..., Any], *, mode: str) -> Callable[..., Any]:
+        modes.append(mode)
+        return compile_(network, backend=keep)
+
+    monkeypatch.setattr(torch, "compile", without_a_compiler)
+    overrides = (f"model={model}", "trainer.precision=32-true", "trainer.max_epochs=1")
+    plain = train(tmp_path / "plain", *overrides)
+    assert not modes
+    compiled = train(tmp_path / "compiled", *overrides, "trainer.compile=reduce-overhead")
+    assert modes == ["reduce-overhead"] * 2 and len(graphs) >= 2
+    for name in ("elbo/test", "recon/test", "kl/test"):
+        assert compiled["metrics"][name] == pytest.approx(plain["metrics"][name], rel=1e-5)
+    names = [
+        list(read_checkpoint(tmp_path / way / "checkpoints" / "last.ckpt")["state_dict"])
+        for way in ("plain", "compiled")
+    ]
+    assert names[0] == names[1]
+
+
+@pytest.mark.golden
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler here")
+def test_what_the_compiler_makes_of_the_networks_trains_to_the_same_bound(tmp_path: Path) -> None:
+    plain = train(tmp_path / "plain")["metrics"]["elbo/test"]
+    compiled = train(tmp_path / "compiled", "trainer.compile=default")["metrics"]["elbo/test"]
+    assert compiled == pytest.approx(plain, rel=1e-4)
+
+
+def test_the_precision_of_products_is_that_of_the_training_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr(
+        VAE, "on_train_end", lambda _: seen.append(torch.get_float32_matmul_precision())
+    )
+    short = "trainer.max_epochs=1"
+    train(tmp_path / "exact", short)
+    train(tmp_path / "tf32", short, "trainer.matmul_precision=high")
+    assert seen == ["highest", "high"]
+    assert torch.get_float32_matmul_precision() == "highest"
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("trainer.compile=true", "null, default, reduce-overhead or max-autotune, got true"),
+        ("trainer.matmul_precision=tf32", "highest, high or medium, got 'tf32'"),
+    ],
+)
+def test_other_values_are_refused(override: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        compose_jobs(["trainer=gpu", override])
