@@ -32,7 +32,7 @@ from vae_lab.evaluate.latent_space import (
 from vae_lab.evaluate.marginal_likelihood import Chosen, exact_on_grid, importance_weighted
 from vae_lab.evaluate.picture_metrics import Material, measure
 from vae_lab.evaluate.printing import card, stage
-from vae_lab.evaluate.sample_quality import Images, judge
+from vae_lab.evaluate.sample_quality import LabelledImages, judge
 from vae_lab.files import write_text
 from vae_lab.objectives.elbo import Elbo
 from vae_lab.random_streams import subset
@@ -285,9 +285,9 @@ def _qualities(subject: Subject) -> Numbers:
         return {}
     rows = subset(len(data.train_labels), settings["num_train"], "classifiers", settings["seed"])
     names = data.label_names
-    train = Images(data.fixed_train_images[rows], data.train_labels[rows], names)
+    train = LabelledImages(data.fixed_train_images[rows], data.train_labels[rows], names)
     rows = subset(len(subject.labels), MOST_JUDGED, "judged", settings["seed"])
-    test = Images(subject.images[rows], subject.labels[rows], names)
+    test = LabelledImages(subject.images[rows], subject.labels[rows], names)
     with stage("classifiers and samples"):
         found = judge(subject.model, train, test, settings)
     return {name: subject.number(value, None, **protocol) for name, value, protocol in found}

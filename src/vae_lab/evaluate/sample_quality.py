@@ -82,7 +82,7 @@ def flat(images: Tensor) -> np.ndarray:
 BATCH = 500
 
 
-class Images(NamedTuple):
+class LabelledImages(NamedTuple):
     """uint8 images (N, C, H, W), their labels (N,) and the names of labels 0, 1, ..., if any."""
 
     images: Tensor
@@ -94,7 +94,9 @@ class Images(NamedTuple):
 Judgement = tuple[str, float, dict[str, Any]]
 
 
-def judge(model: VAE, train: Images, test: Images, settings: Mapping[str, Any]) -> list[Judgement]:
+def judge(
+    model: VAE, train: LabelledImages, test: LabelledImages, settings: Mapping[str, Any]
+) -> list[Judgement]:
     """Returns the accuracies of the codes and the precision, recall and labels of samples."""
     return [
         *_codes(model, train, test, settings["neighbours"]),
@@ -102,7 +104,9 @@ def judge(model: VAE, train: Images, test: Images, settings: Mapping[str, Any]) 
     ]
 
 
-def _codes(model: VAE, train: Images, test: Images, neighbours: int) -> list[Judgement]:
+def _codes(
+    model: VAE, train: LabelledImages, test: LabelledImages, neighbours: int
+) -> list[Judgement]:
     codes, asked = (_codes_of(model, part) for part in (train, test))
     shared = {"latent": "mean", "train_images": len(codes.rows), "images": len(asked.rows)}
     nearest = neighbour_accuracy(codes, asked, num_neighbours=neighbours)
@@ -113,14 +117,14 @@ def _codes(model: VAE, train: Images, test: Images, neighbours: int) -> list[Jud
 
 
 def _samples(
-    model: VAE, train: Images, test: Images, settings: Mapping[str, Any]
+    model: VAE, train: LabelledImages, test: LabelledImages, settings: Mapping[str, Any]
 ) -> list[Judgement]:
     count, seed = settings["num_generated"], settings["seed"]
     pixels = Pixels(train=_flat(train), num_neighbours=settings["neighbours"], names=train.names)
     samples = _draw(model, count, seed)
     # As many real images as samples, or the larger set's manifold would be the denser one.
     order = torch.randperm(len(test.images), generator=stream("manifold", seed))[:count]
-    real = _flat(Images(test.images[order], test.labels[order], test.names)).rows
+    real = _flat(LabelledImages(test.images[order], test.labels[order], test.names)).rows
     nearest = min(settings["manifold_neighbours"], len(real) - 1)
     found = precision_recall(
         pixels.features.transform(real),
@@ -151,12 +155,12 @@ def _draw(model: VAE, count: int, seed: int) -> Tensor:
     return torch.cat(parts).clamp(0, 1).flatten(1)
 
 
-def _codes_of(model: VAE, part: Images) -> Labelled:
+def _codes_of(model: VAE, part: LabelledImages) -> Labelled:
     codes = posteriors(model, part.images, batch_size=BATCH).mean
     return Labelled(codes.double().numpy(), part.labels.numpy())
 
 
-def _flat(part: Images) -> Labelled:
+def _flat(part: LabelledImages) -> Labelled:
     return Labelled(part.images.flatten(1).double().numpy() / 255, part.labels.numpy())
 
 
