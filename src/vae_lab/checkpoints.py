@@ -17,10 +17,8 @@ from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.errors import UserError, first_line
 from vae_lab.files import atomic
+from vae_lab.run_folder import LAST, PREVIOUS
 from vae_lab.vae import VAE
-
-# What a run goes on from, the newest first.
-LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

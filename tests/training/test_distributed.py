@@ -8,11 +8,12 @@ import pytest
 import torch
 from command import QUICK, command, environment
 from killable import curves
+from runs import run_job
 from stripes import small_config, write_conf
 
 from vae_lab.data.batches import Batches, Shared
 from vae_lab.data.datamodule import ImageDataModule
-from vae_lab.training.run import run
+from vae_lab.run_folder import RunFolder
 from vae_lab.training.trainer import build_trainer
 
 
@@ -36,7 +37,7 @@ def test_processes_share_each_batch(number: int, left: int) -> None:
 def test_two_processes_give_the_bound_of_one_and_write_once(tmp_path: Path) -> None:
     quick = [*QUICK, "trainer.max_epochs=3", "callbacks=[progress,samples,histograms]"]
     config, choices = small_config(tmp_path / "one", *quick)
-    single = run(config, choices, tmp_path / "one", "test")
+    single = run_job(config, choices, tmp_path / "one")
     write_conf(tmp_path / "conf")
     done = subprocess.run(
         command(*quick, "trainer=ddp", "hydra.run.dir=two"),
@@ -49,9 +50,9 @@ def test_two_processes_give_the_bound_of_one_and_write_once(tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "two" / "result.json").read_text())
     # The same batches and noise: only the order of sums differs.
-    for name, value in single["metrics"].items():
+    for name, value in single.metrics.items():
         assert result["metrics"][name] == pytest.approx(value, abs=0.01)
-    assert result["data"] == single["data"] and result["epochs"] == 3
+    assert result.data == single.data and result["epochs"] == 3
     assert done.stdout.count("epoch 3/3") == 1
     one, two = (curves(tmp_path / name) for name in ("one", "two"))
     assert {tag: [point[0] for point in points] for tag, points in one.items()} == {
@@ -72,5 +73,5 @@ def test_a_batch_that_does_not_divide_is_named(tmp_path: Path) -> None:
     ):
         share(
             ImageDataModule.from_config(config, trust=True),
-            build_trainer(config, tmp_path, trust=True),
+            build_trainer(config, RunFolder(tmp_path), trust=True),
         )

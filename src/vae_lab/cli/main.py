@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from vae_lab.config.compose import Composer, choices_of, conf_folder, parse_word
 from vae_lab.config.resolve import resolved
 from vae_lab.errors import JOB_FAILED, WRONG_INPUT, JobFailed, Stopped, UserError, describe_os_error
 from vae_lab.files import check_writable, locked
-from vae_lab.run_folder import holds_run, is_success, runs_in
+from vae_lab.run_folder import RunFolder, runs_in
 from vae_lab.terminal import print_error
 from vae_lab.training.distributed import join_run, joined_run
 from vae_lab.training.signals import handle_signals, signals_as_keyboard_interrupt
@@ -71,18 +71,25 @@ def job(config: DictConfig) -> float | None:
     try:
         # A launcher may have started this in a process of its own.
         with handle_signals(), locked(folder) if in_sweep else nullcontext():
-            return _perform(resolved(config), choices, folder, command, trust=True)
+            return _perform(
+                config=resolved(config),
+                choices=choices,
+                folder=RunFolder(folder),
+                command=command,
+                trust=True,
+            )
     except UserError as error:
         _tell(error)
         return None
 
 
-def _perform(
-    config: Mapping[str, Any], choices: Mapping[str, str], folder: Path, command: str, trust: bool
-) -> float | None:
-    """Runs one job and returns its validation bound, or None where it failed."""
+def _perform(**request: Any) -> float | None:
+    """Does the run of a `RunRequest` with these fields.
+
+    Returns its validation bound, or None where it failed.
+    """
     try:
-        from vae_lab.training.run import run  # imports torch and Lightning
+        from vae_lab.training.run import RunRequest, run  # imports torch and Lightning
     except (ImportError, RuntimeError) as error:
         print_error(
             f"PyTorch cannot be imported ({error}): torch and torchvision must be of one release "
@@ -93,12 +100,11 @@ def _perform(
     # On a full disk the log fails too, and one line is enough.
     logging.raiseExceptions = False
     try:
-        result = run(config, choices, folder, command, trust=trust)
+        result = run(RunRequest(**request))
     except JobFailed as error:
         _tell(error)
         return None
-    bound: float | None = result["metrics"].get("elbo/val")
-    return bound
+    return result.metrics.get("elbo/val")
 
 
 def _tell(error: Exception) -> None:
@@ -140,7 +146,7 @@ def _sweep(arguments: argparse.Namespace, planned: Plan, *, report: bool) -> int
         _tell(error)
     finally:
         # Sweepers that choose as they go, and folders named by the person, are found on the disk.
-        runs = planned.folders or runs_in(planned.root)
+        runs = planned.folders or [run.path for run in runs_in(planned.root)]
         mark_lost_runs(runs)
         try:
             close_sweep(
@@ -148,7 +154,7 @@ def _sweep(arguments: argparse.Namespace, planned: Plan, *, report: bool) -> int
             )
         except OSError as error:
             print_error(describe_os_error(error, planned.root))
-    return 0 if all(map(is_success, runs)) else JOB_FAILED
+    return 0 if all(RunFolder(run).is_finished for run in runs) else JOB_FAILED
 
 
 def _single(
@@ -158,9 +164,9 @@ def _single(
         try:
             _hydra(argv, task)
         finally:
-            if holds_run(folder) and not is_success(folder):
+            if (run := RunFolder(folder)).exists and not run.is_finished:
                 print("To go on:", again)
-    return 0 if is_success(folder) else JOB_FAILED
+    return 0 if RunFolder(folder).is_finished else JOB_FAILED
 
 
 def _resume(resumed: Resumed) -> int:
@@ -168,13 +174,18 @@ def _resume(resumed: Resumed) -> int:
 
     Nothing is downloaded: addresses and places in a file that somebody sent are not to be followed.
     """
-    config, result, folder = resumed.run.config, resumed.run.result, resumed.run.folder
-    if not is_success(folder):
+    folder, result = resumed.run.path, resumed.run.require_result()
+    if not resumed.run.is_finished:
         check_writable(folder)
 
     def task(_: DictConfig) -> float | None:
-        choices, command = result.get("choices", {}), result.get("command", "")
-        return _perform(config, choices, folder, command, resumed.trust)
+        return _perform(
+            config=resumed.config,
+            choices=result.choices,
+            folder=RunFolder(folder),
+            command=result.command,
+            trust=resumed.trust,
+        )
 
     argv = [f"hydra.run.dir={quoted(folder)}", "hydra.output_subdir=null"]
     return _single(folder, argv, task, command_to_resume(folder, trust=resumed.trust))

@@ -10,6 +10,7 @@ from pytorch_lightning.loggers import Logger
 from torch import Tensor
 
 from vae_lab.loggers import hparams
+from vae_lab.run_folder import RunResult
 
 
 @runtime_checkable
@@ -45,14 +46,14 @@ class Rememberer(Protocol):
 
 @contextmanager
 def session(
-    loggers: Sequence[Logger], config: Mapping[str, Any], result: Mapping[str, Any], *, is_new: bool
+    loggers: Sequence[Logger], config: Mapping[str, Any], result: RunResult, *, is_new: bool
 ) -> Iterator[None]:
     """Opens a run's row in the loggers that keep one, and closes it with how the run ended."""
     keepers: list[Any] = [logger for logger in loggers if hasattr(logger, "start_session")]
     # A run that goes on has its row already.
     for keeper in keepers if is_new else []:
-        keeper.start_session(hparams.values(config, result["choices"]))
-        keeper.log_text("command", f"```\n{_one_word_a_line(result['command'])}\n```")
+        keeper.start_session(hparams.values(config, result.choices))
+        keeper.log_text("command", f"```\n{_one_word_a_line(result.command)}\n```")
         keeper.log_text("config", f"```yaml\n{OmegaConf.to_yaml(dict(config))}```")
     status = "failure"
     try:

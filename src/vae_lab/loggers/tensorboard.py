@@ -25,6 +25,7 @@ from torch.utils.tensorboard.writer import FileWriter
 from vae_lab.loggers import event_files
 from vae_lab.loggers.base import _without_epoch
 from vae_lab.loggers.hparams import _hparam, _hparams_summary
+from vae_lab.run_folder import EVENT_FILES
 
 # The end of a session has a file of its own, so that a resumed run can take it back: of two ends
 # TensorBoard believes the first, and a run that failed and was resumed would stay a failed one.
@@ -69,7 +70,7 @@ class RunLogger(TensorBoardLogger):
         Args:
             hparams: values of the columns, and any others, which are left out.
         """
-        for earlier_end in Path(self.log_dir).glob(f"events.out.tfevents.*{END_SUFFIX}"):
+        for earlier_end in Path(self.log_dir).glob(f"{EVENT_FILES}{END_SUFFIX}"):
             earlier_end.unlink()
         experiment = api_pb2.Experiment(time_created_secs=time.time())
         start = plugin_data_pb2.SessionStartInfo(start_time_secs=time.time())

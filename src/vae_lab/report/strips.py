@@ -67,7 +67,7 @@ def reconstructions(run: Run) -> tuple[np.ndarray, np.ndarray] | None:
     settings, picture = _settings_and_picture(run, "reconstructions")
     if settings is None or picture is None:
         return None
-    _, height, width = run.result["image_shape"]
+    _, height, width = run.files.image_shape
     double = 2 * height + LINE
     # By the picture: there may have been fewer images than were asked for.
     rows, rest = divmod(picture.shape[0] + BAND, double + BAND)
@@ -89,7 +89,7 @@ def interpolations(run: Run) -> dict[str, np.ndarray]:
     settings, picture = _settings_and_picture(run, "interpolations")
     if settings is None or picture is None:
         return {}
-    _, height, width = run.result["image_shape"]
+    _, height, width = run.files.image_shape
     pairs = settings["pairs"]
     across = 2 * (width + BAND) + int(settings["steps"]) * (width + LINE) - LINE
     if picture.shape[:2] != (len(pairs) * (height + LINE) - LINE, across):
@@ -105,7 +105,7 @@ def interpolations(run: Run) -> dict[str, np.ndarray]:
 
 def _way(run: Run, row: int, pair: tuple[int, int]) -> str:
     """Returns from where to where a row leads; without such labels it took two images in turn."""
-    names = (run.result.get("data") or {}).get("labels")
+    names = run.result.data.get("labels")
     if names is None:  # a run of before they were recorded
         return f"{pair[0]} to {pair[1]}"
     if all(0 <= label < len(names) for label in pair):

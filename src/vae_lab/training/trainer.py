@@ -19,8 +19,10 @@ from vae_lab.checkpoints import AtomicCheckpointIO
 from vae_lab.config.instantiate import instantiate
 from vae_lab.config.rules import OWN_TRAINER_KEYS
 from vae_lab.data.datamodule import ImageDataModule, share
+from vae_lab.environment import gpus_hidden
 from vae_lab.errors import UserError
-from vae_lab.training.resume_state import Memory, Start
+from vae_lab.run_folder import BEST, LAST, RunFolder
+from vae_lab.training.resume_state import ResumePoint, ResumeState
 from vae_lab.vae import VAE
 
 
@@ -29,12 +31,14 @@ class Parts(NamedTuple):
 
     data: ImageDataModule
     model: VAE
-    memory: Memory
+    resume_state: ResumeState
     trainer: pl.Trainer
 
 
-def assemble(config: Mapping[str, Any], folder: Path, start: Start, *, trust: bool) -> Parts:
-    """Returns the parts of a run that begins at `start`; see `run.run` for the rest."""
+def assemble(
+    config: Mapping[str, Any], folder: RunFolder, point: ResumePoint, *, trust: bool
+) -> Parts:
+    """Returns the parts of a run that begins at `point`; see `run.RunRequest` for the rest."""
     torch.set_num_threads(config["threads"])
     # Lightning's lines on devices and tips say nothing about the experiment, nor does what it
     # calls deprecated in torch.
@@ -51,25 +55,29 @@ def assemble(config: Mapping[str, Any], folder: Path, start: Start, *, trust: bo
         # In place: the names of the weights stay as they are in checkpoints.
         for network in (model.encoder, model.decoder):
             network.compile(mode=mode)
-    memory = Memory(start=start)
-    trainer = build_trainer(config, folder, trust=trust, first=[memory])
+    resume_state = ResumeState(point=point)
+    trainer = build_trainer(config, folder, trust=trust, first=[resume_state])
     share(data, trainer)
-    return Parts(data, model, memory, trainer)
+    return Parts(data, model, resume_state, trainer)
 
 
 @contextmanager
-def matrix_products(config: Mapping[str, Any]) -> Iterator[None]:
-    """Trains with the precision that `trainer.matmul_precision` gives products of fp32 matrices."""
+def machine_settings(config: Mapping[str, Any]) -> Iterator[None]:
+    """Trains without a look at GPUs on the processor, and with the wanted precision of products.
+
+    `trainer.matmul_precision` is that of products of fp32 matrices.
+    """
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision(config["trainer"].get("matmul_precision", before))
     try:
-        yield
+        with gpus_hidden(config):
+            yield
     finally:
         torch.set_float32_matmul_precision(before)
 
 
 def build_trainer(
-    config: Mapping[str, Any], folder: Path, *, trust: bool, first: Sequence[Callback] = ()
+    config: Mapping[str, Any], folder: RunFolder, *, trust: bool, first: Sequence[Callback] = ()
 ) -> pl.Trainer:
     """Returns the trainer of a resolved configuration, with its callbacks and loggers.
 
@@ -89,7 +97,8 @@ def build_trainer(
     if arguments.get("enable_checkpointing", True):
         callbacks += model_checkpoints(folder, has_validation=config["data"]["num_val"] > 0)
     loggers: list[Logger] = [
-        instantiate(node, trust=trust, save_dir=str(folder)) for node in config["logger"].values()
+        instantiate(node, trust=trust, save_dir=str(folder.path))
+        for node in config["logger"].values()
     ]
     # The bar is a callback of ours; Lightning would add its own beside it.
     if not any(name == "progress" for name in nodes):
@@ -97,21 +106,24 @@ def build_trainer(
     arguments["plugins"] = [*_listed(arguments.get("plugins")), AtomicCheckpointIO()]
     try:
         return pl.Trainer(
-            **arguments, callbacks=callbacks, logger=loggers or False, default_root_dir=str(folder)
+            **arguments,
+            callbacks=callbacks,
+            logger=loggers or False,
+            default_root_dir=str(folder.path),
         )
     except (ValueError, TypeError, MisconfigurationException) as error:
         raise UserError(f"trainer: {' '.join(str(error).split())}") from error
 
 
-def model_checkpoints(folder: Path, *, has_validation: bool) -> list[ModelCheckpoint]:
+def model_checkpoints(folder: RunFolder, *, has_validation: bool) -> list[ModelCheckpoint]:
     """Returns what keeps `checkpoints/best.ckpt` (by the validation bound) and `last.ckpt`."""
-    keep = partial(ModelCheckpoint, dirpath=folder / "checkpoints", enable_version_counter=False)
+    keep = partial(ModelCheckpoint, dirpath=folder.checkpoints, enable_version_counter=False)
     # Not `save_last`, which writes only when another checkpoint was due.
-    last = keep(filename="last", save_on_train_epoch_end=True)
+    last = keep(filename=Path(LAST).stem, save_on_train_epoch_end=True)
     if not has_validation:
         return [last]
     best = keep(
-        filename="best",
+        filename=Path(BEST).stem,
         monitor="elbo/val",
         mode="max",
         save_weights_only=True,
