@@ -73,6 +73,7 @@ class VAE(pl.LightningModule):
         torch.manual_seed(config["seed"])
         make = partial(instantiate, trust=trust)
         sizes = {"image_shape": image_shape, "latent_dim": config["latent_dim"]}
+        encoder = make(config["model"]["encoder"], **sizes)
         optimizer = {k: v for k, v in config["optimizer"].items() if k not in SCHEDULE_KEYS}
 
         def make_optimizer(named: Iterable[tuple[str, nn.Parameter]]) -> torch.optim.Optimizer:
@@ -80,16 +81,15 @@ class VAE(pl.LightningModule):
 
         schedule = learning_rate_factor(*(config["optimizer"][key] for key in SCHEDULE_KEYS))
         model = cls(
-            encoder=make(config["model"]["encoder"], **sizes),
+            encoder=encoder,
             decoder=make(config["model"]["decoder"], **sizes),
-            prior=make(config["prior"], latent_dim=config["latent_dim"]),
+            prior=make(config["prior"], offered={**sizes, "encoder": encoder}),
             likelihood=make(config["likelihood"]),
             objective=make(config["objective"]),
             optimization=Optimization(make_optimizer, schedule),
             latent_dim=config["latent_dim"],
             seed=config["seed"],
         )
-        model.prior.attach(model.encoder, image_shape)
         model.config_hash = config_hash(config)
         return model
 
