@@ -112,7 +112,11 @@ class VAE(pl.LightningModule):
         return self.decode(self.prior.sample(num_images, generator).to(self.device))
 
     def score(
-        self, x: Tensor, noise: Tensor, objective: Objective | None = None
+        self,
+        x: Tensor,
+        noise: Tensor,
+        objective: Objective | None = None,
+        generator: torch.Generator | None = None,
     ) -> tuple[Tensor, Terms]:
         """Returns the loss (a scalar) and the bound's terms, each (B,), of images x (B, C, H, W).
 
@@ -120,12 +124,13 @@ class VAE(pl.LightningModule):
             x: images in [0, 1].
             noise: standard normal, (K, B, Z). Sampling never depends on train or eval mode.
             objective: in place of the model's own, which stands for the end of training.
+            generator: see `Draws`.
         """
         posterior = self.encode(x)
         z = posterior.sample(noise)
         outputs = self.decoder(z.flatten(0, 1)).float().unflatten(0, noise.shape[:2])
         with torch.autocast(x.device.type, enabled=False):
-            draws = Draws(posterior, z, self.likelihood.log_prob(outputs, x))
+            draws = Draws(posterior, z, self.likelihood.log_prob(outputs, x), generator)
             return (objective or self.objective)(draws, self.prior)
 
     # Training and validation.
@@ -149,7 +154,7 @@ class VAE(pl.LightningModule):
         if processes > 1:
             noise = noise[:, self.global_rank :: processes]
         objective = self.objective.at(self.global_step / self._num_steps)
-        loss, terms = self.score(batch.images, noise, objective)
+        loss, terms = self.score(batch.images, noise, objective, self._noise)
         if self._checks_finite(batch_idx) and not loss.isfinite():
             raise self._diverged(loss, terms, batch)
         _add(self._train_sums, loss, terms)
