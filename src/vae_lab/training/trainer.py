@@ -18,7 +18,7 @@ from vae_lab.callbacks.picture import grouped
 from vae_lab.checkpoints import AtomicCheckpointIO
 from vae_lab.config.instantiate import instantiate
 from vae_lab.config.rules import OWN_TRAINER_KEYS
-from vae_lab.data.datamodule import ImageDataModule, share
+from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.errors import UserError
 from vae_lab.training.resume_state import Memory, Start
 from vae_lab.vae import VAE
@@ -53,7 +53,7 @@ def assemble(config: Mapping[str, Any], folder: Path, start: Start, *, trust: bo
             network.compile(mode=mode)
     memory = Memory(start=start)
     trainer = build_trainer(config, folder, trust=trust, first=[memory])
-    share(data, trainer)
+    data.check_processes(trainer.world_size)
     return Parts(data, model, memory, trainer)
 
 
