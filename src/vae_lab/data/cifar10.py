@@ -58,10 +58,7 @@ class CIFAR10:
             DataUnavailable: The archive is not there.
             UserError: It is broken, or holds something else.
         """
-        paths = download.find(self.root, self.folder, self.files)
-        if absent := [name for name in self.files if name not in paths]:
-            raise download.missing(self.root, self.folder, absent)
-        (path,) = paths.values()
+        (path,) = download.locate(self.root, self.folder, self.files).values()
         try:
             with tarfile.open(path) as archive:
                 train = _read_all(archive, path, self.train_batches)

@@ -208,9 +208,9 @@ def _in_order(images: Tensor | MemmapTensors) -> Batches:
 
 
 def _array(values: Any) -> Any:
-    """Returns images or labels as an array that torch takes without a copy.
+    """Returns images or labels as an array that torch takes as it is.
 
-    A source of somebody's own may hand out tensors, or arrays that cannot be written.
+    A user's source may hand out tensors, or arrays that cannot be written.
     """
     if values is None or isinstance(values, MemmapImages):
         return values
@@ -224,4 +224,4 @@ def _tensor(images: np.ndarray | MemmapImages) -> Tensor | MemmapTensors:
 
 
 def _label_tensor(labels: np.ndarray | None) -> Tensor | None:
-    return None if labels is None else torch.from_numpy(labels)
+    return None if labels is None else torch.from_numpy(labels).long()

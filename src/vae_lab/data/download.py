@@ -53,6 +53,22 @@ def find(root: str | Path, folder: str, files: Files) -> dict[str, Path]:
     return {name: path for name, path in paths.items() if path is not None}
 
 
+def locate(root: str | Path, folder: str, files: Files) -> dict[str, Path]:
+    """Returns where each of `files` lies under `root`; nothing is downloaded.
+
+    Raises:
+        DataUnavailable: A file is not there.
+        BrokenFile: see `find`.
+    """
+    paths = find(root, folder, files)
+    if absent := [name for name in files if name not in paths]:
+        raise DataUnavailable(
+            f"{', '.join(absent)} not found in {_directory(root, folder)}. "
+            f"{_REMEDIES.format(folder=folder)}"
+        )
+    return paths
+
+
 def ensure(
     root: str | Path,
     folder: str,
@@ -113,14 +129,6 @@ def _downloaded(directory: Path) -> set[str]:
         return set((directory / DOWNLOAD_LIST).read_text(encoding="utf-8").splitlines())
     except (OSError, UnicodeDecodeError):
         return set()
-
-
-def missing(root: str | Path, folder: str, names: Sequence[str]) -> DataUnavailable:
-    """Returns the error for files that are not there and that nobody tried to download."""
-    remedies = _REMEDIES.format(folder=folder)
-    return DataUnavailable(
-        f"{', '.join(names)} not found in {_directory(root, folder)}. {remedies}"
-    )
 
 
 def _directory(root: str | Path, folder: str) -> Path:

@@ -33,9 +33,7 @@ class MNIST:
             DataUnavailable: A file is not there.
             UserError: A file is broken.
         """
-        paths = download.find(self.root, self.folder, self.files)
-        if absent := [name for name in self.files if name not in paths]:
-            raise download.missing(self.root, self.folder, absent)
+        paths = download.locate(self.root, self.folder, self.files)
         return Images(*_read_pair(paths, "train"), *_read_pair(paths, "t10k"))
 
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import torch
 
 
-def num_images(wanted: float, total: int) -> int:
+def num_images(setting: float, total: int) -> int:
     """Returns a number of images: a whole number as it is, a share such as 0.1 of the total."""
-    return wanted if isinstance(wanted, int) else round(wanted * total)
+    return setting if isinstance(setting, int) else round(setting * total)
 
 
 def check_split(data: Mapping[str, Any], total: int) -> None:
@@ -36,21 +36,21 @@ def check_split(data: Mapping[str, Any], total: int) -> None:
     check_batch(data["batch_size"], rest - num_images(data["num_val"], rest))
 
 
-def check_test(wanted: float, total: int) -> None:
+def check_test(num_test: float, total: int) -> None:
     """Raises UserError where the test set would be empty or leave nothing."""
-    if not 0 < num_images(wanted, total) < total:
+    if not 0 < num_images(num_test, total) < total:
         raise UserError(
-            f"data.num_test={wanted} must be between 1 and {total - 1}, or a share of the {total} "
-            f"images that is no less."
+            f"data.num_test={num_test} must be between 1 and {total - 1}, or a share of the "
+            f"{total} images that is no less."
         )
 
 
-def check_val(wanted: float, total: int) -> None:
+def check_val(num_val: float, total: int) -> None:
     """Raises UserError where validation would take every image, or a share comes to none."""
-    size = num_images(wanted, total)
-    if not 0 <= size < total or (wanted and not size):
+    size = num_images(num_val, total)
+    if not 0 <= size < total or (num_val and not size):
         raise UserError(
-            f"data.num_val={wanted} must be between 0 and {total - 1}, or a share of 1 image or "
+            f"data.num_val={num_val} must be between 0 and {total - 1}, or a share of 1 image or "
             f"more: training and validation share {total} images."
         )
 
@@ -82,10 +82,10 @@ def stratified(
     share[largest[: size - int(share.sum())]] += 1
     # Which ones: the first of a random order of the label's images.
     mask = np.zeros(total, bool)
-    for label, wanted in enumerate(share):
+    for label, number in enumerate(share):
         members = np.flatnonzero(groups == label)
         order = torch.randperm(len(members), generator=generator).numpy()
-        mask[members[order[:wanted]]] = True
+        mask[members[order[:number]]] = True
     return mask
 
 
