@@ -35,7 +35,10 @@ def test_downloads_what_is_absent(tmp_path: Path) -> None:
         assert download.ensure(tmp_path, FOLDER, FILES, [mirror.url], 5) == paths
     assert mirror.asked == list(SERVED)  # nothing was asked for again
     # No folder is left either.
-    assert {path.name for path in (tmp_path / FOLDER).iterdir()} == {*SERVED, download.FETCHED}
+    assert {path.name for path in (tmp_path / FOLDER).iterdir()} == {
+        *SERVED,
+        download.DOWNLOAD_LIST,
+    }
 
 
 @pytest.mark.parametrize("behaviour", MISBEHAVIOURS)

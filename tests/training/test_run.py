@@ -13,7 +13,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
 from runs import train
-from stripes import StripedDigits, small_config
+from stripes import small_config, striped_data
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from vae_lab import vae
@@ -147,7 +147,7 @@ def test_several_samples_per_image_give_a_bound_of_the_same_mean(tmp_path: Path)
     model = VAE.from_config(config, (1, 28, 28), trust=True)
     model.config_hash = None  # the weights of another configuration, on purpose
     load_weights(model, tmp_path / "one" / "run" / "checkpoints" / "best.ckpt")
-    images = StripedDigits().load().test_images[:]
+    images = striped_data().test_images[:]
     many = bound_per_image(model.eval(), images, num_samples=50, batch_size=7, split="test")
     assert many.elbo.mean() == pytest.approx(one.metrics["elbo/test"], rel=0.03)
 
@@ -160,7 +160,7 @@ def test_any_batch_split_gives_the_same_evaluation(
     config, _ = small_config(tmp_path)
     model: VAE = VAE.from_config(config, (1, 28, 28), trust=True)
     load_weights(model, folder / "checkpoints" / f"{result.protocol['weights']}.ckpt")
-    images = StripedDigits().load().test_images[:]
+    images = striped_data().test_images[:]
     state = torch.get_rng_state()
     scores = bound_per_image(
         model.eval(), images, num_samples=1, batch_size=batch_size, split="test"
@@ -237,7 +237,7 @@ def test_a_bound_that_is_no_number_stops_the_run_and_is_recorded(tmp_path: Path)
     assert (found["split"], found["epoch"], found["step"], found["lr"]) == ("train", 1, 2, 1e30)
     assert found["loss"] == "nan" and found["gradient_norm_before"] > 0
     with np.load(folder / found["batch"], allow_pickle=False) as batch:
-        images = StripedDigits().load().train_images[:].float() / 255
+        images = striped_data().train_images[:].float() / 255
         assert batch["images"].shape == (32, 1, 28, 28) and batch["index"].shape == (32,)
         assert {image.tobytes() for image in batch["images"]} <= {
             image.numpy().tobytes() for image in images

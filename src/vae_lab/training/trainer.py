@@ -18,7 +18,7 @@ from vae_lab.callbacks.picture import grouped
 from vae_lab.checkpoints import AtomicCheckpointIO
 from vae_lab.config.instantiate import instantiate
 from vae_lab.config.rules import OWN_TRAINER_KEYS
-from vae_lab.data.datamodule import ImageDataModule, share
+from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.environment import gpus_hidden
 from vae_lab.errors import UserError
 from vae_lab.run_folder import BEST, LAST, RunFolder
@@ -57,7 +57,7 @@ def assemble(
             network.compile(mode=mode)
     resume_state = ResumeState(point=point)
     trainer = build_trainer(config, folder, trust=trust, first=[resume_state])
-    share(data, trainer)
+    data.check_processes(trainer.world_size)
     return Parts(data, model, resume_state, trainer)
 
 
