@@ -18,7 +18,7 @@ from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.environment import gpus_hidden
 from vae_lab.errors import JobFailed, NonFiniteError, Stopped, describe_os_error
 from vae_lab.files import atomic, remove_partial, write_text
-from vae_lab.loggers.base import session
+from vae_lab.loggers.base import logged_run
 from vae_lab.run_folder import (
     DIVERGED,
     FAILED,
@@ -198,7 +198,7 @@ def _work(
     restore_loggers(trainer.loggers, start)
     _describe(config, data, model, result)
 
-    with session(trainer.loggers, config, result, is_new=start.checkpoint is None):
+    with logged_run(trainer.loggers, config, result, is_new=start.checkpoint is None):
         with gpus_hidden(config), matrix_products(config), rank_zero(folder, trust=trust):
             trainer.fit(model, datamodule=data, ckpt_path=start.checkpoint)
         fit_seconds = memory.seconds
