@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from vae_lab.board import __main__, server
 from vae_lab.board.links import Pages, address
-from vae_lab.loggers.tensorboard import RunLogger
+from vae_lab.loggers.tensorboard import TensorBoardRunLogger
 from vae_lab.run_folder import RunFolder, RunResult
 
 
@@ -143,9 +143,11 @@ def test_no_text_of_an_address_becomes_part_of_a_page() -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_on_loopback_and_leaves_nothing_behind(number: int, tmp_path: Path) -> None:
     for name in ("first/conv-z2", "second/conv-z2"):
-        logger = RunLogger(save_dir=tmp_path / name, columns=["model"], metrics=["elbo/test"])
-        logger.start_session({"model": "conv"})
-        logger.end_session("success")
+        logger = TensorBoardRunLogger(
+            save_dir=tmp_path / name, columns=["model"], metrics=["elbo/test"]
+        )
+        logger.open_run({"model": "conv"})
+        logger.close_run("success")
     with board("first", "second", cwd=tmp_path) as served:
         assert "TensorBoard shows 2 runs of first, second:" in served.printed
         assert served.url.startswith("http://localhost:")

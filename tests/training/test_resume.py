@@ -18,7 +18,7 @@ from stripes import small_config
 from vae_lab.checkpoints import read_checkpoint
 from vae_lab.errors import Stopped, UserError
 from vae_lab.files import PARTIAL
-from vae_lab.loggers.tensorboard import RunLogger
+from vae_lab.loggers.tensorboard import TensorBoardRunLogger
 from vae_lab.run_folder import SUCCESS, RunFolder
 from vae_lab.training import resume_state
 
@@ -361,7 +361,7 @@ def test_event_files_of_others_are_left_alone(tmp_path: Path) -> None:
     theirs = tmp_path / "events.out.tfevents.1700000000.theirs.1.0"
     theirs.write_bytes(b"theirs")
     assert not resume_state.find_resume_point(RunFolder(tmp_path), "0123").is_again
-    logger = RunLogger(save_dir=tmp_path, columns=[], metrics=[])
+    logger = TensorBoardRunLogger(save_dir=tmp_path, columns=[], metrics=[])
     resume_state.restore_loggers(
         [logger], resume_state.find_resume_point(RunFolder(tmp_path), "0123")
     )

@@ -10,10 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from vae_lab.callbacks.drawing.style import BAND, LINE, SHADE
 from vae_lab.report.runs import Run
-
-# As in vae_lab.images, which needs torch: pixels between cells, and between parts.
-LINE, BAND = 1, 5
 
 # A picture that takes more bytes is made smaller.
 MOST_BYTES = 250_000
@@ -79,7 +77,7 @@ def reconstructions(run: Run) -> tuple[np.ndarray, np.ndarray] | None:
             picture[top + start : top + start + height]
             for top in range(0, min(rows, STRIPS) * (double + BAND), double + BAND)
         ]
-        gap = np.full((height, LINE, *picture.shape[2:]), 64, dtype=np.uint8)
+        gap = np.full((height, LINE, *picture.shape[2:]), round(255 * SHADE), dtype=np.uint8)
         strips.append(np.concatenate([parts[0], *(p for one in parts[1:] for p in (gap, one))], 1))
     return strips[0], strips[1]
 

@@ -14,7 +14,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from vae_lab.checkpoints import read_checkpoint
 from vae_lab.errors import UserError
-from vae_lab.loggers.base import Rememberer
+from vae_lab.loggers.base import RunLogger
 from vae_lab.run_folder import BEST, LAST, PREVIOUS, RunFolder
 from vae_lab.training.signals import check_stopped
 
@@ -70,7 +70,7 @@ class ResumeState(Callback):
             "curves": self.curves(trainer),
             "is_end": _is_end(trainer),
             "loggers": [
-                logger.state() if isinstance(logger, Rememberer) else {}
+                logger.state_dict() if isinstance(logger, RunLogger) else {}
                 for logger in trainer.loggers
             ],
         }
@@ -111,8 +111,8 @@ def restore_loggers(loggers: Iterable[Any], point: ResumePoint) -> None:
     loggers = list(loggers)
     states = point.state.get("loggers", [])
     for number, logger in enumerate(loggers):
-        if isinstance(logger, Rememberer):
-            logger.restore(states[number] if len(states) == len(loggers) else {})
+        if isinstance(logger, RunLogger):
+            logger.load_state_dict(states[number] if len(states) == len(loggers) else {})
 
 
 def _is_end(trainer: Trainer) -> bool:

@@ -19,7 +19,7 @@ from vae_lab.config.identity import config_hash
 from vae_lab.config.resolve import stated
 from vae_lab.errors import JobFailed, NonFiniteError, Stopped, describe_os_error
 from vae_lab.files import atomic, remove_partial
-from vae_lab.loggers.base import session
+from vae_lab.loggers.base import logged_run
 from vae_lab.run_folder import (
     DIVERGED,
     FAILED,
@@ -139,7 +139,7 @@ def _train_and_test(request: RunRequest, point: ResumePoint) -> RunResult:
     folder.write_result(result)
     _announce_start(result, config)
 
-    with session(parts.trainer.loggers, config, result, is_new=point.checkpoint is None):
+    with logged_run(parts.trainer.loggers, config, result, is_new=point.checkpoint is None):
         with machine_settings(config), rank_zero(folder.path, trust=request.trust):
             parts.trainer.fit(parts.model, datamodule=parts.data, ckpt_path=point.checkpoint)
         fit_seconds, epochs = parts.resume_state.seconds, parts.trainer.current_epoch

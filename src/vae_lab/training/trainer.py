@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint, ProgressBar
 from pytorch_lightning.loggers import Logger
 
-from vae_lab.callbacks.picture import grouped
+from vae_lab.callbacks.picture import PictureCallback, Visualization
 from vae_lab.checkpoints import AtomicCheckpointIO
 from vae_lab.config.instantiate import instantiate
 from vae_lab.config.rules import OWN_TRAINER_KEYS
@@ -88,21 +88,21 @@ def build_trainer(
         first: callbacks of the run itself, before those of the configuration.
     """
     arguments = {k: v for k, v in config["trainer"].items() if k not in OWN_TRAINER_KEYS}
-    nodes = dict(config["callbacks"])
-    if not arguments["enable_progress_bar"]:
-        nodes.pop("progress", None)
     if config["data"]["num_val"] == 0:
         arguments["limit_val_batches"] = 0
-    callbacks = [*first, *grouped(instantiate(node, trust=trust) for node in nodes.values())]
+    parts = [instantiate(node, trust=trust) for node in config["callbacks"].values()]
+    if not arguments["enable_progress_bar"]:
+        # Lightning refuses a bar then, even a silent one.
+        parts = [part for part in parts if not isinstance(part, ProgressBar)]
+    # Without a bar in the configuration Lightning would add its own.
+    arguments["enable_progress_bar"] = any(isinstance(part, ProgressBar) for part in parts)
+    callbacks = [*first, *with_pictures_together(parts)]
     if arguments.get("enable_checkpointing", True):
         callbacks += model_checkpoints(folder, has_validation=config["data"]["num_val"] > 0)
     loggers: list[Logger] = [
         instantiate(node, trust=trust, save_dir=str(folder.path))
         for node in config["logger"].values()
     ]
-    # The bar is a callback of ours; Lightning would add its own beside it.
-    if not any(name == "progress" for name in nodes):
-        arguments["enable_progress_bar"] = False
     arguments["plugins"] = [*_listed(arguments.get("plugins")), AtomicCheckpointIO()]
     try:
         return pl.Trainer(
@@ -113,6 +113,15 @@ def build_trainer(
         )
     except (ValueError, TypeError, MisconfigurationException) as error:
         raise UserError(f"trainer: {' '.join(str(error).split())}") from error
+
+
+def with_pictures_together(parts: Sequence[Any]) -> list[Callback]:
+    """Returns the callbacks, all pictures in a single one at the place of the first."""
+    pictures = [part for part in parts if isinstance(part, Visualization)]
+    callbacks = [part for part in parts if not isinstance(part, Visualization)]
+    if pictures:
+        callbacks.insert(parts.index(pictures[0]), PictureCallback(pictures))
+    return callbacks
 
 
 def model_checkpoints(folder: RunFolder, *, has_validation: bool) -> list[ModelCheckpoint]:
