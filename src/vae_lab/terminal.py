@@ -4,7 +4,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, ProgressColumn
+    from rich.progress import Progress
 
 
 def print_error(message: object) -> None:
@@ -19,14 +19,12 @@ def print_warning(message: object) -> None:
     print(f"{rule}\n{text}\n{rule}", file=sys.stderr, flush=True)
 
 
-def progress(*columns: "ProgressColumn") -> "Progress":
-    """Returns progress bars for stderr, with rich's usual columns if none are named.
-
-    They show nothing where stderr is no terminal.
-    """
+def progress(*, in_bytes: bool = False) -> "Progress":
+    """Returns progress bars for stderr, which show nothing where stderr is no terminal."""
     # Imported here: what prints one line must not wait for it.
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn()) if in_bytes else ()
     console = Console(stderr=True)
     return Progress(*columns, console=console, disable=not console.is_terminal)

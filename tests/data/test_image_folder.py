@@ -21,7 +21,7 @@ from vae_lab.data import image_files
 from vae_lab.data.batches import MemmapTensors
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.data.image_folder import INVENTORY, PIXELS, ImageFolder
-from vae_lab.data.images import Images, MemmapImages
+from vae_lab.data.images import Images, MemmapImages, select
 from vae_lab.errors import UserError
 
 SIZE = 16
@@ -93,7 +93,7 @@ def test_mapped_rows_are_indexed_as_tensors_are() -> None:
         assert torch.equal(tensors[index], tensor[index])
     assert torch.equal(tensors.index_select(0, torch.tensor([1])), tensor[1:2])
     assert (len(tensors), tensors.shape) == (len(mapped), mapped.shape) == (3, (3, 3, 1, 1))
-    assert np.array_equal(mapped.select(mask.numpy())[:], tensor[mask].numpy())
+    assert np.array_equal(select(mapped, mask.numpy())[:], tensor[mask].numpy())
 
 
 def test_they_are_prepared_once(

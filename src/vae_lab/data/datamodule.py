@@ -111,9 +111,9 @@ class ImageDataModule(pl.LightningDataModule):
             # The batches of each epoch draw their targets from the grey images.
             self.train_images = _tensor(select(images, ~val))
 
-        self.test_labels = _label_tensor(_array(loaded.test_labels))
-        self.train_labels = None if labels is None else _label_tensor(labels[~val])
-        self.val_labels = None if labels is None else _label_tensor(labels[val])
+        self.test_labels = _tensor(_array(loaded.test_labels))
+        self.train_labels = None if labels is None else _tensor(labels[~val])
+        self.val_labels = None if labels is None else _tensor(labels[val])
         self._is_loaded = True
 
     def state_dict(self) -> dict[str, Any]:
@@ -217,11 +217,8 @@ def _array(values: Any) -> Any:
     return np.require(values, requirements=("C", "W"))
 
 
-def _tensor(images: np.ndarray | MemmapImages) -> Tensor | MemmapTensors:
-    if isinstance(images, MemmapImages):
-        return MemmapTensors(images)
-    return torch.from_numpy(images)
-
-
-def _label_tensor(labels: np.ndarray | None) -> Tensor | None:
-    return None if labels is None else torch.from_numpy(labels).long()
+def _tensor(values: Any) -> Any:
+    """Returns images or labels as a tensor of the same memory, or of the same file."""
+    if isinstance(values, MemmapImages):
+        return MemmapTensors(values)
+    return None if values is None else torch.from_numpy(values)

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from vae_lab.data.transfer import MirrorFailed, Transfer, transfer_progress
+from vae_lab.data.transfer import MirrorFailed, Transfer
 from vae_lab.errors import UserError
 from vae_lab.files import wait_for_lock, write_text
+from vae_lab.terminal import progress
 
 # For each file, by the name it is downloaded under: the MD5 of it (gz) and of it unzipped (raw);
 # without the latter an unzipped file is not looked for.
@@ -168,7 +169,7 @@ def _download(
     failures, seconds_left = [], timeout
     files = "1 file" if len(absent) == 1 else f"{len(absent)} files"
     print(f"vae-lab: downloading {files} to {directory}", file=sys.stderr, flush=True)
-    with _unfinished_files(directory) as partial, transfer_progress() as bars:
+    with _unfinished_files(directory) as partial, progress(in_bytes=True) as bars:
         for position, mirror in enumerate(mirrors):
             # The time left is shared, so that a silent mirror leaves some for those after it.
             patience = seconds_left / (len(mirrors) - position)

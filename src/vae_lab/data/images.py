@@ -38,14 +38,12 @@ class MemmapImages:
         """Reads the images of a slice, of indices (B,) or of a mask (N,): (B, C, H, W)."""
         return np.take(self.array, self.rows[rows], axis=0)
 
-    def select(self, mask: np.ndarray) -> "MemmapImages":
-        """Returns the images of a mask (N,) without reading them."""
-        return MemmapImages(self.array, self.rows[mask])
-
 
 def select(images: np.ndarray | MemmapImages, mask: np.ndarray) -> np.ndarray | MemmapImages:
     """Returns the images of a mask, bool (N,): copied in memory, left on disk from a file."""
-    return images.select(mask) if isinstance(images, MemmapImages) else images[mask]
+    if isinstance(images, MemmapImages):
+        return MemmapImages(images.array, images.rows[mask])
+    return images[mask]
 
 
 class Images(NamedTuple):

@@ -6,8 +6,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vae_lab.terminal import progress
-
 if TYPE_CHECKING:
     import requests
     from rich.progress import Progress
@@ -17,13 +15,6 @@ SLOWEST = 10_000
 
 # Seconds between two checks of a transfer.
 _CHECK_INTERVAL = 0.05
-
-
-def transfer_progress() -> "Progress":
-    """Returns the progress bars of transfers, in bytes; they show nothing off the terminal."""
-    from rich.progress import BarColumn, DownloadColumn, TextColumn
-
-    return progress(TextColumn("{task.description}"), BarColumn(), DownloadColumn())
 
 
 class MirrorFailed(Exception):
