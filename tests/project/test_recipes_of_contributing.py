@@ -1,15 +1,18 @@
 """The recipes of CONTRIBUTING.md, followed word by word."""
 
+import math
 import re
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from repository import ROOT
+from runs import run_job
 
 from vae_lab.cli.jobs import compose_jobs
 from vae_lab.config.resolve import resolved
-from vae_lab.training.run import run
+from vae_lab.run_folder import RunResult
 
 BLOCK = re.compile(r"^( *)```\w+\n( *# ([\w./-]+\.\w+)\n.*?)^\1```$", re.DOTALL | re.MULTILINE)
 
@@ -27,19 +30,42 @@ def write_files(recipe: str, folder: Path) -> list[str]:
     return [name for name, _ in blocks]
 
 
-def train(folder: Path, *overrides: str) -> Path:
-    """Trains shortly on scikit-learn's digits with the options of a folder; returns the run's."""
-    quick = ("data=digits", "trainer.max_epochs=1", "threads=1", "report=null", "logger=none")
-    (job,) = compose_jobs(["--config-dir", str(folder / "conf"), *quick, *overrides])
-    (folder / "run").mkdir()
-    run(resolved(job.config), job.choices, folder / "run", "python -m vae_lab test")
-    return folder / "run"
+@pytest.fixture
+def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RunResult]:
+    """Writes the files of a recipe and trains shortly with its option, on scikit-learn's digits."""
+
+    def follow(name: str, *overrides: str) -> RunResult:
+        files = write_files(name, tmp_path)
+        assert {Path(file).suffix for file in files} == {".py", ".yaml"}
+        monkeypatch.syspath_prepend(tmp_path)
+        quick = ("trainer.max_epochs=1", "threads=1", "report=null", "logger=none")
+        words = ["--config-dir", str(tmp_path / "conf"), *quick, *overrides]
+        (job,) = compose_jobs(words)
+        (tmp_path / "run").mkdir()
+        return run_job(resolved(job.config), job.choices, tmp_path / "run")
+
+    return follow
 
 
-def test_a_picture_is_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = write_files("Add a picture", tmp_path)
-    assert files == ["prior_mean.py", "conf/callbacks/prior_mean.yaml"]
-    monkeypatch.syspath_prepend(tmp_path)
-    figures = train(tmp_path, "callbacks=[prior_mean]") / "figures"
-    drawn = sorted(path.name for path in figures.iterdir())
+def test_a_picture_is_added(recipe: Callable[..., RunResult], tmp_path: Path) -> None:
+    recipe("Add a picture", "data=digits", "callbacks=[prior_mean]")
+    drawn = sorted(path.name for path in (tmp_path / "run" / "figures").iterdir())
     assert drawn == ["prior_mean_0000.png", "prior_mean_0001.png"]
+
+
+def test_a_likelihood_is_added(recipe: Callable[..., RunResult]) -> None:
+    result = recipe("Add a likelihood", "data=digits", "likelihood=cauchy", "callbacks=none")
+    assert result.choices["likelihood"] == "cauchy"
+    assert math.isfinite(result.metrics["elbo/test"])
+
+
+def test_a_data_set_is_added(recipe: Callable[..., RunResult]) -> None:
+    result = recipe("Add a data set", "data=checkers", "callbacks=none")
+    assert result.data == {
+        "name": "checkers",
+        "train": 80,
+        "val": 20,
+        "test": 20,
+        "labels": ["0", "1"],
+    }
+    assert result.image_shape == [1, 8, 8]
