@@ -49,7 +49,7 @@ class TensorBoardRunLogger(RunLogger, TensorBoardLogger):
     def __init__(
         self, *, save_dir: str | Path, columns: Sequence[str], metrics: Sequence[str]
     ) -> None:
-        """Names the run's place and what its HParams row shows.
+        """Sets the run's folder and what its HParams row shows.
 
         Args:
             save_dir: the run's folder.
@@ -70,7 +70,7 @@ class TensorBoardRunLogger(RunLogger, TensorBoardLogger):
         Args:
             hparams: values of the columns, and any others, which are left out.
         """
-        for earlier_end in Path(self.log_dir).glob(f"events.out.tfevents.*{END_SUFFIX}"):
+        for earlier_end in Path(self.log_dir).glob(f"{event_files.PATTERN}{END_SUFFIX}"):
             earlier_end.unlink()
         experiment = api_pb2.Experiment(time_created_secs=time.time())
         start = plugin_data_pb2.SessionStartInfo(start_time_secs=time.time())
