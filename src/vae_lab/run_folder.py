@@ -7,6 +7,7 @@ everything is written beside its place and renamed, so that a reader never meets
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from omegaconf import OmegaConf
@@ -160,3 +161,30 @@ def is_success(folder: Path) -> bool:
     """Tells whether the folder holds a run that ended well."""
     result = read_result(folder)
     return result is not None and result["status"] == SUCCESS
+
+
+class Number(NamedTuple):
+    """A figure of a model, with its standard error and the protocol behind it.
+
+    `words` say to people what it is. `value` is a number, a text, or a number by label. Numbers
+    compare if their protocols are equal; `details` are further figures, which no comparison needs.
+    """
+
+    name: str
+    words: str
+    value: float | int | str | dict[str, float]
+    standard_error: float | None
+    protocol: dict[str, Any]
+    details: Mapping[str, Any] = MappingProxyType({})
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the number as a result file holds it, below its name."""
+        kept = ("words", "value", "standard_error", "protocol")
+        return {key: getattr(self, key) for key in kept} | dict(self.details)
+
+    @classmethod
+    def from_json(cls, name: str, record: Mapping[str, Any]) -> "Number":
+        """Returns a number of a result file; the files of older runs hold no words."""
+        details = {key: record[key] for key in record if key not in cls._fields}
+        words, error = record.get("words", name.replace("_", " ")), record.get("standard_error")
+        return cls(name, words, record["value"], error, record.get("protocol") or {}, details)

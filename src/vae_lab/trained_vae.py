@@ -90,9 +90,7 @@ class TrainedVAE:
         first, last = self.encode(start).mean, self.encode(end).mean
         if first.shape != last.shape:
             raise UserError(f"start has {len(first)} images and end {len(last)}: give as many.")
-        share = torch.linspace(0, 1, steps).view(-1, 1, 1)
-        path = first + share * (last - first)
-        return self.model.decode(path.flatten(0, 1)).view(*path.shape[:2], *self.image_shape)
+        return self.model.interpolate(first, last, steps=steps).transpose(0, 1)
 
     @torch.no_grad()
     def log_likelihood(self, images: Array, *, num_samples: int, seed: int) -> Tensor:

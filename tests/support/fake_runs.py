@@ -67,7 +67,7 @@ def write_run(
         "standard_errors": {"elbo/test": float(values.std(ddof=1) / np.sqrt(images))},
         "latent": {"kl_per_dimension": [3.0] * latent_dim, "active_units": latent_dim},
         "protocol": PROTOCOL,
-        "findings": findings or {},
+        "picture_metrics": findings or {},
         **result,
     }
     folder.mkdir(parents=True)

@@ -4,19 +4,26 @@ Everything that can be checked is checked before torch is imported.
 """
 
 import difflib
+import hashlib
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from vae_lab import environment
 from vae_lab.config.compose import conf_folder
 from vae_lab.config.rules import ABOVE_0, AT_LEAST_0, AT_LEAST_1, AT_LEAST_2, AT_LEAST_3, Rule
 from vae_lab.environment import available_cores
 from vae_lab.errors import UserError, answer
+from vae_lab.files import write_text
 from vae_lab.run_folder import Recorded, checkpoint_of, read_run
+
+# Settings that change no figure, and so no file's name.
+NOT_IN_NAME = ("threads", "device", "data_root", "data_path", "trust", "decoder_batch")
 
 USAGE = "usage: python -m vae_lab.evaluate RUN_FOLDER [key=value ...]"
 
@@ -79,11 +86,55 @@ def _main(argv: Sequence[str]) -> None:
         defaults = (conf_folder() / "evaluate.yaml").read_text(encoding="utf-8")
         print(f"{USAGE}\n\nKeys and defaults:\n\n{defaults}", end="")
         return
-    request = check(argv)
-    # Imports torch.
-    from vae_lab.evaluate.evaluation import evaluate
+    evaluate_run(check(argv))
 
-    evaluate(request.run, request.checkpoint, request.settings)
+
+def evaluate_run(request: Request) -> dict[str, Any]:
+    """Evaluates a run, keeps the numbers in its folder, prints them, and returns them.
+
+    Raises:
+        UserError: The checkpoint, the data or the device cannot be used; nothing is written then.
+    """
+    import torch
+
+    from vae_lab.evaluate.evaluation import Evaluation, evaluate
+    from vae_lab.evaluate.printing import format_evaluation
+
+    run, checkpoint, settings = request
+    torch.set_num_threads(settings["threads"])
+    evaluation = Evaluation.load(run, checkpoint, settings)
+    if not evaluation.has_labels:
+        print("classifiers and samples: left out, the images have no labels", file=sys.stderr)
+    record = {
+        "run": run.result["name"],
+        "config_hash": run.result["config_hash"],
+        **evaluate(evaluation),
+        "versions": environment.versions(),
+        "git_commit": environment.git_commit(),
+        "machine": environment.machine(),
+    }
+    path = run.folder / file_name(checkpoint.stem, settings, evaluation.other_images)
+    write_text(path, json.dumps(record, indent=2) + "\n")
+    print(f"{format_evaluation(record)}\n\nkept in {path}")
+    return record
+
+
+def file_name(weights: str, settings: Mapping[str, Any], other_images: str | None = None) -> str:
+    """Returns the name of an evaluation's file, the same for the same protocol.
+
+    Args:
+        weights: best or last.
+        settings: those of the evaluation.
+        other_images: the fingerprint of images that are not those of the run. Their file has
+            another name, so that no report takes its figures for those of the run.
+    """
+    settings_in_name = {key: value for key, value in settings.items() if key not in NOT_IN_NAME}
+    digest = hashlib.sha256(
+        json.dumps(settings_in_name | {"weights": weights}, sort_keys=True).encode()
+    )
+    split, samples = settings["split"], settings["num_samples"]
+    name = f"{split}-{weights}-k{samples}-{digest.hexdigest()[:8]}"
+    return f"evaluation-{f'of-images-{other_images}-' if other_images else ''}{name}.json"
 
 
 def _settings(overrides: Sequence[str]) -> dict[str, Any]:

@@ -63,10 +63,10 @@ class Run:
                 evaluation = json.loads(path.read_text(encoding="utf-8"))
                 fits = evaluation["config_hash"] == self.result["config_hash"]
                 if fits and evaluation["protocol"]["weights"] == weights:
-                    found.append(evaluation["findings"])
+                    found.append(_picture_metrics(evaluation))
             except (OSError, ValueError, KeyError, TypeError):
                 continue
-        return [one for one in [*found, self.result.get("findings")] if isinstance(one, dict)]
+        return [one for one in [*found, _picture_metrics(self.result)] if isinstance(one, dict)]
 
     @property
     def protocol(self) -> Mapping[str, Any]:
@@ -82,6 +82,11 @@ class Run:
         """Returns a metric's standard error over images."""
         value = (self.result.get("standard_errors") or {}).get(name)
         return float(value) if isinstance(value, int | float) else None
+
+
+def _picture_metrics(record: Mapping[str, Any]) -> Any:
+    # Older files call them findings.
+    return record.get("picture_metrics", record.get("findings"))
 
 
 def find_runs(folders: Sequence[Path]) -> tuple[list[Run], list[Skipped]]:
