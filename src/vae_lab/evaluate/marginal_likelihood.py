@@ -133,16 +133,8 @@ def importance_weighted(
     A lower bound on log p(x) in expectation, which rises with K towards it (Burda et al.,
     Importance Weighted Autoencoders, arXiv:1509.00519, eq. 8 and theorem 1). `decoder_batch`, how
     many latent points are decoded at a time, decides the memory, and moves an estimate by no more
-    than the rounding of the decoder (1e-3 nats); see `_noise` for what else it depends on.
-
-    Args:
-        model: in eval mode, in single precision.
-        drawn: the images x.
-        posterior: q(z|x) of these images, two fields of (N, Z), on the CPU.
-        num_samples: K.
-        decoder_batch: the most latent points that are decoded at a time.
-        seed: of the noise.
-        advance: told how many samples are done.
+    than the rounding of the decoder (1e-3 nats); see `_noise` for what else it depends on. The
+    `posterior` is that of the images, two fields of (N, Z) on the CPU.
     """
     num_images = len(drawn.images)
     # The logs of the sums of the weights and of their squares, over the samples so far.
