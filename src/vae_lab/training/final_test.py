@@ -56,12 +56,7 @@ def final_test(
         log.warning("%s: %s", folder.name, warning)
     return {
         **_metrics(bounds),
-        "latent": {
-            "kl_per_dimension": kl,
-            "kl_reference": model.prior.kl_reference,
-            "active_units": count_active_units(test.posterior.mean),
-            "active_above_variance": ACTIVE_VARIANCE,
-        },
+        "latent": _latent(test, kl),
         "warnings": warnings,
         "picture_metrics": _picture_metrics(test, folder),
         "protocol": _protocol(config, model, weights, epoch),
@@ -74,6 +69,15 @@ def _metrics(bounds: Mapping[str, PerImage]) -> dict[str, dict[str, Any]]:
         "standard_errors": {
             k: v for name, bound in bounds.items() for k, v in bound.standard_errors(name).items()
         },
+    }
+
+
+def _latent(evaluation: Evaluation, kl: list[float]) -> dict[str, Any]:
+    return {
+        "kl_per_dimension": kl,
+        "kl_reference": evaluation.model.prior.kl_reference,
+        "active_units": count_active_units(evaluation.posterior.mean),
+        "active_above_variance": ACTIVE_VARIANCE,
     }
 
 
