@@ -37,10 +37,7 @@ def check(config: DictConfig, known: DictConfig, choices: Mapping[str, str]) -> 
         UserError: one line that says what was given, what is allowed, what to do.
     """
     given, reference = _flat(config), _flat(known)
-    for key in given:
-        new = key not in reference and key not in OPTIONAL
-        if new and not _is_trainer_argument(key) and not _inside(key, reference):
-            raise UserError(_unknown(key, reference, choices))
+    _check_known(given, reference, choices)
     for key in reference:
         kept = key in given or any(other.startswith(f"{key}.") for other in given)
         if not kept and key.partition(".")[0] not in REMOVABLE:
@@ -51,6 +48,33 @@ def check(config: DictConfig, known: DictConfig, choices: Mapping[str, str]) -> 
         _check_type(key, value, reference.get(key))
     _check_together(given)
     _check_meaning(given, choices)
+
+
+def check_settings(settings: DictConfig, known: DictConfig) -> dict[str, Any]:
+    """Checks settings that belong to no run, and returns them as plain values.
+
+    Args:
+        settings: with every override.
+        known: the same without an override: the keys that exist, and their types.
+
+    Raises:
+        UserError: for the first that is not allowed.
+    """
+    given, reference = _flat(settings), _flat(known)
+    _check_known(given, reference, {})
+    check_values(given)
+    for key, value in given.items():
+        _check_type(key, value, reference.get(key))
+    return given
+
+
+def _check_known(
+    given: Mapping[str, Any], reference: Mapping[str, Any], choices: Mapping[str, str]
+) -> None:
+    for key in given:
+        new = key not in reference and key not in OPTIONAL
+        if new and not _is_trainer_argument(key) and not _inside(key, reference):
+            raise UserError(_unknown(key, reference, choices))
 
 
 def check_values(values: Mapping[str, Any]) -> None:
@@ -85,7 +109,9 @@ def _inside(key: str, reference: Mapping[str, Any]) -> bool:
 
 def _unknown(key: str, reference: Mapping[str, Any], choices: Mapping[str, str]) -> str:
     group, _, name = key.rpartition(".")
-    names = {*reference, *(f"trainer.{argument}" for argument in TRAINER_ARGUMENTS)}
+    names = set(reference)
+    if "trainer" in choices:
+        names |= {f"trainer.{argument}" for argument in TRAINER_ARGUMENTS}
     close = difflib.get_close_matches(key, names, n=1, cutoff=0.75)
     if not close:
         ends = {other.rpartition(".")[2]: other for other in sorted(names, key=len, reverse=True)}

@@ -22,6 +22,7 @@ from hydra.core.utils import setup_globals
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from vae_lab.config.identity import is_volatile
 from vae_lab.errors import UserError, first_line
 
 
@@ -166,7 +167,10 @@ def choices_of(choices: Mapping[str, Any]) -> dict[str, str]:
     return {
         group: str(option)
         for group, option in choices.items()
-        if group != "experiment" and not group.startswith("hydra") and option is not None
+        if group != "experiment"
+        and not group.startswith("hydra")
+        and not is_volatile(group)
+        and option is not None
     }
 
 

@@ -16,6 +16,7 @@ VOLATILE = (
     "sweep_name",
     "run_name",
     "report",
+    "picture_metrics@report",
     "data.root",
     "data.source.root",
     "data.timeout",
