@@ -17,6 +17,9 @@ from vae_lab.files import write_text
 
 CONFIG = "config.yaml"
 
+# In the folder of a sweep: the command lines that made its runs, one a line.
+COMMANDS = "command.txt"
+
 
 class Recorded(NamedTuple):
     """A run: its folder, its resolved configuration, and what `result.json` says of it."""

@@ -163,7 +163,7 @@ def test_help_config_completion_and_errors_answer_without_torch(
         "import sys, atexit\n"
         "atexit.register(lambda: print('HEAVY', sorted({'torch', 'pytorch_lightning', "
         "'torchvision'} & set(sys.modules)), file=sys.stderr))\n"
-        "from vae_lab.cli import main\n"
+        "from vae_lab.cli.main import main\n"
         "sys.argv = ['vae-lab', *sys.argv[1:]]\n"
         "main()"
     )

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from vae_lab import environment
 from vae_lab.cli.jobs import compose_jobs
 from vae_lab.config import resolve
 from vae_lab.config.resolve import resolved
@@ -33,7 +32,7 @@ def chosen(*overrides: str) -> str:
 def test_auto_is_settled_by_model_and_processor(
     has_bf16: bool, overrides: list[str], expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(environment, "processor_has_bf16", lambda: has_bf16)
+    monkeypatch.setattr(resolve, "processor_has_bf16", lambda: has_bf16)
     assert chosen(*overrides) == expected
 
 

@@ -5,13 +5,11 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
+from functools import cache
 from typing import Any
-
-from omegaconf import DictConfig
 
 from vae_lab.config.combinations import INVALID_COMBINATIONS, OPTIONS
 from vae_lab.config.identity import flatten
-from vae_lab.config.resolve import resolved
 from vae_lab.config.rules import (
     OPTIONAL,
     REMOVABLE,
@@ -19,36 +17,40 @@ from vae_lab.config.rules import (
     RULES,
     TRAINER_ARGUMENTS,
     TYPES,
+    Rule,
     is_number,
     stays_inside,
 )
 from vae_lab.errors import UserError
 
 
-def check(config: DictConfig, known: DictConfig, choices: Mapping[str, str]) -> None:
-    """Checks one job's configuration.
+def check(
+    values: Mapping[str, Any], defaults: Mapping[str, Any], choices: Mapping[str, str]
+) -> None:
+    """Checks the configuration of one job.
 
     Args:
-        config: as composed, with every override.
-        known: the same options of every group, without an override: the keys that exist, and types.
-        choices: these options, by group.
+        values: resolved, with every override.
+        defaults: the value of each dotted key where nothing is overridden: the keys that exist,
+            and the type of each.
+        choices: the option of each group.
 
     Raises:
         UserError: one line that says what was given, what is allowed, what to do.
     """
-    given, reference = _flat(config), _flat(known)
+    given = dict(flatten(values))
     for key in given:
-        new = key not in reference and key not in OPTIONAL
-        if new and not _is_trainer_argument(key) and not _inside(key, reference):
-            raise UserError(_unknown(key, reference, choices))
-    for key in reference:
+        new = key not in defaults and key not in OPTIONAL
+        if new and not _is_trainer_argument(key) and not _inside(key, defaults):
+            raise UserError(_unknown(key, defaults, choices))
+    for key in defaults:
         kept = key in given or any(other.startswith(f"{key}.") for other in given)
         if not kept and key.partition(".")[0] not in REMOVABLE:
             raise UserError(f"{key} is missing: it cannot be removed, only changed.")
     _check_complete(given, choices)
-    check_values(resolved(config))
+    check_values(values)
     for key, value in given.items():
-        _check_type(key, value, reference.get(key))
+        _check_type(key, value, defaults.get(key))
     _check_together(given)
     _check_meaning(given, choices)
 
@@ -66,10 +68,6 @@ def check_values(values: Mapping[str, Any]) -> None:
     for name in files if isinstance(files, Mapping) else ():
         if not stays_inside(name) or "/" in str(name):
             raise UserError(f"data.files must hold names of files, got {_shown(name)}.")
-
-
-def _flat(config: DictConfig) -> dict[str, Any]:
-    return dict(flatten(resolved(config)))
 
 
 def _is_trainer_argument(key: str) -> bool:
@@ -114,9 +112,14 @@ def _check_complete(given: Mapping[str, Any], choices: Mapping[str, str]) -> Non
 
 
 def _check_rule(key: str, value: Any) -> None:
-    for rule in RULES:
-        if fnmatch(key, rule.pattern) and not rule.holds(value):
+    for rule in _rules_of(key):
+        if not rule.holds(value):
             raise UserError(f"{key} must be {rule.words}, got {_shown(value)}.")
+
+
+@cache
+def _rules_of(key: str) -> list[Rule]:
+    return [rule for rule in RULES if fnmatch(key, rule.pattern)]
 
 
 def _check_type(key: str, value: Any, default: Any) -> None:

@@ -104,7 +104,7 @@ def test_ctrl_c_ends_the_jobs_on_ray(place: Path) -> None:
                  "hydra/launcher=ray", *ENGINES["ray"][1], "sweep_name=stopped")  # fmt: skip
     command = [sys.executable, "-c", "import signal; "
                "signal.signal(signal.SIGINT, signal.default_int_handler); "
-               "from vae_lab.cli import main; main()", "--config-dir", "conf", *arguments,
+               "from vae_lab.cli.main import main; main()", "--config-dir", "conf", *arguments,
                "trainer.max_epochs=2000"]  # fmt: skip
     sweep = subprocess.Popen(command, cwd=place, env=environment(), start_new_session=True)
     root = place / "outputs" / "sweeps" / "stopped"
