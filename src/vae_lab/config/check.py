@@ -1,6 +1,5 @@
 """The check of a run's configuration: known keys, types, ranges, combinations."""
 
-import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -21,7 +20,7 @@ from vae_lab.config.rules import (
     is_number,
     stays_inside,
 )
-from vae_lab.errors import UserError
+from vae_lab.errors import UserError, did_you_mean
 
 
 def check(
@@ -82,16 +81,11 @@ def _inside(key: str, reference: Mapping[str, Any]) -> bool:
 
 
 def _unknown(key: str, reference: Mapping[str, Any], choices: Mapping[str, str]) -> str:
-    group, _, name = key.rpartition(".")
     names = {*reference, *(f"trainer.{argument}" for argument in TRAINER_ARGUMENTS)}
-    close = difflib.get_close_matches(key, names, n=1, cutoff=0.75)
-    if not close:
-        ends = {other.rpartition(".")[2]: other for other in sorted(names, key=len, reverse=True)}
-        close = [ends[end] for end in difflib.get_close_matches(name, ends, n=1, cutoff=0.75)]
-    if close:
-        return f"unknown key {key}: did you mean {close[0]}?"
-    top = key.partition(".")[0]
-    if group and top in choices:
+    if meant := did_you_mean(key, names):
+        return f"unknown key {key}: did you mean {meant}?"
+    top, dot, _ = key.partition(".")
+    if dot and top in choices:
         names = {other for other in names if other.startswith(f"{top}.")}
         where = f"{top}={choices[top]} has"
     else:

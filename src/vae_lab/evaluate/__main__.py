@@ -3,7 +3,6 @@
 Everything that can be checked is checked before torch is imported.
 """
 
-import difflib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from vae_lab.config.compose import conf_folder
 from vae_lab.config.rules import ABOVE_0, AT_LEAST_0, AT_LEAST_1, AT_LEAST_2, AT_LEAST_3, Rule
 from vae_lab.environment import available_cores
-from vae_lab.errors import UserError, answer
+from vae_lab.errors import UserError, command, did_you_mean
 from vae_lab.run_folder import Recorded, checkpoint_of, read_run
 
 USAGE = "usage: python -m vae_lab.evaluate RUN_FOLDER [key=value ...]"
@@ -57,7 +56,7 @@ class Request(NamedTuple):
 
 def main() -> None:
     """Runs the command line and exits: 0 done, 2 wrong input, 130 Ctrl-C."""
-    answer(_main)
+    command(_main)
 
 
 def check(argv: Sequence[str]) -> Request:
@@ -91,8 +90,8 @@ def _settings(overrides: Sequence[str]) -> dict[str, Any]:
     for override in overrides:
         key = override.partition("=")[0]
         if key not in known:
-            close = difflib.get_close_matches(key, map(str, known), n=1)
-            hint = f"did you mean {close[0]}?" if close else f"the keys are {', '.join(known)}."
+            meant = did_you_mean(key, map(str, known))
+            hint = f"did you mean {meant}?" if meant else f"the keys are {', '.join(known)}."
             if key == "K":
                 hint = "K is num_samples."
             raise UserError(f"unknown key {key}: {hint}")

@@ -17,7 +17,6 @@ from pytorch_lightning.loggers import Logger
 from vae_lab.callbacks.picture import grouped
 from vae_lab.checkpoints import AtomicCheckpointIO
 from vae_lab.config.instantiate import instantiate
-from vae_lab.config.rules import OWN_TRAINER_KEYS
 from vae_lab.data.datamodule import ImageDataModule, share
 from vae_lab.errors import UserError
 from vae_lab.training.resume_state import Memory, Start
@@ -45,7 +44,7 @@ def assemble(config: Mapping[str, Any], folder: Path, start: Start, *, trust: bo
     data = ImageDataModule.from_config(config, trust=trust)
     data.setup("fit")
     model = VAE.from_config(config, data.image_shape, trust=trust)
-    if mode := config["trainer"].get("compile"):
+    if mode := config["compile"]:
         # The compiler looks at the gradient of the decoder's input, which nobody wants to know.
         warnings.filterwarnings("ignore", message=r"The \.grad attribute of a Tensor that is not")
         # In place: the names of the weights stay as they are in checkpoints.
@@ -59,9 +58,9 @@ def assemble(config: Mapping[str, Any], folder: Path, start: Start, *, trust: bo
 
 @contextmanager
 def matrix_products(config: Mapping[str, Any]) -> Iterator[None]:
-    """Trains with the precision that `trainer.matmul_precision` gives products of fp32 matrices."""
+    """Trains with the precision that `matmul_precision` gives products of fp32 matrices."""
     before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision(config["trainer"].get("matmul_precision", before))
+    torch.set_float32_matmul_precision(config["matmul_precision"])
     try:
         yield
     finally:
@@ -79,7 +78,7 @@ def build_trainer(
         trust: see `locate`.
         first: callbacks of the run itself, before those of the configuration.
     """
-    arguments = {k: v for k, v in config["trainer"].items() if k not in OWN_TRAINER_KEYS}
+    arguments = dict(config["trainer"])
     nodes = dict(config["callbacks"])
     if not arguments["enable_progress_bar"]:
         nodes.pop("progress", None)
