@@ -24,7 +24,8 @@ import pytorch_lightning as pl
 from vae_lab import environment
 from vae_lab.callbacks.embedding import Embedding
 from vae_lab.callbacks.evolution import Evolution
-from vae_lab.callbacks.picture import Display
+from vae_lab.callbacks.histograms import Histograms
+from vae_lab.callbacks.picture import Picture
 from vae_lab.cli.jobs import compose_jobs
 from vae_lab.config.resolve import resolved
 from vae_lab.training.run import run
@@ -98,8 +99,8 @@ def count_seconds(clock: Callable[[], float]) -> dict[str, list[float]]:
 
         return noting
 
-    hooks = (Display, "_look"), (Embedding, "on_fit_end"), (Evolution, "on_fit_end")
-    for owner, name in (*hooks, (pl.Trainer, "fit")):
+    kinds = [(kind, "publish") for kind in (Picture, Histograms, Embedding, Evolution)]
+    for owner, name in (*kinds, (pl.Trainer, "fit")):
         setattr(owner, name, timed(getattr(owner, name)))
     return spent
 

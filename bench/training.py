@@ -27,7 +27,7 @@ try:
 except ImportError:
     pythae = None
 
-from vae_lab.callbacks.picture import Display
+from vae_lab.callbacks.picture import PictureCallback
 from vae_lab.cli.jobs import compose_jobs
 from vae_lab.config.resolve import resolved
 from vae_lab.data.datamodule import ImageDataModule
@@ -82,20 +82,26 @@ class drawing_time:
     """Adds up the seconds of all pictures drawn after the epoch."""
 
     def __init__(self, watch: Shares) -> None:
-        self.watch, self.look = watch, Display._look
+        self.watch, self.publish = watch, PictureCallback._publish
 
     def __enter__(self) -> None:
-        def timed(display: Display, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        def timed(
+            callback: PictureCallback,
+            trainer: pl.Trainer,
+            module: pl.LightningModule,
+            epochs_done: int,
+            pictures: Any,
+        ) -> None:
             start = time.perf_counter()
-            self.look(display, trainer, module)
-            # The picture before the first epoch pays for what is imported then.
-            if display._epochs_done:
+            self.publish(callback, trainer, module, epochs_done, pictures)
+            # The pictures before the first epoch pay for what is imported then.
+            if epochs_done:
                 self.watch.pictures += time.perf_counter() - start
 
-        Display._look = timed  # type: ignore[method-assign]
+        PictureCallback._publish = timed  # type: ignore[method-assign]
 
     def __exit__(self, *_: object) -> None:
-        Display._look = self.look  # type: ignore[method-assign]
+        PictureCallback._publish = self.publish  # type: ignore[method-assign]
 
 
 def epoch_seconds(kind: str, data: Any, steps: int, overrides: list[str]) -> float:

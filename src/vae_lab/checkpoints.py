@@ -14,13 +14,10 @@ from typing import Any, NamedTuple
 import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 
-from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.errors import UserError, first_line
 from vae_lab.files import atomic
+from vae_lab.run_folder import LAST, PREVIOUS
 from vae_lab.vae import VAE
-
-# What a run goes on from, the newest first.
-LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -110,7 +107,7 @@ def load_weights(model: VAE, path: Path) -> Weights:
             f"{path} belongs to another configuration: {first_line(error)} Its weights do not fit "
             f"this model. Put back the run's own checkpoint."
         ) from error
-    data = checkpoint.get(ImageDataModule.__name__)
+    data = checkpoint.get(_DATA)
     fingerprint = data.get("fingerprint") if isinstance(data, dict) else None
     return Weights(checkpoint["epoch"] + 1, fingerprint)
 
@@ -123,6 +120,8 @@ def _check_kind(checkpoint: Any) -> None:
             raise ValueError(f"{key} is missing")
 
 
+# Under which name Lightning keeps the state of the data module: that of its class.
+_DATA = "ImageDataModule"
 # Where Lightning's ModelCheckpoint keeps paths in its state.
 _FOLDER, _BEST = "dirpath", "best_k_models"
 

@@ -32,14 +32,6 @@ class Prior(nn.Module, ABC):
         """From what `kl` is measured, in words."""
         return "the prior" if self.has_closed_kl else "the aggregate posterior"
 
-    def attach(self, encoder: nn.Module, image_shape: Sequence[int]) -> None:
-        """Tells the prior which model it belongs to; called once, before training.
-
-        Args:
-            encoder: x (B, C, H, W) -> Posterior of (B, Z).
-            image_shape: (C, H, W).
-        """
-
     @abstractmethod
     def log_prob(self, z: Tensor) -> Tensor:
         """Returns log p(z) in nats for z (..., Z), shape (...)."""
@@ -170,19 +162,22 @@ class VampPrior(Mixture):
     images in [0, 1], in place of the paper's clipping, which silences gradients.
     """
 
-    def __init__(self, *, latent_dim: int, num_components: int) -> None:
-        super().__init__()
-        self.latent_dim, self.num_components = latent_dim, num_components
-        self.pseudo_inputs: nn.Parameter | None = None
-        # In a tuple, so that the encoder's weights are not this module's too.
-        self._encoder: tuple[nn.Module, ...] = ()
+    def __init__(
+        self, *, encoder: nn.Module, image_shape: Sequence[int], num_components: int
+    ) -> None:
+        """Draws the images to start from.
 
-    def attach(self, encoder: nn.Module, image_shape: Sequence[int]) -> None:
+        Args:
+            encoder: of the model, x (B, C, H, W) -> Posterior of (B, Z).
+            image_shape: (C, H, W).
+            num_components: M.
+        """
+        super().__init__()
+        # In a tuple, so that the encoder's weights are not this module's too.
         self._encoder = (encoder,)
         # Dark with bright spots, as digits are: where the encoder has something to tell apart.
-        self.pseudo_inputs = nn.Parameter(torch.randn(self.num_components, *image_shape) * 2 - 2)
+        self.pseudo_inputs = nn.Parameter(torch.randn(num_components, *image_shape) * 2 - 2)
 
     def components(self) -> tuple[Tensor, Posterior]:
-        assert self.pseudo_inputs is not None, "attach() comes first"
         each = self._encoder[0](self.pseudo_inputs.sigmoid()).float()
-        return each.mean.new_zeros(self.num_components), each
+        return each.mean.new_zeros(len(self.pseudo_inputs)), each

@@ -1,13 +1,16 @@
-"""What a run leaves behind: `result.json`, `config.yaml`, checkpoints. No torch.
+"""What a run leaves behind in its folder. No torch.
 
 A run's folder explains itself: `result.json` is there from the first second (status `running`), and
-everything is written beside its place and renamed, so that a reader never meets half a file.
+every file is written whole or not at all, so that a reader never meets half a file.
 """
 
 import json
+import types
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from omegaconf import OmegaConf
 
@@ -15,66 +18,258 @@ from vae_lab.config.identity import config_hash
 from vae_lab.errors import UserError
 from vae_lab.files import write_text
 
-CONFIG = "config.yaml"
+RUNNING, SUCCESS, FAILED, INTERRUPTED = "running", "success", "failed", "interrupted"
+DIVERGED = "diverged"
+STATUSES = (RUNNING, SUCCESS, FAILED, INTERRUPTED, DIVERGED)
+
+RESULT, CONFIG = "result.json", "config.yaml"
+# Checkpoints: by the validation bound; what a run goes on from, the newest first.
+BEST, LAST, PREVIOUS = "best.ckpt", "last.ckpt", "previous.ckpt"
+EVENT_FILES = "events.out.tfevents.*"
+
+# Older names of fields, so that the results of earlier versions can be read.
+_FORMER_NAMES = {"findings": "picture_metrics"}
 
 # In the folder of a sweep: the command lines that made its runs, one a line.
 COMMANDS = "command.txt"
 
 
-class Recorded(NamedTuple):
-    """A run: its folder, its resolved configuration, and what `result.json` says of it."""
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """What is known of a run: the schema of `result.json`, each field with its description.
 
-    folder: Path
-    config: dict[str, Any]
-    result: dict[str, Any]
+    A field that is not known (yet) is None, or empty.
+    """
+
+    name: Annotated[str, "name of the run"] = ""
+    status: Annotated[str, f"{', '.join(STATUSES[:-1])} or {STATUSES[-1]}"] = RUNNING
+    error: Annotated[str | None, "why the run failed"] = None
+    config_hash: Annotated[str, "identifies what `config.yaml` computes"] = ""
+    choices: Annotated[dict[str, str], "the option of each config group"] = field(
+        default_factory=dict
+    )
+    latent_dim: Annotated[int | None, "Z, the number of latent dimensions"] = None
+    seed: Annotated[int | None, "seed of weights, order and noise"] = None
+    command: Annotated[str, "the command line that repeats the run"] = ""
+    started: Annotated[str | None, "when the run started, UTC"] = None
+    ended: Annotated[str | None, "when the run ended, UTC"] = None
+    resumed_after: Annotated[list[int], "the epochs after which an interrupted run went on"] = (
+        field(default_factory=list)
+    )
+    threads: Annotated[int | None, "processor threads"] = None
+    precision: Annotated[str | None, "precision of the training"] = None
+    versions: Annotated[dict[str, str], "versions of Python and of the libraries"] = field(
+        default_factory=dict
+    )
+    git_commit: Annotated[
+        str | None, "commit of the checkout, `-dirty` if files differ from it"
+    ] = None
+    machine: Annotated[str | None, "processor and system"] = None
+    data: Annotated[
+        dict[str, Any],
+        "`name` of the data set, numbers of `train`, `val` and `test` images, names of `labels`",
+    ] = field(default_factory=dict)
+    image_shape: Annotated[list[int] | None, "C, H, W of an image"] = None
+    num_parameters: Annotated[int | None, "number of weights"] = None
+    epochs: Annotated[int | None, "epochs trained"] = None
+    metrics: Annotated[
+        dict[str, float], "`elbo`, `recon`, `kl` and `loss` of `/test` and `/val`, nats per image"
+    ] = field(default_factory=dict)
+    standard_errors: Annotated[dict[str, float | None], "of `metrics`, over images"] = field(
+        default_factory=dict
+    )
+    latent: Annotated[
+        dict[str, Any],
+        "`kl_per_dimension` in nats and what it is measured from, number of `active_units`",
+    ] = field(default_factory=dict)
+    warnings: Annotated[list[str], "what looks wrong with the trained model"] = field(
+        default_factory=list
+    )
+    picture_metrics: Annotated[
+        dict[str, Any],
+        "measured on pictures, for the report: each with `value`, `standard_error`, `protocol`",
+    ] = field(default_factory=dict)
+    protocol: Annotated[dict[str, Any], "how `metrics` came about"] = field(default_factory=dict)
+    seconds: Annotated[
+        dict[str, float], "`total`, `fit` and `per_epoch`, all attempts together"
+    ] = field(default_factory=dict)
+    peak_memory_mb: Annotated[float | None, "peak of the resident memory, MB"] = None
+    diverged: Annotated[dict[str, Any] | None, "where the bound stopped being a number"] = None
+
+    def to_json(self) -> str:
+        """Returns the content of `result.json`; what is not known is left out."""
+        known = {key: value for key, value in asdict(self).items() if value is not None}
+        return json.dumps(known, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "RunResult":
+        """Returns the result of a file's content; unknown fields are left out.
+
+        Raises:
+            ValueError: where it is no such result: a file can be damaged, or somebody else's.
+        """
+        content = json.loads(text)
+        if not isinstance(content, dict):
+            raise ValueError("holds no fields")
+        content = {_FORMER_NAMES.get(key, key): value for key, value in content.items()}
+        kinds = get_type_hints(cls)
+        known = {key: content[key] for key in kinds if content.get(key) is not None}
+        for key, value in known.items():
+            if not _is_kind(value, kinds[key]):
+                raise ValueError(f"{key} is of another kind")
+        if known.get("status") not in STATUSES:
+            raise ValueError("status is none of those that exist")
+        return cls(**known)
+
+
+def _is_kind(value: Any, kind: Any) -> bool:
+    """Tells whether a value that was read is of a type such as `dict[str, float]`."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return True
+    if origin is types.UnionType:
+        return any(_is_kind(value, one) for one in arguments)
+    if origin is list:
+        return isinstance(value, list) and all(_is_kind(item, arguments[0]) for item in value)
+    if origin is dict:
+        parts = value.values() if isinstance(value, dict) else [None]
+        return isinstance(value, dict) and all(_is_kind(part, arguments[1]) for part in parts)
+    if kind is type(None):
+        return value is None
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, int | float if kind is float else kind)
+
+
+class RunFolder:
+    """A run's folder: what lies in it, under which name, and how it is read.
+
+    What was read is kept: to see what has changed since, make another object.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @property
+    def exists(self) -> bool:
+        """Whether a run began in this very folder, whatever became of it."""
+        return (self.path / RESULT).exists()
+
+    @cached_property
+    def result(self) -> RunResult | None:
+        """What is known of the run; None where there is no readable `result.json`."""
+        try:
+            return RunResult.from_json((self.path / RESULT).read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether a run ended well here."""
+        return self.result is not None and self.result.status == SUCCESS
+
+    def has_hash(self, wanted: str) -> bool:
+        """Tells whether a run of this very configuration is here, whatever became of it."""
+        return self.result is not None and self.result.config_hash == wanted
+
+    def write_result(self, result: RunResult) -> None:
+        """Writes `result.json`."""
+        write_text(self.path / RESULT, result.to_json())
+        self.__dict__["result"] = result  # in place of what was read
+
+    def write_config(self, config: Mapping[str, Any], choices: Mapping[str, str]) -> None:
+        """Writes `config.yaml`: every value of the run, and the options they came from."""
+        text = OmegaConf.to_yaml({**config, "choices": dict(choices)})
+        write_text(self.path / CONFIG, text)
+
+    def require_result(self) -> RunResult:
+        """Returns what is known of the run.
+
+        Raises:
+            UserError: where the folder is no run.
+        """
+        if not self.path.is_dir():
+            raise UserError(f"{self.path} is no folder: name a run's, such as outputs/runs/NAME.")
+        if self.result is None:
+            raise UserError(
+                f"{self.path} is no run: it has no readable {RESULT}. Name the folder of one run, "
+                f"such as outputs/runs/NAME or outputs/sweeps/SWEEP/NAME."
+            )
+        return self.result
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The resolved configuration.
+
+        Raises:
+            UserError: where the folder is no run, or its files do not belong together.
+        """
+        result, path = self.require_result(), self.path / CONFIG
+        try:
+            # Nothing in it is resolved again: it holds values; what looks otherwise is not ours.
+            config = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+        except Exception as error:  # a damaged file can fail in any way
+            raise UserError(f"{path} cannot be read: {error}.") from error
+        if not isinstance(config, dict):
+            raise UserError(f"{path} is no configuration.")
+        values = {str(key): value for key, value in config.items() if key != "choices"}
+        if _hash(values) != result.config_hash:
+            raise UserError(
+                f"{path} is not the configuration of this run: it was changed, or is another "
+                f"run's ({RESULT} has another hash)."
+            )
+        return values
 
     @property
     def image_shape(self) -> tuple[int, ...]:
         """The (C, H, W) of the run's images; UserError where the run did not come so far."""
-        shape = self.result.get("image_shape")
-        if not shape:
+        result = self.require_result()
+        if not result.image_shape:
             raise UserError(
-                f"{self.folder / RESULT} does not say the shape of the images (status of the run: "
-                f"{self.result['status']}): train it anew."
+                f"{self.path / RESULT} does not say the shape of the images (status of the run: "
+                f"{result.status}): train it anew."
             )
-        return tuple(shape)
+        return tuple(result.image_shape)
 
-    def with_data(self, root: str | None, path: str | None) -> dict[str, Any]:
-        """Returns the configuration with the places of its data replaced, those not None."""
-        source = dict(self.config["data"]["source"])
-        given = {"root": root, "path": path}
-        source |= {key: one for key, one in given.items() if key in source and one is not None}
-        return {**self.config, "data": {**self.config["data"], "source": source}}
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the checkpoints."""
+        return self.path / "checkpoints"
 
+    def checkpoint(self, weights: str | None) -> Path:
+        """Returns the checkpoint `best` or `last`, or for None the best there is.
 
-def read_run(folder: Path) -> Recorded:
-    """Returns what a run's folder records.
-
-    Raises:
-        UserError: where the folder is no run, or its files do not belong together.
-    """
-    if not folder.is_dir():
-        raise UserError(f"{folder} is no folder: name a run's, such as outputs/runs/NAME.")
-    result = read_result(folder)
-    if result is None:
+        Raises:
+            UserError: where the run has none of that name.
+        """
+        for name in [weights] if weights else ["best", "last"]:
+            path = self.checkpoints / f"{name}.ckpt"
+            if path.is_file():
+                return path
         raise UserError(
-            f"{folder} is no run: it has no readable {RESULT}. Name the folder of one run, such as "
-            f"outputs/runs/NAME or outputs/sweeps/SWEEP/NAME."
+            f"{self.path} has no checkpoint {weights or 'best or last'} (status of the run: "
+            f"{self.require_result().status}): train it to the end."
         )
-    try:
-        # Nothing in it is resolved again: it holds values, and what looks otherwise is not ours.
-        config = OmegaConf.to_container(OmegaConf.load(folder / CONFIG), resolve=False)
-    except Exception as error:  # a damaged file can fail in any way
-        raise UserError(f"{folder / CONFIG} cannot be read: {error}.") from error
-    if not isinstance(config, dict):
-        raise UserError(f"{folder / CONFIG} is no configuration.")
-    values = {str(key): value for key, value in config.items() if key != "choices"}
-    if _hash(values) != result.get("config_hash"):
-        raise UserError(
-            f"{folder / CONFIG} is not the configuration of this run: it was changed, or is "
-            f"another run's ({RESULT} has another hash)."
-        )
-    return Recorded(folder, values, result)
+
+    @property
+    def per_image(self) -> Path:
+        """The file with the bound and its terms of every test image."""
+        return self.path / "per_image.npz"
+
+    def figure(self, picture: str, epochs_done: int) -> Path:
+        """Returns the file of a picture after so many epochs."""
+        return self.path / "figures" / f"{picture}_{epochs_done:04d}.png"
+
+    def figures(self, picture: str) -> dict[int, Path]:
+        """Returns the files of a picture by the number of epochs completed, in their order."""
+        files = (self.path / "figures").glob(f"{picture}_*.png")
+        epochs = {path.stem.removeprefix(f"{picture}_"): path for path in files}
+        return {int(epoch): epochs[epoch] for epoch in sorted(epochs) if epoch.isdigit()}
 
 
 def _hash(values: dict[str, Any]) -> str | None:
@@ -84,82 +279,12 @@ def _hash(values: dict[str, Any]) -> str | None:
         return None
 
 
-def checkpoint_of(run: Recorded, weights: str | None) -> Path:
-    """Returns the checkpoint of a run: `best`, `last`, or for None the best there is.
-
-    Raises:
-        UserError: where the run has none of that name.
-    """
-    for name in [weights] if weights else ["best", "last"]:
-        path = run.folder / "checkpoints" / f"{name}.ckpt"
-        if path.is_file():
-            return path
-    raise UserError(
-        f"{run.folder} has no checkpoint {weights or 'best or last'} (status of the run: "
-        f"{run.result['status']}): train it to the end."
-    )
+def runs_in(folder: Path) -> list[RunFolder]:
+    """Returns the runs directly below a folder, by name."""
+    return [RunFolder(path.parent) for path in sorted(folder.glob(f"*/{RESULT}"))]
 
 
-RESULT = "result.json"
-
-RUNNING, SUCCESS, FAILED, INTERRUPTED = "running", "success", "failed", "interrupted"
-
-DIVERGED = "diverged"
-
-STATUSES = (RUNNING, SUCCESS, FAILED, INTERRUPTED, DIVERGED)
-
-
-def write_result(folder: Path, result: Mapping[str, Any]) -> None:
-    """Writes `result.json` into a run's folder."""
-    write_text(folder / RESULT, json.dumps(result, indent=2) + "\n")
-
-
-def read_result(folder: Path) -> dict[str, Any] | None:
-    """Returns a run's result, or None where the folder holds no readable one."""
-    try:
-        result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return result if isinstance(result, dict) and _is_sound(result) else None
-
-
-def _is_sound(result: Mapping[str, Any]) -> bool:
-    """Tells whether what tables and resumed runs rely on is of its kind: a file can be damaged."""
-    texts = all(isinstance(result.get(key, ""), str) for key in ("name", "config_hash", "command"))
-    nodes = all(isinstance(result.get(key, {}), dict) for key in ("data", "metrics", "seconds"))
-    nodes = nodes and isinstance(result.get("choices", {}), dict)
-    numbers = [*result.get("metrics", {}).values(), *result.get("seconds", {}).values()] * nodes
-    return (
-        texts
-        and nodes
-        and result.get("status") in STATUSES
-        and isinstance(result.get("resumed_after", []), list)
-        and all(isinstance(number, int | float) for number in numbers)
-    )
-
-
-def holds_run(folder: Path) -> bool:
-    """Tells whether a run began in this very folder, whatever became of it."""
-    return (folder / RESULT).exists()
-
-
-def runs_in(folder: Path) -> list[Path]:
-    """Returns the folders of the runs directly below a folder, by name."""
-    return sorted(path.parent for path in folder.glob(f"*/{RESULT}"))
-
-
-def is_of(folder: Path, config_hash: str) -> bool:
-    """Tells whether the folder holds a run of this very configuration."""
-    result = read_result(folder)
-    return result is not None and result.get("config_hash") == config_hash
-
-
-def is_finished(folder: Path, config_hash: str) -> bool:
-    """Tells whether the folder holds a finished run of this very configuration."""
-    return is_success(folder) and is_of(folder, config_hash)
-
-
-def is_success(folder: Path) -> bool:
-    """Tells whether the folder holds a run that ended well."""
-    result = read_result(folder)
-    return result is not None and result["status"] == SUCCESS
+def result_fields() -> dict[str, str]:
+    """Returns the fields of `result.json` with their descriptions, for the documentation."""
+    hints = get_type_hints(RunResult, include_extras=True)
+    return {name: hint.__metadata__[0] for name, hint in hints.items()}

@@ -17,7 +17,7 @@ from vae_lab.errors import UserError
 from vae_lab.evaluate.marginal_likelihood import log_weights
 from vae_lab.posterior import Posterior
 from vae_lab.random_streams import stream
-from vae_lab.run_folder import checkpoint_of, read_run
+from vae_lab.run_folder import RunFolder
 from vae_lab.vae import VAE
 
 Array = Tensor | np.ndarray
@@ -32,14 +32,13 @@ def load(folder: Path | str, *, weights: str | None, trust: bool) -> "TrainedVAE
     Raises:
         UserError: where the folder is no run, or its checkpoint is not whole or not its own.
     """
-    run = read_run(Path(folder))
-    checkpoint = checkpoint_of(run, weights)
-    shape = run.image_shape
+    run = RunFolder(Path(folder))
+    config, checkpoint, shape = run.config, run.checkpoint(weights), run.image_shape
     # Building draws starting weights from torch's own generator: the caller's is left as it was.
     with torch.random.fork_rng(devices=[]):
-        model = VAE.from_config(run.config, shape, trust=trust)
+        model = VAE.from_config(config, shape, trust=trust)
     load_weights(model, checkpoint)
-    return TrainedVAE(model=model.float().eval(), image_shape=shape, config=run.config)
+    return TrainedVAE(model=model.float().eval(), image_shape=shape, config=config)
 
 
 class TrainedVAE:

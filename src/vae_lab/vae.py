@@ -33,6 +33,10 @@ _STEPS_PER_FINITE_CHECK = 50
 SCHEDULE_KEYS = ("schedule", "warmup")
 
 
+# Epoch, step and learning rate, by name.
+StepFacts = dict[str, float | None]
+
+
 class Optimization(NamedTuple):
     """How to optimise: parameters and their names -> optimiser, and progress -> rate factor."""
 
@@ -73,6 +77,7 @@ class VAE(pl.LightningModule):
         torch.manual_seed(config["seed"])
         make = partial(instantiate, trust=trust)
         sizes = {"image_shape": image_shape, "latent_dim": config["latent_dim"]}
+        encoder = make(config["model"]["encoder"], **sizes)
         optimizer = {k: v for k, v in config["optimizer"].items() if k not in SCHEDULE_KEYS}
 
         def make_optimizer(named: Iterable[tuple[str, nn.Parameter]]) -> torch.optim.Optimizer:
@@ -80,16 +85,15 @@ class VAE(pl.LightningModule):
 
         schedule = learning_rate_factor(*(config["optimizer"][key] for key in SCHEDULE_KEYS))
         model = cls(
-            encoder=make(config["model"]["encoder"], **sizes),
+            encoder=encoder,
             decoder=make(config["model"]["decoder"], **sizes),
-            prior=make(config["prior"], latent_dim=config["latent_dim"]),
+            prior=make(config["prior"], offered={**sizes, "encoder": encoder}),
             likelihood=make(config["likelihood"]),
             objective=make(config["objective"]),
             optimization=Optimization(make_optimizer, schedule),
             latent_dim=config["latent_dim"],
             seed=config["seed"],
         )
-        model.prior.attach(model.encoder, image_shape)
         model.config_hash = config_hash(config)
         return model
 
@@ -112,7 +116,11 @@ class VAE(pl.LightningModule):
         return self.decode(self.prior.sample(num_images, generator).to(self.device))
 
     def score(
-        self, x: Tensor, noise: Tensor, objective: Objective | None = None
+        self,
+        x: Tensor,
+        noise: Tensor,
+        objective: Objective | None = None,
+        generator: torch.Generator | None = None,
     ) -> tuple[Tensor, Terms]:
         """Returns the loss (a scalar) and the bound's terms, each (B,), of images x (B, C, H, W).
 
@@ -120,12 +128,13 @@ class VAE(pl.LightningModule):
             x: images in [0, 1].
             noise: standard normal, (K, B, Z). Sampling never depends on train or eval mode.
             objective: in place of the model's own, which stands for the end of training.
+            generator: see `Draws`.
         """
         posterior = self.encode(x)
         z = posterior.sample(noise)
         outputs = self.decoder(z.flatten(0, 1)).float().unflatten(0, noise.shape[:2])
         with torch.autocast(x.device.type, enabled=False):
-            draws = Draws(posterior, z, self.likelihood.log_prob(outputs, x))
+            draws = Draws(posterior, z, self.likelihood.log_prob(outputs, x), generator)
             return (objective or self.objective)(draws, self.prior)
 
     # Training and validation.
@@ -138,21 +147,22 @@ class VAE(pl.LightningModule):
         # For networks that draw by themselves (dropout): a resumed run draws the same.
         torch.manual_seed(stream_seed("network", self.seed, self.current_epoch))
         self._noise = stream("noise", self.seed, self.current_epoch, device=self.device)
-        self._train_sums = self._new_sums()
+        self._train_sums = EpochSums(self.device)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        # Several processes share a batch, each every so many images of it: their noise is that of
-        # the whole batch in one process.
+        # Noise: of several processes, each has every so many images of a batch. All draw the noise
+        # of the whole batch, as a single process would, and take their part.
         processes = self.trainer.world_size
         shape = (self.objective.num_samples, len(batch.images) * processes, self.latent_dim)
         noise = torch.randn(shape, generator=self._noise, device=self.device)
         if processes > 1:
             noise = noise[:, self.global_rank :: processes]
+        # Loss: by the weights of this moment of the training.
         objective = self.objective.at(self.global_step / self._num_steps)
-        loss, terms = self.score(batch.images, noise, objective)
+        loss, terms = self.score(batch.images, noise, objective, self._noise)
         if self._checks_finite(batch_idx) and not loss.isfinite():
             raise self._diverged(loss, terms, batch)
-        _add(self._train_sums, loss, terms)
+        self._train_sums.add(loss, terms)
         return loss
 
     def _checks_finite(self, batch_idx: int) -> bool:
@@ -162,21 +172,23 @@ class VAE(pl.LightningModule):
         return often and self.global_rank == 0
 
     def _diverged(self, loss: Tensor, terms: Terms, batch: Any) -> NonFiniteError:
-        sums = self._new_sums()
-        _add(sums, loss, terms)
-        facts = self._progress() | {
-            # The weights that gave this loss came from that step.
-            "gradient_norm_before": self._gradient_norm(),
+        means = {
+            "loss": loss.item(),
+            "elbo": terms.elbo().mean().item(),
+            "recon": -terms.log_likelihood.mean().item(),
+            "kl": terms.kl.mean().item(),
         }
+        # The weights that gave this loss came from the step before.
+        facts = self._progress() | {"gradient_norm_before": self._gradient_norm()}
         return NonFiniteError(
-            "train", terms=_values(sums), facts=facts, images=batch.images, index=batch.index
+            "train", terms=means, facts=facts, images=batch.images, index=batch.index
         )
 
     def _gradient_norm(self) -> float | None:
         gradients = [p.grad for p in self.parameters() if p.grad is not None]
         return get_total_norm(gradients).item() if gradients else None
 
-    def _progress(self) -> dict[str, float | None]:
+    def _progress(self) -> StepFacts:
         rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
         return {"epoch": self.current_epoch + 1, "step": self.global_step + 1, "lr": rate}
 
@@ -184,11 +196,11 @@ class VAE(pl.LightningModule):
         # Here and not at the epoch's end, so that callbacks find the metrics there.
         if self.trainer.is_last_batch:
             progress = self._progress()
-            sums = self.trainer.strategy.reduce(self._train_sums, reduce_op="sum")
-            self._report(_means(sums, "train", progress) | {"lr": progress["lr"]})
+            metrics = self._train_sums.metrics(self.trainer, "train", progress)
+            self._log_epoch(metrics | {"lr": progress["lr"]})
 
     def on_validation_epoch_start(self) -> None:
-        self._val_sums = self._new_sums()
+        self._val_sums = EpochSums(self.device)
         # The same noise at every epoch and in every run: epochs and runs compare.
         num_images = len(self.trainer.datamodule.val_images)  # type: ignore[attr-defined]
         shape = (self.objective.num_samples, num_images, self.latent_dim)
@@ -199,12 +211,11 @@ class VAE(pl.LightningModule):
         size = max(1, len(batch.images) // self.objective.num_samples)
         for images, index in zip(batch.images.split(size), batch.index.split(size), strict=True):
             loss, terms = self.score(images, self._val_noise[:, index])
-            _add(self._val_sums, loss, terms)
+            self._val_sums.add(loss, terms)
 
     def on_validation_epoch_end(self) -> None:
         if not self.trainer.sanity_checking:
-            sums = self.trainer.strategy.reduce(self._val_sums, reduce_op="sum")
-            self._report(_means(sums, "val", self._progress()))
+            self._log_epoch(self._val_sums.metrics(self.trainer, "val", self._progress()))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["config_hash"] = self.config_hash
@@ -220,43 +231,45 @@ class VAE(pl.LightningModule):
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
-    def _report(self, metrics: dict[str, Any]) -> None:
-        """Sends one epoch's metrics to every logger, and to callbacks that monitor them."""
+    def _log_epoch(self, metrics: dict[str, Any]) -> None:
+        """Sends the metrics of an epoch to every logger, and to callbacks that monitor them."""
         values = "  ".join(f"{name} {value:.6g}" for name, value in metrics.items())
         log.debug("epoch %d  %s", self.current_epoch + 1, values)
-        together = self.trainer.world_size > 1  # the same values in each process
+        # For callbacks only (`logger=False`): Lightning would log at its own step, the number of
+        # batches. The values are the same in each process.
+        several = self.trainer.world_size > 1
         self.log_dict(
-            metrics, on_step=False, on_epoch=True, logger=False, batch_size=1, sync_dist=together
+            metrics, on_step=False, on_epoch=True, logger=False, batch_size=1, sync_dist=several
         )
         for logger in self.loggers:
             # The step is the number of epochs completed, as it is for pictures.
             logger.log_metrics(metrics, step=self.current_epoch + 1)
 
-    def _new_sums(self) -> Tensor:
-        # Loss, log-likelihood, KL, number of images. MPS has no double precision.
-        dtype = torch.float32 if self.device.type == "mps" else torch.float64
-        return torch.zeros(4, dtype=dtype, device=self.device)
 
+class EpochSums:
+    """Running sums over the images of an epoch, so that a short last batch weighs its true size."""
 
-def _add(sums: Tensor, loss: Tensor, terms: Terms) -> None:
-    """Adds one batch to the running sums, weighted by its true size."""
-    size = len(terms.kl)
-    batch = (loss * size, terms.log_likelihood.sum(), terms.kl.sum(), loss.new_full((), size))
-    sums += torch.stack(batch).detach()
+    def __init__(self, device: torch.device) -> None:
+        # Loss, log-likelihood, KL, number of images; on the device, so that no batch has to wait
+        # for the processor. MPS has no double precision.
+        dtype = torch.float32 if device.type == "mps" else torch.float64
+        self._sums = torch.zeros(4, dtype=dtype, device=device)
 
+    def add(self, loss: Tensor, terms: Terms) -> None:
+        """Adds a batch: its loss (a scalar, a mean over images) and terms, each (B,)."""
+        size = len(terms.kl)
+        batch = (loss * size, terms.log_likelihood.sum(), terms.kl.sum(), loss.new_full((), size))
+        self._sums += torch.stack(batch).detach()
 
-def _means(sums: Tensor, split: str, progress: dict[str, float | None]) -> dict[str, float]:
-    """Returns the epoch's metrics in nats per image.
+    def metrics(self, trainer: pl.Trainer, split: str, progress: StepFacts) -> dict[str, float]:
+        """Returns the means over the images of all processes, in nats, by the names of the curves.
 
-    Raises:
-        NonFiniteError: where a value is no number.
-    """
-    metrics = _values(sums)
-    if not torch.isfinite(sums).all():
-        raise NonFiniteError(split, terms=metrics, facts=progress)
-    return {f"{name}/{split}": value for name, value in metrics.items()}
-
-
-def _values(sums: Tensor) -> dict[str, float]:
-    loss, log_likelihood, kl = (sums[:3] / sums[3]).tolist()
-    return {"loss": loss, "elbo": log_likelihood - kl, "recon": -log_likelihood, "kl": kl}
+        Raises:
+            NonFiniteError: where a value is no number.
+        """
+        sums = trainer.strategy.reduce(self._sums, reduce_op="sum")
+        loss, log_likelihood, kl = (sums[:3] / sums[3]).tolist()
+        means = {"loss": loss, "elbo": log_likelihood - kl, "recon": -log_likelihood, "kl": kl}
+        if not torch.isfinite(sums).all():
+            raise NonFiniteError(split, terms=means, facts=progress)
+        return {f"{name}/{split}": value for name, value in means.items()}

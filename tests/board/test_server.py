@@ -13,8 +13,8 @@ from werkzeug.wrappers import Response
 
 from vae_lab.board import __main__, server
 from vae_lab.board.links import Pages, address
-from vae_lab.loggers.tensorboard import RunLogger
-from vae_lab.run_folder import write_result
+from vae_lab.loggers.tensorboard import TensorBoardRunLogger
+from vae_lab.run_folder import RunFolder, RunResult
 
 
 def new_run(folder: Path, *, time: float = 1e9) -> Path:
@@ -75,7 +75,7 @@ def test_runs_of_several_folders_keep_their_short_names(
 
 def test_a_run_by_itself_has_its_name_and_one_that_has_just_begun_counts(tmp_path: Path) -> None:
     begun = tmp_path / "sweep" / "conv-z2"
-    write_result(begun, {"name": "conv-z2", "status": "running"})
+    RunFolder(begun).write_result(RunResult(name="conv-z2", status="running"))
     assert shown(begun)[1] == ["conv-z2"]  # TensorBoard would call it "."
     assert shown(tmp_path / "sweep")[1] == ["conv-z2"]
 
@@ -99,7 +99,7 @@ def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 
 def test_wrong_input_is_one_line(told: Any, tmp_path: Path) -> None:
     run, csv_only = new_run(tmp_path / "run"), tmp_path / "csv"
-    write_result(csv_only, {"name": "csv", "status": "success"})
+    RunFolder(csv_only).write_result(RunResult(name="csv", status="success"))
     assert (
         told(str(tmp_path / "none")) == f"{tmp_path}/none is no folder: name one that holds runs."
     )
@@ -143,9 +143,11 @@ def test_no_text_of_an_address_becomes_part_of_a_page() -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_on_loopback_and_leaves_nothing_behind(number: int, tmp_path: Path) -> None:
     for name in ("first/conv-z2", "second/conv-z2"):
-        logger = RunLogger(save_dir=tmp_path / name, columns=["model"], metrics=["elbo/test"])
-        logger.start_session({"model": "conv"})
-        logger.end_session("success")
+        logger = TensorBoardRunLogger(
+            save_dir=tmp_path / name, columns=["model"], metrics=["elbo/test"]
+        )
+        logger.open_run({"model": "conv"})
+        logger.close_run("success")
     with board("first", "second", cwd=tmp_path) as served:
         assert "TensorBoard shows 2 runs of first, second:" in served.printed
         assert served.url.startswith("http://localhost:")

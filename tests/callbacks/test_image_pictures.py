@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_vae import WHEN, TinyData, TinyVAE, scene_with
+from tiny_vae import WHEN, TinyData, TinyVAE, snapshot_of
 from torch import Tensor
 
 from vae_lab.callbacks.drawing import grids
+from vae_lab.callbacks.drawing.style import BAND, LINE
 from vae_lab.callbacks.interpolations import Interpolations, between, find_pairs
 from vae_lab.callbacks.picture import Picture
 from vae_lab.callbacks.reconstructions import Reconstructions, in_turn
@@ -17,9 +18,9 @@ PAIRS = [[1, 7], [0, 6]]
 
 
 def draw(picture: Picture) -> Tensor:
-    drawn = picture.draw(scene_with(), torch.Generator().manual_seed(picture.seed))
-    assert isinstance(drawn, Tensor)
-    return drawn
+    drawing = picture.draw(snapshot_of(), torch.Generator().manual_seed(picture.seed))
+    assert isinstance(drawing, grids.ImageGrid)
+    return drawing.picture
 
 
 def test_reconstructions_show_each_label_in_turn() -> None:
@@ -45,13 +46,13 @@ def test_samples_are_the_same_draws_each_time() -> None:
 def test_interpolations_lead_from_mean_to_mean() -> None:
     data = TinyData()
     picture = draw(Interpolations(pairs=PAIRS, steps=4, **WHEN))
-    first = 2 + grids.BAND
+    first = 2 + BAND
     for row, (start, end) in enumerate(PAIRS):
-        top = row * (2 + grids.LINE)
+        top = row * (2 + LINE)
         assert torch.equal(picture[:, top : top + 2, :2], data.images[start])
         assert torch.equal(picture[:, top : top + 2, -2:], data.images[end])
         for step in range(4):
-            left = first + step * (2 + grids.LINE)
+            left = first + step * (2 + LINE)
             z = torch.lerp(data.images[start], data.images[end], step / 3).flatten()[:2]
             cell = picture[0, top : top + 2, left : left + 2]
             torch.testing.assert_close(cell, z.expand(2, 2))

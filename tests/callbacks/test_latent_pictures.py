@@ -6,20 +6,20 @@ from typing import Any
 import pytest
 import torch
 from repository import ROOT
-from tiny_vae import TinyData, TinyVAE, scene_with
+from tiny_vae import TinyData, TinyVAE, snapshot_of
 from torch import Tensor
 
 from vae_lab.callbacks.drawing.charts import Framed, Scatter
-from vae_lab.callbacks.drawing.grids import LINE
+from vae_lab.callbacks.drawing.style import LINE
 from vae_lab.callbacks.kl_per_dim import KLPerDim
-from vae_lab.callbacks.latent_map import LatentMap, QuantileMap, places
+from vae_lab.callbacks.latent_map import LatentMap, QuantileMap, axis_ticks
 from vae_lab.callbacks.latent_scatter import LatentScatter, principal
-from vae_lab.callbacks.snapshot import Scene
+from vae_lab.callbacks.snapshot import Snapshot
 from vae_lab.callbacks.traversals import Traversals, traverse
 from vae_lab.posterior import Posterior
 from vae_lab.priors import GaussianMixture, StandardNormal
 
-LOOK: dict[str, Any] = {"num_images": 12, "every_n_epochs": 1, "seed": 3, "scale": 1}
+SETTINGS: dict[str, Any] = {"num_images": 12, "every_n_epochs": 1, "seed": 3, "scale": 1}
 
 
 class KnownVAE(TinyVAE):
@@ -42,8 +42,8 @@ class KnownVAE(TinyVAE):
         return ((z[:, self.shown] + 4) / 8).view(-1, 1, 2, 2)
 
 
-def draw(picture: Any, scene: Scene) -> Any:
-    return picture.draw(scene, torch.Generator().manual_seed(3))
+def draw(picture: Any, snapshot: Snapshot) -> Any:
+    return picture.draw(snapshot, torch.Generator().manual_seed(3))
 
 
 def cells(chart: Framed, columns: int) -> Tensor:
@@ -60,8 +60,8 @@ def as_bytes(z: Tensor) -> Tensor:
 
 
 def test_a_map_of_two_dimensions_runs_right_and_upwards() -> None:
-    scene = scene_with(module=KnownVAE([1.0, 2.0], shown=[0, 1, 0, 1]))
-    chart = draw(LatentMap(steps=3, extent=1.0, **LOOK), scene)
+    snapshot = snapshot_of(model=KnownVAE([1.0, 2.0], shown=[0, 1, 0, 1]))
+    chart = draw(LatentMap(steps=3, extent=1.0, **SETTINGS), snapshot)
     for row, up in enumerate([1.0, 0.0, -1.0]):
         for column, right in enumerate([-1.0, 0.0, 1.0]):
             expected = as_bytes(torch.tensor([[right, up], [right, up]]))
@@ -76,7 +76,7 @@ def test_a_map_of_two_dimensions_runs_right_and_upwards() -> None:
 def test_a_map_of_more_is_over_the_two_most_used(kind: Any) -> None:
     module = KnownVAE([0.1, 2.0, 0.0, -3.0, 1.0], shown=[3, 1, 0, 2])
     more = {"extent": 1.0} if kind is LatentMap else {}
-    chart = draw(kind(steps=3, **more, **LOOK), scene_with(module=module))
+    chart = draw(kind(steps=3, **more, **SETTINGS), snapshot_of(model=module))
     assert chart.axes == ("z[3], KL 4.50 nats", "z[1], KL 2.00 nats")
     end = 1.0 if kind is LatentMap else torch.special.ndtri(torch.tensor(5 / 6)).item()
     assert module.decoded.shape == (9, 5)
@@ -89,22 +89,22 @@ def test_a_map_of_more_is_over_the_two_most_used(kind: Any) -> None:
 
 def test_a_map_of_one_dimension_is_one_row() -> None:
     module = TinyVAE(latent_dim=1)
-    chart = draw(LatentMap(steps=5, extent=2.0, **LOOK), scene_with(module=module))
+    chart = draw(LatentMap(steps=5, extent=2.0, **SETTINGS), snapshot_of(model=module))
     assert chart.picture.shape == (1, 2, 5 * (2 + LINE) - LINE)
     assert chart.axes == ("z[0]", "") and chart.upwards == []
-    assert draw(QuantileMap(steps=5, **LOOK), scene_with(module=module)).picture.shape[2] == 14
+    assert draw(QuantileMap(steps=5, **SETTINGS), snapshot_of(model=module)).picture.shape[2] == 14
 
 
 def test_quantiles_cut_the_normal_distribution_into_equal_parts() -> None:
-    axis = QuantileMap(steps=20, **LOOK).axes(StandardNormal(latent_dim=1))[:, 0]
+    axis = QuantileMap(steps=20, **SETTINGS).axes(StandardNormal(latent_dim=1))[:, 0]
     below = 0.5 * (1 + torch.erf(axis / math.sqrt(2)))
     torch.testing.assert_close(below, (torch.arange(20) + 0.5) / 20)
     torch.testing.assert_close(axis, -axis.flip(0))
 
 
-def test_places_follow_an_uneven_axis() -> None:
+def test_ticks_follow_an_uneven_axis() -> None:
     axis = torch.tensor([-2.0, -1.0, 0.0, 3.0])
-    assert {name: x for x, name in places(axis, cell=10)} == pytest.approx(
+    assert {name: x for x, name in axis_ticks(axis, cell=10)} == pytest.approx(
         {"-2": 5, "-1": 16, "0": 27, "1": 27 + 11 / 3, "2": 27 + 22 / 3, "3": 38}
     )
 
@@ -114,8 +114,8 @@ def test_places_follow_an_uneven_axis() -> None:
 
 def test_rows_are_ordered_by_kl_and_change_their_dimension_alone() -> None:
     module = KnownVAE([0.5, -2.0, 1.0, 0.0], shown=[0, 1, 2, 3])
-    picture = Traversals(max_rows=3, steps=5, extent=3, start=4, **LOOK)
-    chart = draw(picture, scene_with(module=module))
+    picture = Traversals(max_rows=3, steps=5, extent=3, start=4, **SETTINGS)
+    chart = draw(picture, snapshot_of(model=module))
     assert [name for _, name in chart.upwards] == ["z[1]  2.00", "z[2]  0.50", "z[0]  0.12"]
     assert [name for _, name in chart.across] == ["-3", "-1.5", "0", "1.5", "3"]
     for row, dim in enumerate([1, 2, 0]):
@@ -131,8 +131,8 @@ def test_rows_are_ordered_by_kl_and_change_their_dimension_alone() -> None:
 
 def test_traversals_can_start_from_the_priors_mean() -> None:
     module = KnownVAE([1.0, 2.0], shown=[0, 1, 0, 1])
-    picture = Traversals(max_rows=9, steps=2, extent=3, start=None, **LOOK)
-    chart = draw(picture, scene_with(module=module))
+    picture = Traversals(max_rows=9, steps=2, extent=3, start=None, **SETTINGS)
+    chart = draw(picture, snapshot_of(model=module))
     assert module.decoded.tolist() == [[0, -3], [0, 3], [-3, 0], [3, 0]]
     assert "the prior's mean" in chart.heading.subtitle and "all 2" in chart.heading.subtitle
 
@@ -148,8 +148,8 @@ def test_traverse_leaves_its_start_as_it_was() -> None:
 
 
 def test_bars_are_the_mean_kl_of_each_dimension_in_order() -> None:
-    scene = scene_with(latent_dim=4)
-    chart = draw(KLPerDim(threshold=0.3, **LOOK), scene)
+    snapshot = snapshot_of(latent_dim=4)
+    chart = draw(KLPerDim(threshold=0.3, **SETTINGS), snapshot)
     mean = TinyData().images.flatten(1)
     posterior = torch.distributions.Normal(mean, torch.exp((mean - 1) / 2))
     prior = torch.distributions.Normal(0.0, 1.0)
@@ -164,7 +164,7 @@ def test_bars_are_the_mean_kl_of_each_dimension_in_order() -> None:
 
 def test_many_bars_are_named_by_rank() -> None:
     module = KnownVAE([0.0] * 512, shown=[0, 1, 2, 3])
-    chart = draw(KLPerDim(threshold=0.01, **LOOK), scene_with(module=module))
+    chart = draw(KLPerDim(threshold=0.01, **SETTINGS), snapshot_of(model=module))
     named = {rank + 1: name for rank, name in enumerate(chart.names) if name}
     assert named == {rank: str(rank) for rank in range(50, 513, 50)}
     assert "0 of 512" in chart.heading.title
@@ -173,10 +173,10 @@ def test_many_bars_are_named_by_rank() -> None:
 
 def test_values_that_are_no_numbers_come_last_and_stop_no_picture() -> None:
     module = KnownVAE([float("nan"), 1.0, 2.0], shown=[0, 1, 2, 2])
-    scene = scene_with(module=module)
-    assert scene.look(12).by_use() == [2, 1, 0]
-    assert draw(KLPerDim(threshold=0.01, **LOOK), scene).heights == [2.0, 0.5, 0.0]
-    assert draw(LatentScatter(**LOOK), scene).render(1).shape[0] == 3
+    snapshot = snapshot_of(model=module)
+    assert snapshot.encoded(12).dimensions_by_kl() == [2, 1, 0]
+    assert draw(KLPerDim(threshold=0.01, **SETTINGS), snapshot).heights == [2.0, 0.5, 0.0]
+    assert draw(LatentScatter(**SETTINGS), snapshot).render(1).shape[0] == 3
 
 
 # Scatter.
@@ -200,16 +200,16 @@ def test_points_that_do_not_vary_have_components_too() -> None:
 
 
 def test_more_than_two_dimensions_are_shown_by_components_and_say_so() -> None:
-    scene = scene_with(latent_dim=4)
-    chart: Scatter = draw(LatentScatter(**LOOK), scene)
-    share = principal(scene.look(12).mean).share
+    snapshot = snapshot_of(latent_dim=4)
+    chart: Scatter = draw(LatentScatter(**SETTINGS), snapshot)
+    share = principal(snapshot.encoded(12).mean).share
     assert f"of 4 dimensions: {100 * share:.0f} % of the variance" in chart.heading.subtitle
-    assert torch.equal(chart.points, principal(scene.look(12).mean).points)
+    assert torch.equal(chart.points, principal(snapshot.encoded(12).mean).points)
     assert chart.heading.title == "Posterior means of 12 validation images"
 
 
 def test_two_dimensions_are_shown_as_they_are() -> None:
-    chart: Scatter = draw(LatentScatter(**LOOK), scene_with(latent_dim=2))
+    chart: Scatter = draw(LatentScatter(**SETTINGS), snapshot_of(latent_dim=2))
     assert torch.equal(chart.points, TinyData().images.flatten(1)[:, :2])
     assert chart.axes == ("z[0]", "z[1]")
     assert chart.labels is not None and chart.labels.tolist() == [*range(10), 0, 1]
@@ -221,11 +221,13 @@ def test_one_dimension_has_a_row_for_each_label(labelled: bool) -> None:
         def examples(self) -> tuple[Tensor, Tensor | None]:
             return self.images, torch.tensor([3, 5] * 6) if labelled else None
 
-    scene = scene_with(latent_dim=1, data=Data())
+    snapshot = snapshot_of(latent_dim=1, data=Data())
     state = torch.get_rng_state()
-    chart: Scatter = draw(LatentScatter(**LOOK), scene)
+    chart: Scatter = draw(LatentScatter(**SETTINGS), snapshot)
     assert torch.equal(torch.get_rng_state(), state)
-    assert torch.equal(chart.points, draw(LatentScatter(**LOOK), scene).points), "always the same"
+    assert torch.equal(chart.points, draw(LatentScatter(**SETTINGS), snapshot).points), (
+        "always the same"
+    )
     assert torch.equal(chart.points[:, 0], TinyData().images.flatten(1)[:, 0])
     assert chart.points[:, 1].round().tolist() == ([0, 1] * 6 if labelled else [0] * 12)
     assert chart.rows == ([(0, "3"), (1, "5")] if labelled else [(0, "")])
@@ -244,18 +246,18 @@ def test_every_picture_can_be_drawn(latent_dim: int, count: int) -> None:
         def examples(self) -> tuple[Tensor, Tensor | None]:
             return self.images[:count], None
 
-    scene = scene_with(latent_dim=latent_dim, data=Data())
+    snapshot = snapshot_of(latent_dim=latent_dim, data=Data())
     for picture in (
-        LatentMap(steps=3, extent=1.5, **LOOK),
-        QuantileMap(steps=3, **LOOK),
-        Traversals(max_rows=4, steps=3, extent=3, start=5, **LOOK),
-        KLPerDim(threshold=0.01, **LOOK),
-        LatentScatter(**LOOK),
+        LatentMap(steps=3, extent=1.5, **SETTINGS),
+        QuantileMap(steps=3, **SETTINGS),
+        Traversals(max_rows=4, steps=3, extent=3, start=5, **SETTINGS),
+        KLPerDim(threshold=0.01, **SETTINGS),
+        LatentScatter(**SETTINGS),
     ):
-        pixels = draw(picture, scene).render(1)
+        pixels = draw(picture, snapshot).render(1)
         assert pixels.dtype == torch.uint8
         assert pixels.float().std() > 0
-    assert scene.image_kind() == "training images"
+    assert snapshot.image_kind == "training images"
 
 
 def test_the_kl_is_the_priors_own() -> None:
@@ -265,7 +267,7 @@ def test_the_kl_is_the_priors_own() -> None:
 
     module = TinyVAE(latent_dim=2)
     module.prior = Seven(latent_dim=2)
-    assert scene_with(module=module).look(5).kl_per_dim().tolist() == [7, 7]
+    assert snapshot_of(model=module).encoded(5).kl_per_dim().tolist() == [7, 7]
 
 
 # A prior that is not the standard normal.
@@ -281,26 +283,26 @@ class Learned(GaussianMixture):
             self.log_vars.fill_(2 * math.log(0.1))
 
 
-def learned_scene() -> tuple[Scene, KnownVAE]:
+def learned_snapshot() -> tuple[Snapshot, KnownVAE]:
     module = KnownVAE([1.0, 2.0], shown=[0, 1, 0, 1])
     # The stand-in's own prior is the standard normal.
     module.prior = Learned()  # type: ignore[assignment]
-    return scene_with(module=module), module
+    return snapshot_of(model=module), module
 
 
 def test_maps_and_traversals_follow_the_prior_that_is_there() -> None:
-    scene, module = learned_scene()
-    chart = draw(LatentMap(steps=3, extent=2.0, **LOOK), scene)
+    snapshot, module = learned_snapshot()
+    chart = draw(LatentMap(steps=3, extent=2.0, **SETTINGS), snapshot)
     centre, spread = torch.tensor([5.0, 0.0]), torch.tensor([1.005, 0.1])
     torch.testing.assert_close(module.decoded[4], centre, rtol=0, atol=0.05)
     torch.testing.assert_close(module.decoded[2], centre + 2 * spread, rtol=0, atol=0.08)
     assert "standard deviations of the prior around its mean" in chart.heading.subtitle
-    chart = draw(QuantileMap(steps=4, **LOOK), scene)
+    chart = draw(QuantileMap(steps=4, **SETTINGS), snapshot)
     columns = module.decoded[:4, 0].tolist()
     # Half of the mass lies in each group: quantiles 1/8 and 3/8 in one, 5/8 and 7/8 in the other.
     assert columns == pytest.approx([3.933, 4.067, 5.933, 6.067], abs=0.02)
     assert "each row and column is equally probable" in chart.heading.subtitle
-    chart = draw(Traversals(max_rows=9, steps=3, extent=2, start=None, **LOOK), scene)
+    chart = draw(Traversals(max_rows=9, steps=3, extent=2, start=None, **SETTINGS), snapshot)
     rows = module.decoded.view(2, 3, 2)
     for row, dim in enumerate(int(name[2]) for _, name in chart.upwards):
         expected = centre.repeat(3, 1)
@@ -310,21 +312,21 @@ def test_maps_and_traversals_follow_the_prior_that_is_there() -> None:
 
 
 def test_without_a_kl_per_dimension_pictures_take_the_aggregate_posterior_and_say_so() -> None:
-    scene, module = learned_scene()
+    snapshot, module = learned_snapshot()
     # Codes that are known, in place of a network.
     module.encode = lambda x: Posterior(  # type: ignore[method-assign]
         torch.stack([x.flatten(1)[:, 0], 5 * x.flatten(1)[:, 1]], dim=1), torch.zeros(len(x), 2)
     )
-    look = scene.look(12)
-    posterior = Posterior(look.mean, look.variance.log())
-    torch.testing.assert_close(look.kl, posterior.kl_to_aggregate())
-    assert look.by_use() == [1, 0]
-    bars = draw(KLPerDim(threshold=0.01, **LOOK), scene)
+    encoded = snapshot.encoded(12)
+    posterior = Posterior(encoded.mean, encoded.variance.log())
+    torch.testing.assert_close(encoded.kl, posterior.kl_to_aggregate())
+    assert encoded.dimensions_by_kl() == [1, 0]
+    bars = draw(KLPerDim(threshold=0.01, **SETTINGS), snapshot)
     assert bars.axes[1] == "KL from the aggregate posterior in nats"
     assert bars.heights == pytest.approx(posterior.kl_to_aggregate().mean(dim=0)[[1, 0]].tolist())
-    rows = draw(Traversals(max_rows=9, steps=3, extent=2, start=None, **LOOK), scene)
+    rows = draw(Traversals(max_rows=9, steps=3, extent=2, start=None, **SETTINGS), snapshot)
     assert "KL from the aggregate posterior in nats" in rows.heading.title
-    plain = draw(KLPerDim(threshold=0.01, **LOOK), scene_with(latent_dim=2))
+    plain = draw(KLPerDim(threshold=0.01, **SETTINGS), snapshot_of(latent_dim=2))
     assert plain.axes[1] == "KL in nats"
 
 

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers.logger import DummyLogger
-from tiny_vae import WHEN, Spy, TinyData, TinyVAE, drawn, scene_with, train
+from tiny_vae import WHEN, Spy, TinyData, TinyVAE, drawn, snapshot_of, train
 from torch import Tensor
 
 from vae_lab.callbacks.embedding import Embedding
@@ -21,11 +21,15 @@ from vae_lab.callbacks.interpolations import Interpolations
 from vae_lab.callbacks.kl_per_dim import KLPerDim
 from vae_lab.callbacks.latent_map import LatentMap, QuantileMap
 from vae_lab.callbacks.latent_scatter import LatentScatter
-from vae_lab.callbacks.picture import Display, looking
-from vae_lab.callbacks.progress import Progress
+from vae_lab.callbacks.picture import (
+    PictureCallback,
+    Visualization,
+    evaluation_mode,
+)
 from vae_lab.callbacks.reconstructions import Reconstructions
 from vae_lab.callbacks.samples import Samples
 from vae_lab.callbacks.traversals import Traversals
+from vae_lab.training.trainer import with_pictures_together
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty"),
@@ -43,7 +47,7 @@ FILES = [
 ]
 
 
-def all_displays() -> list[Display]:
+def all_pictures() -> list[Visualization]:
     """Returns every kind of picture, in the order of TAGS, and the histograms."""
     look: dict[str, Any] = {"num_images": 12, **WHEN}
     return [
@@ -102,15 +106,13 @@ def test_a_resumed_run_draws_no_picture_twice(tmp_path: Path) -> None:
 
 def test_files_and_loggers_get_the_same_pictures(tmp_path: Path) -> None:
     spy = Spy()
-    train(tmp_path, all_displays(), loggers=[DummyLogger(), spy], max_epochs=2)
+    train(tmp_path, all_pictures(), loggers=[DummyLogger(), spy], max_epochs=2)
     assert [(tag, step) for tag, step, _ in spy.pictures] == [(t, n) for n in (0, 2) for t in TAGS]
     names = dict(zip(TAGS, FILES, strict=True))
     for tag, step, picture in spy.pictures:
         with Image.open(tmp_path / "figures" / f"{names[tag]}_{step:04d}.png") as file:
             pixels = torch.from_numpy(np.array(file))
-        assert torch.equal(
-            pixels if pixels.ndim == 2 else pixels.permute(2, 0, 1), picture.squeeze(0)
-        )
+        assert torch.equal(pixels, torch.from_numpy(picture))
     assert len(list((tmp_path / "figures").iterdir())) == len(spy.pictures)
 
 
@@ -118,15 +120,15 @@ def test_a_chart_is_drawn_anew_for_its_larger_file(tmp_path: Path) -> None:
     spy = Spy()
     chart = KLPerDim(threshold=0.01, num_images=12, **{**WHEN, "scale": 3})
     train(tmp_path, [chart], loggers=[spy], max_epochs=1)
-    _, height, width = spy.pictures[0][2].shape
+    height, width, _ = spy.pictures[0][2].shape
     with Image.open(tmp_path / "figures" / "kl_per_dim_0000.png") as file:
         assert file.size == (3 * width, 3 * height)
-        assert not np.array_equal(np.asarray(file)[::3, ::3].transpose(2, 0, 1), spy.pictures[0][2])
+        assert not np.array_equal(np.asarray(file)[::3, ::3], spy.pictures[0][2])
 
 
 def test_histograms_have_the_steps_of_pictures(tmp_path: Path) -> None:
     spy = Spy()
-    train(tmp_path, all_displays(), loggers=[DummyLogger(), spy], max_epochs=3)
+    train(tmp_path, all_pictures(), loggers=[DummyLogger(), spy], max_epochs=3)
     tags = ["posterior/mean", "posterior/variance"]
     assert [(t, n) for t, n, _ in spy.histograms] == [(t, n) for n in (0, 2, 3) for t in tags]
     mean = TinyData().images.flatten(1)[:, :2]
@@ -144,7 +146,7 @@ def test_without_validation_nothing_is_called_val(tmp_path: Path) -> None:
     spy = Spy()
     train(
         tmp_path,
-        all_displays(),
+        all_pictures(),
         loggers=[spy],
         max_epochs=1,
         limit_val_batches=0,
@@ -162,37 +164,40 @@ def test_images_are_encoded_once_for_all_pictures_of_an_epoch(tmp_path: Path) ->
             encoded.append(len(x))
             return super().encode(x)
 
-    displays = [
-        one for one in all_displays() if not isinstance(one, Reconstructions | Interpolations)
+    pictures = [
+        picture
+        for picture in [*all_pictures(), Embedding(num_images=12)]
+        if not isinstance(picture, Reconstructions | Interpolations)
     ]
-    train(tmp_path, displays, max_epochs=2, module=Counting(latent_dim=5))
+    train(tmp_path, pictures, max_epochs=2, module=Counting(latent_dim=5))
     assert encoded == [12, 12]  # before training, and after two epochs
 
 
 def test_fewer_images_are_a_part_of_what_was_seen() -> None:
-    scene = scene_with()
-    look = scene.look(7)
-    assert torch.equal(scene.look(3).mean, look.mean[:3])
+    model = TinyVAE(latent_dim=2)
+    snapshot = snapshot_of(model=model)
+    encoded = snapshot.encoded(7)
+    assert torch.equal(snapshot.encoded(3).mean, encoded.mean[:3])
     # TinyData has labels; the type allows for none.
-    assert scene.look(3).labels.tolist() == [0, 1, 2]  # type: ignore[union-attr]
-    assert len(scene.look(1000).images) == 12
-    # Of the stand-in TinyVAE alone.
-    assert len(scene.module.modes) == 2  # type: ignore[attr-defined]
+    assert snapshot.encoded(3).labels.tolist() == [0, 1, 2]  # type: ignore[union-attr]
+    assert len(snapshot.encoded(1000).images) == 12
+    assert len(model.modes) == 2
 
 
 def test_only_rank_zero_draws(tmp_path: Path) -> None:
-    picture = Samples(num_images=9, columns=3, **WHEN)
+    callback = PictureCallback([Samples(num_images=9, columns=3, **WHEN)])
 
     class FakeTrainer:
         is_global_zero, current_epoch, datamodule = False, 0, TinyData()
+        default_root_dir = tmp_path
 
     trainer: Any = FakeTrainer()
-    picture.setup(trainer, TinyVAE(latent_dim=2), "fit")
-    picture.on_train_start(trainer, TinyVAE(latent_dim=2))
+    callback.setup(trainer, TinyVAE(latent_dim=2), "fit")
+    callback.on_train_start(trainer, TinyVAE(latent_dim=2))
     assert not (tmp_path / "figures").exists()
 
 
-# Looking changes nothing.
+# Drawing changes nothing.
 
 
 def global_states() -> list[str]:
@@ -201,7 +206,7 @@ def global_states() -> list[str]:
 
 def test_pictures_change_no_weight_and_no_generator(tmp_path: Path) -> None:
     ends = []
-    for callbacks in ([], [*all_displays(), Embedding(num_images=12)]):
+    for callbacks in ([], [*all_pictures(), Embedding(num_images=12)]):
         np.random.seed(0)
         random.seed(0)
         module = train(tmp_path, callbacks, max_epochs=3)
@@ -213,62 +218,42 @@ def test_pictures_change_no_weight_and_no_generator(tmp_path: Path) -> None:
     assert states == states_drawn
 
 
-def test_looking_restores_each_part_even_after_an_error() -> None:
+def test_evaluation_mode_restores_each_part_even_after_an_error() -> None:
     module = TinyVAE(latent_dim=2)
     module.dropout.eval()  # as a frozen part would be
 
-    def fail_while_looking() -> None:
-        with looking(module):
+    def fail_while_drawing() -> None:
+        with evaluation_mode(module):
             assert not module.training
             assert not torch.is_grad_enabled()
             raise KeyError("drawing")
 
     with pytest.raises(KeyError, match="drawing"):
-        fail_while_looking()
+        fail_while_drawing()
     assert module.training
     assert module.layer.training
     assert not module.dropout.training
     assert torch.is_grad_enabled()
 
 
-# Wrong settings.
-
-LOOK: dict[str, Any] = {"num_images": 12, **WHEN}
+# What they cost.
 
 
-def traversals(**changes: Any) -> Traversals:
-    return Traversals(**{"max_rows": 3, "steps": 3, "extent": 3, "start": 0, **LOOK, **changes})
+def test_an_idle_picture_costs_nothing_per_batch() -> None:
+    # Lightning calls a hook only where a class overrides it, but asks each callback each time.
+    per_epoch = ("setup", "teardown", "on_fit_end")
+    hooks = {name for name in vars(PictureCallback) if name in vars(pl.Callback)}
+    hooks -= {name for name in hooks if name.startswith("__")}
+    assert hooks == {*per_epoch, "on_train_start", "on_train_epoch_end", "on_train_end"}
+    pictures, stop = all_pictures(), pl.Callback()
+    (callback, other) = with_pictures_together([pictures[0], stop, *pictures[1:]])
+    assert isinstance(callback, PictureCallback) and callback.pictures == pictures
+    assert other is stop
+    assert with_pictures_together([stop]) == [stop]
 
 
-@pytest.mark.parametrize(
-    ("build", "message"),
-    [
-        (lambda: Samples(num_images=9, columns=3, **{**WHEN, "every_n_epochs": 0}), "every_n"),
-        (lambda: Samples(num_images=9, columns=3, **{**WHEN, "scale": 0}), "scale must be"),
-        (lambda: Samples(num_images=0, columns=3, **WHEN), "num_images must be at least 1, got 0"),
-        (lambda: Reconstructions(num_images=9, columns=0, **WHEN), "columns must be at least 1"),
-        (lambda: Interpolations(pairs=[[1]], steps=4, **WHEN), "two labels each"),
-        (lambda: Interpolations(pairs=PAIRS, steps=1, **WHEN), "steps must be at least 2, got 1"),
-        (lambda: LatentMap(steps=3, extent=0.0, **LOOK), "extent must be above 0, got 0.0"),
-        (lambda: QuantileMap(steps=1, **LOOK), "steps must be at least 2, got 1"),
-        (lambda: LatentScatter(**{**LOOK, "num_images": 0}), "num_images must be at least 1"),
-        (lambda: KLPerDim(threshold=0, **LOOK), "threshold must be above 0, got 0"),
-        (lambda: traversals(start=-1), "start must be at least 0, got -1"),
-        (lambda: traversals(max_rows=0), "max_rows must be at least 1, got 0"),
-        (lambda: traversals(extent=-1), "extent must be above 0, got -1"),
-        (lambda: Embedding(num_images=0), "num_images must be at least 1, got 0"),
-        (lambda: Progress(refreshes_per_second=0), "refreshes_per_second must be above 0"),
-    ],
-)
-def test_wrong_settings_are_named(build: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        build()
-
-
-@pytest.mark.parametrize(
-    "callback", [Samples(num_images=9, columns=3, **WHEN), Embedding(num_images=12)]
-)
-def test_no_data_module_is_said_at_setup(callback: pl.Callback) -> None:
+def test_no_data_module_is_told_at_setup() -> None:
     trainer: Any = SimpleNamespace(datamodule=None)
+    callback = PictureCallback([Samples(num_images=9, columns=3, **WHEN)])
     with pytest.raises(ValueError, match=r"Call trainer\.fit\(module, datamodule"):
         callback.setup(trainer, TinyVAE(latent_dim=2), "fit")

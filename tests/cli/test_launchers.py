@@ -19,7 +19,7 @@ from vae_lab.cli.jobs import compose_jobs, jobs_of
 from vae_lab.cli.plan import plan
 from vae_lab.config.compose import Composer, conf_folder
 from vae_lab.errors import UserError
-from vae_lab.run_folder import read_result, write_result
+from vae_lab.run_folder import RunFolder, RunResult
 
 PARALLEL = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
 NAMES = ["linear-z2-stripes", "linear-z3-stripes"]
@@ -76,10 +76,11 @@ def test_a_run_whose_process_is_gone_is_interrupted_and_one_at_work_is_not(tmp_p
     folders = [tmp_path / name for name in ("gone", "at_work", "done", "never")]
     for folder, status in zip(folders, ("running", "running", "success"), strict=False):
         folder.mkdir()
-        write_result(folder, {"name": folder.name, "status": status})
+        RunFolder(folder).write_result(RunResult(name=folder.name, status=status))
     with locked(folders[1]):
         launchers.mark_lost_runs(folders)
-    found = [(read_result(folder) or {}).get("status") for folder in folders]
+    results = [RunFolder(folder).result for folder in folders]
+    found = [result and result.status for result in results]
     assert found == ["interrupted", "running", "success", None]
     assert not folders[3].exists()
 
@@ -145,7 +146,7 @@ def test_a_parallel_sweep_that_lost_a_worker_ends_as_the_serial_one(
         assert found == list(zip(names, ["success", "diverged"] * 2, strict=True))
     for name in names[::2]:
         assert killable.fingerprint(parallel / name) == killable.fingerprint(serial / name)
-    assert (read_result(parallel / names[2]) or {})["resumed_after"]
+    assert RunFolder(parallel / names[2]).require_result().resumed_after
     # What is finished is finished for the serial engine as well.
     again = vae_lab("-m", "latent_dim=2,3", *jobs, "threads=1", "sweep_name=stopped")
     assert again.code == 1 and again.out.count("already finished") == 2
@@ -174,5 +175,5 @@ def test_a_signal_ends_the_workers_and_gives_the_table(
     assert errors(text) == [f"vae-lab: error: {word}."]
     for name in NAMES:
         assert f"FAILED {name}: interrupted" in text
-        assert (read_result(root / name) or {})["status"] == "interrupted"
+        assert RunFolder(root / name).require_result().status == "interrupted"
     assert "To go on with what is not finished: python -m vae_lab" in text

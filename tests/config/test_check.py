@@ -90,6 +90,35 @@ MISTAKES = {
     "seed=-1": f"seed {WHOLE} 0, got -1.",
     "threads=0": "threads must be a whole number of at least 1, or null for all cores, got 0.",
     "callbacks.samples.every_n_epochs=0": f"callbacks.samples.every_n_epochs {WHOLE} 1, got 0.",
+    "callbacks.samples.scale=0": f"callbacks.samples.scale {WHOLE} 1, got 0.",
+    "callbacks.embedding.num_images=0": f"callbacks.embedding.num_images {WHOLE} 1, got 0.",
+    "callbacks.reconstructions.columns=0": f"callbacks.reconstructions.columns {WHOLE} 1, got 0.",
+    "callbacks.quantile_map.steps=1": f"callbacks.quantile_map.steps {WHOLE} 2, got 1.",
+    "callbacks.latent_map.extent=0": "callbacks.latent_map.extent must be a number above 0, got 0.",
+    "callbacks.kl_per_dim.threshold=0": (
+        "callbacks.kl_per_dim.threshold must be a number above 0, got 0."
+    ),
+    "callbacks.traversals.max_rows=0": f"callbacks.traversals.max_rows {WHOLE} 1, got 0.",
+    "callbacks.traversals.start=-1": (
+        f"callbacks.traversals.start {WHOLE} 0, or null for the prior's mean, got -1."
+    ),
+    "callbacks.interpolations.pairs=[[1]]": (
+        "callbacks.interpolations.pairs must be a list of two labels each, such as [[1,7],[0,6]], "
+        "got [[1]]."
+    ),
+    "callbacks.evolution.pictures=[../a]": (
+        "callbacks.evolution.pictures must be a list of names of pictures, such as [samples], got "
+        "['../a']."
+    ),
+    "callbacks.evolution.max_frames=1": f"callbacks.evolution.max_frames {WHOLE} 2, got 1.",
+    "callbacks.evolution.max_width=0": f"callbacks.evolution.max_width {WHOLE} 1, got 0.",
+    "callbacks.evolution.seconds_at_end=0": (
+        "callbacks.evolution.seconds_at_end must be a number of at least 0.02, since no film is "
+        "shown faster, got 0."
+    ),
+    "callbacks.progress.refreshes_per_second=0": (
+        "callbacks.progress.refreshes_per_second must be a number above 0, got 0."
+    ),
     "trainer.precision=bf16-mixed +trainer.gradient_clip_val=1": (
         "trainer.gradient_clip_val cannot be used with a fused optimizer in mixed precision: add "
         "optimizer.fused=false."

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
+from runs import run_job
 
 from vae_lab.cli.jobs import compose_jobs
 from vae_lab.config import resolve
 from vae_lab.config.resolve import resolved
 from vae_lab.environment import available_cores
-from vae_lab.training.run import run
 
 
 def chosen(*overrides: str) -> str:
@@ -65,7 +65,7 @@ def test_bounds_of_a_run_in_bf16_stay_near_those_in_single_precision(
                 *("callbacks=none", "logger=none", "report=null", f"trainer.precision={name}"),
             ]
         )
-        result = run(resolved(job.config), job.choices, tmp_path / name, "tests")
-        found[name] = result["metrics"]["elbo/test"]
+        result = run_job(resolved(job.config), job.choices, tmp_path / name)
+        found[name] = result.metrics["elbo/test"]
     assert found["bf16-mixed"] != found["32-true"]
     assert found["bf16-mixed"] == pytest.approx(found["32-true"], abs=0.3)

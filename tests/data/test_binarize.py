@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from runs import train
 from stripes import StripedDigits, small_config
 
-from vae_lab.data.binarize import TARGETS, draw, fixed
+from vae_lab.data.binarize import TARGETS, bernoulli, binarized_once
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.random_streams import stream
 
@@ -28,7 +29,7 @@ def seen(data: ImageDataModule, epoch: int) -> torch.Tensor:
 
 def test_draws_have_the_grey_values_as_means() -> None:
     images = torch.tensor([0, 1, 51, 128, 254, 255], dtype=torch.uint8).expand(100_000, 6)
-    means = draw(images, stream("test")).double().mean(dim=0) / 255
+    means = bernoulli(images, stream("test")).double().mean(dim=0) / 255
     expected = images[0].double() / 255
     error = (expected * (1 - expected) / 100_000).sqrt()
     assert ((means - expected).abs() <= 4 * error).all()
@@ -36,9 +37,9 @@ def test_draws_have_the_grey_values_as_means() -> None:
 
 
 def test_threshold_is_one_from_a_half() -> None:
-    images = torch.tensor([[0, 127, 128, 255]], dtype=torch.uint8)
-    assert fixed(images, "threshold", "test")[:].tolist() == [[0, 0, 255, 255]]
-    assert fixed(images, "none", "test") is images
+    images = np.array([[0, 127, 128, 255]], dtype=np.uint8)
+    assert binarized_once(images, "threshold", "test")[:].tolist() == [[0, 0, 255, 255]]
+    assert binarized_once(images, "none", "test") is images
 
 
 @pytest.mark.parametrize("kind", ["static", "dynamic", "threshold"])
@@ -70,11 +71,11 @@ def test_dynamic_draws_depend_on_seed_and_epoch_alone_and_evaluation_is_fixed(
 def test_static_draws_stay_over_epochs_and_depend_on_no_split(tmp_path: Path) -> None:
     data = made(tmp_path, "data.binarize=static")
     assert torch.equal(seen(data, 0), seen(data, 5))
-    whole = fixed(StripedDigits().load().train_images, "static", "train")[:]
+    whole = binarized_once(StripedDigits().load().train_images[:], "static", "train")[:]
     unsplit = made(tmp_path, "data.binarize=static", "data.num_val=0")
-    assert torch.equal(unsplit.train_images[:], whole)
+    assert np.array_equal(unsplit.train_images[:], whole)
     # The order within both parts is the data set's, so the parts are subsets of the whole.
-    rows = {row.numpy().tobytes() for row in whole}
+    rows = {row.tobytes() for row in whole}
     assert all(row.numpy().tobytes() in rows for row in data.val_images[:])
 
 
@@ -83,5 +84,5 @@ def test_a_run_states_its_targets_and_its_protocol_and_result_differ(
     kind: str, tmp_path: Path
 ) -> None:
     result, _ = train(tmp_path, f"data.binarize={kind}", "callbacks=none", "logger=none")
-    assert result["protocol"]["targets"] == TARGETS[kind]
-    assert result["status"] == "success"
+    assert result.protocol["targets"] == TARGETS[kind]
+    assert result.status == "success"

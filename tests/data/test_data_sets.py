@@ -3,6 +3,7 @@
 import hashlib
 import io
 import pickle
+import re
 import struct
 import tarfile
 from pathlib import Path
@@ -60,7 +61,7 @@ def test_sets_in_mnists_format_are_fetched_and_read(tmp_path: Path, name: str) -
     with Mirror(served, "ok") as mirror:
         download.ensure(tmp_path, data["folder"], files, [mirror.url], 5)
     loaded = MNIST(root=str(tmp_path), folder=data["folder"], files=files).load()
-    assert torch.equal(loaded.train_images[:], torch.from_numpy(IMAGES).byte().unsqueeze(1))
+    assert np.array_equal(loaded.train_images[:], IMAGES[:, None])
 
 
 @pytest.mark.parametrize("name", ["fashion_mnist", "kmnist", "cifar10"])
@@ -163,9 +164,9 @@ def test_cifar_is_fetched_and_read_as_it_was_published(tmp_path: Path) -> None:
     loaded = cifar(tmp_path, BATCHES).load()
     assert (tmp_path / ARCHIVE).is_file()
     images = loaded.train_images[:]
-    assert (images.shape, images.dtype) == ((14, 3, 32, 32), torch.uint8)
-    assert np.array_equal(images[:7].flatten(1).numpy(), PIXELS)
-    assert np.array_equal(images[7:].flatten(1).numpy(), 255 - PIXELS)
+    assert (images.shape, images.dtype) == ((14, 3, 32, 32), np.uint8)
+    assert np.array_equal(images[:7].reshape(7, -1), PIXELS)
+    assert np.array_equal(images[7:].reshape(7, -1), 255 - PIXELS)
     assert loaded.train_labels is not None and loaded.test_labels is not None
     assert loaded.train_labels.tolist() == CLASSES + CLASSES[::-1]
     assert loaded.test_labels.tolist() == [7, 8]
@@ -237,9 +238,9 @@ def test_the_small_digits_are_scikit_learns() -> None:
     assert (train.shape, test.shape) == ((1500, 1, 8, 8), (297, 1, 8, 8))
     theirs = load_digits()
     expected = {np.rint(image * 255 / 16).astype(np.uint8).tobytes() for image in theirs.images}
-    assert {image.numpy().tobytes() for image in torch.cat([train, test])} == expected
+    assert {image.tobytes() for image in np.concatenate([train, test])} == expected
     assert loaded.test_labels is not None
-    assert int(train.max()) == 255 and set(torch.bincount(loaded.test_labels).tolist()) <= {29, 30}
+    assert int(train.max()) == 255 and set(np.bincount(loaded.test_labels).tolist()) <= {29, 30}
 
 
 def test_an_impossible_number_of_test_images_is_refused() -> None:
@@ -254,3 +255,25 @@ def test_every_shape_in_a_file_is_the_sources_own(tmp_path: Path) -> None:
     data.setup()
     assert list(data.image_shape) == config["data"]["image_shape"]
     assert len(data.train_images) + len(data.val_images) == config["data"]["num_images"]
+
+
+# A data set of one's own.
+
+
+def test_the_data_set_of_the_documentation_can_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```(?:python|yaml)\n# (\S+\.(?:py|yaml))(.*?)```", text, re.DOTALL)
+    assert [path for path, _ in blocks] == ["my_data.py", "my_conf/data/squares.yaml"]
+    for path, content in blocks:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(f"# {content}", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (job,) = compose_jobs(["--config-dir", str(tmp_path / "my_conf"), "data=squares"])
+    data = ImageDataModule.from_config(resolved(job.config), trust=True)
+    data.setup()
+    assert (len(data.train_images), len(data.val_images), len(data.test_images)) == (900, 100, 100)
+    assert data.label_names == ("left", "right")
+    right = data.test_images[:].float().mean(dim=(1, 2))[:, 8:].sum(dim=1) > 0
+    assert data.test_labels is not None and torch.equal(right.long(), data.test_labels)

@@ -35,7 +35,10 @@ def test_downloads_what_is_absent(tmp_path: Path) -> None:
         assert download.ensure(tmp_path, FOLDER, FILES, [mirror.url], 5) == paths
     assert mirror.asked == list(SERVED)  # nothing was asked for again
     # No folder is left either.
-    assert {path.name for path in (tmp_path / FOLDER).iterdir()} == {*SERVED, download.FETCHED}
+    assert {path.name for path in (tmp_path / FOLDER).iterdir()} == {
+        *SERVED,
+        download.DOWNLOAD_LIST,
+    }
 
 
 @pytest.mark.parametrize("behaviour", MISBEHAVIOURS)
@@ -171,8 +174,8 @@ def test_a_downloaded_file_that_broke_is_downloaded_again_once(
 
 def test_several_who_need_the_files_at_once_download_them_once(tmp_path: Path) -> None:
     code = (
-        "import sys, json; from vae_lab.data import fetch; "
-        "fetch.ensure(sys.argv[1], 'MNIST/raw', json.loads(sys.argv[2]), [sys.argv[3]], 20)"
+        "import sys, json; from vae_lab.data import download; "
+        "download.ensure(sys.argv[1], 'MNIST/raw', json.loads(sys.argv[2]), [sys.argv[3]], 20)"
     )
     with Mirror(SERVED, "steady") as mirror:
         arguments = [str(tmp_path), json.dumps(FILES), mirror.url]
@@ -218,7 +221,7 @@ def test_nothing_heavy_is_imported() -> None:
     heavy = (
         "{'torch', 'torchvision', 'pytorch_lightning', 'pandas', 'mlxtend', 'pooch', 'requests'}"
     )
-    code = f"import sys, vae_lab.data.fetch; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, vae_lab.data.download; print(sorted({heavy} & set(sys.modules)))"
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     result = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
     assert result.stdout.strip() == "[]", result.stderr

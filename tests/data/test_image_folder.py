@@ -18,9 +18,10 @@ from PIL import Image
 from user_images import COLOURS, write_files
 
 from vae_lab.data import image_files
+from vae_lab.data.batches import MemmapTensors
 from vae_lab.data.datamodule import ImageDataModule
-from vae_lab.data.image_folder import ABOUT, PIXELS, ImageFolder
-from vae_lab.data.images import Images, MemmapImages
+from vae_lab.data.image_folder import INVENTORY, PIXELS, ImageFolder
+from vae_lab.data.images import Images, MemmapImages, select
 from vae_lab.errors import UserError
 
 SIZE = 16
@@ -39,9 +40,9 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-def colour_of(image: torch.Tensor) -> str:
+def colour_of(image: np.ndarray) -> str:
     """Returns which colour the disc of an image (3, H, W) has."""
-    brightest = image.flatten(1).amax(dim=1)
+    brightest = image.max(axis=(1, 2))
     return ("red", "green", "blue")[int(brightest.argmax())]
 
 
@@ -56,13 +57,13 @@ def test_files_become_images_with_their_folders_as_labels(tmp_path: Path, photos
     assert (len(loaded.train_images), len(loaded.test_images)) == (24, 6)
     assert loaded.label_names == tuple(sorted(COLOURS))
     assert loaded.train_labels is not None and loaded.test_labels is not None
-    assert torch.bincount(loaded.test_labels).tolist() == [2, 2, 2]
+    assert np.bincount(loaded.test_labels).tolist() == [2, 2, 2]
     for image, label in zip(loaded.train_images[:], loaded.train_labels.tolist(), strict=True):
         assert colour_of(image) == loaded.label_names[label]
     # Of the wanted size already: not one value is changed.
     originals = {np.array(Image.open(path)).tobytes() for path in photos.rglob("*.png")}
-    both = torch.cat([loaded.train_images[:], loaded.test_images[:]])
-    assert {image.permute(1, 2, 0).numpy().tobytes() for image in both} == originals
+    both = np.concatenate([loaded.train_images[:], loaded.test_images[:]])
+    assert {image.transpose(1, 2, 0).tobytes() for image in both} == originals
 
 
 def test_images_stay_on_disk_until_they_are_asked_for(tmp_path: Path, photos: Path) -> None:
@@ -71,7 +72,7 @@ def test_images_stay_on_disk_until_they_are_asked_for(tmp_path: Path, photos: Pa
     )
     data.setup()
     for images in (data.train_images, data.val_images, data.test_images):
-        assert isinstance(images, MemmapImages) and isinstance(images.array, np.memmap)
+        assert isinstance(images, MemmapTensors) and isinstance(images.images.array, np.memmap)
     assert data.image_shape == (3, SIZE, SIZE)
     batches = list(data.train_dataloader())
     assert [len(batch.images) for batch in batches] == [8, 8, 4]
@@ -85,14 +86,14 @@ def test_images_stay_on_disk_until_they_are_asked_for(tmp_path: Path, photos: Pa
 
 def test_mapped_rows_are_indexed_as_tensors_are() -> None:
     array = np.arange(5 * 3, dtype=np.uint8).reshape(5, 3, 1, 1)
-    rows = torch.tensor([4, 0, 3])
-    mapped, tensor = MemmapImages(array, rows), torch.from_numpy(array)[rows]
-    mask = torch.tensor([True, False, True])
+    rows = np.array([4, 0, 3])
+    mapped, tensor = MemmapImages(array, rows), torch.from_numpy(array[rows])
+    tensors, mask = MemmapTensors(mapped), torch.tensor([True, False, True])
     for index in (slice(1, 3), slice(None), torch.tensor([2, 0]), mask, slice(0)):
-        assert torch.equal(mapped[index], tensor[index])
-    assert torch.equal(mapped.index_select(0, torch.tensor([1])), tensor[1:2])
-    assert (len(mapped), mapped.shape) == (3, (3, 3, 1, 1))
-    assert torch.equal(mapped.part(mask)[:], tensor[mask])
+        assert torch.equal(tensors[index], tensor[index])
+    assert torch.equal(tensors.index_select(0, torch.tensor([1])), tensor[1:2])
+    assert (len(tensors), tensors.shape) == (len(mapped), mapped.shape) == (3, (3, 3, 1, 1))
+    assert np.array_equal(select(mapped, mask.numpy())[:], tensor[mask].numpy())
 
 
 def test_they_are_prepared_once(
@@ -113,8 +114,9 @@ def test_they_are_prepared_once(
 
 def test_several_who_need_them_at_once_prepare_them_once(tmp_path: Path, photos: Path) -> None:
     code = (
-        "import sys; from vae_lab.data.folder import Folder; print(ImageFolder(path=sys.argv[1], "
-        "root=sys.argv[2], image_size=16, colour=True, num_test=1, skip_broken=False).prepare())"
+        "import sys; from vae_lab.data.image_folder import ImageFolder; "
+        "print(ImageFolder(path=sys.argv[1], root=sys.argv[2], image_size=16, colour=True, "
+        "num_test=1, skip_broken=False).prepare())"
     )
     arguments = [sys.executable, "-c", code, str(photos), str(tmp_path / "data")]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -144,12 +146,12 @@ def test_grey_and_large_and_turned_files(tmp_path: Path) -> None:
     (folder / ".hidden.png").write_text("no image")
     for colour, channels in ((True, 3), (False, 1)):
         loaded = source(tmp_path, colour=colour, num_test=1).load()
-        both = torch.cat([loaded.train_images[:], loaded.test_images[:]])
+        both = np.concatenate([loaded.train_images[:], loaded.test_images[:]])
         assert both.shape == (6, channels, SIZE, SIZE)
         assert loaded.train_labels is None
-        halves = both.float().mean(dim=1)  # (6, H, W)
-        upper = (halves[:, :4].mean(dim=(1, 2)) > 200) & (halves[:, -4:].mean(dim=(1, 2)) < 50)
-        left = (halves[..., :4].mean(dim=(1, 2)) > 200) & (halves[..., -4:].mean(dim=(1, 2)) < 50)
+        halves = both.mean(axis=1)  # (6, H, W)
+        upper = (halves[:, :4].mean(axis=(1, 2)) > 200) & (halves[:, -4:].mean(axis=(1, 2)) < 50)
+        left = (halves[..., :4].mean(axis=(1, 2)) > 200) & (halves[..., -4:].mean(axis=(1, 2)) < 50)
         assert (int(upper.sum()), int(left.sum())) == (1, 5)
 
 
@@ -216,7 +218,7 @@ def test_files_that_cannot_be_used_are_listed_and_skipped_only_if_asked(
     message = str(caught.value)
     assert words in message and "green/0004.png" in message and "\n" not in message
     assert "data.skip_broken=true" in message
-    listed = json.loads((prepared(tmp_path)[0] / ABOUT).read_text())["unusable"]
+    listed = json.loads((prepared(tmp_path)[0] / INVENTORY).read_text())["unusable"]
     assert sorted(listed) == ["green/0001.png", "green/0004.png"]
     left = source(tmp_path, skip_broken=True)
     assert left.prepare()[0] == 28
@@ -272,7 +274,7 @@ def test_damaged_bytes_are_named(tmp_path: Path, photos: Path) -> None:
     os.truncate(place / PIXELS, 100)
     with pytest.raises(UserError, match=r"has 100 bytes and should have 23040: delete"):
         source(tmp_path).load()
-    (place / ABOUT).unlink()
+    (place / INVENTORY).unlink()
     with pytest.raises(UserError, match=r"is damaged .*: delete it, and it is made anew"):
         source(tmp_path).load()
 
@@ -286,4 +288,4 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, photos: Path) -
 
 def test_links_to_folders_are_not_followed(tmp_path: Path, photos: Path) -> None:
     (photos / "again").symlink_to(photos)
-    assert len(image_files.find(photos)) == 30
+    assert len(image_files.list_files(photos)) == 30

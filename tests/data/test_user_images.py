@@ -13,7 +13,7 @@ from vae_lab.cli import main
 from vae_lab.errors import UserError
 from vae_lab.evaluate import __main__
 from vae_lab.report.runs import Run
-from vae_lab.run_folder import INTERRUPTED, SUCCESS, read_result, read_run, runs_in
+from vae_lab.run_folder import INTERRUPTED, SUCCESS, RunFolder, runs_in
 
 QUICK = (
     "trainer.max_epochs=1 threads=1 trainer.precision=32-true data.batch_size=8 latent_dim=2 "
@@ -48,11 +48,11 @@ def test_a_sweep_on_arrays_in_colour_ends_with_pictures_and_a_report(
     root = tmp_path / "outputs" / "sweeps" / "s"
     runs = runs_in(root)
     assert [path.name for path in runs] == ["conv-z2-npz", "linear-z2-npz"]
-    for path in runs:
-        result = read_result(path)
+    for folder in runs:
+        path, result = folder.path, folder.result
         assert result is not None
-        assert result["image_shape"] == [3, 16, 16]
-        assert result["data"] == {
+        assert result.image_shape == [3, 16, 16]
+        assert result.data == {
             "name": "npz:my.npz",
             "train": 49,
             "val": 5,
@@ -62,7 +62,7 @@ def test_a_sweep_on_arrays_in_colour_ends_with_pictures_and_a_report(
         # 5 examples in colour above their reconstructions, every pixel twice as large.
         picture = path / "figures" / "reconstructions_0001.png"
         assert size_of(picture) == ("RGB", (2 * (5 * 17 - 1), 2 * 33))
-        assert set(result["findings"]["digits_of_samples"]["value"]) == {"blue", "green", "red"}
+        assert set(result.picture_metrics["digits_of_samples"]["value"]) == {"blue", "green", "red"}
         with np.load(path / "per_image.npz") as kept:
             assert len(kept["elbo"]) == 6 and np.isfinite(kept["elbo"]).all()
     page = (root / "report.md").read_text(encoding="utf-8")
@@ -80,11 +80,11 @@ def test_a_run_on_files_without_labels_is_evaluated_and_resumed(
     write_files(tmp_path / "photos", 40, size=20, labels=False)
     words = ["data=folder", "data.path=photos", "data.image_size=12", "hydra.run.dir=run", *QUICK]
     assert run(monkeypatch, tmp_path, *words, "trainer.max_epochs=2") == 0
-    whole = read_result(tmp_path / "run")
-    assert whole is not None and whole["image_shape"] == [3, 12, 12]
-    assert whole["data"]["labels"] == []
-    assert "sharpness_of_samples" in whole["findings"]
-    assert "precision_of_samples" not in whole["findings"]
+    whole = RunFolder(tmp_path / "run").result
+    assert whole is not None and whole.image_shape == [3, 12, 12]
+    assert whole.data["labels"] == []
+    assert "sharpness_of_samples" in whole.picture_metrics
+    assert "precision_of_samples" not in whole.picture_metrics
     assert (tmp_path / "run" / "figures" / "latent_scatter_0002.png").is_file()
     capsys.readouterr()
     settings = __main__.check([str(tmp_path / "run"), *SMALL])
@@ -106,7 +106,7 @@ def test_a_resumed_run_on_other_images_is_refused(
     assert run(monkeypatch, tmp_path, *words) == 0
     result = tmp_path / "run" / "result.json"
     # The run is there: the line above made it.
-    bound = read_result(tmp_path / "run")["metrics"]["elbo/test"]  # type: ignore[index]
+    bound = RunFolder(tmp_path / "run").result["metrics"]["elbo/test"]  # type: ignore[index]
     unfinished = result.read_text().replace(f'"{SUCCESS}"', f'"{INTERRUPTED}"')
     assert INTERRUPTED in unfinished
 
@@ -119,9 +119,9 @@ def test_a_resumed_run_on_other_images_is_refused(
     # With the same images it goes on, to the same end.
     np.savez(tmp_path / "my.npz", images=images)
     assert run(monkeypatch, tmp_path, "resume=run") == 0
-    again = read_result(tmp_path / "run")
-    assert again is not None and again["metrics"]["elbo/test"] == bound
-    assert again["resumed_after"] == [1]
+    again = RunFolder(tmp_path / "run").result
+    assert again is not None and again.metrics["elbo/test"] == bound
+    assert again.resumed_after == [1]
 
 
 def test_the_evaluation_of_other_images_is_never_the_runs(
@@ -160,7 +160,7 @@ def test_the_evaluation_of_other_images_is_never_the_runs(
     # The same path, another content.
     np.savez(tmp_path / "my.npz", images=images // 2)
     assert evaluated().startswith("evaluation-of-images-")
-    assert len(Run(read_run(folder)).evaluations) == 2, "its card, and what it found at its end"
+    assert len(Run(RunFolder(folder)).evaluations) == 2, "its card, and what it found at its end"
     with pytest.raises(UserError, match=r"have shape \(3, 12, 12\), and this model takes"):
         evaluated(f"data_path={tmp_path / 'larger.npz'}")
 

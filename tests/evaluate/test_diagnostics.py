@@ -74,10 +74,10 @@ def test_a_collapsed_run_says_so_in_log_and_result(
 ) -> None:
     with caplog.at_level(logging.WARNING, logger="vae_lab"):
         result, _ = train(tmp_path, "objective.beta=1000", "callbacks=none", "logger=none")
-    assert any("posterior collapse" in text for text in result["warnings"])
+    assert any("posterior collapse" in text for text in result.warnings)
     assert "posterior collapse" in caplog.text
-    assert max(result["latent"]["kl_per_dimension"]) < diagnostics.UNUSED_KL
-    assert result["latent"]["active_units"] == 0
+    assert max(result.latent["kl_per_dimension"]) < diagnostics.UNUSED_KL
+    assert result.latent["active_units"] == 0
 
 
 def test_more_pixels_round_more() -> None:

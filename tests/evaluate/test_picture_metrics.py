@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 from fake_runs import BY_DRAWS, BY_MOMENTS
-from stripes import StripedDigits
+from stripes import striped_data
 from torch import Tensor
 from torch.distributions import MultivariateNormal, kl_divergence
 
@@ -85,7 +85,7 @@ class Copier:
 def measured(
     latent_dim: int, *, labels: bool = True, prior: Prior | None = None
 ) -> dict[str, dict[str, Any]]:
-    data = StripedDigits().load()
+    data = striped_data()
     prior = prior or StandardNormal(latent_dim=latent_dim)
     model = Copier(data.train_images[:], prior, latent_dim)
     labelled = (data.train_labels, data.test_labels) if labels else (None, None)

@@ -32,14 +32,13 @@ def made(name: str) -> Prior:
     torch.manual_seed(4)
     if name == "standard":
         return StandardNormal(latent_dim=LATENT)
-    cls = GaussianMixture if name == "gaussian_mixture" else VampPrior
-    prior: Prior = cls(latent_dim=LATENT, num_components=3)
-    prior.attach(Encoder(), (1, 2, 2))
-    if isinstance(prior, GaussianMixture):
-        with torch.no_grad():
-            prior.logits.copy_(torch.tensor([0.0, 1.0, -1.0]))
-            prior.means.mul_(2)
-            prior.log_vars.copy_(random(3, LATENT, seed=5))
+    if name == "vamp":
+        return VampPrior(encoder=Encoder(), image_shape=(1, 2, 2), num_components=3)
+    prior = GaussianMixture(latent_dim=LATENT, num_components=3)
+    with torch.no_grad():
+        prior.logits.copy_(torch.tensor([0.0, 1.0, -1.0]))
+        prior.means.mul_(2)
+        prior.log_vars.copy_(random(3, LATENT, seed=5))
     return prior
 
 

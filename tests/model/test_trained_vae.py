@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from runs import train
-from stripes import StripedDigits
+from stripes import striped_data
 
 import vae_lab
 from vae_lab.trained_vae import TrainedVAE
@@ -25,7 +25,7 @@ def vae(tmp_path_factory: pytest.TempPathFactory) -> TrainedVAE:
 
 @pytest.fixture
 def images() -> torch.Tensor:
-    return StripedDigits().load().test_images[:4].float() / 255
+    return striped_data().test_images[:4].float() / 255
 
 
 def test_shapes_and_both_kinds_of_array(vae: TrainedVAE, images: torch.Tensor) -> None:

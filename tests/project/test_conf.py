@@ -15,6 +15,7 @@ from vae_lab.config.resolve import resolved
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.errors import UserError
 from vae_lab.random_streams import stream
+from vae_lab.run_folder import RunFolder
 from vae_lab.training.trainer import build_trainer
 from vae_lab.vae import VAE
 
@@ -57,7 +58,7 @@ def test_every_option_composes_instantiates_and_takes_a_step(
     if option in ("logger=mlflow", "logger=wandb"):
         pytest.importorskip(option.partition("=")[2], reason="needs an extra")
     if "gpu" not in option:
-        build_trainer(config, tmp_path, trust=False)
+        build_trainer(config, RunFolder(tmp_path), trust=False)
     model = VAE.from_config(config, (1, 28, 28), trust=False)
     images = torch.rand(4, 1, 28, 28, generator=stream("images"))
     assert step(model, images) > 0 or "gaussian" in option

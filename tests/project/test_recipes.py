@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
+from repository import ROOT
 
 from vae_lab.cli import launchers
 from vae_lab.cli.jobs import compose_jobs
@@ -14,11 +15,12 @@ from vae_lab.config.resolve import resolved
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.objectives.elbo import Elbo, WarmUpElbo
 from vae_lab.objectives.iwae import Iwae
+from vae_lab.run_folder import RunFolder
 from vae_lab.training.trainer import build_trainer
 from vae_lab.vae import VAE
 
 RECIPES = sorted((compose.conf_folder() / "experiment").glob("*.yaml"))
-CURVES = Path(__file__).parent / "data" / "reference_train_loss.csv"
+CURVES = ROOT / "tests" / "support" / "reference_train_loss.csv"
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -113,7 +115,7 @@ def test_the_first_epochs_follow_the_reference_report(
     torch.set_num_threads(1)
     data = ImageDataModule.from_config(config, trust=False)
     data.setup()
-    trainer = build_trainer(config, tmp_path, trust=False)
+    trainer = build_trainer(config, RunFolder(tmp_path), trust=False)
     curve = Curve()
     # Lightning's Trainer sets this attribute from elsewhere.
     trainer.callbacks.append(curve)  # type: ignore[attr-defined]

@@ -69,15 +69,16 @@ def start_run(config: dict[str, Any], choices: dict[str, str], folder: Path) -> 
 
 
 def _run(config: dict[str, Any], choices: dict[str, str], folder: str) -> None:
+    from runs import run_job
+
     from vae_lab.errors import JobFailed
     from vae_lab.files import locked
-    from vae_lab.training.run import run
 
     # Left open on purpose, to the end of the process; so below.
     sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
     try:
         with locked(Path(folder)):
-            run(config, choices, Path(folder), "python -m vae_lab test")
+            run_job(config, choices, Path(folder))
     except JobFailed:
         os._exit(1)
     os._exit(0)
@@ -132,14 +133,14 @@ def soak(config: dict[str, Any], choices: dict[str, str], folder: Path, runs: in
 
 
 def _soak(config: dict[str, Any], choices: dict[str, str], folder: str, runs: int) -> None:
-    from vae_lab.training.run import run
+    from runs import run_job
 
     sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
     seen = []
     for number in range(runs):
         place = Path(folder) / f"soak{number}"
         place.mkdir()
-        run(config, choices, place, "python -m vae_lab test")
+        run_job(config, choices, place)
         shutil.rmtree(place)
         # Lightning's objects form circles, which Python clears when it likes.
         gc.collect()

@@ -118,7 +118,9 @@ FILES = {name: {"gz": md5(SERVED[name]), "raw": md5(RAW[name])} for name in RAW}
 
 def held(root: Path) -> dict[str, bytes]:
     """Returns every file under `root`, hidden ones too, but the list of what was downloaded."""
-    paths = [path for path in root.rglob("*") if path.is_file() and path.name != download.FETCHED]
+    paths = [
+        path for path in root.rglob("*") if path.is_file() and path.name != download.DOWNLOAD_LIST
+    ]
     return {str(path.relative_to(root)): path.read_bytes() for path in paths}
 
 

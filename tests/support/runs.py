@@ -1,5 +1,6 @@
 """Short runs on the stripes, trained and evaluated."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,8 @@ from stripes import small_config
 
 from vae_lab.evaluate import __main__ as evaluate_command
 from vae_lab.evaluate.evaluation import evaluate
-from vae_lab.training.run import run
+from vae_lab.run_folder import RunFolder, RunResult
+from vae_lab.training.run import RunRequest, run
 
 SMALL = (
     "trust=true",
@@ -19,11 +21,20 @@ SMALL = (
 )
 
 
-def train(folder: Path, *overrides: str) -> tuple[dict[str, Any], Path]:
+def run_job(config: Mapping[str, Any], choices: Mapping[str, str], folder: Path) -> RunResult:
+    """Does the run of a composed job, as the command line would."""
+    command = "python -m vae_lab test"
+    request = RunRequest(
+        config=config, choices=choices, folder=RunFolder(folder), command=command, trust=True
+    )
+    return run(request)
+
+
+def train(folder: Path, *overrides: str) -> tuple[RunResult, Path]:
     config, choices = small_config(folder / "conf", *overrides)
     target = folder / "run"
     target.mkdir(parents=True, exist_ok=True)
-    return run(config, choices, target, "python -m vae_lab test"), target
+    return run_job(config, choices, target), target
 
 
 def evaluated(folder: Path, *overrides: str) -> dict[str, Any]:

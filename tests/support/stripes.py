@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from vae_lab.cli.jobs import compose_jobs
 from vae_lab.config.resolve import resolved
-from vae_lab.data.images import Images
+from vae_lab.data import Images
+from vae_lab.data.datamodule import ImageDataModule
 
 
 class Stripes(torch.nn.Module):
@@ -22,9 +24,18 @@ class StripedDigits:
         return Images(*train, *test)
 
 
-def _striped(count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    labels = torch.arange(count) % 10
-    images = torch.zeros(count, 1, 28, 28, dtype=torch.uint8)
+def striped_data() -> ImageDataModule:
+    """Returns the digits as tensors, all training images in training."""
+    data = ImageDataModule(
+        source=StripedDigits(), batch_size=32, num_val=0, split_seed=0, seed=0, binarize="none"
+    )
+    data.setup()
+    return data
+
+
+def _striped(count: int) -> tuple[np.ndarray, np.ndarray]:
+    labels = np.arange(count) % 10
+    images = np.zeros((count, 1, 28, 28), np.uint8)
     for image, label in zip(images, labels, strict=True):
         image[0, 4 + 2 * label, 4:24] = 255
         image[0, 5 + 2 * label, 4:24] = 120

@@ -5,7 +5,7 @@ Latent points are two pixels, unless a test asks for another number.
 
 import random
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -16,9 +16,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from vae_lab.callbacks.progress import Progress
-from vae_lab.callbacks.snapshot import Scene
+from vae_lab.callbacks.snapshot import Snapshot
+from vae_lab.loggers.base import RunLogger
 from vae_lab.posterior import Posterior
 from vae_lab.priors import StandardNormal
+from vae_lab.training.trainer import with_pictures_together
 
 WHEN: dict[str, Any] = {"every_n_epochs": 2, "seed": 3, "scale": 1}
 
@@ -89,15 +91,15 @@ class TinyData(pl.LightningDataModule):
         return DataLoader(self.images, batch_size=12)  # type: ignore[arg-type]
 
 
-class Spy(DummyLogger):
+class Spy(RunLogger, DummyLogger):
     """Keeps the pictures and histograms it is given."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.pictures: list[tuple[str, int, Tensor]] = []
+        self.pictures: list[tuple[str, int, np.ndarray]] = []
         self.histograms: list[tuple[str, int, Tensor]] = []
 
-    def log_picture(self, tag: str, picture: Tensor, *, step: int, description: str) -> None:
+    def log_picture(self, tag: str, picture: np.ndarray, *, step: int, description: str) -> None:
         assert description
         self.pictures.append((tag, step, picture))
 
@@ -120,7 +122,7 @@ def train(
     module = module or TinyVAE(latent_dim=latent_dim)
     trainer = pl.Trainer(
         default_root_dir=folder,
-        callbacks=callbacks,
+        callbacks=with_pictures_together(callbacks),
         logger=loggers or False,
         accelerator="cpu",
         enable_checkpointing=any(isinstance(c, ModelCheckpoint) for c in callbacks),
@@ -137,9 +139,7 @@ def drawn(folder: Path, name: str = "samples") -> list[int]:
     return sorted(int(path.stem.split("_")[-1]) for path in (folder / "figures").glob(f"{name}_*"))
 
 
-def scene_with(
-    *, latent_dim: int = 2, module: Any = None, data: Any = None, epochs_done: int = 0
-) -> Scene:
+def snapshot_of(*, latent_dim: int = 2, model: Any = None, data: Any = None) -> Snapshot:
     """Returns what a picture is drawn from: the stand-ins, or others in their place."""
-    module = module or TinyVAE(latent_dim=latent_dim)
-    return Scene(module=module, data=data or TinyData(), epochs_done=epochs_done)
+    model = model or TinyVAE(latent_dim=latent_dim)
+    return Snapshot(model=model, data=data or cast(Any, TinyData()), epochs_done=0)

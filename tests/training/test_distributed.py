@@ -8,12 +8,14 @@ import pytest
 import torch
 from command import QUICK, command, environment
 from killable import curves
+from runs import run_job
 from stripes import small_config, write_conf
 
-from vae_lab.data.batches import Batches, Shared
-from vae_lab.data.datamodule import ImageDataModule
-from vae_lab.training.run import run
-from vae_lab.training.trainer import build_trainer
+from vae_lab.data.batches import Batches, Shard
+from vae_lab.errors import UserError
+from vae_lab.run_folder import RunFolder
+from vae_lab.training.resume_state import ResumePoint
+from vae_lab.training.trainer import assemble
 
 
 @pytest.mark.parametrize(("number", "left"), [(12, 12), (11, 10), (9, 8)])
@@ -22,13 +24,13 @@ def test_processes_share_each_batch(number: int, left: int) -> None:
     order = torch.randperm(number, generator=torch.Generator().manual_seed(0))
     whole = Batches(images, 4, lambda: order, None)
     for equal, count in ((True, left), (False, number)):
-        parts = [Shared(whole, rank=rank, processes=2, equal=equal) for rank in range(2)]
-        seen = [batch.index for part in parts for batch in part]
-        assert sorted(torch.cat(seen).tolist()) == sorted(order[:count].tolist())
+        shards = [Shard(whole, rank=rank, processes=2, equal=equal) for rank in range(2)]
+        rows = [batch.index for shard in shards for batch in shard]
+        assert sorted(torch.cat(rows).tolist()) == sorted(order[:count].tolist())
         if equal:
-            assert [len(list(part)) for part in parts] == [len(part) for part in parts]
-            for batch, *mine in zip(whole, *parts, strict=False):
-                both = torch.stack([one.index for one in mine], dim=1).flatten()
+            assert [len(list(shard)) for shard in shards] == [len(shard) for shard in shards]
+            for batch, *parts in zip(whole, *shards, strict=False):
+                both = torch.stack([part.index for part in parts], dim=1).flatten()
                 assert torch.equal(both, batch.index[: len(both)])
 
 
@@ -36,7 +38,7 @@ def test_processes_share_each_batch(number: int, left: int) -> None:
 def test_two_processes_give_the_bound_of_one_and_write_once(tmp_path: Path) -> None:
     quick = [*QUICK, "trainer.max_epochs=3", "callbacks=[progress,samples,histograms]"]
     config, choices = small_config(tmp_path / "one", *quick)
-    single = run(config, choices, tmp_path / "one", "test")
+    single = run_job(config, choices, tmp_path / "one")
     write_conf(tmp_path / "conf")
     done = subprocess.run(
         command(*quick, "trainer=ddp", "hydra.run.dir=two"),
@@ -49,9 +51,9 @@ def test_two_processes_give_the_bound_of_one_and_write_once(tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "two" / "result.json").read_text())
     # The same batches and noise: only the order of sums differs.
-    for name, value in single["metrics"].items():
+    for name, value in single.metrics.items():
         assert result["metrics"][name] == pytest.approx(value, abs=0.01)
-    assert result["data"] == single["data"] and result["epochs"] == 3
+    assert result.data == single.data and result["epochs"] == 3
     assert done.stdout.count("epoch 3/3") == 1
     one, two = (curves(tmp_path / name) for name in ("one", "two"))
     assert {tag: [point[0] for point in points] for tag, points in one.items()} == {
@@ -63,14 +65,8 @@ def test_two_processes_give_the_bound_of_one_and_write_once(tmp_path: Path) -> N
 
 
 def test_a_batch_that_does_not_divide_is_named(tmp_path: Path) -> None:
-    from vae_lab.data.datamodule import share
-    from vae_lab.errors import UserError
-
     config, _ = small_config(tmp_path, *QUICK, "trainer=ddp", "data.batch_size=31")
     with pytest.raises(
         UserError, match=r"data\.batch_size=31 must be a multiple of the 2 processes"
     ):
-        share(
-            ImageDataModule.from_config(config, trust=True),
-            build_trainer(config, tmp_path, trust=True),
-        )
+        assemble(config, RunFolder(tmp_path), ResumePoint(False, None, 0, {}), trust=True)

@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,15 @@ import killable
 import pytest
 import torch
 from command import QUICK, Command, Done
+from runs import run_job
 from stripes import small_config
 
 from vae_lab.checkpoints import read_checkpoint
 from vae_lab.errors import Stopped, UserError
 from vae_lab.files import PARTIAL
-from vae_lab.loggers.tensorboard import RunLogger
-from vae_lab.run_folder import SUCCESS, read_result, write_result
+from vae_lab.loggers.tensorboard import TensorBoardRunLogger
+from vae_lab.run_folder import SUCCESS, RunFolder
 from vae_lab.training import resume_state
-from vae_lab.training.run import run
 
 EPOCHS = 6
 PICTURES = ("callbacks=[samples,histograms,evolution]", "callbacks.samples.every_n_epochs=4")
@@ -37,7 +38,7 @@ def configured(tmp_path_factory: pytest.TempPathFactory) -> Configured:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, configured: Configured) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("undisturbed")
-    run(*configured, folder, "test")
+    run_job(*configured, folder)
     return killable.fingerprint(folder)
 
 
@@ -49,12 +50,12 @@ def torture(value: Any) -> Any:
 def stop_at(monkeypatch: pytest.MonkeyPatch, epoch: int, error: BaseException) -> None:
     """Makes the next run end with an error when an epoch (from 1) begins."""
 
-    def check(self: resume_state.Memory, trainer: Any, *_: Any) -> None:
+    def check(self: resume_state.ResumeState, trainer: Any, *_: Any) -> None:
         if trainer.current_epoch + 1 == epoch:
             monkeypatch.undo()
             raise error
 
-    monkeypatch.setattr(resume_state.Memory, "on_train_batch_start", check)
+    monkeypatch.setattr(resume_state.ResumeState, "on_train_batch_start", check)
 
 
 def stopped(
@@ -65,7 +66,7 @@ def stopped(
     with monkeypatch.context() as patch:
         stop_at(patch, epoch, Stopped(15))
         with pytest.raises(Stopped):
-            run(*configured, folder, "test")
+            run_job(*configured, folder)
     return folder
 
 
@@ -97,11 +98,11 @@ def test_a_stopped_run_goes_on_bit_for_bit(
     undisturbed: dict[str, Any],
 ) -> None:
     folder = stopped(tmp_path / "run", configured, monkeypatch, epoch=epoch)
-    before = read_result(folder)
-    assert before is not None and before["status"] == "interrupted"
-    result = run(*configured, folder, "test")
-    assert result.get("resumed_after", [0]) == [epoch - 1]
-    assert result["started"] == before["started"] or epoch == 1
+    before = RunFolder(folder).result
+    assert before is not None and before.status == "interrupted"
+    result = run_job(*configured, folder)
+    assert (result.resumed_after or [0]) == [epoch - 1]
+    assert result.started == before.started or epoch == 1
     assert killable.fingerprint(folder) == undisturbed
 
 
@@ -115,12 +116,12 @@ def test_a_run_whose_last_epoch_is_saved_repeats_it(
     folder.mkdir()
     with monkeypatch.context() as patch:
         # After the last checkpoint, before the last picture and the test.
-        patch.setattr(resume_state.Memory, "on_train_end", _stop)
+        patch.setattr(resume_state.ResumeState, "on_train_end", _stop)
         with pytest.raises(Stopped):
-            run(*configured, folder, "test")
+            run_job(*configured, folder)
     assert read_checkpoint(folder / "checkpoints" / "last.ckpt")["epoch"] == EPOCHS - 1
-    result = run(*configured, folder, "test")
-    assert result["resumed_after"] == [EPOCHS - 1]
+    result = run_job(*configured, folder)
+    assert result.resumed_after == [EPOCHS - 1]
     assert killable.fingerprint(folder) == undisturbed
 
 
@@ -145,8 +146,8 @@ def test_a_broken_checkpoint_is_passed_over(
         with pytest.raises(UserError, match="no whole checkpoint"):
             read_checkpoint(path)
         assert torch.load(path, weights_only=True)["epoch"] >= 0
-    result = run(*configured, folder, "test")
-    assert result.get("resumed_after") == ([3] if broken == ("last",) else None)
+    result = run_job(*configured, folder)
+    assert result.resumed_after == ([3] if broken == ("last",) else [])
     assert "no whole checkpoint" in caplog.text
     assert killable.fingerprint(folder) == undisturbed
 
@@ -160,7 +161,7 @@ def test_a_moved_folder_goes_on_too(
 ) -> None:
     folder = stopped(tmp_path / "here", configured, monkeypatch, epoch=4)
     moved = folder.rename(tmp_path / "there")
-    assert run(*configured, moved, "test")["resumed_after"] == [3]
+    assert run_job(*configured, moved).resumed_after == [3]
     assert killable.fingerprint(moved) == undisturbed
 
 
@@ -178,12 +179,12 @@ def test_early_stopping_ends_a_resumed_run_where_it_would_have_ended(
     )
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-    assert run(*configured, tmp_path / "one", "test")["epochs"] == 2
+    assert run_job(*configured, tmp_path / "one").epochs == 2
     with monkeypatch.context() as patch:
-        patch.setattr(resume_state.Memory, "on_train_end", _stop)
+        patch.setattr(resume_state.ResumeState, "on_train_end", _stop)
         with pytest.raises(Stopped):
-            run(*configured, tmp_path / "two", "test")
-    assert run(*configured, tmp_path / "two", "test")["epochs"] == 2
+            run_job(*configured, tmp_path / "two")
+    assert run_job(*configured, tmp_path / "two").epochs == 2
     assert killable.fingerprint(tmp_path / "two") == killable.fingerprint(tmp_path / "one")
 
 
@@ -217,9 +218,9 @@ def test_resume_goes_on_with_what_the_folder_says(
     assert "is not trusted" in told(vae_lab(resume))
     done = vae_lab(resume, "trust=true", "trainer.enable_progress_bar=false")
     assert done.code == 0, done.err
-    result = read_result(folder)
-    assert result is not None and result["status"] == "success" and result["seed"] == 3
-    assert result["resumed_after"] == [1]
+    result = RunFolder(folder).result
+    assert result is not None and result.status == "success" and result.seed == 3
+    assert result.resumed_after == [1]
     assert (folder / ".hydra" / "overrides.yaml").read_text() == hydra
     done = vae_lab(resume)
     assert done.code == 0 and "already finished" in done.out
@@ -274,9 +275,9 @@ def test_a_hostile_config_runs_nothing(
 
     values = yaml.safe_load(attack)
     values.pop("choices")
-    result = read_result(folder)
+    result = RunFolder(folder).result
     assert result is not None
-    write_result(folder, result | {"config_hash": config_hash(values)})
+    RunFolder(folder).write_result(replace(result, config_hash=config_hash(values)))
     done = vae_lab("resume=run")
     assert done.code == 1
     assert "cannot be found" in told(done)
@@ -306,24 +307,21 @@ def test_only_partial_files_of_the_run_itself_are_removed(
     for path in (*theirs, *ours):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(path.name))
-    run(*configured, tmp_path, "test")
+    run_job(*configured, tmp_path)
     assert all(path.exists() for path in theirs) and not any(path.exists() for path in ours)
 
 
 @pytest.mark.parametrize(
-    "path",
+    ("path", "has_best"),
     [
-        "local://{victim}",
-        "{victim}",
-        "{folder}/checkpoints/../../victim",
-        "http://127.0.0.1:9/beacon",
-        "/x/..",
-        "..",
-        ".",
-        7,
+        ("local://{victim}", False),
+        ("{victim}", False),
+        ("{folder}/checkpoints/../../victim", True),
+        ("http://127.0.0.1:9/beacon", True),
+        ("/x/..", True),
+        (7, True),
     ],
 )
-@pytest.mark.parametrize("has_best", [True, False])
 def test_paths_in_a_strangers_checkpoint_are_never_followed(
     tmp_path: Path,
     configured: Configured,
@@ -339,10 +337,10 @@ def test_paths_in_a_strangers_checkpoint_are_never_followed(
     for name in ("last.ckpt", "previous.ckpt"):
         if (folder / "checkpoints" / name).exists():
             poison(folder / "checkpoints" / name, evil, has_best=has_best)
-    run(*configured, folder, "test")
+    run_job(*configured, folder)
     assert (victim / "diary.txt").read_text() == "x"
     assert {p.name for p in (folder / "checkpoints").iterdir()} >= {"best.ckpt", "last.ckpt"}
-    assert read_result(folder)["status"] == SUCCESS  # type: ignore[index]
+    assert RunFolder(folder).require_result().status == SUCCESS
 
 
 def poison(checkpoint: Path, path: Any, *, has_best: bool) -> None:
@@ -362,10 +360,14 @@ def poison(checkpoint: Path, path: Any, *, has_best: bool) -> None:
 def test_event_files_of_others_are_left_alone(tmp_path: Path) -> None:
     theirs = tmp_path / "events.out.tfevents.1700000000.theirs.1.0"
     theirs.write_bytes(b"theirs")
-    assert not resume_state.find_start(tmp_path, "0123").is_again
-    logger = RunLogger(save_dir=tmp_path, columns=[], metrics=[])
-    resume_state.restore_loggers([logger], resume_state.find_start(tmp_path, "0123"))
+    assert not resume_state.find_resume_point(RunFolder(tmp_path), "0123").is_again
+    logger = TensorBoardRunLogger(save_dir=tmp_path, columns=[], metrics=[])
+    resume_state.restore_loggers(
+        [logger], resume_state.find_resume_point(RunFolder(tmp_path), "0123")
+    )
     assert theirs.read_bytes() == b"theirs"
     (tmp_path / "result.json").write_text("{}")
-    resume_state.restore_loggers([logger], resume_state.find_start(tmp_path, "0123"))
+    resume_state.restore_loggers(
+        [logger], resume_state.find_resume_point(RunFolder(tmp_path), "0123")
+    )
     assert not theirs.exists()

@@ -13,7 +13,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
 from runs import train
-from stripes import StripedDigits, small_config
+from stripes import small_config, striped_data
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from vae_lab import vae
@@ -21,7 +21,7 @@ from vae_lab.checkpoints import load_weights, read_checkpoint
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.errors import JobFailed
 from vae_lab.evaluate.bound import bound_per_image
-from vae_lab.run_folder import read_result
+from vae_lab.run_folder import RunFolder, RunResult
 from vae_lab.training.trainer import build_trainer
 from vae_lab.vae import VAE
 
@@ -30,7 +30,7 @@ FACTS = {"name": "stripes", "test": 20, "labels": list("0123456789")}
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunResult, Path]:
     return train(tmp_path_factory.mktemp("finished"))
 
 
@@ -43,7 +43,7 @@ def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
     }
 
 
-def test_a_folder_explains_itself(finished: tuple[dict[str, Any], Path]) -> None:
+def test_a_folder_explains_itself(finished: tuple[RunResult, Path]) -> None:
     result, folder = finished
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     for name in ("config.yaml", "result.json", "per_image.npz", "checkpoints/best.ckpt",
@@ -51,33 +51,33 @@ def test_a_folder_explains_itself(finished: tuple[dict[str, Any], Path]) -> None
                  "figures/samples_0000.png", "figures/interpolations_0002.png",
                  "figures/latent_map_0002.png"):  # fmt: skip
         assert name in files
-    assert result == read_result(folder)
-    assert result["status"] == "success"
-    assert result["data"] == FACTS | {"train": 80, "val": 20}
-    assert result["num_parameters"] == 101_652
-    assert result["epochs"] == 2
-    assert result["protocol"]["weights"] in ("best", "last")
+    assert result == RunFolder(folder).result
+    assert result.status == "success"
+    assert result.data == FACTS | {"train": 80, "val": 20}
+    assert result.num_parameters == 101_652
+    assert result.epochs == 2
+    assert result.protocol["weights"] in ("best", "last")
     for key in ("config_hash", "versions", "machine", "threads", "precision", "seconds", "command"):
-        assert result[key]
-    assert result["peak_memory_mb"] > 50
+        assert getattr(result, key)
+    assert (result.peak_memory_mb or 0) > 50
     saved = OmegaConf.load(folder / "config.yaml")
     assert saved.latent_dim == 2 and saved.choices.model == "linear"
 
 
 def test_the_test_metrics_are_the_means_of_the_per_image_file(
-    finished: tuple[dict[str, Any], Path],
+    finished: tuple[RunResult, Path],
 ) -> None:
     result, folder = finished
     with np.load(folder / "per_image.npz", allow_pickle=False) as scores:
         assert scores["elbo"].shape == (20,)
         np.testing.assert_allclose(scores["elbo"], -scores["recon"] - scores["kl"])
         for name in ("elbo", "recon", "kl"):
-            assert result["metrics"][f"{name}/test"] == pytest.approx(scores[name].mean())
-    assert result["metrics"]["loss/test"] == pytest.approx(-result["metrics"]["elbo/test"])
+            assert result.metrics[f"{name}/test"] == pytest.approx(scores[name].mean())
+    assert result.metrics["loss/test"] == pytest.approx(-result.metrics["elbo/test"])
 
 
 def test_curves_have_one_point_per_epoch_and_no_other_tag(
-    finished: tuple[dict[str, Any], Path],
+    finished: tuple[RunResult, Path],
 ) -> None:
     curves = scalars(finished[1])
     names = [f"{name}/{split}" for name in ("loss", "elbo", "recon", "kl")
@@ -95,11 +95,11 @@ def test_curves_have_one_point_per_epoch_and_no_other_tag(
 
 
 def test_the_best_checkpoint_gives_the_validation_bound_of_its_curve(
-    finished: tuple[dict[str, Any], Path],
+    finished: tuple[RunResult, Path],
 ) -> None:
     result, folder = finished
     best = max(value for _, value in scalars(folder)["elbo/val"])
-    assert result["metrics"]["elbo/val"] == pytest.approx(best, rel=1e-5)
+    assert result.metrics["elbo/val"] == pytest.approx(best, rel=1e-5)
 
 
 def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:
@@ -118,26 +118,26 @@ def test_the_same_seed_gives_the_same_numbers_to_the_last_bit(model: str, tmp_pa
     first, folder = train(tmp_path / "first", *overrides)
     torch.rand(7)  # what others draw in between changes nothing
     second, other = train(tmp_path / "second", *overrides)
-    assert first["metrics"] == second["metrics"]
+    assert first.metrics == second.metrics
     weights = [torch.load(path / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
                for path in (folder, other)]  # fmt: skip
     assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
     assert (folder / "metrics.csv").read_text() == (other / "metrics.csv").read_text()
     third, _ = train(tmp_path / "third", *overrides, "seed=1")
-    assert third["metrics"] != first["metrics"]
+    assert third.metrics != first.metrics
 
 
-def test_pictures_change_no_number(tmp_path: Path, finished: tuple[dict[str, Any], Path]) -> None:
+def test_pictures_change_no_number(tmp_path: Path, finished: tuple[RunResult, Path]) -> None:
     without, _ = train(tmp_path, "callbacks=none")
-    assert without["metrics"] == finished[0]["metrics"]
+    assert without.metrics == finished[0].metrics
 
 
 def test_without_validation_the_last_weights_are_tested(tmp_path: Path) -> None:
     result, folder = train(tmp_path, "data.num_val=0")
-    assert result["protocol"]["weights"] == "last"
+    assert result.protocol["weights"] == "last"
     assert not [tag for tag in scalars(folder) if tag.endswith("/val")]
-    assert not [name for name in result["metrics"] if name.endswith("/val")]
-    assert result["data"] == FACTS | {"train": 100, "val": 0}
+    assert not [name for name in result.metrics if name.endswith("/val")]
+    assert result.data == FACTS | {"train": 100, "val": 0}
     assert (folder / "figures" / "reconstructions_0002.png").exists()
 
 
@@ -147,27 +147,27 @@ def test_several_samples_per_image_give_a_bound_of_the_same_mean(tmp_path: Path)
     model = VAE.from_config(config, (1, 28, 28), trust=True)
     model.config_hash = None  # the weights of another configuration, on purpose
     load_weights(model, tmp_path / "one" / "run" / "checkpoints" / "best.ckpt")
-    images = StripedDigits().load().test_images[:]
+    images = striped_data().test_images[:]
     many = bound_per_image(model.eval(), images, num_samples=50, batch_size=7, split="test")
-    assert many.elbo.mean() == pytest.approx(one["metrics"]["elbo/test"], rel=0.03)
+    assert many.elbo.mean() == pytest.approx(one.metrics["elbo/test"], rel=0.03)
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 7, 20, 1000])
 def test_any_batch_split_gives_the_same_evaluation(
-    batch_size: int, finished: tuple[dict[str, Any], Path], tmp_path: Path
+    batch_size: int, finished: tuple[RunResult, Path], tmp_path: Path
 ) -> None:
     result, folder = finished
     config, _ = small_config(tmp_path)
     model: VAE = VAE.from_config(config, (1, 28, 28), trust=True)
-    load_weights(model, folder / "checkpoints" / f"{result['protocol']['weights']}.ckpt")
-    images = StripedDigits().load().test_images[:]
+    load_weights(model, folder / "checkpoints" / f"{result.protocol['weights']}.ckpt")
+    images = striped_data().test_images[:]
     state = torch.get_rng_state()
     scores = bound_per_image(
         model.eval(), images, num_samples=1, batch_size=batch_size, split="test"
     )
     with np.load(folder / "per_image.npz", allow_pickle=False) as kept:
         np.testing.assert_allclose(scores.elbo, kept["elbo"], rtol=1e-5)
-    assert scores.loss == pytest.approx(result["metrics"]["loss/test"], rel=1e-6)
+    assert scores.loss == pytest.approx(result.metrics["loss/test"], rel=1e-6)
     assert torch.equal(state, torch.get_rng_state()), "evaluation moves no other generator"
 
 
@@ -192,7 +192,7 @@ def test_training_metrics_are_unweighted_means_by_the_true_sizes_of_batches(
         "callbacks=none", "logger=none", "trainer.enable_progress_bar=false",
         "+trainer.enable_checkpointing=false",
     )  # fmt: skip
-    trainer, noted = build_trainer(config, tmp_path, trust=True), Batches()
+    trainer, noted = build_trainer(config, RunFolder(tmp_path), trust=True), Batches()
     # Lightning's Trainer sets this attribute from elsewhere.
     trainer.callbacks.append(noted)  # type: ignore[attr-defined]
     data = ImageDataModule.from_config(config, trust=True)
@@ -237,7 +237,7 @@ def test_a_bound_that_is_no_number_stops_the_run_and_is_recorded(tmp_path: Path)
     assert (found["split"], found["epoch"], found["step"], found["lr"]) == ("train", 1, 2, 1e30)
     assert found["loss"] == "nan" and found["gradient_norm_before"] > 0
     with np.load(folder / found["batch"], allow_pickle=False) as batch:
-        images = StripedDigits().load().train_images[:].float() / 255
+        images = striped_data().train_images[:].float() / 255
         assert batch["images"].shape == (32, 1, 28, 28) and batch["index"].shape == (32,)
         assert {image.tobytes() for image in batch["images"]} <= {
             image.numpy().tobytes() for image in images
@@ -277,8 +277,8 @@ def test_a_run_that_diverges_later_keeps_its_last_good_checkpoint(
 def test_bf16_computes_the_bound_in_single_precision(tmp_path: Path) -> None:
     exact, _ = train(tmp_path / "exact", "callbacks=none")
     rounded, _ = train(tmp_path / "rounded", "callbacks=none", "trainer.precision=bf16-mixed")
-    assert rounded["metrics"]["elbo/test"] == pytest.approx(exact["metrics"]["elbo/test"], rel=0.01)
-    assert rounded["metrics"] != exact["metrics"]
+    assert rounded.metrics["elbo/test"] == pytest.approx(exact.metrics["elbo/test"], rel=0.01)
+    assert rounded.metrics != exact.metrics
 
 
 @pytest.mark.parametrize(
@@ -301,6 +301,6 @@ def test_overrides_of_many_kinds_end_in_a_result(
     overrides: tuple[str, ...], tmp_path: Path
 ) -> None:
     result, folder = train(tmp_path, *overrides)
-    assert result["status"] == "success"
-    assert np.isfinite(result["metrics"]["elbo/test"])
+    assert result.status == "success"
+    assert np.isfinite(result.metrics["elbo/test"])
     assert (folder / "per_image.npz").exists()

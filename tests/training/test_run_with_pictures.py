@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 import torch
+from runs import run_job
 from stripes import small_config
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-from vae_lab.training.run import run
 
 FIGURES = (
     *("reconstructions", "samples", "interpolations", "latent_map", "quantile_map"),
@@ -19,7 +18,7 @@ FIGURES = (
 def train(folder: Path, *overrides: str) -> Path:
     config, choices = small_config(folder / "conf", *overrides)
     (folder / "run").mkdir(parents=True)
-    run(config, choices, folder / "run", "python -m vae_lab test")
+    run_job(config, choices, folder / "run")
     return folder / "run"
 
 

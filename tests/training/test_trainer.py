@@ -7,20 +7,21 @@ from typing import Any
 
 import pytest
 import torch
+from runs import run_job
 from stripes import small_config
 
 from vae_lab.checkpoints import read_checkpoint
 from vae_lab.cli.jobs import compose_jobs
 from vae_lab.errors import UserError
-from vae_lab.training.run import run
+from vae_lab.run_folder import RunResult
 from vae_lab.vae import VAE
 
 ON_THE_PROCESSOR = ("trainer=gpu", "trainer.accelerator=cpu", "callbacks=none", "logger=none")
 
 
-def train(folder: Path, *overrides: str) -> dict[str, Any]:
+def train(folder: Path, *overrides: str) -> RunResult:
     config, choices = small_config(folder / "conf", *ON_THE_PROCESSOR, *overrides)
-    return run(config, choices, folder, "tests")
+    return run_job(config, choices, folder)
 
 
 @pytest.mark.parametrize("model", ["linear", "conv"])
@@ -45,7 +46,7 @@ def test_compiled_networks_train_to_the_same_bound_and_are_saved_as_ever(
     compiled = train(tmp_path / "compiled", *overrides, "compile=reduce-overhead")
     assert modes == ["reduce-overhead"] * 2 and len(graphs) >= 2
     for name in ("elbo/test", "recon/test", "kl/test"):
-        assert compiled["metrics"][name] == pytest.approx(plain["metrics"][name], rel=1e-5)
+        assert compiled.metrics[name] == pytest.approx(plain.metrics[name], rel=1e-5)
     names = [
         list(read_checkpoint(tmp_path / way / "checkpoints" / "last.ckpt")["state_dict"])
         for way in ("plain", "compiled")
@@ -56,8 +57,8 @@ def test_compiled_networks_train_to_the_same_bound_and_are_saved_as_ever(
 @pytest.mark.golden
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler here")
 def test_what_the_compiler_makes_of_the_networks_trains_to_the_same_bound(tmp_path: Path) -> None:
-    plain = train(tmp_path / "plain")["metrics"]["elbo/test"]
-    compiled = train(tmp_path / "compiled", "compile=default")["metrics"]["elbo/test"]
+    plain = train(tmp_path / "plain").metrics["elbo/test"]
+    compiled = train(tmp_path / "compiled", "compile=default").metrics["elbo/test"]
     assert compiled == pytest.approx(plain, rel=1e-4)
 
 

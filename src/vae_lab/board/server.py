@@ -16,11 +16,10 @@ from typing import Any, NoReturn
 
 from vae_lab.board.links import Pages, table_of_links
 from vae_lab.errors import UserError
-from vae_lab.run_folder import RESULT, RUNNING, read_result
+from vae_lab.run_folder import EVENT_FILES, RESULT, RUNNING, RunFolder
 
 OUTPUTS = Path("outputs")
 
-EVENT_FILES = "events.out.tfevents.*"
 
 LOOPBACK = "localhost"
 
@@ -81,7 +80,7 @@ def runs_of(folder: Path) -> list[Path]:
     begun = {
         path.parent
         for path in folder.rglob(RESULT)
-        if (result := read_result(path.parent)) and result["status"] == RUNNING
+        if (result := RunFolder(path.parent).result) and result.status == RUNNING
     }
     return sorted(shown | begun)
 

@@ -9,42 +9,36 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 
-from vae_lab.callbacks.drawing.canvas import called
-from vae_lab.callbacks.picture import looking, require_at_least, require_data
-from vae_lab.callbacks.snapshot import scene_of
+from vae_lab.callbacks.drawing.canvas import label_name
+from vae_lab.callbacks.drawing.grids import to_array, to_uint8
+from vae_lab.callbacks.picture import Visualization
+from vae_lab.callbacks.snapshot import Snapshot
 from vae_lab.files import atomic
+from vae_lab.loggers.base import RunLogger
+from vae_lab.loggers.tensorboard import TensorBoardRunLogger
 
 
-class Embedding(Callback):
+class Embedding(Visualization):
     """Writes posterior means, with labels and small images, once: when the training has ended."""
 
     def __init__(self, *, num_images: int) -> None:
-        require_at_least("num_images", num_images, 1)
         self.num_images = num_images
 
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        if stage == "fit":
-            require_data(trainer, self)
-
-    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # No other logger has a Projector, and this one's page finds the files by their names.
-        folders = {
-            logger.log_dir for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)
-        }
-        if not trainer.is_global_zero or not folders:
+    def publish(self, snapshot: Snapshot, figures: Path, loggers: Sequence[RunLogger]) -> None:
+        # No other logger has a Projector, and its page looks for the files by their names.
+        folders = {logger.log_dir for logger in loggers if isinstance(logger, TensorBoardRunLogger)}
+        if not folders:
             return
-        with looking(pl_module):
-            scene = scene_of(trainer, pl_module, trainer.current_epoch)
-            look = scene.look(self.num_images)
-        labels = None
-        if look.labels is not None:
-            labels = [called(label, scene.data.label_names) for label in look.labels.tolist()]
+        encoded, labels = snapshot.encoded(self.num_images), None
+        if encoded.labels is not None:
+            names = snapshot.data.label_names
+            labels = [label_name(label, names) for label in encoded.labels.tolist()]
         for folder in folders:
-            write_projection(Path(folder), points=look.mean, labels=labels, images=look.images)
+            write_projection(
+                Path(folder), points=encoded.mean, labels=labels, images=encoded.images
+            )
 
 
 # TensorBoard's page loads no larger picture of all sprites together.
@@ -64,22 +58,21 @@ def write_projection(
         images: the small picture of each point, (N, C, H, W) in [0, 1], of 1 or 3 channels.
     """
     height, width = images.shape[2:]
-    room = (MAX_SPRITE_SIZE // height) * (MAX_SPRITE_SIZE // width)
-    if len(points) > room:
+    most = (MAX_SPRITE_SIZE // height) * (MAX_SPRITE_SIZE // width)
+    if len(points) > most:
         raise ValueError(
-            f"the Projector shows at most {room} images of this size: lower num_images."
+            f"the Projector shows at most {most} images of this size: lower num_images."
         )
-    place = folder / "projector"
-    place.mkdir(parents=True, exist_ok=True)
+    projector = folder / "projector"
     rows = torch.nn.functional.pad(points, (0, max(0, 3 - points.shape[1]))).tolist()
     tsv = "".join("\t".join(f"{value:.6g}" for value in row) + "\n" for row in rows)
-    _write(place / "points.tsv", tsv.encode())
+    _write(projector / "points.tsv", tsv.encode())
     config = 'embeddings {\n  tensor_name: "posterior means"\n'
     config += '  tensor_path: "projector/points.tsv"\n'
     if labels is not None:
-        _write(place / "labels.tsv", "".join(f"{label}\n" for label in labels).encode())
+        _write(projector / "labels.tsv", "".join(f"{label}\n" for label in labels).encode())
         config += '  metadata_path: "projector/labels.tsv"\n'
-    _write_sprites(place / "sprites.png", images)
+    _write_sprites(projector / "sprites.png", images)
     config += '  sprite {\n    image_path: "projector/sprites.png"\n'
     config += f"    single_image_dim: {width}\n    single_image_dim: {height}\n  }}\n}}\n"
     _write(folder / "projector_config.pbtxt", config.encode())
@@ -91,13 +84,10 @@ def _write_sprites(path: Path, images: Tensor) -> None:
     side = math.ceil(math.sqrt(count))
     cells = images.new_zeros(side * side, channels, height, width)
     cells[:count] = images
-    sheet = cells.view(side, side, channels, height, width).permute(0, 3, 1, 4, 2)
-    pixels = (
-        sheet.reshape(side * height, side * width, channels).clamp(0, 1).mul(255).round().byte()
-    )
-    picture = Image.fromarray((pixels[..., 0] if channels == 1 else pixels).contiguous().numpy())
+    sheet = cells.view(side, side, channels, height, width).permute(2, 0, 3, 1, 4)
+    pixels = to_uint8(sheet.reshape(channels, side * height, side * width))
     with atomic(path) as partial:
-        picture.save(partial, format="PNG")
+        Image.fromarray(to_array(pixels)).save(partial, format="PNG")
 
 
 def _write(path: Path, content: bytes) -> None:

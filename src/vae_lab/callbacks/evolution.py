@@ -1,18 +1,18 @@
 """The training as a film, made of the pictures that were drawn."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
-from pytorch_lightning import Callback, LightningModule, Trainer
 
 from vae_lab.callbacks.drawing.canvas import FAINT, TITLE, Canvas
+from vae_lab.callbacks.drawing.grids import from_array, to_array
 from vae_lab.callbacks.drawing.style import PALETTE
-from vae_lab.callbacks.picture import require_at_least
+from vae_lab.callbacks.picture import Visualization
+from vae_lab.callbacks.snapshot import Snapshot
 from vae_lab.files import atomic
+from vae_lab.loggers.base import RunLogger
 
 HEADER = 26  # pixels above each picture, for its epoch
 
@@ -20,7 +20,7 @@ HEADER = 26  # pixels above each picture, for its epoch
 LEVELS = 32
 
 
-class Evolution(Callback):
+class Evolution(Visualization):
     """Writes `figures/evolution.gif` from the PNG files of one picture when the training ended."""
 
     def __init__(
@@ -41,24 +41,14 @@ class Evolution(Callback):
             seconds_per_frame: how long each epoch is shown.
             seconds_at_end: how long the last one is.
         """
-        if odd := [name for name in pictures if not re.fullmatch(r"\w[\w-]*", name)]:
-            raise ValueError(f"pictures must be beginnings of file names, got {odd}.")
-        require_at_least("max_frames", max_frames, 2)
-        require_at_least("max_width", max_width, 1)
-        require_at_least("seconds_per_frame", seconds_per_frame, 0.02)  # faster is not shown
-        require_at_least("seconds_at_end", seconds_at_end, 0.02)
         self.pictures, self.max_frames, self.max_width = tuple(pictures), max_frames, max_width
         self.seconds_per_frame, self.seconds_at_end = seconds_per_frame, seconds_at_end
 
-    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not trainer.is_global_zero:
-            return
-        # Here and not at the end of the training: every picture callback has drawn its last one.
-        figures = Path(trainer.default_root_dir) / "figures"
+    def publish(self, snapshot: Snapshot, figures: Path, loggers: Sequence[RunLogger]) -> None:
         for name in self.pictures:
-            files = find_frames(figures, name, last_epoch=trainer.current_epoch)
+            files = find_frames(figures, name, last_epoch=snapshot.epochs_done)
             if files:
-                self._write(figures / "evolution.gif", evenly(files, self.max_frames))
+                self._write(figures / "evolution.gif", equally_spaced(files, self.max_frames))
                 return
 
     def _write(self, path: Path, files: Sequence[tuple[int, Path]]) -> None:
@@ -85,18 +75,18 @@ class Evolution(Callback):
 
 def find_frames(figures: Path, name: str, *, last_epoch: int) -> list[tuple[int, Path]]:
     """Returns epoch and file of each picture of a name, in the order of epochs."""
-    found = [
+    pictures = [
         (int(file.stem.rpartition("_")[2]), file) for file in figures.glob(f"{name}_[0-9]*.png")
     ]
     # Later ones are left from an earlier run in the same folder.
-    return sorted(pair for pair in found if pair[0] <= last_epoch)
+    return sorted(pair for pair in pictures if pair[0] <= last_epoch)
 
 
-def evenly(files: Sequence[tuple[int, Path]], at_most: int) -> list[tuple[int, Path]]:
+def equally_spaced(files: Sequence[tuple[int, Path]], at_most: int) -> list[tuple[int, Path]]:
     """Returns at most so many, equally spaced, with the first and the last."""
     count = min(len(files), at_most)
-    places = np.linspace(0, len(files) - 1, count).round().astype(int)
-    return [files[place] for place in places]
+    indices = np.linspace(0, len(files) - 1, count).round().astype(int)
+    return [files[index] for index in indices]
 
 
 def reduced(file: Path, *, max_width: int) -> Image.Image:
@@ -112,17 +102,14 @@ def frame(picture: Image.Image, *, epoch: int, last: int, width: int, height: in
     """Returns a picture below its epoch and a bar that grows with the epochs."""
     coloured = picture.mode == "RGB"
     canvas = Canvas(width=width, height=height + HEADER, scale=1, coloured=coloured)
-    array = torch.from_numpy(np.array(picture))
-    canvas.picture(0, HEADER, array[None] if array.ndim == 2 else array.permute(2, 0, 1))
+    canvas.picture(0, HEADER, from_array(np.array(picture)))
     canvas.text(8, HEADER / 2, f"epoch {epoch}", size=TITLE + 1, anchor="lm")
     left, right = 90.0, width - 10.0
     canvas.box(left, HEADER / 2 - 2, right, HEADER / 2 + 2, FAINT)
     done = left + (right - left) * epoch / max(1, last)
     canvas.box(left, HEADER / 2 - 2, max(done, left + 1), HEADER / 2 + 2, PALETTE[8])
-    pixels = canvas.pixels()
+    drawing = Image.fromarray(to_array(canvas.pixels()))
     if coloured:  # Pillow chooses the 256 colours that a GIF can have
-        return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
+        return drawing
     step = 255 / (LEVELS - 1)
-    return Image.fromarray(pixels[0].numpy()).point(
-        [round(round(grey / step) * step) for grey in range(256)]
-    )
+    return drawing.point([round(round(grey / step) * step) for grey in range(256)])

@@ -3,28 +3,26 @@
 Shapes: N images, Z latent dimensions.
 """
 
-import torch
-from pytorch_lightning import Trainer
+from collections.abc import Sequence
+from pathlib import Path
 
-from vae_lab.callbacks.picture import Display, require_at_least
-from vae_lab.callbacks.snapshot import Scene
-from vae_lab.loggers.base import HistogramLogger
+from vae_lab.callbacks.picture import Visualization
+from vae_lab.callbacks.snapshot import Snapshot
+from vae_lab.loggers.base import RunLogger
 
 
-class Histograms(Display):
+class Histograms(Visualization):
     """Logs all posterior means and variances: N x Z values each."""
 
     def __init__(self, *, num_images: int, every_n_epochs: int, seed: int) -> None:
-        super().__init__(every_n_epochs=every_n_epochs, seed=seed)
-        require_at_least("num_images", num_images, 1)
-        self.num_images = num_images
+        self.num_images, self.every_n_epochs, self.seed = num_images, every_n_epochs, seed
 
-    def show(self, trainer: Trainer, scene: Scene, generator: torch.Generator) -> None:
-        loggers = [logger for logger in trainer.loggers if isinstance(logger, HistogramLogger)]
+    def publish(self, snapshot: Snapshot, figures: Path, loggers: Sequence[RunLogger]) -> None:
         if not loggers:
             return
-        look = scene.look(self.num_images)
-        for tag, values in (("posterior/mean", look.mean), ("posterior/variance", look.variance)):
+        encoded = snapshot.encoded(self.num_images)
+        fields = (("posterior/mean", encoded.mean), ("posterior/variance", encoded.variance))
+        for tag, values in fields:
             finite = values[values.isfinite()]
             for logger in loggers if len(finite) else []:
-                logger.log_histogram(tag, finite, step=scene.epochs_done)
+                logger.log_histogram(tag, finite, step=snapshot.epochs_done)

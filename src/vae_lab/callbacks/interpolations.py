@@ -9,15 +9,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from vae_lab.callbacks.drawing.grids import paths
-from vae_lab.callbacks.picture import Picture, require_at_least
-from vae_lab.callbacks.snapshot import Scene
+from vae_lab.callbacks.drawing.grids import ImageGrid, paths
+from vae_lab.callbacks.picture import Picture
+from vae_lab.callbacks.snapshot import Snapshot
 
 
 class Interpolations(Picture):
     """Decodes points on the straight line between the posterior means of two images, a row each."""
 
-    tag = "interpolations/latent"
+    name = "interpolations"
+    tag = "{name}/latent"
     description = (
         "Each row leads from the original on its left to the one on its right: decoded points, "
         "equally spaced, on the straight line between their posterior means (no sampling)."
@@ -33,20 +34,18 @@ class Interpolations(Picture):
         scale: int,
     ) -> None:
         super().__init__(every_n_epochs=every_n_epochs, seed=seed, scale=scale)
-        require_at_least("steps", steps, 2)
-        if not pairs or any(len(pair) != 2 for pair in pairs):
-            raise ValueError(f"pairs must list two labels each, such as [[1, 7]], got {pairs}.")
         self.pairs = [(first, last) for first, last in pairs]
         self.steps = steps
 
-    def draw(self, scene: Scene, generator: torch.Generator) -> Tensor:
-        module = scene.module
-        images, labels = scene.data.examples()
-        first, last = find_pairs(labels, self.pairs, count=len(images)).unbind(1)
-        starts, ends = images[first].to(module.device), images[last].to(module.device)
-        z = between(module.encode(starts).mean, module.encode(ends).mean, steps=self.steps)
-        decoded = module.decode(z.flatten(0, 1))  # (P * S, C, H, W)
-        return paths(starts, decoded.view(*z.shape[:2], *decoded.shape[1:]), ends)
+    def draw(self, snapshot: Snapshot, generator: torch.Generator) -> ImageGrid:
+        model = snapshot.model
+        examples, labels = snapshot.data.examples()
+        first, last = find_pairs(labels, self.pairs, count=len(examples)).unbind(1)
+        starts, ends = examples[first].to(model.device), examples[last].to(model.device)
+        z = between(model.encode(starts).mean, model.encode(ends).mean, steps=self.steps)
+        decoded = model.decode(z.flatten(0, 1))  # (P * S, C, H, W)
+        images = decoded.view(*z.shape[:2], *decoded.shape[1:])
+        return ImageGrid(paths(starts, images, ends))
 
 
 def between(start: Tensor, end: Tensor, *, steps: int) -> Tensor:
@@ -58,8 +57,8 @@ def between(start: Tensor, end: Tensor, *, steps: int) -> Tensor:
 def find_pairs(labels: Tensor | None, pairs: Sequence[tuple[int, int]], *, count: int) -> Tensor:
     """Chooses the images of each pair, always the same ones for the same data.
 
-    The first image of a label is used first, its second image where the label comes up again.
-    A pair with a label that is not there (or no longer), and every pair where there are no labels,
+    The first image of a label is used first, its second image if the label comes up again.
+    A pair with a label that is not there (or no longer), and every pair if there are no labels,
     gets the images 2p and 2p + 1, p being its row.
 
     Args:
@@ -75,11 +74,11 @@ def find_pairs(labels: Tensor | None, pairs: Sequence[tuple[int, int]], *, count
     for row, pair in enumerate(pairs):
         indices = [2 * row % count, (2 * row + 1) % count]
         if labels is not None:
-            found = []
+            labelled = []
             for label in pair:
-                places = torch.nonzero(labels == label)[:, 0].tolist()
-                found += places[used[label] : used[label] + 1]
+                candidates = torch.nonzero(labels == label)[:, 0].tolist()
+                labelled += candidates[used[label] : used[label] + 1]
                 used[label] += 1
-            indices = found if len(found) == 2 else indices
+            indices = labelled if len(labelled) == 2 else indices
         chosen.append(indices)
     return torch.tensor(chosen)

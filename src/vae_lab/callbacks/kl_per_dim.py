@@ -3,16 +3,16 @@
 import torch
 
 from vae_lab.callbacks.drawing.charts import Bars, Heading
-from vae_lab.callbacks.picture import Picture, require_at_least
-from vae_lab.callbacks.snapshot import Scene
+from vae_lab.callbacks.picture import Picture
+from vae_lab.callbacks.snapshot import Snapshot
 
-NAMED = 30  # bars that have room for their dimension's number
+MOST_NUMBERED = 30  # bars that have room for their dimension's number
 
 
 class KLPerDim(Picture):
     """Draws the mean KL of each latent dimension, from the largest to the smallest."""
 
-    tag = "kl_per_dim/val"
+    name = "kl_per_dim"
     description = (
         "KL(q(z\\|x) \\|\\| p(z)) of each latent dimension, in nats, averaged over images, largest "
         "first. Dimensions at or below the dashed line (grey) are not used: their posterior is the "
@@ -25,17 +25,14 @@ class KLPerDim(Picture):
         self, *, threshold: float, num_images: int, every_n_epochs: int, seed: int, scale: int
     ) -> None:
         super().__init__(every_n_epochs=every_n_epochs, seed=seed, scale=scale)
-        require_at_least("num_images", num_images, 1)
-        if not threshold > 0:
-            raise ValueError(f"threshold must be above 0, got {threshold}.")
         self.threshold, self.num_images = threshold, num_images
 
-    def draw(self, scene: Scene, generator: torch.Generator) -> Bars:
-        look = scene.look(self.num_images)
-        dims = look.by_use()
-        kl = look.kl_per_dim().nan_to_num(nan=0, posinf=0)[dims].tolist()
+    def draw(self, snapshot: Snapshot, generator: torch.Generator) -> Bars:
+        encoded = snapshot.encoded(self.num_images)
+        dims = encoded.dimensions_by_kl()
+        kl = encoded.kl_per_dim().nan_to_num(nan=0, posinf=0)[dims].tolist()
         used = sum(value > self.threshold for value in kl)
-        if len(dims) <= NAMED:
+        if len(dims) <= MOST_NUMBERED:
             names, across = [str(dim) for dim in dims], "latent dimension, the most used first"
         else:
             step = next(k for k in (10, 20, 50, 100, 500, 10**9) if len(dims) / k <= 12)
@@ -44,11 +41,11 @@ class KLPerDim(Picture):
         return Bars(
             heading=Heading(
                 f"{used} of {len(dims)} latent dimensions are used: {sum(kl):.2f} nats",
-                f"mean over {len(look.mean):,} {scene.image_kind()}; "
+                f"mean over {len(encoded.mean):,} {snapshot.image_kind}; "
                 f"used (blue): above {self.threshold:g} nats, the dashed line",
             ),
             heights=kl,
             names=names,
             threshold=self.threshold,
-            axes=(across, f"{scene.kl_words()} in nats"),
+            axes=(across, f"{snapshot.kl_name} in nats"),
         )

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from vae_lab.callbacks.drawing.canvas import ticks
 from vae_lab.callbacks.drawing.charts import Framed, Heading, Tick
-from vae_lab.callbacks.drawing.grids import LINE, grid, latent_plane, to_uint8
-from vae_lab.callbacks.picture import Picture, require_at_least
-from vae_lab.callbacks.snapshot import Prior, Scene
+from vae_lab.callbacks.drawing.grids import grid, latent_plane, to_uint8
+from vae_lab.callbacks.drawing.style import LINE
+from vae_lab.callbacks.picture import Picture
+from vae_lab.callbacks.snapshot import Snapshot
+from vae_lab.priors import Prior
 
 OTHERS = (
     "Where the latent space has more than two dimensions, the map is over the two with the "
@@ -29,8 +31,6 @@ class Lattice(Picture):
         self, *, steps: int, num_images: int, every_n_epochs: int, seed: int, scale: int
     ) -> None:
         super().__init__(every_n_epochs=every_n_epochs, seed=seed, scale=scale)
-        require_at_least("steps", steps, 2)
-        require_at_least("num_images", num_images, 1)
         self.steps, self.num_images = steps, num_images
 
     @abstractmethod
@@ -41,26 +41,28 @@ class Lattice(Picture):
     def subtitle(self, prior: Prior) -> str:
         """Returns where the points lie, in words."""
 
-    def draw(self, scene: Scene, generator: torch.Generator) -> Framed:
-        prior, latent_dim = scene.module.prior, scene.module.latent_dim
-        axes = self.axes(prior)
-        dims, names = self._dimensions(scene)
+    def draw(self, snapshot: Snapshot, generator: torch.Generator) -> Framed:
+        model, latent_dim = snapshot.model, snapshot.model.latent_dim
+        axes = self.axes(model.prior)
+        dims, names = self._dimensions(snapshot)
+        # The lattice, in the plane of two dimensions; the others stay at the prior's mean.
         right, up = axes[:, dims[0]], axes[:, dims[-1]]
         plane = latent_plane(right, up) if latent_dim > 1 else right[:, None]
-        centre = prior.mean()
+        centre = model.prior.mean()
         z = centre.repeat(len(plane), 1)
         z[:, dims] = plane
-        images = scene.module.decode(z.to(scene.module.device))
+        images = model.decode(z.to(model.device))
+        # Round values on both axes: downwards in pixels is upwards in the latent space.
         height, width = images.shape[2:]
-        across = places(right, cell=width)
-        upwards = [
-            (self.steps * (height + LINE) - LINE - y, name) for y, name in places(up, cell=height)
-        ]
+        across = axis_ticks(right, cell=width)
+        bottom = self.steps * (height + LINE) - LINE
+        upwards = [(bottom - y, name) for y, name in axis_ticks(up, cell=height)]
         where = "0" if not centre.any() else "the prior's mean"
         others = f", {latent_dim - 2} other dimensions at {where}" if latent_dim > 2 else ""
         return Framed(
             heading=Heading(
-                f"{len(plane)} decoded points of the latent space", self.subtitle(prior) + others
+                f"{len(plane)} decoded points of the latent space",
+                self.subtitle(model.prior) + others,
             ),
             picture=to_uint8(grid(images, columns=self.steps)),
             across=across,
@@ -69,20 +71,21 @@ class Lattice(Picture):
             left=52 if latent_dim > 1 else 16,
         )
 
-    def _dimensions(self, scene: Scene) -> tuple[list[int], list[str]]:
+    def _dimensions(self, snapshot: Snapshot) -> tuple[list[int], list[str]]:
         """Returns the dimensions to the right and upwards, and their names."""
-        if scene.module.latent_dim <= 2:  # no choice to make, so always the same axes
-            dims = list(range(scene.module.latent_dim))
+        if snapshot.model.latent_dim <= 2:  # no choice to make, so always the same axes
+            dims = list(range(snapshot.model.latent_dim))
             return dims, [f"z[{dim}]" for dim in dims]
-        look = scene.look(self.num_images)
-        dims, kl = look.by_use()[:2], look.kl_per_dim()
-        return dims, [f"z[{dim}], {scene.kl_words()} {kl[dim]:.2f} nats" for dim in dims]
+        encoded = snapshot.encoded(self.num_images)
+        dims, kl = encoded.dimensions_by_kl()[:2], encoded.kl_per_dim()
+        return dims, [f"z[{dim}], {snapshot.kl_name} {kl[dim]:.2f} nats" for dim in dims]
 
 
 class LatentMap(Lattice):
     """Decodes equally spaced points of [-extent, extent]^2, in the prior's standard deviations."""
 
-    tag = "latent_map/prior"
+    name = "latent_map"
+    tag = "{name}/prior"
     description = (
         "Mean images decoded from equally spaced points around the prior's mean, in units of its "
         "standard deviation; the first coordinate grows to the right, the second upwards. "
@@ -106,8 +109,6 @@ class LatentMap(Lattice):
             seed=seed,
             scale=scale,
         )
-        if not extent > 0:
-            raise ValueError(f"extent must be above 0, got {extent}.")
         self.extent = extent
 
     def axes(self, prior: Prior) -> Tensor:
@@ -116,7 +117,7 @@ class LatentMap(Lattice):
 
     def subtitle(self, prior: Prior) -> str:
         where = f"equally spaced from {-self.extent:g} to {self.extent:g}"
-        if prior.kl_from == "the prior":
+        if prior.has_closed_kl:
             return where
         return f"{where} standard deviations of the prior around its mean"
 
@@ -124,6 +125,7 @@ class LatentMap(Lattice):
 class QuantileMap(Lattice):
     """Decodes the prior's quantiles: each cell stands for the same probability."""
 
+    name = "quantile_map"
     tag = "latent_map/quantiles"
     description = (
         "Mean images decoded at the quantiles of the prior, so that each cell stands for the same "
@@ -132,21 +134,17 @@ class QuantileMap(Lattice):
         f"cells are not. {OTHERS}"
     )
 
-    @property
-    def file_name(self) -> str:
-        return "quantile_map"
-
     def axes(self, prior: Prior) -> Tensor:
         # The middle of each of S parts of equal probability.
         probability = (torch.arange(self.steps, dtype=torch.float64) + 0.5) / self.steps
         return prior.quantiles(probability)
 
     def subtitle(self, prior: Prior) -> str:
-        what = "cell" if prior.kl_from == "the prior" else "row and column"
+        what = "cell" if prior.has_closed_kl else "row and column"
         return f"at the prior's quantiles: each {what} is equally probable"
 
 
-def places(axis: Tensor, *, cell: int) -> list[Tick]:
+def axis_ticks(axis: Tensor, *, cell: int) -> list[Tick]:
     """Returns round values of an axis and where they stand, in pixels from the first cell's edge.
 
     Args:

@@ -9,16 +9,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vae_lab.callbacks.drawing.canvas import called
+from vae_lab.callbacks.drawing.canvas import label_name
 from vae_lab.callbacks.drawing.charts import Heading, Scatter, Tick
-from vae_lab.callbacks.picture import Picture, require_at_least
-from vae_lab.callbacks.snapshot import Look, Scene
+from vae_lab.callbacks.picture import Picture
+from vae_lab.callbacks.snapshot import EncodedImages, Snapshot
 
 
 class LatentScatter(Picture):
     """Draws posterior means coloured by label: as they are, or by PCA for more than two."""
 
-    tag = "latent_scatter/val"
+    name = "latent_scatter"
     description = (
         "Posterior means of images, coloured by label, with equal units on both axes. Of more than "
         "two latent dimensions the first two principal components of the means are shown, and the "
@@ -28,28 +28,27 @@ class LatentScatter(Picture):
 
     def __init__(self, *, num_images: int, every_n_epochs: int, seed: int, scale: int) -> None:
         super().__init__(every_n_epochs=every_n_epochs, seed=seed, scale=scale)
-        require_at_least("num_images", num_images, 1)
         self.num_images = num_images
 
-    def draw(self, scene: Scene, generator: torch.Generator) -> Scatter:
-        look = scene.look(self.num_images)
-        title = f"Posterior means of {len(look.mean):,} {scene.image_kind()}"
-        latent_dim = look.mean.shape[1]
-        axes, rows, points = ("z[0]", "z[1]"), None, look.mean
-        subtitle = "coloured by label" if look.labels is not None else "without labels"
+    def draw(self, snapshot: Snapshot, generator: torch.Generator) -> Scatter:
+        encoded = snapshot.encoded(self.num_images)
+        names = snapshot.data.label_names
+        title = f"Posterior means of {len(encoded.mean):,} {snapshot.image_kind}"
+        latent_dim = encoded.mean.shape[1]
+        axes, rows, points = ("z[0]", "z[1]"), None, encoded.mean
+        subtitle = "coloured by label" if encoded.labels is not None else "without labels"
         if latent_dim == 1:
-            points, rows = in_rows(look, scene.data.label_names, generator)
-            axes = ("z[0]", "label" if look.labels is not None else "")
+            points, rows = in_rows(encoded, names, generator)
+            axes = ("z[0]", "label" if encoded.labels is not None else "")
             subtitle = "one latent dimension; heights within a row mean nothing"
         elif latent_dim > 2:
-            components = principal(look.mean)
+            components = principal(encoded.mean)
             points, axes = components.points, ("1st component", "2nd component")
             subtitle = (
                 f"2 principal components of {latent_dim} dimensions: "
                 f"{100 * components.share:.0f} % of the variance of the means"
             )
-        names = scene.data.label_names
-        return Scatter(Heading(title, subtitle), points, look.labels, axes, rows, names)
+        return Scatter(Heading(title, subtitle), points, encoded.labels, axes, rows, names)
 
 
 class Components(NamedTuple):
@@ -77,14 +76,14 @@ def principal(points: Tensor) -> Components:
 
 
 def in_rows(
-    look: Look, label_names: Sequence[str] | None, generator: torch.Generator
+    encoded: EncodedImages, label_names: Sequence[str] | None, generator: torch.Generator
 ) -> tuple[Tensor, list[Tick]]:
     """Returns points (N, 2) of a single latent dimension, a row for each label, and the rows."""
-    count = len(look.mean)
+    count = len(encoded.mean)
     names, groups = [""], torch.zeros(count, dtype=torch.long)
-    if look.labels is not None:
-        classes, groups = torch.unique(look.labels, return_inverse=True)
-        names = [called(label, label_names) for label in classes.tolist()]
+    if encoded.labels is not None:
+        classes, groups = torch.unique(encoded.labels, return_inverse=True)
+        names = [label_name(label, label_names) for label in classes.tolist()]
     spread = 0.7 * (torch.rand(count, generator=generator) - 0.5)  # else they hide one another
-    points = torch.stack([look.mean[:, 0], groups + spread], dim=1)
+    points = torch.stack([encoded.mean[:, 0], groups + spread], dim=1)
     return points, [(float(row), name) for row, name in enumerate(names)]

@@ -27,11 +27,9 @@ class Progress(ProgressBar):
         """Sets how often the bar is redrawn.
 
         Args:
-            refreshes_per_second: upper limit; of no effect where the output is no terminal.
+            refreshes_per_second: upper limit; of no effect if the output is no terminal.
         """
         super().__init__()
-        if not refreshes_per_second > 0:
-            raise ValueError(f"refreshes_per_second must be above 0, got {refreshes_per_second}.")
         self._interval = 1 / refreshes_per_second
         self._enabled = True
         self._bar: _Bar | None = None

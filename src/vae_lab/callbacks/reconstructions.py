@@ -6,15 +6,15 @@ Shapes: N images, C channels, H and W pixels.
 import torch
 from torch import Tensor
 
-from vae_lab.callbacks.drawing.grids import above
-from vae_lab.callbacks.picture import Picture, require_at_least
-from vae_lab.callbacks.snapshot import Scene
+from vae_lab.callbacks.drawing.grids import ImageGrid, above
+from vae_lab.callbacks.picture import Picture
+from vae_lab.callbacks.snapshot import Snapshot
 
 
 class Reconstructions(Picture):
     """Shows the same examples in every epoch and run, each above its reconstruction."""
 
-    tag = "reconstructions/val"
+    name = "reconstructions"
     description = (
         "Upper rows: original images, the same in every run. Lower rows: their reconstructions "
         "by the posterior mean (no sampling, so sharper than the bound sees them)."
@@ -24,22 +24,21 @@ class Reconstructions(Picture):
         self, *, num_images: int, columns: int, every_n_epochs: int, seed: int, scale: int
     ) -> None:
         super().__init__(every_n_epochs=every_n_epochs, seed=seed, scale=scale)
-        require_at_least("num_images", num_images, 1)
-        require_at_least("columns", columns, 1)
         self.num_images, self.columns = num_images, columns
 
-    def draw(self, scene: Scene, generator: torch.Generator) -> Tensor:
-        module = scene.module
-        images, labels = scene.data.examples()
-        originals = images[in_turn(labels, len(images))[: self.num_images]].to(module.device)
-        return above(originals, module.reconstruct(originals), columns=self.columns)
+    def draw(self, snapshot: Snapshot, generator: torch.Generator) -> ImageGrid:
+        model = snapshot.model
+        images, labels = snapshot.data.examples()
+        originals = images[in_turn(labels, len(images))[: self.num_images]].to(model.device)
+        reconstructions = model.reconstruct(originals)
+        return ImageGrid(above(originals, reconstructions, columns=self.columns))
 
 
 def in_turn(labels: Tensor | None, count: int) -> Tensor:
     """Returns an order of the images that takes one of each label in turn: 0 1 ... 9 0 1 ... 9.
 
     Args:
-        labels: (N,), or None where images have none: then the order is theirs.
+        labels: (N,), or None if the images have none: then the order is theirs.
         count: N.
 
     Returns:

@@ -1,82 +1,23 @@
-"""What pictures look at: the module, the data, and the posterior of some images, computed once.
+"""What pictures are drawn from: the model, the data, and the posterior of some images.
 
 Shapes: B and N images, C channels, H and W pixels, Z latent dimensions.
 """
 
-from typing import Any, NamedTuple, Protocol, cast
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from pytorch_lightning import Trainer
 from torch import Tensor
 
 from vae_lab.posterior import Posterior
 
+if TYPE_CHECKING:
+    from vae_lab.data.datamodule import ImageDataModule
+    from vae_lab.vae import VAE
+
 BATCH = 500  # images encoded at once; it changes no result
 
 
-class Prior(Protocol):
-    """What a picture asks of p(z)."""
-
-    @property
-    def kl_from(self) -> str:
-        """From what `kl` is measured, in words: the prior, or the aggregate posterior."""
-
-    def kl(self, posterior: Any, /) -> Tensor:
-        """Returns the KL of q(z|x) per latent dimension in nats, (B, Z)."""
-
-    def mean(self) -> Tensor:
-        """Returns the mean of p(z), (Z,)."""
-
-    def scale(self) -> Tensor:
-        """Returns the standard deviation of each dimension of p(z), (Z,)."""
-
-    def quantiles(self, probability: Tensor, /) -> Tensor:
-        """Returns each dimension's quantiles of p(z), (S, Z)."""
-
-
-class VAE(Protocol):
-    """What a picture asks of the trained module."""
-
-    latent_dim: int
-
-    @property
-    def prior(self) -> Prior: ...
-
-    @property
-    def device(self) -> torch.device: ...
-
-    def encode(self, x: Tensor, /) -> Posterior:
-        """Maps images (B, C, H, W) to q(z|x)."""
-
-    def decode(self, z: Tensor, /) -> Tensor:
-        """Maps latent points (B, Z) to mean images (B, C, H, W) in [0, 1]."""
-
-    def reconstruct(self, x: Tensor, /) -> Tensor:
-        """Decodes the posterior mean of images (B, C, H, W), same shape."""
-
-    def sample(self, num_images: int, /, generator: torch.Generator) -> Tensor:
-        """Returns mean images of `num_images` prior draws, (N, C, H, W)."""
-
-
-class Data(Protocol):
-    """What a picture asks of the data module."""
-
-    @property
-    def num_val(self) -> float: ...
-
-    @property
-    def label_names(self) -> tuple[str, ...] | None: ...  # of the labels 0, 1, ...
-
-    def examples(self) -> tuple[Tensor, Tensor | None]:
-        """Returns images (N, C, H, W) in [0, 1] and their labels (N,), if they have any.
-
-        They are the validation images, or the training images where `num_val` is 0; of many, the
-        first ones.
-        """
-
-
-class Look(NamedTuple):
+class EncodedImages(NamedTuple):
     """Images and their posterior, on the CPU."""
 
     images: Tensor  # (N, C, H, W)
@@ -85,76 +26,65 @@ class Look(NamedTuple):
     variance: Tensor  # (N, Z)
     kl: Tensor  # (N, Z), nats
 
-    def first(self, count: int) -> "Look":
+    def first(self, count: int) -> "EncodedImages":
         """Returns the same of the first `count` images."""
-        return Look(*(None if part is None else part[:count] for part in self))  # type: ignore[arg-type]
+        return EncodedImages(*(None if field is None else field[:count] for field in self))  # type: ignore[arg-type]
 
     def kl_per_dim(self) -> Tensor:
         """Returns the mean KL of each latent dimension in nats, (Z,)."""
         return self.kl.double().mean(dim=0)
 
-    def by_use(self) -> list[int]:
-        """Returns the latent dimensions from the most to the least used, by their mean KL."""
+    def dimensions_by_kl(self) -> list[int]:
+        """Returns the latent dimensions from the largest to the smallest mean KL."""
         # A value that is no number would end up first.
         kl = self.kl_per_dim().nan_to_num(nan=-1)
         return torch.argsort(kl, descending=True, stable=True).tolist()
 
 
-class Scene:
-    """The module and the data at one moment of the training, which all pictures of it share."""
+class Snapshot:
+    """The model and the data after so many epochs, which all pictures of that moment share.
 
-    def __init__(self, *, module: VAE, data: Data, epochs_done: int) -> None:
-        self.module, self.data, self.epochs_done = module, data, epochs_done
-        self._look: Look | None = None
-        self._looked_for = 0
+    `data.examples()` are the validation images, or the training images if `num_val` is 0; of many,
+    the first ones.
+    """
+
+    def __init__(self, *, model: "VAE", data: "ImageDataModule", epochs_done: int) -> None:
+        self.model, self.data, self.epochs_done = model, data, epochs_done
+        self._encoded: EncodedImages | None = None
+        self._num_encoded = 0
 
     @property
     def split(self) -> str:
-        """Which images are shown, for tags: val, or train where there is no validation."""
+        """Which images are shown, for tags: val, or train if there is no validation."""
         return "val" if self.data.num_val else "train"
 
-    def kl_words(self) -> str:
-        """What the KL of a dimension is, for texts: it says so where it is not from the prior."""
-        origin = self.module.prior.kl_from
-        return "KL" if origin == "the prior" else f"KL from {origin}"
-
+    @property
     def image_kind(self) -> str:
         """Which images are shown, for texts."""
         return "validation images" if self.data.num_val else "training images"
 
-    def look(self, num_images: int) -> Look:
-        """Returns the first `num_images` images, or all there are, with their posterior."""
-        if self._look is None or self._looked_for < num_images:
-            self._look, self._looked_for = self._encode(num_images), num_images
-        return self._look.first(num_images)
+    @property
+    def kl_name(self) -> str:
+        """What the KL of a dimension is called in texts, which say if it is not from the prior."""
+        prior = self.model.prior
+        return "KL" if prior.has_closed_kl else f"KL from {prior.kl_from}"
 
-    def _encode(self, num_images: int) -> Look:
+    def encoded(self, num_images: int) -> EncodedImages:
+        """Returns the first `num_images` images, or all there are, with their posterior."""
+        if self._encoded is None or self._num_encoded < num_images:
+            self._encoded, self._num_encoded = self._encode(num_images), num_images
+        return self._encoded.first(num_images)
+
+    def _encode(self, num_images: int) -> EncodedImages:
         images, labels = self.data.examples()
         # A copy: a view would keep all of the images in memory.
         images = images[:num_images].clone()
-        parts = []
-        for batch in torch.split(images, BATCH):
-            posterior = self.module.encode(batch.to(self.module.device))
-            parts.append((posterior.mean.cpu(), posterior.log_var.cpu()))
-        mean, log_var = (torch.cat(column).float() for column in zip(*parts, strict=True))
+        posteriors = [
+            self.model.encode(batch.to(self.model.device)) for batch in torch.split(images, BATCH)
+        ]
+        mean = torch.cat([posterior.mean.cpu() for posterior in posteriors]).float()
+        log_var = torch.cat([posterior.log_var.cpu() for posterior in posteriors]).float()
         # Of all images at once: a KL from the aggregate posterior depends on all of them.
-        kl = self.module.prior.kl(Posterior(mean, log_var))
+        kl = self.model.prior.kl(Posterior(mean, log_var))
         labels = None if labels is None else labels[:num_images].cpu()
-        return Look(images, labels, mean, log_var.exp(), kl)
-
-
-_scenes: WeakKeyDictionary[Trainer, Scene] = WeakKeyDictionary()
-
-
-def scene_of(trainer: Trainer, module: Any, epochs_done: int) -> Scene:
-    """Returns the scene after so many epochs, the same object for every picture of a trainer."""
-    scene = _scenes.get(trainer)
-    if scene is None or scene.epochs_done != epochs_done or scene.module is not module:
-        data = cast(Data, trainer.datamodule)  # type: ignore[attr-defined]
-        scene = _scenes[trainer] = Scene(module=module, data=data, epochs_done=epochs_done)
-    return scene
-
-
-def forget_scene(trainer: Trainer) -> None:
-    """Drops what a trainer's pictures saw: the weights may change without an epoch passing."""
-    _scenes.pop(trainer, None)
+        return EncodedImages(images, labels, mean, log_var.exp(), kl)

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from vae_lab.callbacks.drawing.charts import Framed, Heading
-from vae_lab.callbacks.drawing.grids import LINE, grid, to_uint8
-from vae_lab.callbacks.picture import Picture, require_at_least
-from vae_lab.callbacks.snapshot import Scene
+from vae_lab.callbacks.drawing.grids import grid, to_uint8
+from vae_lab.callbacks.drawing.style import LINE
+from vae_lab.callbacks.picture import Picture
+from vae_lab.callbacks.snapshot import Snapshot
 
 _AXIS = "value of the row's dimension; the others are kept"
 
@@ -19,7 +20,8 @@ _SCALED_AXIS = "row's dimension, in the prior's standard deviations from its mea
 class Traversals(Picture):
     """Moves one latent dimension a row from -extent to extent, the most used dimension first."""
 
-    tag = "traversals/latent"
+    name = "traversals"
+    tag = "{name}/latent"
     description = (
         "Each row changes one latent dimension and keeps the others, starting from the posterior "
         "mean of one image, the same in every epoch and run, or from the prior's mean. Rows are "
@@ -52,47 +54,41 @@ class Traversals(Picture):
             scale: see `Picture`.
         """
         super().__init__(every_n_epochs=every_n_epochs, seed=seed, scale=scale)
-        require_at_least("max_rows", max_rows, 1)
-        require_at_least("steps", steps, 2)
-        require_at_least("num_images", num_images, 1)
-        require_at_least("start", start or 0, 0)
-        if not extent > 0:
-            raise ValueError(f"extent must be above 0, got {extent}.")
         self.max_rows, self.steps, self.extent = max_rows, steps, extent
         self.start, self.num_images = start, num_images
 
-    def draw(self, scene: Scene, generator: torch.Generator) -> Framed:
-        look = scene.look(self.num_images)
-        dims, kl = look.by_use()[: self.max_rows], look.kl_per_dim()
-        prior = scene.module.prior
-        places = torch.linspace(-self.extent, self.extent, self.steps)
-        start, from_where = prior.mean(), "the prior's mean"
+    def draw(self, snapshot: Snapshot, generator: torch.Generator) -> Framed:
+        encoded = snapshot.encoded(self.num_images)
+        dims, kl = encoded.dimensions_by_kl()[: self.max_rows], encoded.kl_per_dim()
+        model, prior = snapshot.model, snapshot.model.prior
+        offsets = torch.linspace(-self.extent, self.extent, self.steps)
+        start, start_name = prior.mean(), "the prior's mean"
+        image_name = snapshot.image_kind.removesuffix("s")
         if self.start is not None:
-            place = self.start % len(look.mean)
-            start = look.mean[place]
-            from_where = f"{scene.image_kind().removesuffix('s')} {place}"
-        # Of the standard normal prior the places are the values themselves.
-        values = prior.mean() + places[:, None] * prior.scale()  # (S, Z)
+            index = self.start % len(encoded.mean)
+            start, start_name = encoded.mean[index], f"{image_name} {index}"
+        # Of the standard normal prior the offsets are the values themselves.
+        values = prior.mean() + offsets[:, None] * prior.scale()  # (S, Z)
         z = traverse(start, dims, values).flatten(0, 1)
-        images = scene.module.decode(z.to(scene.module.device))
+        images = model.decode(z.to(model.device))
         height, width = images.shape[2:]
         shown = "all" if len(dims) == len(kl) else f"{len(dims)} most used of"
         return Framed(
             heading=Heading(
-                f"One latent dimension a row, with its mean {scene.kl_words()} in nats",
-                f"{shown} {len(kl)} dimensions, starting from {from_where}",
+                f"One latent dimension a row, with its mean {snapshot.kl_name} in nats",
+                f"{shown} {len(kl)} dimensions, starting from {start_name}",
             ),
             picture=to_uint8(grid(images, columns=self.steps)),
             across=[
                 (k * (width + LINE) + width / 2, f"{value:.3g}")
-                for k, value in enumerate(places.tolist())
+                for k, value in enumerate(offsets.tolist())
             ],
             upwards=[
                 (row * (height + LINE) + height / 2, f"z[{dim}]  {kl[dim]:.2f}")
                 for row, dim in enumerate(dims)
             ],
             # Words beside the rows would be cut off where there are only one or two of them.
-            axes=(_AXIS if prior.kl_from == "the prior" else _SCALED_AXIS, ""),
+            axes=(_AXIS if prior.has_closed_kl else _SCALED_AXIS, ""),
             left=72,
         )
 

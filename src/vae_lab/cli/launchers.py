@@ -6,6 +6,7 @@ only what makes its jobs the same as those of a serial sweep.
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from omegaconf import OmegaConf
 from vae_lab.config.job import Job
 from vae_lab.errors import JobFailed, UserError, first_line
 from vae_lab.files import locked
-from vae_lab.run_folder import INTERRUPTED, RUNNING, read_result, write_result
+from vae_lab.run_folder import INTERRUPTED, RUNNING, RunFolder
 
 SERIAL = "BasicLauncher"
 
@@ -82,12 +83,12 @@ def mark_lost_runs(runs: Sequence[Path]) -> None:
     if ray is not None and ray.is_initialized():
         ray.shutdown()  # its workers would hold their folders a little longer
     for folder in runs:
-        result = read_result(folder)
-        if result is None or result["status"] != RUNNING:
+        run = RunFolder(folder)
+        if run.result is None or run.result.status != RUNNING:
             continue
         try:
             with locked(folder):
-                write_result(folder, result | {"status": INTERRUPTED})
+                run.write_result(replace(run.result, status=INTERRUPTED))
         except (UserError, OSError):
             continue
 

@@ -39,7 +39,7 @@ from vae_lab.config.job import choices_of
 from vae_lab.config.resolve import resolved
 from vae_lab.errors import JOB_FAILED, WRONG_INPUT, JobFailed, Stopped, UserError, describe_os_error
 from vae_lab.files import check_writable, locked, write_text
-from vae_lab.run_folder import COMMANDS, holds_run, is_success, runs_in
+from vae_lab.run_folder import COMMANDS, RunFolder, runs_in
 from vae_lab.terminal import print_error
 from vae_lab.training.distributed import join_run, joined_run
 from vae_lab.training.signals import handle_signals, signals_as_keyboard_interrupt
@@ -88,18 +88,25 @@ def job(config: DictConfig) -> float | None:
             # The folder of a single run is locked before Hydra opens the log in it.
             if context.mode == RunMode.MULTIRUN:
                 stack.enter_context(locked(folder))
-            return _perform(resolved(config), choices, folder, command, trust=True)
+            return _perform(
+                config=resolved(config),
+                choices=choices,
+                folder=RunFolder(folder),
+                command=command,
+                trust=True,
+            )
     except UserError as error:
         _tell(error)
         return None
 
 
-def _perform(
-    config: Mapping[str, Any], choices: Mapping[str, str], folder: Path, command: str, trust: bool
-) -> float | None:
-    """Runs one job and returns its validation bound, or None where it failed."""
+def _perform(**request: Any) -> float | None:
+    """Does the run of a `RunRequest` with these fields.
+
+    Returns its validation bound, or None where it failed.
+    """
     try:
-        from vae_lab.training.run import run  # imports torch and Lightning
+        from vae_lab.training.run import RunRequest, run  # imports torch and Lightning
     except (ImportError, RuntimeError) as error:
         print_error(
             f"PyTorch cannot be imported ({error}): torch and torchvision must be of one release "
@@ -109,12 +116,11 @@ def _perform(
         sys.exit(WRONG_INPUT)
     try:
         with _quiet_logging():
-            result = run(config, choices, folder, command, trust=trust)
+            result = run(RunRequest(**request))
     except JobFailed as error:
         _tell(error)
         return None
-    bound: float | None = result["metrics"].get("elbo/val")
-    return bound
+    return result.metrics.get("elbo/val")
 
 
 def _tell(error: Exception) -> None:
@@ -167,11 +173,13 @@ def _sweep(line: CommandLine, jobs: Jobs, planned: Plan) -> int:
             _tell(error)
         finally:
             # Sweepers that choose as they go, and folders named by the person, are found on disk.
-            runs = runs_in(planned.root) if planned.folders is None else planned.folders
+            runs = planned.folders or []
+            if planned.folders is None:
+                runs = [run.path for run in runs_in(planned.root)]
             mark_lost_runs(runs)
             has_report = any(job.values.get("report") is not None for job in jobs.jobs)
             close_sweep(planned.root, runs, again=again, report=has_report)
-    return 0 if all(map(is_success, runs)) else JOB_FAILED
+    return 0 if all(RunFolder(run).is_finished for run in runs) else JOB_FAILED
 
 
 def _keep_command(root: Path, command: str) -> None:
@@ -190,7 +198,7 @@ def _single(line: CommandLine, planned: Plan) -> int:
     again = command_to_resume(planned.root, trust=line.config_dir is not None)
     with _single_run(planned.root, again):
         _hydra(line.for_hydra(planned.overrides, multirun=False))
-    return 0 if is_success(planned.root) else JOB_FAILED
+    return 0 if RunFolder(planned.root).is_finished else JOB_FAILED
 
 
 def _resume(composer: Composer, resumed: Resumed) -> int:
@@ -198,14 +206,19 @@ def _resume(composer: Composer, resumed: Resumed) -> int:
 
     Nothing is downloaded: addresses and places in a file that somebody sent are not to be followed.
     """
-    config, result, folder = resumed.run.config, resumed.run.result, resumed.run.folder
-    if not is_success(folder):
+    folder, result = resumed.run.path, resumed.run.require_result()
+    if not resumed.run.is_finished:
         check_writable(folder)
     with _single_run(folder, command_to_resume(folder, trust=resumed.trust)):
         _open_log(composer, folder)
-        choices, command = result.get("choices", {}), result.get("command", "")
-        _perform(config, choices, folder, command, resumed.trust)
-    return 0 if is_success(folder) else JOB_FAILED
+        _perform(
+            config=resumed.config,
+            choices=result.choices,
+            folder=RunFolder(folder),
+            command=result.command,
+            trust=resumed.trust,
+        )
+    return 0 if RunFolder(folder).is_finished else JOB_FAILED
 
 
 @contextmanager
@@ -215,7 +228,7 @@ def _single_run(folder: Path, again: str) -> Iterator[None]:
         try:
             yield
         finally:
-            if holds_run(folder) and not is_success(folder):
+            if (run := RunFolder(folder)).exists and not run.is_finished:
                 print("To go on:", again)
 
 

@@ -22,7 +22,7 @@ from vae_lab.config.identity import (
 )
 from vae_lab.config.job import Job
 from vae_lab.errors import UserError, why_too_long
-from vae_lab.run_folder import holds_run, is_of
+from vae_lab.run_folder import RunFolder
 
 
 class Plan(NamedTuple):
@@ -76,10 +76,15 @@ def _free(folder: Path, hash_: str, taken: Container[str]) -> Path:
     """
     _check_length(folder)
     candidate, number = folder, 1
-    while candidate.name in taken or (holds_run(candidate) and not is_of(candidate, hash_)):
+    while candidate.name in taken or _holds_another_run(candidate, hash_):
         number += 1
         candidate = folder.with_name(f"{folder.name}-{number}")
     return candidate
+
+
+def _holds_another_run(folder: Path, hash_: str) -> bool:
+    run = RunFolder(folder)
+    return run.exists and not run.has_hash(hash_)
 
 
 def _check_length(folder: Path) -> None:

@@ -12,13 +12,17 @@ from vae_lab.config.check import check_values
 from vae_lab.config.compose import Composer
 from vae_lab.config.identity import NOT_IN_HASH, is_volatile
 from vae_lab.errors import UserError
-from vae_lab.run_folder import Recorded, read_run
+from vae_lab.run_folder import RunFolder
 
 
 class Resumed(NamedTuple):
-    """A run that is to go on; `trust`: classes from outside the package may be used."""
+    """A run that is to go on, with its configuration as it is now.
 
-    run: Recorded
+    `trust`: classes from outside the package may be used.
+    """
+
+    run: RunFolder
+    config: dict[str, Any]
     trust: bool
 
 
@@ -35,16 +39,17 @@ def read_resumed(composer: Composer, command_line: CommandLine) -> Resumed:
             "same sweep_name."
         )
     values = {override.get_key_element().lstrip("+~"): override.value() for override in parsed}
-    run = read_run(Path(str(values.pop(RESUME))))
+    run = RunFolder(Path(str(values.pop(RESUME))))
+    config = run.config
     trust = values.pop(TRUST, False)
     if not isinstance(trust, bool):
         raise UserError(f"trust must be true or false, got '{trust}'.")
     if not trust:
-        _refuse_links(run.folder)
+        _refuse_links(run.path)
     for key, value in values.items():
-        _set(run.config, key, value)
-    check_values(run.config)
-    return Resumed(run, trust)
+        _set(config, key, value)
+    check_values(config)
+    return Resumed(run, config, trust)
 
 
 def _refuse_links(folder: Path) -> None:

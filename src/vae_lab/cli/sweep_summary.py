@@ -11,7 +11,7 @@ from rich.table import Table
 from vae_lab.cli.command_lines import tensorboard_command
 from vae_lab.errors import describe_os_error
 from vae_lab.report.summary import write_summary
-from vae_lab.run_folder import SUCCESS, holds_run, is_success, read_result
+from vae_lab.run_folder import RunFolder
 from vae_lab.terminal import print_error, print_warning
 
 LEFT_ALIGNED = ("run", "status", "data")
@@ -29,7 +29,7 @@ def close_sweep(root: Path, runs: Sequence[Path], *, again: str, report: bool) -
         again: the command that goes on with the sweep, told where not all jobs succeeded.
         report: whether the page that compares them is written too.
     """
-    if not any(holds_run(folder) for folder in runs):
+    if not any(RunFolder(folder).exists for folder in runs):
         return
     try:
         _close(root, runs, again, report)
@@ -43,15 +43,16 @@ def _close(root: Path, runs: Sequence[Path], again: str, report: bool) -> None:
     if not console.is_terminal:
         console = Console(highlight=False, width=WIDE)
     console.print(_table(rows, title=f"Test set, nats per image: {root}"))
+    finished = [folder for folder in runs if RunFolder(folder).is_finished]
     for folder in runs:
-        result = read_result(folder)
-        if result is None or result["status"] != SUCCESS:
-            reason = "never started" if result is None else result.get("error", result["status"])
+        if folder not in finished:
+            result = RunFolder(folder).result
+            reason = "never started" if result is None else result.error or result.status
             console.print(f"FAILED {folder.name}: {reason}", markup=False)
-    if not all(map(is_success, runs)):
+    if len(finished) < len(runs):
         print("To go on with what is not finished:", again)
     print(f"The same table: {root / 'summary.csv'}")
-    if report and any(map(is_success, runs)):
+    if report and finished:
         _report(root)
     print("See the runs side by side:", tensorboard_command(root))
 

@@ -6,6 +6,7 @@ few modules below, unless the configuration is the person's own. Nothing else is
 importing a module runs it. All of torch would be too much: some of its classes start processes.
 """
 
+import inspect
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -62,16 +63,27 @@ def _untrusted(target: str) -> UserError:
     )
 
 
-def instantiate(node: Mapping[str, Any], *, trust: bool, **given: Any) -> Any:
-    """Returns the object of a node with `_target_`; `given` joins the node's own arguments."""
+def instantiate(
+    node: Mapping[str, Any], *, trust: bool, offered: Mapping[str, Any] | None = None, **given: Any
+) -> Any:
+    """Returns the object of a node with `_target_`.
+
+    Args:
+        node: the class and its arguments.
+        trust: see `locate`.
+        offered: arguments that the class gets if its constructor names them.
+        given: further arguments.
+    """
     arguments = {
         key: instantiate(value, trust=trust) if _is_node(value) else value
         for key, value in node.items()
         if key != "_target_"
     }
     cls = locate(node["_target_"], trust=trust)
+    wanted = inspect.signature(cls).parameters if offered else ()
+    taken = {key: value for key, value in (offered or {}).items() if key in wanted}
     try:
-        return cls(**arguments, **given)
+        return cls(**arguments, **taken, **given)
     except (TypeError, ValueError) as error:
         if isinstance(error, UserError):
             raise

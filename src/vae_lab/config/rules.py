@@ -68,6 +68,17 @@ def _sizes(value: Any) -> bool:
     return isinstance(value, list) and all(_whole(size) and size >= 1 for size in value)
 
 
+def _pairs(value: Any) -> bool:
+    pairs = value if isinstance(value, list) and value else [None]
+    return all(isinstance(pair, list) and [*map(_whole, pair)] == [True, True] for pair in pairs)
+
+
+def _picture_names(value: Any) -> bool:
+    # They are the beginnings of file names.
+    names = value if isinstance(value, list) else [""]
+    return all(re.fullmatch(r"\w[\w-]*", str(name)) for name in names)
+
+
 def _is_name(value: Any) -> bool:
     return value is None or re.fullmatch(r"(?!\.)[\w.+-]+", str(value)) is not None
 
@@ -188,7 +199,30 @@ RULES = (
     Rule("objective.num_samples", *AT_LEAST_1),
     Rule("likelihood.scale", *ABOVE_0),
     Rule("prior.num_components", *AT_LEAST_1),
-    Rule("callbacks.*.every_n_epochs", *AT_LEAST_1),
+    *(
+        Rule(f"callbacks.*.{key}", *AT_LEAST_1)
+        for key in ("every_n_epochs", "num_images", "columns", "scale", "max_rows", "max_width")
+    ),
+    *(Rule(f"callbacks.*.{key}", *AT_LEAST_2) for key in ("steps", "max_frames")),
+    *(
+        Rule(f"callbacks.*.{key}", *ABOVE_0)
+        for key in ("extent", "threshold", "refreshes_per_second")
+    ),
+    *(
+        Rule(
+            f"callbacks.*.{key}",
+            "a number of at least 0.02, since no film is shown faster",
+            lambda value: is_number(value) and value >= 0.02,
+        )
+        for key in ("seconds_per_frame", "seconds_at_end")
+    ),
+    Rule(
+        "callbacks.*.start",
+        "a whole number of at least 0, or null for the prior's mean",
+        lambda value: value is None or (_whole(value) and value >= 0),
+    ),
+    Rule("callbacks.*.pairs", "a list of two labels each, such as [[1,7],[0,6]]", _pairs),
+    Rule("callbacks.*.pictures", "a list of names of pictures, such as [samples]", _picture_names),
     Rule("report", "null, or changed key by key, as in report.seed=1", lambda value: value is None),
     Rule("report.seed", *AT_LEAST_0),
     *(Rule(f"report.{key}", *AT_LEAST_1) for key in ("neighbours", "manifold_neighbours")),

@@ -1,1 +1,8 @@
-"""The data sets: fetched and verified, read, split and handed out in batches."""
+"""The data sets: downloaded and verified, read, split and handed out in batches.
+
+A data set of your own is a `Source`: a class with `load`, which returns `Images`. No torch.
+"""
+
+from vae_lab.data.images import Images, MemmapImages, Source
+
+__all__ = ["Images", "MemmapImages", "Source"]

@@ -9,8 +9,30 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vae_lab.data import binarize as binary
-from vae_lab.data.images import ImageArray
+from vae_lab.data.binarize import bernoulli
+from vae_lab.data.images import MemmapImages
+
+
+class MemmapTensors:
+    """Images that stay in a file (N, C, H, W): the rows that are asked for are read, as tensors."""
+
+    def __init__(self, images: MemmapImages) -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.images.shape
+
+    def __getitem__(self, rows: slice | Tensor, /) -> Tensor:
+        """Reads the images of a slice, of indices (B,) or of a mask (N,): (B, C, H, W)."""
+        return torch.from_numpy(self.images[rows if isinstance(rows, slice) else rows.numpy()])
+
+    def index_select(self, dim: int, index: Tensor, /) -> Tensor:
+        """Reads the images of indices (B,); `dim` is 0, as a tensor's would be."""
+        return self[index]
 
 
 class Batch(NamedTuple):
@@ -30,14 +52,14 @@ class Batches:
 
     def __init__(
         self,
-        images: ImageArray,
+        images: Tensor | MemmapTensors,
         batch_size: int,
         order: Callable[[], Tensor],
-        coins: Callable[[], torch.Generator] | None,
+        binarize_rng: Callable[[], torch.Generator] | None,
     ) -> None:
         """Takes, beside images and order, the generator of each pass to binarise with, if any."""
         self.images, self.batch_size = images, batch_size
-        self.order, self.coins = order, coins
+        self.order, self.binarize_rng = order, binarize_rng
 
     def __len__(self) -> int:
         return -(-len(self.images) // self.batch_size)
@@ -46,12 +68,12 @@ class Batches:
         order = self.order()
         if isinstance(self.images, Tensor):
             order = order.to(self.images.device)
-        coins = self.coins() if self.coins else None
+        rng = self.binarize_rng() if self.binarize_rng else None
         for start in range(0, len(order), self.batch_size):
             index = order[start : start + self.batch_size]
             # index_select takes half the time of images[index].
             images = self.images.index_select(0, index)
-            yield Batch(scale(binary.draw(images, coins) if coins else images), index)
+            yield Batch(scale(bernoulli(images, rng) if rng else images), index)
 
 
 def scale(images: Tensor) -> Tensor:
@@ -59,7 +81,7 @@ def scale(images: Tensor) -> Tensor:
     return images.float().div_(255)
 
 
-class Shared:
+class Shard:
     """The part of every batch that one of R processes has: every R-th image of it.
 
     Together the processes have the very batches of a single one. In training each needs equally
@@ -76,6 +98,6 @@ class Shared:
     def __iter__(self) -> Iterator[Batch]:
         for images, index in self.batches:
             end = len(index) - len(index) % self.processes if self.equal else len(index)
-            mine = slice(self.rank, end, self.processes)
-            if len(index[mine]):
-                yield Batch(images[mine], index[mine])
+            rows = slice(self.rank, end, self.processes)
+            if len(index[rows]):
+                yield Batch(images[rows], index[rows])

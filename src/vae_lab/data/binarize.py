@@ -4,10 +4,11 @@ Shapes: N images, C channels, H height, W width. Images are bytes, 0 and 255 whe
 nothing behind the data has to know.
 """
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from vae_lab.data.images import ImageArray
+from vae_lab.data.images import MemmapImages
 from vae_lab.random_streams import stream
 
 # data.binarize -> the targets, in the words of a protocol.
@@ -20,8 +21,8 @@ TARGETS = {
 }
 
 
-def draw(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Returns coins with the images as their means: bytes of 0 and 255, the same shape."""
+def bernoulli(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Returns draws with the images as their means: bytes of 0 and 255, the same shape."""
     # 255 equally likely values, of which x lie below x: the chance of a 1 is exactly x / 255.
     level = torch.randint(
         0, 255, images.shape, generator=generator, dtype=torch.uint8, device=images.device
@@ -29,19 +30,22 @@ def draw(images: Tensor, generator: torch.Generator) -> Tensor:
     return (level < images).byte().mul_(255)
 
 
-def fixed(images: ImageArray, kind: str, part: str) -> ImageArray:
+def binarized_once(
+    images: np.ndarray | MemmapImages, kind: str, split: str
+) -> np.ndarray | MemmapImages:
     """Returns what evaluation and pictures see of uint8 images (N, C, H, W), same shape.
 
     Binary images are made in memory, where grey ones may lie on disk.
 
     Args:
-        images: all images of one part of a data set, before a split, so that the draw of an image
-            depends on no split.
+        images: all images of a data set's training or test part, before validation is split off, so
+            that the draw of an image depends on no split.
         kind: `data.binarize`.
-        part: names the random stream: `train` or `test`.
+        split: names the random stream: `train` or `test`.
     """
     if kind == "none":
         return images
+    grey = torch.from_numpy(images[:])
     if kind == "threshold":
-        return (images[:] >= 128).byte().mul_(255)
-    return draw(images[:], stream("binarize", part))
+        return (grey >= 128).byte().mul_(255).numpy()
+    return bernoulli(grey, stream("binarize", split)).numpy()

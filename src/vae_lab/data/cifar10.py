@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from vae_lab.data import download
 from vae_lab.data.images import Images
@@ -60,10 +58,7 @@ class CIFAR10:
             DataUnavailable: The archive is not there.
             UserError: It is broken, or holds something else.
         """
-        paths = download.find(self.root, self.folder, self.files)
-        if absent := [name for name in self.files if name not in paths]:
-            raise download.missing(self.root, self.folder, absent)
-        (path,) = paths.values()
+        (path,) = download.locate(self.root, self.folder, self.files).values()
         try:
             with tarfile.open(path) as archive:
                 train = _read_all(archive, path, self.train_batches)
@@ -75,11 +70,12 @@ class CIFAR10:
 
 def _read_all(
     archive: tarfile.TarFile, path: Path, batches: Mapping[str, str]
-) -> tuple[Tensor, Tensor]:
-    """Returns images (N, 3, 32, 32) and labels (N,) of some batches."""
-    read = [_read(archive, path, name, md5) for name, md5 in batches.items()]
-    images, labels = (np.concatenate(column) for column in zip(*read, strict=True))
-    return torch.from_numpy(images), torch.from_numpy(labels)
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns images uint8 (N, 3, 32, 32) and labels int64 (N,) of some batches."""
+    images, labels = zip(
+        *(_read(archive, path, name, md5) for name, md5 in batches.items()), strict=True
+    )
+    return np.concatenate(images), np.concatenate(labels)
 
 
 def _read(

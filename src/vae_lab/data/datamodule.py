@@ -6,15 +6,16 @@ Shapes: N images of a split, B images per batch, C channels, H height, W width.
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
 from vae_lab.config.instantiate import instantiate
-from vae_lab.data import binarize as binary
-from vae_lab.data.batches import Batches, Shared, scale
-from vae_lab.data.images import ImageArray, Source, part
-from vae_lab.data.splits import check_batch, check_val, count, stratified
+from vae_lab.data.batches import Batches, MemmapTensors, Shard, scale
+from vae_lab.data.binarize import binarized_once
+from vae_lab.data.images import MemmapImages, Source, select
+from vae_lab.data.splits import check_batch, check_val, num_images, stratified
 from vae_lab.errors import UserError
 from vae_lab.random_streams import stream
 
@@ -22,24 +23,25 @@ from vae_lab.random_streams import stream
 _EVALUATION_BATCH = 500
 
 # Pictures choose among so many images at most: all of a large set as float would fill the memory.
-_MOST_EXAMPLES = 5000
+_MAX_EXAMPLES = 5000
 
 
 class ImageDataModule(pl.LightningDataModule):
     """Loads a source, splits validation images off its training images, and hands out batches.
 
-    The split depends on `split_seed` alone, and the order of an epoch, like the coins of
-    `binarize=dynamic`, on `seed` and the epoch alone.
+    The split depends on `split_seed` alone, and the order of an epoch, like the draws of
+    `binarize=dynamic`, on `seed` and the epoch alone. Each of several processes has its part of
+    every training and validation batch; pictures and evaluation see all images.
     After `setup`: `train_images`, `val_images`, `test_images`, uint8 (N, C, H, W), with
     `train_labels`, `val_labels`, `test_labels`, int64 (N,) or None, the `label_names` of 0, 1, ...
     or None, and `image_shape` (C, H, W); `num_val` is a number then, also where it was a share;
     `fixed_train_images` are the training images as evaluation and pictures see them.
     """
 
-    train_images: ImageArray
-    fixed_train_images: ImageArray
-    val_images: ImageArray
-    test_images: ImageArray
+    train_images: Tensor | MemmapTensors
+    fixed_train_images: Tensor | MemmapTensors
+    val_images: Tensor | MemmapTensors
+    test_images: Tensor | MemmapTensors
     train_labels: Tensor | None
     val_labels: Tensor | None
     test_labels: Tensor | None
@@ -57,10 +59,6 @@ class ImageDataModule(pl.LightningDataModule):
         binarize: str,
     ) -> None:
         super().__init__()
-        if batch_size < 1:
-            raise UserError(f"data.batch_size={batch_size} must be at least 1.")
-        if binarize not in binary.TARGETS:
-            raise UserError(f"data.binarize={binarize} is none of {', '.join(binary.TARGETS)}.")
         self.source, self.batch_size, self.num_val = source, batch_size, num_val
         self.binarize = binarize
         self.split_seed, self.seed = split_seed, seed
@@ -90,26 +88,32 @@ class ImageDataModule(pl.LightningDataModule):
         if self._is_loaded:
             return
         loaded = self.source.load()
-        images, labels = loaded.train_images, loaded.train_labels
-        self.test_labels, self.label_names = loaded.test_labels, loaded.label_names
+        images: np.ndarray | MemmapImages = _array(loaded.train_images)
+        labels: np.ndarray | None = _array(loaded.train_labels)
+        self.fingerprint, self.label_names = loaded.fingerprint, loaded.label_names
         if labels is not None and self.label_names is None:
             self.label_names = tuple(map(str, range(int(labels.max()) + 1)))
-        self.fingerprint = loaded.fingerprint
-        self.test_images = binary.fixed(loaded.test_images, self.binarize, "test")
-        check_val(self.num_val, len(images))
-        self.num_val = count(self.num_val, len(images))
-        check_batch(self.batch_size, len(images) - self.num_val)
-        val = stratified(labels, len(images), self.num_val, stream("split", self.split_seed))
-        seen = binary.fixed(images, self.binarize, "train")
-        self.val_images, self.fixed_train_images = part(seen, val), part(seen, ~val)
-        self.train_images = self.fixed_train_images
-        if self.binarize == "dynamic":
-            # The batches of each epoch draw their own from the grey images.
-            self.train_images = part(images, ~val)
-        self.train_labels = None if labels is None else labels[~val]
-        self.val_labels = None if labels is None else labels[val]
         channels, height, width = images.shape[1:]
         self.image_shape = channels, height, width
+
+        # The validation split: how many images, and which.
+        check_val(self.num_val, len(images))
+        self.num_val = num_images(self.num_val, len(images))
+        check_batch(self.batch_size, len(images) - self.num_val)
+        val = stratified(labels, len(images), self.num_val, stream("split", self.split_seed))
+
+        # The targets that stay the same in every epoch.
+        test_images = binarized_once(_array(loaded.test_images), self.binarize, "test")
+        targets = binarized_once(images, self.binarize, "train")
+        self.test_images, self.val_images = _tensor(test_images), _tensor(select(targets, val))
+        self.fixed_train_images = self.train_images = _tensor(select(targets, ~val))
+        if self.binarize == "dynamic":
+            # The batches of each epoch draw their targets from the grey images.
+            self.train_images = _tensor(select(images, ~val))
+
+        self.test_labels = _tensor(_array(loaded.test_labels))
+        self.train_labels = None if labels is None else _tensor(labels[~val])
+        self.val_labels = None if labels is None else _tensor(labels[val])
         self._is_loaded = True
 
     def state_dict(self) -> dict[str, Any]:
@@ -124,15 +128,30 @@ class ImageDataModule(pl.LightningDataModule):
                 "a new run."
             )
 
-    def train_dataloader(self) -> Batches:
-        """Returns all training images in the order of the epoch that runs when it is iterated."""
-        coins = self._coins if self.binarize == "dynamic" else None
-        images = self._at_hand(self.train_images)
-        return Batches(images, self.batch_size, self._order, coins)
+    def check_processes(self, processes: int) -> None:
+        """Checks that processes can share each batch; the number of validation images is known.
 
-    def val_dataloader(self) -> Batches | list[Batches]:
+        Raises:
+            UserError: where the batches do not divide.
+        """
+        if self.batch_size % processes or 0 < self.num_val < processes:
+            raise UserError(
+                f"data.batch_size={self.batch_size} must be a multiple of the {processes} "
+                f"processes that share each batch, and data.num_val={self.num_val} at least as "
+                f"many or 0."
+            )
+
+    def train_dataloader(self) -> Batches | Shard:
+        """Returns all training images in the order of the epoch that runs when it is iterated."""
+        rng = self._binarize_rng if self.binarize == "dynamic" else None
+        images = self._on_device(self.train_images)
+        return self._shard(Batches(images, self.batch_size, self._order, rng), equal=True)
+
+    def val_dataloader(self) -> Batches | Shard | list[Batches]:
         """Returns the validation images in their order; no loader where there are none."""
-        return _in_order(self._at_hand(self.val_images)) if self.num_val else []
+        if not self.num_val:
+            return []
+        return self._shard(_in_order(self._on_device(self.val_images)), equal=False)
 
     def test_dataloader(self) -> Batches:
         """Returns the test images in their order."""
@@ -155,20 +174,27 @@ class ImageDataModule(pl.LightningDataModule):
         images, labels = self.fixed_train_images, self.train_labels
         if self.num_val:
             images, labels = self.val_images, self.val_labels
-        shown = slice(_MOST_EXAMPLES)
+        shown = slice(_MAX_EXAMPLES)
         return scale(images[shown]), None if labels is None else labels[shown]
 
     def _order(self) -> Tensor:
         generator = stream("order", self.seed, self._current_epoch())
         return torch.randperm(len(self.train_images), generator=generator)
 
-    def _coins(self) -> torch.Generator:
+    def _binarize_rng(self) -> torch.Generator:
         device = self._device() if isinstance(self.train_images, Tensor) else torch.device("cpu")
         return stream("binarize", self.seed, self._current_epoch(), device=device)
 
-    def _at_hand(self, images: ImageArray) -> ImageArray:
+    def _on_device(self, images: Tensor | MemmapTensors) -> Tensor | MemmapTensors:
         # All of them once, so that no batch waits for its way to a GPU. Files stay where they are.
         return images.to(self._device()) if isinstance(images, Tensor) else images
+
+    def _shard(self, batches: Batches, *, equal: bool) -> Batches | Shard:
+        """Returns this process's part of batches; all of them where there is no other process."""
+        if self.trainer is None or self.trainer.world_size == 1:
+            return batches
+        rank, processes = self.trainer.global_rank, self.trainer.world_size
+        return Shard(batches, rank=rank, processes=processes, equal=equal)
 
     def _device(self) -> torch.device:
         return torch.device("cpu") if self.trainer is None else self.trainer.strategy.root_device
@@ -177,35 +203,22 @@ class ImageDataModule(pl.LightningDataModule):
         return self.epoch if self.trainer is None else self.trainer.current_epoch
 
 
-def _in_order(images: ImageArray) -> Batches:
+def _in_order(images: Tensor | MemmapTensors) -> Batches:
     return Batches(images, _EVALUATION_BATCH, lambda: torch.arange(len(images)), None)
 
 
-def share(data: ImageDataModule, trainer: pl.Trainer) -> None:
-    """Gives this process its part of the training and validation images.
+def _array(values: Any) -> Any:
+    """Returns images or labels as an array that torch takes as it is.
 
-    Raises:
-        UserError: where the batches do not divide.
+    A user's source may hand out tensors, or arrays that cannot be written.
     """
-    processes, rank = trainer.world_size, trainer.global_rank
-    if processes == 1:
-        return
-    if data.batch_size % processes or 0 < data.num_val < processes:
-        raise UserError(
-            f"data.batch_size={data.batch_size} must be a multiple of the {processes} processes "
-            f"that share each batch, and data.num_val={data.num_val} at least as many or 0."
-        )
-    train, val = data.train_dataloader, data.val_dataloader
+    if values is None or isinstance(values, MemmapImages):
+        return values
+    return np.require(values, requirements=("C", "W"))
 
-    def shared_train() -> Shared:
-        return Shared(train(), rank=rank, processes=processes, equal=True)
 
-    def shared_val() -> Shared | list[Batches]:
-        batches = val()
-        if isinstance(batches, list):
-            return batches
-        return Shared(batches, rank=rank, processes=processes, equal=False)
-
-    # On this object alone: pictures and evaluation go on seeing all images.
-    data.train_dataloader = shared_train  # type: ignore[method-assign,assignment]
-    data.val_dataloader = shared_val  # type: ignore[method-assign,assignment]
+def _tensor(values: Any) -> Any:
+    """Returns images or labels as a tensor of the same memory, or of the same file."""
+    if isinstance(values, MemmapImages):
+        return MemmapTensors(values)
+    return None if values is None else torch.from_numpy(values)

@@ -1,9 +1,9 @@
 """The 1,797 digits of 8 x 8 pixels that come with scikit-learn: no file, no network."""
 
-import torch
+import numpy as np
 
 from vae_lab.data.images import Images
-from vae_lab.data.splits import check_test, count, stratified
+from vae_lab.data.splits import split_test
 
 
 class Digits:
@@ -23,12 +23,7 @@ class Digits:
         """
         from sklearn.datasets import load_digits
 
-        found = load_digits()
-        check_test(self.num_test, len(found.images))
+        digits = load_digits()
         # 0 to 16 become 0 to 255.
-        images = torch.from_numpy(found.images).mul(255 / 16).round().byte().unsqueeze(1)
-        labels = torch.from_numpy(found.target).long()
-        # A seed of its own: every run is tested on the same images.
-        size = count(self.num_test, len(images))
-        test = stratified(labels, len(images), size, torch.Generator().manual_seed(0))
-        return Images(images[~test], labels[~test], images[test], labels[test])
+        images = np.rint(digits.images * (255 / 16)).astype(np.uint8)[:, None]
+        return split_test(images, digits.target.astype(np.int64), self.num_test)

@@ -1,7 +1,7 @@
 """A data set's files: found in a folder or downloaded from mirrors, and never trusted without MD5.
 
-Nothing here imports torch, and the packages that download are imported only when they are needed:
-the entry point calls `ensure` before every run.
+The packages that download are imported only when they are needed: the entry point calls `ensure`
+before every run.
 """
 
 import hashlib
@@ -10,28 +10,25 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vae_lab.data.transfer import MirrorFailed, Transfer
 from vae_lab.errors import UserError
-from vae_lab.files import wait_for_lock
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
+from vae_lab.files import wait_for_lock, write_text
+from vae_lab.terminal import progress
 
 # For each file, by the name it is downloaded under: the MD5 of it (gz) and of it unzipped (raw);
 # without the latter an unzipped file is not looked for.
-Sums = Mapping[str, str | None]
+Checksums = Mapping[str, str | None]
 
-Files = Mapping[str, Sums]
+Files = Mapping[str, Checksums]
 
 _REMEDIES = (
     "Put the files into FOLDER/{folder} and set data.root=FOLDER or VAE_LAB_DATA=FOLDER, "
     "or train on the built-in digits with data=mnist_5k."
 )
 
-# In a data set's folder: the names of what was downloaded into it, one a line.
-FETCHED = ".fetched-by-vae-lab"
+# In a data set's folder: the names of the files that were downloaded into it, one a line.
+DOWNLOAD_LIST = ".fetched-by-vae-lab"
 
 
 class BrokenFile(UserError):
@@ -52,9 +49,25 @@ def find(root: str | Path, folder: str, files: Files) -> dict[str, Path]:
     Raises:
         BrokenFile: A file is there, but with another MD5. It is left as it is.
     """
-    place = _place(root, folder)
-    found = {name: _intact(place, name, sums) for name, sums in files.items()}
-    return {name: path for name, path in found.items() if path is not None}
+    directory = _directory(root, folder)
+    paths = {name: _intact(directory, name, sums) for name, sums in files.items()}
+    return {name: path for name, path in paths.items() if path is not None}
+
+
+def locate(root: str | Path, folder: str, files: Files) -> dict[str, Path]:
+    """Returns where each of `files` lies under `root`; nothing is downloaded.
+
+    Raises:
+        DataUnavailable: A file is not there.
+        BrokenFile: see `find`.
+    """
+    paths = find(root, folder, files)
+    if absent := [name for name in files if name not in paths]:
+        raise DataUnavailable(
+            f"{', '.join(absent)} not found in {_directory(root, folder)}. "
+            f"{_REMEDIES.format(folder=folder)}"
+        )
+    return paths
 
 
 def ensure(
@@ -82,60 +95,53 @@ def ensure(
     if not files:
         return {}
     with suppress(BrokenFile):
-        found = find(root, folder, files)
-        if len(found) == len(files):
-            return found
-    place = _place(root, folder)
-    with wait_for_lock(place):
+        paths = find(root, folder, files)
+        if len(paths) == len(files):
+            return paths
+    directory = _directory(root, folder)
+    with wait_for_lock(directory):
         # Another process may have been faster.
-        found = _find_sound(place, files)
-        absent = {name: str(sums["gz"]) for name, sums in files.items() if name not in found}
+        intact = _find_intact(directory, files)
+        absent = {name: str(sums["gz"]) for name, sums in files.items() if name not in intact}
         if absent:
-            _download(place, folder, absent, mirrors or (), timeout)
+            _download(directory, folder, absent, mirrors or (), timeout)
         return find(root, folder, files)
 
 
-def _find_sound(place: Path, files: Files) -> dict[str, Path]:
-    """Returns where each of `files` lies, after removing what was downloaded and broke."""
-    found = {}
+def _find_intact(directory: Path, files: Files) -> set[str]:
+    """Returns which files are there, after removing those that were downloaded and broke."""
+    intact = set()
     for name, sums in files.items():
         try:
-            path = _intact(place, name, sums)
+            if _intact(directory, name, sums) is not None:
+                intact.add(name)
         except BrokenFile as broken:
-            if not {path.name for path in broken.paths} <= _fetched(place):
+            if not {path.name for path in broken.paths} <= _downloaded(directory):
                 raise
             print(f"vae-lab: downloading again: {broken}", file=sys.stderr, flush=True)
-            for one in broken.paths:
-                one.unlink()
-            path = None
-        if path is not None:
-            found[name] = path
-    return found
+            for path in broken.paths:
+                path.unlink()
+    return intact
 
 
-def _fetched(place: Path) -> set[str]:
+def _downloaded(directory: Path) -> set[str]:
+    """Returns the names of the files that were downloaded into a directory."""
     try:
-        return set((place / FETCHED).read_text(encoding="utf-8").splitlines())
+        return set((directory / DOWNLOAD_LIST).read_text(encoding="utf-8").splitlines())
     except (OSError, UnicodeDecodeError):
         return set()
 
 
-def missing(root: str | Path, folder: str, names: Sequence[str]) -> DataUnavailable:
-    """Returns the error for files that are not there and that nobody tried to download."""
-    remedies = _REMEDIES.format(folder=folder)
-    return DataUnavailable(f"{', '.join(names)} not found in {_place(root, folder)}. {remedies}")
-
-
-def _place(root: str | Path, folder: str) -> Path:
+def _directory(root: str | Path, folder: str) -> Path:
     return Path(root).expanduser() / folder
 
 
-def _intact(place: Path, name: str, sums: Sums) -> Path | None:
+def _intact(directory: Path, name: str, sums: Checksums) -> Path | None:
     """Returns the form of the file that has the right MD5, None where neither form is there."""
     wrong: dict[Path, str] = {}
     # Unzipped first: reading it is faster.
     forms = (name.removesuffix(".gz"), sums.get("raw")), (name, sums["gz"])
-    for path, expected in ((place / form, md5) for form, md5 in forms if md5):
+    for path, expected in ((directory / form, md5) for form, md5 in forms if md5):
         try:
             actual = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
         except (FileNotFoundError, NotADirectoryError):
@@ -157,46 +163,46 @@ def _intact(place: Path, name: str, sums: Sums) -> Path | None:
 
 
 def _download(
-    place: Path, folder: str, absent: Mapping[str, str], mirrors: Sequence[str], timeout: float
+    directory: Path, folder: str, absent: Mapping[str, str], mirrors: Sequence[str], timeout: float
 ) -> None:
-    """Fills `place`, one mirror after another; a mirror that failed is not asked again."""
-    failures, left = [], timeout
+    """Fills `directory`, one mirror after another; a mirror that failed is not asked again."""
+    failures, seconds_left = [], timeout
     files = "1 file" if len(absent) == 1 else f"{len(absent)} files"
-    print(f"vae-lab: downloading {files} to {place}", file=sys.stderr, flush=True)
-    with _beside(place) as partial, _bars() as bars:
+    print(f"vae-lab: downloading {files} to {directory}", file=sys.stderr, flush=True)
+    with _unfinished_files(directory) as partial, progress(in_bytes=True) as bars:
         for position, mirror in enumerate(mirrors):
-            # What is left is shared, so that a silent mirror leaves time for those after it.
-            patience = left / (len(mirrors) - position)
+            # The time left is shared, so that a silent mirror leaves some for those after it.
+            patience = seconds_left / (len(mirrors) - position)
             try:
                 for name, md5 in absent.items():
-                    if not (place / name).exists():
+                    if not (directory / name).exists():
                         transfer = Transfer(mirror.rstrip("/") + f"/{name}", md5, partial / name)
                         transfer.wait(patience, bars)
-                        _publish(partial / name, place / name)
+                        _publish(partial / name, directory / name)
                 return
             except MirrorFailed as failure:
                 failures.append(f"{mirror} {failure}")
-                left -= failure.waited
+                seconds_left -= failure.waited
     raise DataUnavailable(
-        f"cannot download to {place}: {'; '.join(failures) or 'data.mirrors is empty'} "
+        f"cannot download to {directory}: {'; '.join(failures) or 'data.mirrors is empty'} "
         f"(data.timeout={timeout:g}). {_REMEDIES.format(folder=folder)}"
     )
 
 
 @contextmanager
-def _beside(place: Path) -> Iterator[Path]:
-    """Makes `place`, and in it a folder for unfinished files that is gone afterwards."""
-    new = [folder for folder in (place, *place.parents) if not folder.exists()]
+def _unfinished_files(directory: Path) -> Iterator[Path]:
+    """Makes `directory`, and in it a folder for unfinished files that is gone afterwards."""
+    new = [folder for folder in (directory, *directory.parents) if not folder.exists()]
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True)
         # An abandoned transfer may still hold its file: its folder goes all the same.
         with tempfile.TemporaryDirectory(
-            prefix=".partial-", dir=place, ignore_cleanup_errors=True
+            prefix=".partial-", dir=directory, ignore_cleanup_errors=True
         ) as partial:
             yield Path(partial)
     except OSError as error:
         raise UserError(
-            f"cannot write to {place}: {error.strerror or error}. "
+            f"cannot write to {directory}: {error.strerror or error}. "
             "Set data.root=FOLDER or VAE_LAB_DATA=FOLDER to a folder that can be written."
         ) from error
     finally:
@@ -210,18 +216,5 @@ def _publish(partial: Path, final: Path) -> None:
     # pooch leaves a temporary file's mode, which shuts out the others who share the folder.
     partial.chmod(0o644)
     partial.replace(final)
-    known = final.with_name(FETCHED)
-    unfinished = partial.with_name(FETCHED)
-    names = sorted({*_fetched(final.parent), final.name})
-    unfinished.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-    unfinished.replace(known)
-
-
-def _bars() -> "Progress":
-    """Returns progress bars on a terminal, nothing elsewhere."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    return Progress(*columns, console=console, disable=not console.is_terminal)
+    names = sorted({*_downloaded(final.parent), final.name})
+    write_text(final.with_name(DOWNLOAD_LIST), "".join(f"{name}\n" for name in names))

@@ -1,4 +1,4 @@
-"""Image files: which there are in a folder, and one as an array of a wanted size. No torch.
+"""Image files: which there are in a folder, and one as an array of a wanted size.
 
 Shapes: C channels, H height, W width.
 """
@@ -20,7 +20,7 @@ SUFFIXES = frozenset(
 _SIXTEEN_BITS = re.compile(r"^(?!BGR)[A-Z]+;16")
 
 
-class Found(NamedTuple):
+class ImageFile(NamedTuple):
     """An image file: its path below the folder, with slashes, and what changes when it does."""
 
     name: str
@@ -34,7 +34,7 @@ class Found(NamedTuple):
         return top if slash else None
 
 
-def find(folder: Path) -> list[Found]:
+def list_files(folder: Path) -> list[ImageFile]:
     """Returns every image file in a folder and its sub-folders, in the order of their names.
 
     Hidden files and folders are left out, and so is what is not named like an image.
@@ -42,7 +42,7 @@ def find(folder: Path) -> list[Found]:
     return sorted(_walk(folder, ""))
 
 
-def _walk(folder: Path, prefix: str) -> Iterator[Found]:
+def _walk(folder: Path, prefix: str) -> Iterator[ImageFile]:
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith("."):
@@ -54,7 +54,7 @@ def _walk(folder: Path, prefix: str) -> Iterator[Found]:
                     stat = entry.stat()
                 except OSError:
                     stat = entry.stat(follow_symlinks=False)  # a link to nowhere
-                yield Found(f"{prefix}{entry.name}", stat.st_size, stat.st_mtime_ns)
+                yield ImageFile(f"{prefix}{entry.name}", stat.st_size, stat.st_mtime_ns)
 
 
 def read(path: Path, *, size: int, colour: bool) -> np.ndarray | str:

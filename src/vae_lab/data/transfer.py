@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 # Bytes per second below which a transfer counts as waiting. MNIST's 11 MB would take 20 minutes.
 SLOWEST = 10_000
 
-# Seconds between two looks at a transfer.
-_GLANCE = 0.05
+# Seconds between two checks of a transfer.
+_CHECK_INTERVAL = 0.05
 
 
 class MirrorFailed(Exception):
@@ -50,13 +50,14 @@ class Transfer:
         # Whoever watches decides: this longer limit only ends an abandoned thread.
         threading.Thread(target=self._run, args=(2 * patience,), daemon=True).start()
         bar = bars.add_task(self.target.name, total=None)
-        waited, seen, then = 0.0, 0, time.monotonic()
+        waited, received_before, checked_at = 0.0, 0, time.monotonic()
         try:
-            while not self.over.wait(_GLANCE):
+            while not self.over.wait(_CHECK_INTERVAL):
                 received, now = self.received, time.monotonic()
                 # Data sets the clock back, never below zero: speed of the past excuses no silence.
-                waited = max(0.0, waited + (now - then) - (received - seen) / SLOWEST)
-                seen, then = received, now
+                credit = (received - received_before) / SLOWEST
+                waited = max(0.0, waited + (now - checked_at) - credit)
+                received_before, checked_at = received, now
                 bars.update(bar, completed=received, total=self.total or None)
                 if waited > patience:
                     self.abandoned = True

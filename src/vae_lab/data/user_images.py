@@ -1,27 +1,25 @@
-"""What a person's own images have in common, wherever they come from. No torch until they load.
+"""What a person's own images have in common, wherever they come from.
 
 Shapes: N images, C channels, H height, W width.
 """
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from vae_lab.data.splits import check_split, check_test, count
+from vae_lab.data.splits import check_split
 from vae_lab.errors import UserError
 from vae_lab.terminal import print_warning
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from vae_lab.data.images import ImageArray, Images
 
 # Pixels along a side that the networks and pictures are made for.
 SMALLEST, LARGEST = 8, 64
 
-Labels = tuple[np.ndarray, tuple[str, ...] | None]
+# The label of each image, int64 (N,), and what 0, 1, ... are called; None where there are none.
+Labels = tuple[np.ndarray | None, tuple[str, ...] | None]
+
+UNLABELLED: Labels = (None, None)
 
 
 def prepare(data: Mapping[str, Any]) -> tuple[int, ...] | None:
@@ -38,10 +36,10 @@ def prepare(data: Mapping[str, Any]) -> tuple[int, ...] | None:
     # A class of somebody else may import what it likes, when its run begins.
     if not module.startswith("vae_lab.data."):
         return None
-    prepared = getattr(getattr(import_module(module), name, None), "prepare", None)
-    if prepared is None:
+    source_class: Any = getattr(import_module(module), name, None)
+    if not hasattr(source_class, "prepare"):
         return None
-    source = getattr(import_module(module), name)(**arguments)
+    source = source_class(**arguments)
     shape: tuple[int, ...] = source.prepare()
     check_split(data, shape[0])
     return shape
@@ -66,43 +64,19 @@ def check_shape(what: str, shape: Sequence[int]) -> None:
         )
 
 
-def numbered(what: str, labels: np.ndarray) -> Labels | None:
+def encode_labels(what: str, labels: np.ndarray) -> Labels:
     """Returns labels (N,) of any kind as 0, 1, ..., int64 (N,), and their names.
 
-    None, with a warning, where all images bear one label: there is nothing to tell apart. The names
-    are None where the labels were 0, 1, ... already.
+    Unlabelled, with a warning, where all images bear one label: there is nothing to tell apart. The
+    names are None where the labels were 0, 1, ... already.
     """
-    values, numbers = np.unique(labels, return_inverse=True)
+    values, codes = np.unique(labels, return_inverse=True)
     if len(values) < 2:
         print_warning(
             f"all images of {what} have one label, '{values[0]}': they are taken as images "
             f"without labels."
         )
-        return None
+        return UNLABELLED
     plain = labels.dtype.kind in "iu" and np.array_equal(values, np.arange(len(values)))
     names = None if plain else tuple(str(value) for value in values)
-    return numbers.reshape(-1).astype(np.int64), names
-
-
-def split(
-    images: "ImageArray", labels: Labels | None, num_test: float, fingerprint: str
-) -> "Images":
-    """Returns all images with a part of them, equally over the labels, as test images."""
-    import torch
-
-    from vae_lab.data.images import Images, part
-    from vae_lab.data.splits import stratified
-
-    total = len(images)
-    check_test(num_test, total)
-    of: Tensor | None = None if labels is None else torch.from_numpy(labels[0])
-    # A seed of its own: every run is tested on the same images.
-    test = stratified(of, total, count(num_test, total), torch.Generator().manual_seed(0))
-    return Images(
-        part(images, ~test),
-        None if of is None else of[~test],
-        part(images, test),
-        None if of is None else of[test],
-        None if labels is None else labels[1],
-        fingerprint,
-    )
+    return codes.reshape(-1).astype(np.int64), names

@@ -15,7 +15,7 @@ from vae_lab.config.compose import conf_folder
 from vae_lab.config.rules import ABOVE_0, AT_LEAST_0, AT_LEAST_1, AT_LEAST_2, AT_LEAST_3, Rule
 from vae_lab.environment import available_cores
 from vae_lab.errors import UserError, command, did_you_mean
-from vae_lab.run_folder import Recorded, checkpoint_of, read_run
+from vae_lab.run_folder import RunFolder
 
 USAGE = "usage: python -m vae_lab.evaluate RUN_FOLDER [key=value ...]"
 
@@ -49,7 +49,7 @@ RULES = (
 class Request(NamedTuple):
     """What is to be evaluated, and how; all of it checked."""
 
-    run: Recorded
+    run: RunFolder
     checkpoint: Path
     settings: dict[str, Any]
 
@@ -69,8 +69,9 @@ def check(argv: Sequence[str]) -> Request:
     if len(folders) != 1:
         raise UserError(f"name one run's folder, got {len(folders)}. {USAGE}")
     settings = _settings([word for word in argv if "=" in word])
-    run = read_run(Path(folders[0]))
-    return Request(run, checkpoint_of(run, settings["weights"]), settings)
+    run = RunFolder(Path(folders[0]))
+    _ = run.config  # raises where the folder is no run, or its files do not belong together
+    return Request(run, run.checkpoint(settings["weights"]), settings)
 
 
 def _main(argv: Sequence[str]) -> None:

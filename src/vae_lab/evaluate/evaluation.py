@@ -36,7 +36,7 @@ from vae_lab.evaluate.sample_quality import LabelledImages, judge
 from vae_lab.files import write_text
 from vae_lab.objectives.elbo import Elbo
 from vae_lab.random_streams import subset
-from vae_lab.run_folder import Recorded
+from vae_lab.run_folder import RunFolder
 from vae_lab.terminal import print_warning
 from vae_lab.vae import VAE
 
@@ -73,7 +73,7 @@ class Subject(NamedTuple):
         return self.number(float(values.mean()), error, **protocol, images=len(values))
 
 
-def evaluate(run: Recorded, checkpoint: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+def evaluate(run: RunFolder, checkpoint: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Evaluates a run, prints the card, and keeps the numbers in its folder.
 
     Raises:
@@ -87,8 +87,8 @@ def evaluate(run: Recorded, checkpoint: Path, settings: Mapping[str, Any]) -> di
     with stage("what the report says of the pictures"):
         findings = _findings(subject)
     evaluation = {
-        "run": run.result["name"],
-        "config_hash": run.result["config_hash"],
+        "run": run.require_result().name,
+        "config_hash": run.require_result().config_hash,
         "protocol": subject.protocol,
         "settings": dict(settings),
         "numbers": numbers,
@@ -98,7 +98,7 @@ def evaluate(run: Recorded, checkpoint: Path, settings: Mapping[str, Any]) -> di
         "git_commit": environment.git_commit(),
         "machine": environment.machine(),
     }
-    path = run.folder / file_name(checkpoint.stem, settings, subject.other_images)
+    path = run.path / file_name(checkpoint.stem, settings, subject.other_images)
     write_text(path, json.dumps(evaluation, indent=2) + "\n")
     print(f"{card(evaluation)}\n\nkept in {path}")
     return evaluation
@@ -120,9 +120,10 @@ def file_name(weights: str, settings: Mapping[str, Any], other_images: str | Non
     return f"evaluation-{f'of-images-{other_images}-' if other_images else ''}{own}.json"
 
 
-def prepare(run: Recorded, checkpoint: Path, settings: Mapping[str, Any]) -> Subject:
+def prepare(run: RunFolder, checkpoint: Path, settings: Mapping[str, Any]) -> Subject:
     """Loads what an evaluation needs."""
-    config, trust = run.with_data(settings["data_root"], settings["data_path"]), settings["trust"]
+    trust = settings["trust"]
+    config = _with_data(run.config, settings["data_root"], settings["data_path"])
     data = ImageDataModule.from_config(config, trust=trust)
     model = VAE.from_config(run.config, run.image_shape, trust=trust)
     # The ELBO, whatever was trained: cards compare.
@@ -155,7 +156,15 @@ def prepare(run: Recorded, checkpoint: Path, settings: Mapping[str, Any]) -> Sub
     return Subject(model, data, images, labels, chosen, protocol, settings, other_images)
 
 
-def _other_images(data: ImageDataModule, run: Recorded, trained_on: str | None) -> str | None:
+def _with_data(config: dict[str, Any], root: str | None, path: str | None) -> dict[str, Any]:
+    """Returns the configuration with the places of its data replaced, those not None."""
+    source = dict(config["data"]["source"])
+    given = {"root": root, "path": path}
+    source |= {key: place for key, place in given.items() if key in source and place is not None}
+    return {**config, "data": {**config["data"], "source": source}}
+
+
+def _other_images(data: ImageDataModule, run: RunFolder, trained_on: str | None) -> str | None:
     """Returns the fingerprint of images that are not those of the training, None of those that are.
 
     Raises:
@@ -169,7 +178,7 @@ def _other_images(data: ImageDataModule, run: Recorded, trained_on: str | None) 
     if data.fingerprint == trained_on:
         return None
     print_warning(
-        f"these are other images than those that {run.folder.name} was trained on: their figures "
+        f"these are other images than those that {run.name} was trained on: their figures "
         f"get a file of their own, and no report takes them for the run's. If they were moved, "
         f"name their place with data_path=PATH."
     )

@@ -3,72 +3,73 @@
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
+import numpy as np
 from omegaconf import OmegaConf
 from pytorch_lightning.loggers import Logger
 from torch import Tensor
 
 from vae_lab.loggers import hparams
+from vae_lab.run_folder import RunResult
 
 
-@runtime_checkable
-class PictureLogger(Protocol):
-    """A logger that takes pictures. Loggers without this method are passed over."""
+class RunLogger:
+    """What a logger can do beside Lightning's scalars. By default it does nothing of it.
 
-    def log_picture(self, tag: str, picture: Tensor, *, step: int, description: str) -> None:
-        """Logs a picture of bytes, (C, H, W) on the CPU, at a step, with a text about it."""
+    A subclass comes first and Lightning's class second. Loggers that are no RunLogger are passed
+    over: they get scalars alone.
+    """
 
+    def open_run(self, hparams: Mapping[str, Any]) -> None:
+        """Opens the run's row with its hyper-parameters; called once, before training."""
 
-@runtime_checkable
-class HistogramLogger(Protocol):
-    """A logger that takes histograms. Loggers without this method are passed over."""
+    def close_run(self, status: str) -> None:
+        """Closes the row with "success" or "failure"; called once, when all else is logged."""
+
+    def log_text(self, tag: str, text: str) -> None:
+        """Logs a text in Markdown."""
+
+    def log_picture(self, tag: str, picture: np.ndarray, *, step: int, description: str) -> None:
+        """Logs a picture of bytes, (H, W) or (H, W, 3), at a step, with a text about it."""
 
     def log_histogram(self, tag: str, values: Tensor, *, step: int) -> None:
-        """Logs how values (any shape, on the CPU) are distributed."""
+        """Logs how values (any shape, on the CPU, all finite) are distributed."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns numbers and texts that say how far it has come, all of it on disk."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes back whatever came after a state; all of it, if the state is empty."""
 
 
-def _without_epoch(metrics: Mapping[str, Any]) -> dict[str, float]:
+def without_epoch(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Returns metrics without Lightning's own "epoch", as plain numbers."""
     return {tag: float(value) for tag, value in metrics.items() if tag != "epoch"}
 
 
-@runtime_checkable
-class Rememberer(Protocol):
-    """A logger that can go on exactly where a checkpoint was written."""
-
-    def state(self) -> dict[str, Any]:
-        """Returns numbers and texts that say how far it has come, all of it on disk."""
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Takes back whatever came later; all of it, where the state is empty."""
-
-
 @contextmanager
-def session(
-    loggers: Sequence[Logger], config: Mapping[str, Any], result: Mapping[str, Any], *, is_new: bool
+def logged_run(
+    loggers: Sequence[Logger], config: Mapping[str, Any], result: RunResult, *, is_new: bool
 ) -> Iterator[None]:
     """Opens a run's row in the loggers that keep one, and closes it with how the run ended."""
-    keepers: list[Any] = [logger for logger in loggers if hasattr(logger, "start_session")]
+    run_loggers = [logger for logger in loggers if isinstance(logger, RunLogger)]
     # A run that goes on has its row already.
-    for keeper in keepers if is_new else []:
-        keeper.start_session(hparams.values(config, result["choices"]))
-        keeper.log_text("command", f"```\n{_one_word_a_line(result['command'])}\n```")
-        keeper.log_text("config", f"```yaml\n{OmegaConf.to_yaml(dict(config))}```")
+    for logger in run_loggers if is_new else []:
+        logger.open_run(hparams.values(config, result.choices))
+        logger.log_text("command", f"```\n{_folded(result.command)}\n```")
+        logger.log_text("config", f"```yaml\n{OmegaConf.to_yaml(dict(config))}```")
     status = "failure"
     try:
         yield
         status = "success"
     finally:
-        for keeper in keepers:
-            keeper.end_session(status)
+        for logger in run_loggers:
+            logger.close_run(status)
 
 
-def _one_word_a_line(command: str) -> str:
-    """Returns a command that a shell reads the same: TensorBoard cuts long lines off."""
+def _folded(command: str) -> str:
+    """Returns a command that a shell reads the same, on lines that TensorBoard does not cut."""
     words = shlex.split(command)
     return " \\\n  ".join([shlex.join(words[:3]), *map(shlex.quote, words[3:])])
-
-
-def _pixels(picture: Tensor) -> Any:
-    """Returns bytes (C, H, W) as an array, (H, W) where they are grey, else (H, W, C)."""
-    return picture[0].numpy() if len(picture) == 1 else picture.permute(1, 2, 0).numpy()

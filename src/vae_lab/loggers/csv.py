@@ -10,14 +10,14 @@ from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from vae_lab.files import atomic
-from vae_lab.loggers.base import _without_epoch
+from vae_lab.loggers.base import RunLogger, without_epoch
 
 
-class CsvLogger(Logger):
+class CsvLogger(RunLogger, Logger):
     """Writes `metrics.csv` into the run's folder: one row per step, one column per metric."""
 
     def __init__(self, *, save_dir: str | Path) -> None:
-        """Begins without rows; `restore` brings back those of an earlier part of the run.
+        """Begins without rows; `load_state_dict` brings back those of an earlier part of the run.
 
         Args:
             save_dir: the run's folder.
@@ -26,12 +26,11 @@ class CsvLogger(Logger):
         self._path = Path(save_dir) / "metrics.csv"
         self._rows: dict[int, dict[str, Any]] = {}
 
-    def state(self) -> dict[str, Any]:
-        """Returns all rows."""
+    def state_dict(self) -> dict[str, Any]:
         return {"rows": list(self._rows.values())}
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Takes the rows back to a state; the file follows with the next row."""
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        # The file follows with the next row.
         self._rows = {int(row["step"]): dict(row) for row in state.get("rows", [])}
 
     @property
@@ -52,7 +51,7 @@ class CsvLogger(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        values = _without_epoch(metrics)
+        values = without_epoch(metrics)
         if not values or step is None:
             return
         self._rows.setdefault(step, {"step": step}).update(values)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from tensorboard.compat.proto.event_pb2 import Event
 
-PATTERN = "events.out.tfevents.*"
+from vae_lab.run_folder import EVENT_FILES
 
 
 def lengths(folder: Path) -> dict[str, int]:
     """Returns the size of every event file in bytes, by name."""
-    return {path.name: path.stat().st_size for path in folder.glob(PATTERN)}
+    return {path.name: path.stat().st_size for path in folder.glob(EVENT_FILES)}
 
 
 def cut_back(folder: Path, known: Mapping[str, int]) -> None:
@@ -23,7 +23,7 @@ def cut_back(folder: Path, known: Mapping[str, int]) -> None:
     """
     kept = []
     # The folder's own names, never those of `known`, which came out of a file.
-    for path in folder.glob(PATTERN):
+    for path in folder.glob(EVENT_FILES):
         size = known.get(path.name)
         if not isinstance(size, int) or path.is_symlink():
             path.unlink()
@@ -52,7 +52,7 @@ Curves = dict[str, dict[int, float]]
 def read_curves(folder: Path) -> Curves:
     """Returns tag -> step -> value of the scalars in a run's folder; later files win."""
     curves: Curves = {}
-    for path in sorted(folder.glob("events.out.tfevents.*"), key=lambda one: one.name):
+    for path in sorted(folder.glob(EVENT_FILES), key=lambda one: one.name):
         for event in _events(path.read_bytes()):
             for value in event.summary.value:
                 if value.WhichOneof("value") == "simple_value":

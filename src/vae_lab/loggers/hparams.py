@@ -58,7 +58,7 @@ def _unknown(column: str, known: set[str]) -> str:
     )
 
 
-def _hparam(value: Any) -> tuple[Any, str, str | float | bool | None]:
+def typed_value(value: Any) -> tuple[Any, str, str | float | bool | None]:
     """Returns a value's data type in the HParams table, the protobuf field, and the value."""
     if isinstance(value, bool):
         return api_pb2.DATA_TYPE_BOOL, "bool_value", value
@@ -67,7 +67,7 @@ def _hparam(value: Any) -> tuple[Any, str, str | float | bool | None]:
     return api_pb2.DATA_TYPE_STRING, "string_value", None if value is None else str(value)
 
 
-def _hparams_summary(tag: str, **content: Any) -> Summary:
+def hparams_summary(tag: str, **content: Any) -> Summary:
     """Wraps one message of the HParams plugin as the summary that TensorBoard expects."""
     data = plugin_data_pb2.HParamsPluginData(version=metadata.PLUGIN_DATA_VERSION, **content)
     plugin = SummaryMetadata.PluginData(

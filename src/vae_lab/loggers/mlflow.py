@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pytorch_lightning.loggers import MLFlowLogger
 from pytorch_lightning.utilities import rank_zero_only
-from torch import Tensor
 
-from vae_lab.loggers.base import _pixels
+from vae_lab.loggers.base import RunLogger, without_epoch
 
 
-class MlflowRunLogger(MLFlowLogger):
+class MlflowRunLogger(RunLogger, MLFlowLogger):
     """Writes to an MLflow store: scalars, pictures, the configuration, and how the run ended."""
 
     def __init__(
@@ -41,42 +41,37 @@ class MlflowRunLogger(MLFlowLogger):
         )
 
     @rank_zero_only
-    def start_session(self, hparams: Mapping[str, Any]) -> None:
-        """Opens the run's row with its hyper-parameters."""
+    def open_run(self, hparams: Mapping[str, Any]) -> None:
         super().log_hyperparams({key: value for key, value in hparams.items() if value is not None})
 
     @rank_zero_only
-    def end_session(self, status: str) -> None:
-        """Closes the row with how the run ended."""
+    def close_run(self, status: str) -> None:
         ended = "FINISHED" if status == "success" else "FAILED"
         self.experiment.set_terminated(self.run_id, ended)
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        super().log_metrics({tag: float(v) for tag, v in metrics.items() if tag != "epoch"}, step)
+        super().log_metrics(without_epoch(metrics), step)
 
     @rank_zero_only
-    def log_picture(self, tag: str, picture: Tensor, *, step: int, description: str) -> None:
-        """Logs a picture of bytes (C, H, W)."""
-        self.experiment.log_image(self.run_id, _pixels(picture), key=tag, step=step)
+    def log_picture(self, tag: str, picture: np.ndarray, *, step: int, description: str) -> None:
+        self.experiment.log_image(self.run_id, picture, key=tag, step=step)
 
     @rank_zero_only
     def log_text(self, tag: str, text: str) -> None:
-        """Logs a text in Markdown."""
         self.experiment.log_text(self.run_id, text, f"{tag}.md")
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any) -> None:
-        """Does nothing: see `start_session`."""
+        """Does nothing: see `open_run`."""
 
     @rank_zero_only
     def finalize(self, status: str = "success") -> None:
         """Does nothing: Lightning calls it after fit, and the test comes later."""
 
-    def state(self) -> dict[str, Any]:
-        """Returns which row is this run's."""
+    def state_dict(self) -> dict[str, Any]:
+        # Which row is this run's.
         return {"run_id": self.run_id}
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Goes on with that row."""
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self._run_id = state.get("run_id")

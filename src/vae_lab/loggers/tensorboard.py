@@ -10,8 +10,9 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+import numpy as np
 from PIL import Image as PngImage
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
@@ -23,8 +24,9 @@ from torch import Tensor
 from torch.utils.tensorboard.writer import FileWriter
 
 from vae_lab.loggers import event_files
-from vae_lab.loggers.base import _without_epoch
-from vae_lab.loggers.hparams import _hparam, _hparams_summary
+from vae_lab.loggers.base import RunLogger, without_epoch
+from vae_lab.loggers.hparams import hparams_summary, typed_value
+from vae_lab.run_folder import EVENT_FILES
 
 # The end of a session has a file of its own, so that a resumed run can take it back: of two ends
 # TensorBoard believes the first, and a run that failed and was resumed would stay a failed one.
@@ -38,11 +40,11 @@ CHARTS = {
 }
 
 
-class RunLogger(TensorBoardLogger):
+class TensorBoardRunLogger(RunLogger, TensorBoardLogger):
     """Writes event files directly into `save_dir`: no sub-folder, hparams.yaml, graph, hp_metric.
 
-    The row in TensorBoard's HParams table is written by `start_session` and `end_session`, so that
-    a run that is running, or failed, has one too.
+    The row in TensorBoard's HParams table is written by `open_run` and `close_run`, so that a run
+    that is running, or failed, has one too.
     """
 
     def __init__(
@@ -60,8 +62,8 @@ class RunLogger(TensorBoardLogger):
         self._columns, self._metric_tags = tuple(dict.fromkeys(columns)), tuple(metrics)
 
     @rank_zero_only
-    def start_session(self, hparams: Mapping[str, Any]) -> None:
-        """Writes the HParams row. Call it once, before training.
+    def open_run(self, hparams: Mapping[str, Any]) -> None:
+        """Writes the HParams row.
 
         TensorBoard gives it the status "unknown" until it finds an end, as for a killed run. It
         would believe an early end that says "running" for ever.
@@ -69,62 +71,60 @@ class RunLogger(TensorBoardLogger):
         Args:
             hparams: values of the columns, and any others, which are left out.
         """
-        for earlier_end in Path(self.log_dir).glob(f"events.out.tfevents.*{END_SUFFIX}"):
+        for earlier_end in Path(self.log_dir).glob(f"{EVENT_FILES}{END_SUFFIX}"):
             earlier_end.unlink()
         experiment = api_pb2.Experiment(time_created_secs=time.time())
         start = plugin_data_pb2.SessionStartInfo(start_time_secs=time.time())
         for column in self._columns:
-            data_type, field, value = _hparam(hparams.get(column))
+            data_type, field, value = typed_value(hparams.get(column))
             experiment.hparam_infos.add(name=column, type=data_type)
             if value is not None:
                 setattr(start.hparams[column], field, value)
         for tag in self._metric_tags:
             experiment.metric_infos.add(name=api_pb2.MetricName(tag=tag))
-        self._write(_hparams_summary(metadata.EXPERIMENT_TAG, experiment=experiment))
-        self._write(_hparams_summary(metadata.SESSION_START_INFO_TAG, session_start_info=start))
+        self._write(hparams_summary(metadata.EXPERIMENT_TAG, experiment=experiment))
+        self._write(hparams_summary(metadata.SESSION_START_INFO_TAG, session_start_info=start))
         self.experiment.add_custom_scalars(CHARTS)
         self.experiment.flush()
 
     @rank_zero_only
-    def end_session(self, status: Literal["success", "failure"]) -> None:
-        """Writes the row's status and closes the files. Call it once, when all else is logged."""
+    def close_run(self, status: str) -> None:
         codes = {"success": api_pb2.STATUS_SUCCESS, "failure": api_pb2.STATUS_FAILURE}
         if status not in codes:
             raise ValueError(f"status must be one of {', '.join(codes)}, got {status!r}.")
         end = plugin_data_pb2.SessionEndInfo(status=codes[status], end_time_secs=time.time())
         self.experiment.close()
         writer = FileWriter(self.log_dir, filename_suffix=END_SUFFIX)
-        writer.add_summary(_hparams_summary(metadata.SESSION_END_INFO_TAG, session_end_info=end), 0)
+        writer.add_summary(hparams_summary(metadata.SESSION_END_INFO_TAG, session_end_info=end), 0)
         writer.close()
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        super().log_metrics(_without_epoch(metrics), step)
+        super().log_metrics(without_epoch(metrics), step)
         # Once per epoch: what a checkpoint knows is on disk before the checkpoint is.
         self.experiment.flush()
 
     @rank_zero_only
-    def log_picture(self, tag: str, picture: Tensor, *, step: int, description: str) -> None:
-        """Logs a picture of bytes (C, H, W), not rescaled, with the text of its card (Markdown)."""
+    def log_picture(self, tag: str, picture: np.ndarray, *, step: int, description: str) -> None:
         # SummaryWriter.add_image takes no description, and stores grey pictures in colour.
-        channels, height, width = picture.shape
-        array = picture[0].numpy() if channels == 1 else picture.permute(1, 2, 0).numpy()
+        height, width, *colours = picture.shape
         png = BytesIO()
-        PngImage.fromarray(array).save(png, format="PNG", compress_level=3)
+        PngImage.fromarray(picture).save(png, format="PNG", compress_level=3)
         image = Summary.Image(
-            height=height, width=width, colorspace=channels, encoded_image_string=png.getvalue()
+            height=height,
+            width=width,
+            colorspace=3 if colours else 1,
+            encoded_image_string=png.getvalue(),
         )
         card = image_metadata.create_summary_metadata(display_name=tag, description=description)
         self._write(Summary(value=[Summary.Value(tag=tag, image=image, metadata=card)]), step)
 
     @rank_zero_only
     def log_histogram(self, tag: str, values: Tensor, *, step: int) -> None:
-        """Logs how values (any shape, on the CPU, all finite) are distributed."""
         self.experiment.add_histogram(tag, values, step)
 
     @rank_zero_only
     def log_text(self, tag: str, text: str) -> None:
-        """Logs a text in Markdown, at step 0."""
         # SummaryWriter.add_text would show `tag` as `tag/text_summary`.
         self._write(text_pb(tag, text))
 
@@ -135,7 +135,7 @@ class RunLogger(TensorBoardLogger):
         metrics: dict[str, Any] | None = None,
         step: int | None = None,
     ) -> None:
-        """Does nothing: Lightning calls it with whatever a module saved; see `start_session`."""
+        """Does nothing: Lightning calls it with whatever a module saved; see `open_run`."""
 
     @rank_zero_only
     def save(self) -> None:
@@ -147,12 +147,12 @@ class RunLogger(TensorBoardLogger):
         """Flushes only: Lightning calls it after fit and after test, and the run goes on."""
         self.experiment.flush()
 
-    def state(self) -> dict[str, Any]:
-        """Returns how long each event file is, all that was logged being in them."""
+    def state_dict(self) -> dict[str, Any]:
+        # How long each event file is, all that was logged being in them.
         self.experiment.flush()
         return {"lengths": event_files.lengths(Path(self.log_dir))}
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes the event files back to a state. Call it before anything is logged."""
         event_files.cut_back(Path(self.log_dir), state.get("lengths", {}))
 

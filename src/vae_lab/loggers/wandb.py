@@ -10,14 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
-from vae_lab.loggers.base import _pixels
+from vae_lab.loggers.base import RunLogger
 
 
-class WandbRunLogger(WandbLogger):
+class WandbRunLogger(RunLogger, WandbLogger):
     """Writes to Weights & Biases, or for later into the run's folder: scalars, pictures, texts."""
 
     def __init__(self, *, save_dir: str | Path, offline: bool, project: str) -> None:
@@ -32,13 +33,11 @@ class WandbRunLogger(WandbLogger):
         super().__init__(save_dir=save_dir, offline=offline, project=project, name=name)
 
     @rank_zero_only
-    def start_session(self, hparams: Mapping[str, Any]) -> None:
-        """Opens the run's row with its hyper-parameters."""
+    def open_run(self, hparams: Mapping[str, Any]) -> None:
         super().log_hyperparams({key: value for key, value in hparams.items() if value is not None})
 
     @rank_zero_only
-    def end_session(self, status: str) -> None:
-        """Closes the row with how the run ended."""
+    def close_run(self, status: str) -> None:
         self.experiment.finish(exit_code=0 if status == "success" else 1)
 
     @rank_zero_only
@@ -46,13 +45,11 @@ class WandbRunLogger(WandbLogger):
         super().log_metrics({tag: value for tag, value in metrics.items() if tag != "epoch"}, step)
 
     @rank_zero_only
-    def log_picture(self, tag: str, picture: Tensor, *, step: int, description: str) -> None:
-        """Logs a picture of bytes (C, H, W) with the text of its card."""
-        self.log_image(tag, [_pixels(picture)], step=step, caption=[description])
+    def log_picture(self, tag: str, picture: np.ndarray, *, step: int, description: str) -> None:
+        self.log_image(tag, [picture], step=step, caption=[description])
 
     @rank_zero_only
     def log_histogram(self, tag: str, values: Tensor, *, step: int) -> None:
-        """Logs how values (any shape, on the CPU, all finite) are distributed."""
         from wandb import Histogram
 
         self.log_metrics({tag: Histogram(values.flatten().tolist())}, step)
@@ -64,16 +61,15 @@ class WandbRunLogger(WandbLogger):
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace) -> None:
-        """Does nothing: see `start_session`."""
+        """Does nothing: see `open_run`."""
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
         """Does nothing: Lightning calls it after fit, and the test comes later."""
 
-    def state(self) -> dict[str, Any]:
-        """Returns which row is this run's."""
+    def state_dict(self) -> dict[str, Any]:
+        # Which row is this run's.
         return {"id": self.experiment.id}
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Goes on with that row."""
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self._id = self._wandb_init["id"] = state.get("id")

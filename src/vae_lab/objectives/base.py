@@ -9,6 +9,7 @@ import logging
 from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
 
+import torch
 from torch import Tensor
 
 from vae_lab.errors import UserError
@@ -29,12 +30,15 @@ def _check_batch(batch_size: int) -> None:
 class Draws(NamedTuple):
     """K draws from the posterior of each image and what the decoder makes of them.
 
-    `z` has shape (K, B, Z); `log_likelihood`, log p(x|z) in nats, has shape (K, B).
+    `z` has shape (K, B, Z); `log_likelihood`, log p(x|z) in nats, has shape (K, B). `generator` is
+    for objectives that draw more: that of the epoch in a training step, else None, so that what is
+    drawn depends on nothing.
     """
 
     posterior: Posterior
     z: Tensor
     log_likelihood: Tensor
+    generator: torch.Generator | None = None
 
 
 class Terms(NamedTuple):

@@ -32,7 +32,7 @@ class Iwae(Objective):
         self.doubly_reparameterised = doubly_reparameterised
 
     def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
-        posterior, z, log_likelihood = draws
+        posterior, z, log_likelihood, _ = draws
         doubly = self.doubly_reparameterised and z.requires_grad
         if doubly:
             # Encoder gradients through z alone: the density's own parameters are taken as given.

@@ -34,28 +34,15 @@ class Mmd(Objective):
         """
         super().__init__(num_samples=num_samples)
         self.alpha, self.mmd_weight, self.bandwidth = alpha, mmd_weight, bandwidth
-        self._name = "end"
 
     def begin(self, num_images: int, batch_size: int) -> None:
         _check_batch(batch_size)
 
-    def at(self, progress: float) -> "Mmd":
-        found = Mmd(
-            alpha=self.alpha,
-            mmd_weight=self.mmd_weight,
-            bandwidth=self.bandwidth,
-            num_samples=self.num_samples,
-        )
-        # Other prior draws in every step, the same when a run is resumed; validation always has
-        # the same ones.
-        found._name = str(progress)
-        return found
-
     def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
         terms = bound_terms(draws, prior)
         z = draws.z[0]  # draws for one image are not independent of one another
-        others = prior.sample(len(z), stream("mmd", self._name)).to(z)
-        distance = mmd(z, others, self.bandwidth * math.sqrt(z.shape[1]))
+        prior_draws = prior.sample(len(z), draws.generator or stream("mmd")).to(z)
+        distance = mmd(z, prior_draws, self.bandwidth * math.sqrt(z.shape[1]))
         weight = self.alpha + self.mmd_weight - 1
         terms_loss = (1 - self.alpha) * terms.kl - terms.log_likelihood
         return terms_loss.mean() + weight * distance, terms

@@ -215,4 +215,4 @@ class Origins:
 
 def _origin(run: Run) -> str:
     # Runs from before there were learned priors do not say.
-    return str((run.result.get("latent") or {}).get("kl_from", PRIOR))
+    return str(run.result.latent.get("kl_from", PRIOR))

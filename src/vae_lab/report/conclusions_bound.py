@@ -73,15 +73,15 @@ def _better(part: Part) -> Iterator[Sentence]:
 
 def _dimensions(part: Part) -> Iterator[Sentence]:
     if DIMENSIONS not in part.keys:
-        counts = listed(list({str(run.result.get("latent_dim")) for run in part.runs}))
+        counts = listed(list({str(run.result.latent_dim) for run in part.runs}))
         yield fact(f"the number of latent dimensions is {counts} in all runs here.")
     for name, quantity in (("elbo", BOUND), ("recon", RECON), ("kl", KL)):
         yield from effects(part, [DIMENSIONS], _of(name), quantity)
     for setting in part.settings[:AT_MOST]:
-        active = [(run.result.get("latent") or {}).get("active_units") for run in setting.runs]
+        active = [run.result.latent.get("active_units") for run in setting.runs]
         if None not in active:
             used = listed([str(one) for one in dict.fromkeys(active)])
-            dims = setting.runs[0].result.get("latent_dim")
+            dims = setting.runs[0].result.latent_dim
             yield fact(f"{setting.label} uses {used} of its {dims} dimensions.")
 
 

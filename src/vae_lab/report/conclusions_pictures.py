@@ -49,7 +49,7 @@ def _known(part: Part, seen: Seen, name: str) -> list[Setting]:
 def _unknown(part: Part, what: str) -> Sentence:
     """Returns the sentence on findings that some runs lack: for want of labels, or of effort."""
     runs = [run for setting in part.settings for run in setting.runs]
-    if any((run.result.get("data") or {}).get("labels") == [] for run in runs):
+    if any(run.result.data.get("labels") == [] for run in runs):
         return Sentence(
             f"{what} not measured: that needs labels, and the images have none.", "open"
         )

@@ -29,22 +29,19 @@ def load_runs(*folders: Path | str) -> "pd.DataFrame":
 
 def _row(run: Run) -> dict[str, Any]:
     result = run.result
-    metrics = {name: run.metric(name) for name in result["metrics"]}
-    errors = {
-        f"{name} standard error": run.standard_error(name)
-        for name in result.get("standard_errors") or {}
-    }
+    metrics = {name: run.metric(name) for name in result.metrics}
+    errors = {f"{name} standard error": run.standard_error(name) for name in result.standard_errors}
     return {
         "run": run.name,
         "folder": str(run.folder),
         **metrics,
         **errors,
         **_findings(run),
-        "active_units": (result.get("latent") or {}).get("active_units"),
-        "epochs": result.get("epochs"),
-        "seconds": (result.get("seconds") or {}).get("total"),
-        "num_parameters": result.get("num_parameters"),
-        "config_hash": result.get("config_hash"),
+        "active_units": result.latent.get("active_units"),
+        "epochs": result.epochs,
+        "seconds": result.seconds.get("total"),
+        "num_parameters": result.num_parameters,
+        "config_hash": result.config_hash,
         **run.settings,
     }
 

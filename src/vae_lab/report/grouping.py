@@ -55,10 +55,10 @@ class Part(NamedTuple):
 COMMON: tuple[tuple[str, Callable[[Run], Any]], ...] = (
     (
         "data set",
-        lambda run: run.protocol.get("data") or (run.result.get("data") or {}).get("name"),
+        lambda run: run.protocol.get("data") or run.result.data.get("name"),
     ),
     ("targets", lambda run: run.protocol.get("targets")),
-    ("number of test images", lambda run: (run.result.get("data") or {}).get("test")),
+    ("number of test images", lambda run: run.result.data.get("test")),
     ("likelihood", lambda run: run.settings.get("likelihood._target_", "").rpartition(".")[2]),
     ("scale of the likelihood", lambda run: run.settings.get("likelihood.scale")),
     # A bound of k weighted draws is another one than the ELBO.

@@ -23,7 +23,7 @@ from vae_lab.report.grouping import Part, parts_of
 from vae_lab.report.picture_metrics import Seen
 from vae_lab.report.runs import FIGURES, Skipped, find_runs
 from vae_lab.report.summary import write_summary
-from vae_lab.run_folder import holds_run
+from vae_lab.run_folder import RunFolder
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -84,7 +84,7 @@ def write_report(folders: Sequence[Path], target: Path) -> Written:
     write_text(page, _environment(markdown=False).get_template("report.html").render(context))
     if not (target / "summary.csv").exists() or len(folders) > 1:
         places = [*(run.folder for run in runs), *(one.folder for one in skipped)]
-        begun = [folder for folder in places if holds_run(folder)]
+        begun = [folder for folder in places if RunFolder(folder).exists]
         write_summary(target, begun)
     return Written(page, len(runs), skipped)
 
@@ -105,11 +105,7 @@ def _chapter(part: Part, name: str) -> Chapter:
         drawings=draw_all(part, seen),
         gallery=gallery_of(part, f"{name}-" if name else ""),
         topics=[*topics_of_bounds(part, seen), *topics_of_pictures(part, seen)],
-        warnings=[
-            (run.name, str(words))
-            for run in part.runs
-            for words in run.result.get("warnings") or []
-        ],
+        warnings=[(run.name, str(words)) for run in part.runs for words in run.result.warnings],
     )
 
 

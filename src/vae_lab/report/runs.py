@@ -11,7 +11,7 @@ import numpy as np
 from vae_lab.config.identity import flatten, is_volatile
 from vae_lab.errors import UserError
 from vae_lab.loggers.event_files import Curves, read_curves
-from vae_lab.run_folder import RESULT, RUNNING, SUCCESS, Recorded, read_result, read_run
+from vae_lab.run_folder import RESULT, RUNNING, SUCCESS, RunFolder
 
 # What the report itself writes beside the runs.
 FIGURES = "report_figures"
@@ -27,15 +27,16 @@ class Skipped(NamedTuple):
 class Run:
     """A finished run, as its folder tells it. Larger files are read when asked for."""
 
-    def __init__(self, recorded: Recorded) -> None:
-        self.folder, self.config, self.result = recorded
-        self.name = str(self.result.get("name") or self.folder.name)
-        self.seed = self.result.get("seed", self.config.get("seed"))
+    def __init__(self, files: RunFolder) -> None:
+        self.files, self.folder = files, files.path
+        self.config, self.result = files.config, files.require_result()
+        self.name = self.result.name or self.folder.name
+        self.seed = self.config.get("seed") if self.result.seed is None else self.result.seed
 
     @cached_property
     def settings(self) -> dict[str, Any]:
         """Every key of the configuration that can matter, and the option of each group."""
-        choices = self.result.get("choices") or {}
+        choices = self.result.choices
         keys = {key: value for key, value in flatten(self.config) if not is_volatile(key)}
         return {**choices, **keys}
 
@@ -43,7 +44,7 @@ class Run:
     def per_image(self) -> dict[str, np.ndarray]:
         """Bound and terms of every test image, each (N,); empty where they were not kept."""
         try:
-            with np.load(self.folder / "per_image.npz", allow_pickle=False) as file:
+            with np.load(self.files.per_image, allow_pickle=False) as file:
                 return {name: file[name] for name in ("elbo", "recon", "kl")}
         except (OSError, ValueError, KeyError):
             return {}
@@ -61,26 +62,26 @@ class Run:
         for path in sorted(self.folder.glob("evaluation-test-*.json")):
             try:
                 evaluation = json.loads(path.read_text(encoding="utf-8"))
-                fits = evaluation["config_hash"] == self.result["config_hash"]
+                fits = evaluation["config_hash"] == self.result.config_hash
                 if fits and evaluation["protocol"]["weights"] == weights:
                     found.append(evaluation["findings"])
             except (OSError, ValueError, KeyError, TypeError):
                 continue
-        return [one for one in [*found, self.result.get("findings")] if isinstance(one, dict)]
+        return [one for one in [*found, self.result.picture_metrics] if isinstance(one, dict)]
 
     @property
     def protocol(self) -> Mapping[str, Any]:
         """How its test figures came about."""
-        return self.result.get("protocol") or {}
+        return self.result.protocol
 
     def metric(self, name: str) -> float | None:
         """Returns a metric such as `elbo/test`, in nats per image."""
-        value = (self.result.get("metrics") or {}).get(name)
+        value = self.result.metrics.get(name)
         return float(value) if isinstance(value, int | float) else None
 
     def standard_error(self, name: str) -> float | None:
         """Returns a metric's standard error over images."""
-        value = (self.result.get("standard_errors") or {}).get(name)
+        value = self.result.standard_errors.get(name)
         return float(value) if isinstance(value, int | float) else None
 
 
@@ -107,14 +108,14 @@ def find_runs(folders: Sequence[Path]) -> tuple[list[Run], list[Skipped]]:
             f"no finished run in {', '.join(map(str, folders))}: train first, or name another "
             f"folder.{why}"
         )
-    ordered = sorted(runs.values(), key=lambda run: str(run.result.get("started", "")))
+    ordered = sorted(runs.values(), key=lambda run: str(run.result.started))
     return _without_copies(ordered, skipped)
 
 
 def _look(folder: Path) -> Iterator[Run | Skipped]:
     found = [path.parent for path in sorted(folder.rglob(RESULT))]
     for place in found:
-        yield _read(place)
+        yield _read(RunFolder(place))
     if folder in found:
         return
     for child in sorted(folder.iterdir()):
@@ -123,17 +124,15 @@ def _look(folder: Path) -> Iterator[Run | Skipped]:
             yield Skipped(child, f"holds no {RESULT}: no run, or one that never started")
 
 
-def _read(folder: Path) -> Run | Skipped:
-    result = read_result(folder)
+def _read(files: RunFolder) -> Run | Skipped:
+    folder, result = files.path, files.result
     if result is None:
         return Skipped(folder, f"its {RESULT} cannot be read")
-    status = result["status"]
-    if status != SUCCESS:
-        unfinished = "unfinished, or still running" if status == RUNNING else str(status)
-        error = result.get("error")
-        return Skipped(folder, f"{unfinished}: {error}" if error else unfinished)
+    if result.status != SUCCESS:
+        unfinished = "unfinished, or still running" if result.status == RUNNING else result.status
+        return Skipped(folder, f"{unfinished}: {result.error}" if result.error else unfinished)
     try:
-        run = Run(read_run(folder))
+        run = Run(files)
     except UserError as error:
         return Skipped(folder, str(error))
     if run.metric("elbo/test") is None:
@@ -147,7 +146,7 @@ def _without_copies(
     """Leaves out runs of a configuration that was there before: the same run again."""
     kept: dict[str, Run] = {}
     for run in runs:
-        first = kept.setdefault(str(run.result.get("config_hash")), run)
+        first = kept.setdefault(str(run.result.config_hash), run)
         if first is not run:
             reason = f"the same configuration and seed as {first.folder}"
             skipped[run.folder.resolve()] = Skipped(run.folder, reason)
@@ -156,4 +155,4 @@ def _without_copies(
 
 def kl_per_dimension(run: Run) -> list[float]:
     """Returns the mean KL of each latent dimension in nats, largest first; none if unknown."""
-    return sorted((run.result.get("latent") or {}).get("kl_per_dimension") or [], reverse=True)
+    return sorted(run.result.latent.get("kl_per_dimension") or [], reverse=True)

@@ -10,10 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from vae_lab.callbacks.drawing.style import BAND, LINE, SHADE
 from vae_lab.report.runs import Run
-
-# As in vae_lab.images, which needs torch: pixels between cells, and between parts.
-LINE, BAND = 1, 5
 
 # A picture that takes more bytes is made smaller.
 MOST_BYTES = 250_000
@@ -67,7 +65,7 @@ def reconstructions(run: Run) -> tuple[np.ndarray, np.ndarray] | None:
     settings, picture = _settings_and_picture(run, "reconstructions")
     if settings is None or picture is None:
         return None
-    _, height, width = run.result["image_shape"]
+    _, height, width = run.files.image_shape
     double = 2 * height + LINE
     # By the picture: there may have been fewer images than were asked for.
     rows, rest = divmod(picture.shape[0] + BAND, double + BAND)
@@ -79,7 +77,7 @@ def reconstructions(run: Run) -> tuple[np.ndarray, np.ndarray] | None:
             picture[top + start : top + start + height]
             for top in range(0, min(rows, STRIPS) * (double + BAND), double + BAND)
         ]
-        gap = np.full((height, LINE, *picture.shape[2:]), 64, dtype=np.uint8)
+        gap = np.full((height, LINE, *picture.shape[2:]), round(255 * SHADE), dtype=np.uint8)
         strips.append(np.concatenate([parts[0], *(p for one in parts[1:] for p in (gap, one))], 1))
     return strips[0], strips[1]
 
@@ -89,7 +87,7 @@ def interpolations(run: Run) -> dict[str, np.ndarray]:
     settings, picture = _settings_and_picture(run, "interpolations")
     if settings is None or picture is None:
         return {}
-    _, height, width = run.result["image_shape"]
+    _, height, width = run.files.image_shape
     pairs = settings["pairs"]
     across = 2 * (width + BAND) + int(settings["steps"]) * (width + LINE) - LINE
     if picture.shape[:2] != (len(pairs) * (height + LINE) - LINE, across):
@@ -105,7 +103,7 @@ def interpolations(run: Run) -> dict[str, np.ndarray]:
 
 def _way(run: Run, row: int, pair: tuple[int, int]) -> str:
     """Returns from where to where a row leads; without such labels it took two images in turn."""
-    names = (run.result.get("data") or {}).get("labels")
+    names = run.result.data.get("labels")
     if names is None:  # a run of before they were recorded
         return f"{pair[0]} to {pair[1]}"
     if all(0 <= label < len(names) for label in pair):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vae_lab.files import write_text
-from vae_lab.run_folder import FAILED, read_result
+from vae_lab.run_folder import FAILED, RunFolder, RunResult
 
 # The columns of a sweep's table: heading, where in the result, format.
 COLUMNS = (
@@ -31,11 +31,11 @@ def rows(folders: Sequence[Path]) -> list[dict[str, str]]:
 
 
 def _row(folder: Path) -> dict[str, str]:
-    result = read_result(folder) or {"name": folder.name, "status": FAILED}
+    result = RunFolder(folder).result or RunResult(name=folder.name, status=FAILED)
     row = {}
-    for heading, path, form in COLUMNS:
-        value: Any = result
-        for key in path:
+    for heading, (field, *keys), form in COLUMNS:
+        value: Any = getattr(result, field)
+        for key in keys:
             value = value.get(key) if isinstance(value, Mapping) else None
         row[heading] = "" if value is None else form.format(value)
     return row

@@ -17,7 +17,7 @@ def commands(runs: Sequence[Run]) -> list[str]:
     kept = roots.pop() / COMMANDS
     if not roots and kept.is_file():
         return kept.read_text(encoding="utf-8").splitlines()
-    return [str(run.result.get("command", "")) for run in runs]
+    return [run.result.command for run in runs]
 
 
 class Cell(NamedTuple):
@@ -38,9 +38,9 @@ class Table(NamedTuple):
 def facts(part: Part) -> list[tuple[str, list[str]]]:
     """Returns what was run: a name, and what is said, the runs' differing answers one by one."""
     runs = part.runs
-    epochs = sorted({int(run.result.get("epochs") or 0) for run in runs})
-    seconds = sum(float((run.result.get("seconds") or {}).get("total") or 0) for run in runs)
-    threads = sorted({str(run.result.get("threads")) for run in runs})
+    epochs = sorted({int(run.result.epochs or 0) for run in runs})
+    seconds = sum(float(run.result.seconds.get("total") or 0) for run in runs)
+    threads = sorted({str(run.result.threads) for run in runs})
     # Shorter first: the order of numbers.
     seeds = sorted({str(run.seed) for run in runs}, key=lambda seed: (len(seed), seed))
     return [
@@ -53,12 +53,12 @@ def facts(part: Part) -> list[tuple[str, list[str]]]:
             [
                 f"{listed([str(one) for one in epochs])} epochs; {duration(seconds)} in all; "
                 f"{listed(threads)} thread{'s' * (threads != ['1'])} a run; precision "
-                f"{listed(_each(runs, lambda run: str(run.result.get('precision'))))}"
+                f"{listed(_each(runs, lambda run: str(run.result.precision)))}"
             ],
         ),
-        ("Machine", _each(runs, lambda run: str(run.result.get("machine") or "unknown"))),
+        ("Machine", _each(runs, lambda run: str(run.result.machine or "unknown"))),
         ("Versions", _each(runs, _versions)),
-        ("Git commit", _each(runs, lambda run: str(run.result.get("git_commit") or "unknown"))),
+        ("Git commit", _each(runs, lambda run: str(run.result.git_commit or "unknown"))),
     ]
 
 
@@ -155,7 +155,7 @@ def _each(runs: Sequence[Run], say: Any) -> list[str]:
 
 
 def _data(run: Run) -> str:
-    data = run.result.get("data") or {}
+    data = run.result.data
     counts = [f"{data.get(split, 0):,} {split}" for split in ("train", "val", "test")]
     return f"{data.get('name')}: {listed(counts)} images"
 
@@ -170,7 +170,7 @@ def _protocol(run: Run) -> str:
 
 
 def _versions(run: Run) -> str:
-    return ", ".join(f"{name} {one}" for name, one in (run.result.get("versions") or {}).items())
+    return ", ".join(f"{name} {one}" for name, one in run.result.versions.items())
 
 
 def _row(part: Part, setting: Setting, several: bool) -> list[Cell]:
@@ -180,15 +180,15 @@ def _row(part: Part, setting: Setting, several: bool) -> list[Cell]:
         cells.append(Cell(str(len(setting.runs)), len(setting.runs)))
     cells += [_quantity(setting, name) for name in ("elbo", "recon", "kl")]
     first = setting.runs[0].result
-    active = [(run.result.get("latent") or {}).get("active_units") for run in setting.runs]
+    active = [run.result.latent.get("active_units") for run in setting.runs]
     known = [one for one in active if one is not None]
     cells.append(_mean(known, "{:.3g}"))
     bounds = [bound for run in setting.runs if (bound := run.metric("elbo/val")) is not None]
     cells.append(_mean(bounds, "{:.2f}"))
-    cells.append(_value(first.get("epochs")))
-    count = first.get("num_parameters")
+    cells.append(_value(first.epochs))
+    count = first.num_parameters
     cells.append(Cell(f"{count:,}" if count else "–", float(count or 0)))
-    times = [(run.result.get("seconds") or {}).get("total") for run in setting.runs]
+    times = [run.result.seconds.get("total") for run in setting.runs]
     return [*cells, _mean([float(one) for one in times if one is not None], "{:.1f}")]
 
 

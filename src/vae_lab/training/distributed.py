@@ -21,15 +21,15 @@ def join_run(folder: Path) -> int:
     """
     from torch import distributed
 
-    from vae_lab.run_folder import read_run
-    from vae_lab.training.resume_state import find_start
+    from vae_lab.run_folder import RunFolder
+    from vae_lab.training.resume_state import find_resume_point
     from vae_lab.training.trainer import assemble
 
     try:
-        run = read_run(folder)
-        start = find_start(folder, run.result["config_hash"])
-        parts = assemble(run.config, folder, start, trust=os.environ[TRUST] == "1")
-        parts.trainer.fit(parts.model, datamodule=parts.data, ckpt_path=start.checkpoint)
+        run = RunFolder(folder)
+        point = find_resume_point(run, run.require_result().config_hash)
+        parts = assemble(run.config, run, point, trust=os.environ[TRUST] == "1")
+        parts.trainer.fit(parts.model, datamodule=parts.data, ckpt_path=point.checkpoint)
     except Stopped:
         return 0
     except Exception as error:

@@ -21,6 +21,7 @@ from vae_lab.evaluate.latent_space import ACTIVE_VARIANCE, active_units, posteri
 from vae_lab.evaluate.picture_metrics import Material, measure
 from vae_lab.files import atomic
 from vae_lab.posterior import Posterior
+from vae_lab.run_folder import RunFolder
 from vae_lab.vae import VAE
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ EVALUATION_BATCH = 500
 
 def final_test(
     config: Mapping[str, Any],
-    folder: Path,
+    folder: RunFolder,
     trainer: pl.Trainer,
     data: ImageDataModule,
     curves: Mapping[str, float],
@@ -48,7 +49,7 @@ def final_test(
     scores = {split: _score(model, data, split) for split in splits}
     for logger in trainer.loggers:
         logger.log_metrics(scores["test"].means("test"), step=epoch)
-    _write_per_image(folder / "per_image.npz", scores["test"])
+    _write_per_image(folder.per_image, scores["test"])
     latent = posteriors(model, data.test_images, batch_size=EVALUATION_BATCH)
     kl = model.prior.kl(latent).double().mean(dim=0).tolist()
     found = diagnose(_symptoms(model, data, scores["test"], latent, kl, curves))
@@ -63,7 +64,7 @@ def final_test(
             "active_above_variance": ACTIVE_VARIANCE,
         },
         "warnings": found,
-        "findings": _findings(config, folder, model, data, latent),
+        "picture_metrics": _findings(config, folder, model, data, latent),
         "protocol": _protocol(config, model, weights, epoch),
     }
 
@@ -79,7 +80,7 @@ def _metrics(scores: Mapping[str, PerImage]) -> dict[str, dict[str, Any]]:
 
 def _findings(
     config: Mapping[str, Any],
-    folder: Path,
+    folder: RunFolder,
     model: VAE,
     data: ImageDataModule,
     latent: Posterior,
@@ -138,10 +139,10 @@ def _symptoms(
     )
 
 
-def _load_best(folder: Path, trainer: pl.Trainer, model: VAE) -> tuple[str, int]:
+def _load_best(folder: RunFolder, trainer: pl.Trainer, model: VAE) -> tuple[str, int]:
     """Loads the weights to test; returns which they are, and after how many epochs."""
     for name in ("best", "last"):
-        path = folder / "checkpoints" / f"{name}.ckpt"
+        path = folder.checkpoints / f"{name}.ckpt"
         if path.exists():
             return name, load_weights(model, path).epochs_done
     return "last, not saved", trainer.current_epoch

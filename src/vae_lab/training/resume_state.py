@@ -12,19 +12,19 @@ from typing import Any, NamedTuple
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from vae_lab.checkpoints import LAST, PREVIOUS, read_checkpoint
+from vae_lab.checkpoints import read_checkpoint
 from vae_lab.errors import UserError
-from vae_lab.loggers.base import Rememberer
-from vae_lab.run_folder import holds_run
+from vae_lab.loggers.base import RunLogger
+from vae_lab.run_folder import BEST, LAST, PREVIOUS, RunFolder
 from vae_lab.training.signals import check_stopped
 
 log = logging.getLogger(__name__)
 
-KEY = "memory"
+KEY = "resume_state"
 
 
-class Start(NamedTuple):
-    """Where a run begins: a checkpoint, and what is remembered; or nothing, at the start.
+class ResumePoint(NamedTuple):
+    """Where a run begins: a checkpoint, and the state that it holds; or nothing, at the start.
 
     `is_again` tells whether the folder holds an earlier attempt at all, whose events must go.
     """
@@ -32,15 +32,15 @@ class Start(NamedTuple):
     is_again: bool
     checkpoint: Path | None
     epochs_done: int
-    memory: dict[str, Any]
+    state: dict[str, Any]
 
 
-class Memory(Callback):
+class ResumeState(Callback):
     """Puts into each checkpoint what a resumed run needs beside weights and optimiser."""
 
-    def __init__(self, *, start: Start) -> None:
-        self._spent = float(start.memory.get("seconds", 0.0))
-        self._curves = dict(start.memory.get("curves", {}))
+    def __init__(self, *, point: ResumePoint) -> None:
+        self._spent = float(point.state.get("seconds", 0.0))
+        self._curves = dict(point.state.get("curves", {}))
         self._began = time.perf_counter()
 
     @property
@@ -70,49 +70,49 @@ class Memory(Callback):
             "curves": self.curves(trainer),
             "is_end": _is_end(trainer),
             "loggers": [
-                logger.state() if isinstance(logger, Rememberer) else {}
+                logger.state_dict() if isinstance(logger, RunLogger) else {}
                 for logger in trainer.loggers
             ],
         }
 
 
-def find_start(folder: Path, config_hash: str) -> Start:
+def find_resume_point(folder: RunFolder, config_hash: str) -> ResumePoint:
     """Returns where the run of a folder goes on: after the last epoch that is whole on disk.
 
     Weights of the last epoch alone are no start: the pictures and events of the training's end
     come after them. Such a run repeats its last epoch.
     """
-    is_again = holds_run(folder)
-    place = folder / "checkpoints"
-    for path in (place / LAST, place / PREVIOUS):
+    is_again = folder.exists
+    for name in (LAST, PREVIOUS):
+        path = folder.checkpoints / name
         if not path.exists():
             continue
         try:
             checkpoint = read_checkpoint(path)
             if _keeps_best(checkpoint):
-                read_checkpoint(place / "best.ckpt")
+                read_checkpoint(folder.checkpoints / BEST)
         except UserError as error:
             log.warning("%s An earlier state is taken.", error)
             continue
-        memory = checkpoint.get(KEY)
+        state = checkpoint.get(KEY)
         own = checkpoint.get("config_hash") == config_hash
-        if own and isinstance(memory, dict) and not memory.get("is_end", True):
-            return Start(is_again, path, checkpoint["epoch"] + 1, memory)
-    return Start(is_again, None, 0, {})
+        if own and isinstance(state, dict) and not state.get("is_end", True):
+            return ResumePoint(is_again, path, checkpoint["epoch"] + 1, state)
+    return ResumePoint(is_again, None, 0, {})
 
 
-def restore_loggers(loggers: Iterable[Any], start: Start) -> None:
+def restore_loggers(loggers: Iterable[Any], point: ResumePoint) -> None:
     """Takes the loggers of a run back to where its checkpoint was written.
 
     In a folder without an earlier attempt nothing is touched: its files are somebody else's.
     """
-    if not start.is_again:
+    if not point.is_again:
         return
     loggers = list(loggers)
-    states = start.memory.get("loggers", [])
+    states = point.state.get("loggers", [])
     for number, logger in enumerate(loggers):
-        if isinstance(logger, Rememberer):
-            logger.restore(states[number] if len(states) == len(loggers) else {})
+        if isinstance(logger, RunLogger):
+            logger.load_state_dict(states[number] if len(states) == len(loggers) else {})
 
 
 def _is_end(trainer: Trainer) -> bool:
@@ -124,4 +124,4 @@ def _is_end(trainer: Trainer) -> bool:
 def _keeps_best(checkpoint: dict[str, Any]) -> bool:
     states = checkpoint.get("callbacks", {}).values()
     paths = [state.get("best_model_path", "") for state in states if isinstance(state, dict)]
-    return any(Path(path).name == "best.ckpt" for path in paths)
+    return any(Path(path).name == BEST for path in paths)

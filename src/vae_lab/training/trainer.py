@@ -11,15 +11,17 @@ from typing import Any, NamedTuple
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint, ProgressBar
 from pytorch_lightning.loggers import Logger
 
-from vae_lab.callbacks.picture import grouped
+from vae_lab.callbacks.picture import PictureCallback, Visualization
 from vae_lab.checkpoints import AtomicCheckpointIO
 from vae_lab.config.instantiate import instantiate
-from vae_lab.data.datamodule import ImageDataModule, share
+from vae_lab.data.datamodule import ImageDataModule
+from vae_lab.environment import gpus_hidden
 from vae_lab.errors import UserError
-from vae_lab.training.resume_state import Memory, Start
+from vae_lab.run_folder import BEST, LAST, RunFolder
+from vae_lab.training.resume_state import ResumePoint, ResumeState
 from vae_lab.vae import VAE
 
 
@@ -28,12 +30,14 @@ class Parts(NamedTuple):
 
     data: ImageDataModule
     model: VAE
-    memory: Memory
+    resume_state: ResumeState
     trainer: pl.Trainer
 
 
-def assemble(config: Mapping[str, Any], folder: Path, start: Start, *, trust: bool) -> Parts:
-    """Returns the parts of a run that begins at `start`; see `run.run` for the rest."""
+def assemble(
+    config: Mapping[str, Any], folder: RunFolder, point: ResumePoint, *, trust: bool
+) -> Parts:
+    """Returns the parts of a run that begins at `point`; see `run.RunRequest` for the rest."""
     torch.set_num_threads(config["threads"])
     # Lightning's lines on devices and tips say nothing about the experiment, nor does what it
     # calls deprecated in torch.
@@ -50,25 +54,29 @@ def assemble(config: Mapping[str, Any], folder: Path, start: Start, *, trust: bo
         # In place: the names of the weights stay as they are in checkpoints.
         for network in (model.encoder, model.decoder):
             network.compile(mode=mode)
-    memory = Memory(start=start)
-    trainer = build_trainer(config, folder, trust=trust, first=[memory])
-    share(data, trainer)
-    return Parts(data, model, memory, trainer)
+    resume_state = ResumeState(point=point)
+    trainer = build_trainer(config, folder, trust=trust, first=[resume_state])
+    data.check_processes(trainer.world_size)
+    return Parts(data, model, resume_state, trainer)
 
 
 @contextmanager
-def matrix_products(config: Mapping[str, Any]) -> Iterator[None]:
-    """Trains with the precision that `matmul_precision` gives products of fp32 matrices."""
+def machine_settings(config: Mapping[str, Any]) -> Iterator[None]:
+    """Trains without a look at GPUs on the processor, and with the wanted precision of products.
+
+    `matmul_precision` is that of products of fp32 matrices.
+    """
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision(config["matmul_precision"])
     try:
-        yield
+        with gpus_hidden(config):
+            yield
     finally:
         torch.set_float32_matmul_precision(before)
 
 
 def build_trainer(
-    config: Mapping[str, Any], folder: Path, *, trust: bool, first: Sequence[Callback] = ()
+    config: Mapping[str, Any], folder: RunFolder, *, trust: bool, first: Sequence[Callback] = ()
 ) -> pl.Trainer:
     """Returns the trainer of a resolved configuration, with its callbacks and loggers.
 
@@ -79,38 +87,51 @@ def build_trainer(
         first: callbacks of the run itself, before those of the configuration.
     """
     arguments = dict(config["trainer"])
-    nodes = dict(config["callbacks"])
-    if not arguments["enable_progress_bar"]:
-        nodes.pop("progress", None)
     if config["data"]["num_val"] == 0:
         arguments["limit_val_batches"] = 0
-    callbacks = [*first, *grouped(instantiate(node, trust=trust) for node in nodes.values())]
+    parts = [instantiate(node, trust=trust) for node in config["callbacks"].values()]
+    if not arguments["enable_progress_bar"]:
+        # Lightning refuses a bar then, even a silent one.
+        parts = [part for part in parts if not isinstance(part, ProgressBar)]
+    # Without a bar in the configuration Lightning would add its own.
+    arguments["enable_progress_bar"] = any(isinstance(part, ProgressBar) for part in parts)
+    callbacks = [*first, *with_pictures_together(parts)]
     if arguments.get("enable_checkpointing", True):
         callbacks += model_checkpoints(folder, has_validation=config["data"]["num_val"] > 0)
     loggers: list[Logger] = [
-        instantiate(node, trust=trust, save_dir=str(folder)) for node in config["logger"].values()
+        instantiate(node, trust=trust, save_dir=str(folder.path))
+        for node in config["logger"].values()
     ]
-    # The bar is a callback of ours; Lightning would add its own beside it.
-    if not any(name == "progress" for name in nodes):
-        arguments["enable_progress_bar"] = False
     arguments["plugins"] = [*_listed(arguments.get("plugins")), AtomicCheckpointIO()]
     try:
         return pl.Trainer(
-            **arguments, callbacks=callbacks, logger=loggers or False, default_root_dir=str(folder)
+            **arguments,
+            callbacks=callbacks,
+            logger=loggers or False,
+            default_root_dir=str(folder.path),
         )
     except (ValueError, TypeError, MisconfigurationException) as error:
         raise UserError(f"trainer: {' '.join(str(error).split())}") from error
 
 
-def model_checkpoints(folder: Path, *, has_validation: bool) -> list[ModelCheckpoint]:
+def with_pictures_together(parts: Sequence[Any]) -> list[Callback]:
+    """Returns the callbacks, all pictures in a single one at the place of the first."""
+    pictures = [part for part in parts if isinstance(part, Visualization)]
+    callbacks = [part for part in parts if not isinstance(part, Visualization)]
+    if pictures:
+        callbacks.insert(parts.index(pictures[0]), PictureCallback(pictures))
+    return callbacks
+
+
+def model_checkpoints(folder: RunFolder, *, has_validation: bool) -> list[ModelCheckpoint]:
     """Returns what keeps `checkpoints/best.ckpt` (by the validation bound) and `last.ckpt`."""
-    keep = partial(ModelCheckpoint, dirpath=folder / "checkpoints", enable_version_counter=False)
+    keep = partial(ModelCheckpoint, dirpath=folder.checkpoints, enable_version_counter=False)
     # Not `save_last`, which writes only when another checkpoint was due.
-    last = keep(filename="last", save_on_train_epoch_end=True)
+    last = keep(filename=Path(LAST).stem, save_on_train_epoch_end=True)
     if not has_validation:
         return [last]
     best = keep(
-        filename="best",
+        filename=Path(BEST).stem,
         monitor="elbo/val",
         mode="max",
         save_weights_only=True,

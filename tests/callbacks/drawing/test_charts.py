@@ -7,7 +7,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from vae_lab.callbacks.drawing.canvas import PAPER, SHAPES, Canvas, called, style_of, ticks, wrapped
+from vae_lab.callbacks.drawing.canvas import (
+    PAPER,
+    SHAPES,
+    Canvas,
+    label_name,
+    style_of,
+    ticks,
+    wrapped,
+)
 from vae_lab.callbacks.drawing.charts import (
     BARS_HEIGHT,
     BARS_WIDTH,
@@ -187,4 +195,4 @@ def test_labels_are_drawn_by_their_names_and_long_names_are_shortened() -> None:
     names = ("cat", "dog", "a very long name indeed")
     wide = Scatter(HEADING, points, labels, ("x", "y"), None, names).render(1)
     assert numbers.shape[2] < wide.shape[2] < numbers.shape[2] + 100
-    assert called(2, names) == "a very long .." and called(2, None) == "2"
+    assert label_name(2, names) == "a very long .." and label_name(2, None) == "2"

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from vae_lab.callbacks.drawing import grids
-from vae_lab.callbacks.drawing.grids import BAND, LINE, SHADE
+from vae_lab.callbacks.drawing.style import BAND, LINE, SHADE
 
 
 def numbered(count: int, *, channels: int = 1, height: int = 3, width: int = 4) -> Tensor:
@@ -84,7 +84,7 @@ def test_bytes_are_rounded_and_cut_never_rescaled() -> None:
 def test_png_is_the_tensor_enlarged_without_blur(tmp_path: Path, channels: int, scale: int) -> None:
     picture = numbered(1, channels=channels)[0]
     path = tmp_path / "figures" / "picture.png"
-    grids.to_png(picture, path, scale=scale)
+    grids.to_png(grids.ImageGrid(picture).render(scale), path)
     with Image.open(path) as file:
         pixels = np.asarray(file)
     expected = grids.to_uint8(picture).permute(1, 2, 0).numpy().repeat(scale, 0).repeat(scale, 1)
@@ -96,7 +96,7 @@ def test_a_png_that_cannot_be_written_leaves_the_earlier_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "picture.png"
-    grids.to_png(numbered(1)[0], path, scale=1)
+    grids.to_png(grids.to_uint8(numbered(1)[0]), path)
     before = path.read_bytes()
 
     def half_written(self: Image.Image, target: Path, **_: object) -> None:
@@ -105,6 +105,6 @@ def test_a_png_that_cannot_be_written_leaves_the_earlier_one(
 
     monkeypatch.setattr(Image.Image, "save", half_written)
     with pytest.raises(OSError, match="disk full"):
-        grids.to_png(numbered(2)[1], path, scale=1)
+        grids.to_png(grids.to_uint8(numbered(2)[1]), path)
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["picture.png"]

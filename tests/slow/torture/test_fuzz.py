@@ -9,14 +9,14 @@ import pytest
 from fault_counts import count, repeats
 from hypothesis import HealthCheck, given, settings
 from random_overrides import is_answered, override_lists
+from runs import run_job
 from stripes import small_config
 
 from vae_lab import load
 from vae_lab.checkpoints import read_checkpoint
 from vae_lab.errors import UserError
 from vae_lab.report.summary import rows
-from vae_lab.run_folder import read_run
-from vae_lab.training.run import run
+from vae_lab.run_folder import RunFolder
 
 pytestmark = pytest.mark.torture
 
@@ -61,7 +61,7 @@ def test_damaged_files_are_refused_or_read_right(tmp_path: Path) -> None:
     )
     whole = tmp_path / "whole"
     whole.mkdir()
-    run(*configured, whole, "test")
+    run_job(*configured, whole)
     (events,) = (path for path in whole.glob("events*") if "session_end" not in path.name)
     expected, curves = read_checkpoint(whole / "checkpoints/best.ckpt"), killable.curves(whole)
     files = ["checkpoints/best.ckpt", "result.json", "config.yaml", events.name]
@@ -74,7 +74,7 @@ def test_damaged_files_are_refused_or_read_right(tmp_path: Path) -> None:
         (folder / name).write_bytes(damaged((whole / name).read_bytes(), chance))
         rows([folder])
         try:
-            read_run(folder)
+            RunFolder(folder)
             load(folder, trust=True)
         except UserError:
             pass

@@ -13,10 +13,10 @@ from functools import cache
 from typing import Literal
 
 import numpy as np
-import torch
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 from torch import Tensor
 
+from vae_lab.callbacks.drawing.grids import from_array, to_array
 from vae_lab.callbacks.drawing.style import PALETTE
 
 PAPER, INK, QUIET, FAINT = "#ffffff", "#262626", "#7a7a7a", "#e4e4e4"
@@ -110,13 +110,12 @@ class Canvas:
     def picture(self, left: int, top: int, picture: Tensor) -> None:
         """Puts a picture (C, H, W) of bytes with its corner at left, top; each pixel is a unit."""
         pixels = picture.repeat_interleave(self.scale, 1).repeat_interleave(self.scale, 2)
-        array = pixels[0].numpy() if len(pixels) == 1 else pixels.permute(1, 2, 0).numpy()
-        self._image.paste(Image.fromarray(array), (left * self.scale, top * self.scale))
+        corner = left * self.scale, top * self.scale
+        self._image.paste(Image.fromarray(to_array(pixels)), corner)
 
     def pixels(self) -> Tensor:
         """Returns what was drawn as bytes: (1, H, W), or (3, H, W) if coloured."""
-        array = torch.from_numpy(np.array(self._image))
-        return array[None] if array.ndim == 2 else array.permute(2, 0, 1).contiguous()
+        return from_array(np.array(self._image))
 
     def _colour(self, name: str) -> int | tuple[int, ...]:
         return ImageColor.getcolor(name, self._image.mode)
@@ -152,7 +151,7 @@ def wrapped(text: str, *, size: int, width: float) -> Sequence[str]:
     return lines
 
 
-def called(label: int, names: Sequence[str] | None) -> str:
+def label_name(label: int, names: Sequence[str] | None) -> str:
     """Returns the name of a label as it is drawn: shortened, or its number where it has none."""
     name = str(label) if names is None else names[label]
     return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 2]}.."

@@ -1,11 +1,11 @@
 """The kinds of charts: a scatter, bars, a picture between its axes.
 
-Each is what it shows, in numbers, and `render` draws it at a scale. Shapes: N points.
+Each is a `Drawing`: what it shows, in numbers, which `render` draws. Shapes: N points.
 """
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from vae_lab.callbacks.drawing.canvas import (
     TICK,
     TITLE,
     Canvas,
-    called,
+    label_name,
     legend_width,
     ticks,
     wrapped,
@@ -40,13 +40,6 @@ BARS_WIDTH, BARS_HEIGHT = 440, 220
 NARROWEST = 200  # what a heading needs
 
 Tick = tuple[float, str]
-
-
-class Chart(Protocol):
-    """Something that can be drawn at any scale."""
-
-    def render(self, scale: int) -> Tensor:
-        """Returns bytes, (C, H, W) at a scale: scale x scale pixels a unit."""
 
 
 class Heading(NamedTuple):
@@ -79,7 +72,7 @@ class Scatter(NamedTuple):
         heading = self.heading.lines(SIDE)
         top = MARGIN + LINE_HEIGHT * len(heading) + 6
         labels = [] if self.labels is None else torch.unique(self.labels).tolist()
-        legend = legend_width([called(label, self.names) for label in labels])
+        legend = legend_width([label_name(label, self.names) for label in labels])
         width = LEFT + SIDE + (max(LEGEND, legend) if labels else MARGIN)
         canvas = Canvas(width=width, height=top + SIDE + BELOW, scale=scale, coloured=True)
         _write(canvas, heading, LEFT)
@@ -135,7 +128,7 @@ class Scatter(NamedTuple):
         for group, label in enumerate(classes.tolist()):
             y = top + 12 + 18 * group
             canvas.dot(LEFT + SIDE + 14, y, group=group, radius=4)
-            name = called(label, self.names)
+            name = label_name(label, self.names)
             canvas.text(LEFT + SIDE + 24, y, name, anchor="lm")
             if self.rows is None:
                 x, y = places[groups == group].median(dim=0).values.tolist()

@@ -3,23 +3,36 @@
 Shapes: N images, C channels, H and W pixels, P pairs, S steps. A picture is a float tensor
 (C, H, W) with values in [0, 1]. No function rescales values: 0 is black and 1 is white in every
 picture of every run, so pictures can be compared. One pixel of an image is one pixel of its
-picture; only `to_png` enlarges, by a whole factor, so that no cell is blurred or uneven.
+picture; only `render` enlarges, by a whole factor, so that no cell is blurred or uneven.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from vae_lab.callbacks.drawing.style import BAND, LINE, SHADE
 from vae_lab.files import atomic
 
-LINE = 1  # pixels between the cells of a grid
 
-BAND = 5  # pixels between parts that do not belong together
+class Drawing(Protocol):
+    """What a picture draws: something that has pixels at any scale."""
 
-SHADE = 0.25  # grey of lines and bands: visible beside black, quieter than a digit
+    def render(self, scale: int) -> Tensor:
+        """Returns bytes, (C, H, W) at a scale: scale x scale pixels per pixel or unit."""
+
+
+class ImageGrid(NamedTuple):
+    """A drawing of images alone, whose pixels it keeps."""
+
+    picture: Tensor  # (C, H, W) in [0, 1]
+
+    def render(self, scale: int) -> Tensor:
+        return to_uint8(self.picture).repeat_interleave(scale, 1).repeat_interleave(scale, 2)
 
 
 def grid(images: Tensor, *, columns: int) -> Tensor:
@@ -98,18 +111,25 @@ def latent_plane(right: Tensor, up: Tensor) -> Tensor:
 
 def to_uint8(picture: Tensor) -> Tensor:
     """Rounds a picture (C, H, W) in [0, 1] to bytes; values outside are cut, never rescaled."""
-    if picture.dtype == torch.uint8:
-        return picture
     return picture.detach().float().clamp(0, 1).mul(255).round().to("cpu", torch.uint8)
 
 
-def to_png(picture: Tensor, path: Path, *, scale: int) -> None:
-    """Writes a picture (C, H, W) of 1 or 3 channels as a PNG file, each pixel scale x scale."""
-    pixels = to_uint8(picture).repeat_interleave(scale, 1).repeat_interleave(scale, 2)
-    array = pixels[0].numpy() if len(pixels) == 1 else pixels.permute(1, 2, 0).numpy()
+def to_array(pixels: Tensor) -> np.ndarray:
+    """Returns bytes (C, H, W) as Pillow has them: (H, W) if they are grey, else (H, W, 3)."""
+    return pixels[0].numpy() if len(pixels) == 1 else pixels.permute(1, 2, 0).contiguous().numpy()
+
+
+def from_array(array: np.ndarray) -> Tensor:
+    """Returns the bytes (C, H, W) of Pillow's (H, W) or (H, W, 3)."""
+    pixels = torch.from_numpy(array)
+    return pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1).contiguous()
+
+
+def to_png(pixels: Tensor, path: Path) -> None:
+    """Writes bytes (C, H, W) of 1 or 3 channels as a PNG file."""
     with atomic(path) as partial:
         # Level 3 takes a third of the usual time and makes files a tenth larger.
-        Image.fromarray(array).save(partial, format="PNG", compress_level=3)
+        Image.fromarray(to_array(pixels)).save(partial, format="PNG", compress_level=3)
 
 
 def _fill(images: Tensor, count: int) -> Tensor:

@@ -1,4 +1,13 @@
-"""The colours of everything that is drawn."""
+"""The colours of everything that is drawn, and the lines between images. No torch: reports use it.
+
+One pixel of an image is one pixel of its grid.
+"""
+
+LINE = 1  # pixels between the cells of a grid
+
+BAND = 5  # pixels between parts that do not belong together
+
+SHADE = 0.25  # grey of lines and bands: visible beside black, quieter than a digit
 
 # Ten colours by M. Petroff, Accessible Color Sequences for Data Visualization (arXiv:2107.02270).
 # Any two are at least 12 apart (CIEDE2000) to normal, protanopic, deuteranopic and tritanopic eyes;

@@ -1,0 +1,73 @@
+"""What a run's folder says of the run: the schema of `result.json`, and what is refused."""
+
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from repository import ROOT
+
+from vae_lab.errors import UserError
+from vae_lab.run_folder import RunFolder, RunResult, result_fields
+
+
+def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
+    result = RunResult(
+        name="a", status="success", latent_dim=2, metrics={"elbo/test": -1.5}, warnings=["blur"]
+    )
+    folder = RunFolder(tmp_path)
+    assert folder.result is None and not folder.exists
+    other = RunFolder(tmp_path)
+    other.write_result(result)
+    assert RunFolder(tmp_path).result == other.result == result
+    assert folder.result is None, "what was read is kept"
+    content = json.loads((tmp_path / "result.json").read_text())
+    assert content == {key: value for key, value in asdict(result).items() if value is not None}
+
+
+def test_results_of_earlier_versions_are_read() -> None:
+    result = RunResult.from_json('{"status": "success", "findings": {"a": 1}, "unknown": 2}')
+    assert result.picture_metrics == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "7",
+        '{"name": "a"}',
+        '{"status": "done"}',
+        '{"status": "success", "name": 7}',
+        '{"status": "success", "epochs": "x"}',
+        '{"status": "success", "epochs": true}',
+        '{"status": "success", "epochs": 1.5}',
+        '{"status": "success", "metrics": {"elbo/test": "x"}}',
+        '{"status": "success", "metrics": [1]}',
+        '{"status": "success", "resumed_after": {"1": 2}}',
+        '{"status": "success", "choices": {"model": 7}}',
+        "[" * 100_000,
+    ],
+)
+def test_what_is_no_result_is_none(tmp_path: Path, content: str) -> None:
+    (tmp_path / "result.json").write_text(content)
+    folder = RunFolder(tmp_path)
+    assert folder.exists and folder.result is None and not folder.is_finished
+    with pytest.raises(UserError, match=r"has no readable result\.json"):
+        folder.require_result()
+
+
+def test_figures_are_found_by_their_epochs(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    for name in ("samples_0010.png", "samples_0002.png", "samples_of_0001.png", "samples_x.png"):
+        (tmp_path / "figures").mkdir(exist_ok=True)
+        (tmp_path / "figures" / name).touch()
+    assert list(folder.figures("samples")) == [2, 10]
+    assert folder.figures("samples")[10] == folder.figure("samples", 10)
+
+
+def test_the_documentation_has_every_field_of_a_result() -> None:
+    page = (ROOT / "docs" / "result.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", page, flags=re.MULTILINE)
+    assert dict(rows) == result_fields()
