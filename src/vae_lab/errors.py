@@ -1,11 +1,13 @@
 """What a person is told when something is wrong: one line, and an exit code for scripts."""
 
+import argparse
+import difflib
 import errno
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from vae_lab.terminal import print_error
 
@@ -78,7 +80,15 @@ class Stopped(BaseException):
         return "interrupted" if self.number == signal.SIGINT else "terminated"
 
 
-def answer(work: Callable[[Sequence[str]], None]) -> None:
+class ArgumentParser(argparse.ArgumentParser):
+    """A parser of command lines whose errors are those of this project."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises UserError."""
+        raise UserError(f"{message}: see {self.prog} --help.")
+
+
+def command(work: Callable[[Sequence[str]], None]) -> None:
     """Gives a command line to what works on it; exits with 2 for wrong input, 130 at Ctrl-C."""
     try:
         work(sys.argv[1:])
@@ -88,6 +98,18 @@ def answer(work: Callable[[Sequence[str]], None]) -> None:
     except KeyboardInterrupt:
         print_error("interrupted.")
         sys.exit(INTERRUPTED)
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str | None:
+    """Returns which of the names resembles a wrong one, as a whole or in its last part, or None."""
+    # Of two names with one last part the shorter is meant.
+    ordered = sorted(names, key=len, reverse=True)
+    last_parts = {other.rpartition(".")[2]: other for other in ordered}
+    wholes = {other: other for other in ordered}
+    for wrong, candidates in ((name, wholes), (name.rpartition(".")[2], last_parts)):
+        if close := difflib.get_close_matches(wrong, candidates, n=1, cutoff=0.75):
+            return candidates[close[0]]
+    return None
 
 
 def first_line(error: Exception) -> str:

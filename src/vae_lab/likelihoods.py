@@ -111,8 +111,6 @@ class ScaledLikelihood(Likelihood):
             learn_scale: whether it is trained with the weights.
         """
         super().__init__()
-        if not scale > 0:
-            raise ValueError(f"likelihood.scale must be above 0, got {scale}.")
         log_scale = torch.tensor(math.log(scale))
         if learn_scale:
             self.log_scale = nn.Parameter(log_scale)

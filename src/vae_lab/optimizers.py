@@ -12,6 +12,7 @@ A schedule is a factor as a function of progress, the share of the optimiser's s
 
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import torch
@@ -125,8 +126,6 @@ def orthogonal(matrix: Tensor, iterations: int) -> Tensor:
 # arXiv:1708.07120, and as in torch's OneCycleLR, and ends near zero.
 START, END = 1 / 25, 1e-4
 
-SCHEDULES = ("one_cycle", "constant", "tripling")
-
 # Stages of `tripling`, 3^0 to 3^7 of 3,280 parts: Burda et al., arXiv:1509.00519, section 5.
 STAGES = 8
 
@@ -138,23 +137,19 @@ def learning_rate_factor(schedule: str, warmup: float) -> Callable[[float], floa
         schedule: `one_cycle` (up, then down, both along half a cosine), `constant`, or `tripling`
             (falls to a tenth in eight stages, each three times as long as the one before).
         warmup: the share of the steps in which `one_cycle` rises, in (0, 1).
-
-    Raises:
-        ValueError: for another name.
     """
     if schedule == "constant":
         return lambda progress: 1.0
     if schedule == "tripling":
         return _tripling
-    if schedule != "one_cycle":
-        raise ValueError(f"optimizer.schedule={schedule} is none of {', '.join(SCHEDULES)}.")
+    assert schedule == "one_cycle", schedule  # config/rules.py knows no other
+    return partial(_one_cycle, warmup=warmup)
 
-    def one_cycle(progress: float) -> float:
-        if progress < warmup:
-            return _half_cosine(START, 1.0, progress / warmup)
-        return _half_cosine(1.0, END, min(1.0, (progress - warmup) / (1 - warmup)))
 
-    return one_cycle
+def _one_cycle(progress: float, warmup: float) -> float:
+    if progress < warmup:
+        return _half_cosine(START, 1.0, progress / warmup)
+    return _half_cosine(1.0, END, min(1.0, (progress - warmup) / (1 - warmup)))
 
 
 def _tripling(progress: float) -> float:

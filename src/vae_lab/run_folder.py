@@ -31,6 +31,9 @@ EVENT_FILES = "events.out.tfevents.*"
 # Older names of fields, so that the results of earlier versions can be read.
 _FORMER_NAMES = {"findings": "picture_metrics"}
 
+# In the folder of a sweep: the command lines that made its runs, one a line.
+COMMANDS = "command.txt"
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:

@@ -4,6 +4,7 @@ import csv
 import os
 import signal
 import time
+from datetime import datetime
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -13,10 +14,10 @@ from command import QUICK, Command
 from stripes import write_conf
 
 from vae_lab.cli import launchers
-from vae_lab.cli.jobs import compose_jobs
+from vae_lab.cli.command_lines import parse_words
+from vae_lab.cli.jobs import compose_jobs, jobs_of
 from vae_lab.cli.plan import plan
-from vae_lab.config import compose
-from vae_lab.config.compose import Composer, parse_words
+from vae_lab.config.compose import Composer, conf_folder
 from vae_lab.errors import UserError
 from vae_lab.run_folder import RunFolder, RunResult
 
@@ -33,8 +34,9 @@ def joblib() -> None:
 
 
 def planned(*arguments: str) -> list[str]:
-    parsed = parse_words(["-m", *arguments])
-    return plan(Composer(config_path=compose.conf_folder(), arguments=parsed), parsed).overrides
+    line = parse_words(["-m", *arguments])
+    composer = Composer(config_path=conf_folder(), config_dir=line.config_dir)
+    return plan(composer, jobs_of(composer, line, datetime.now())).overrides
 
 
 def test_jobs_side_by_side_have_one_thread_and_no_bar_each(

@@ -47,6 +47,10 @@ def test_a_sweep_leaves_a_folder_per_job_with_everything_in_it(sweep: tuple[Path
         assert (root / name / "figures" / "samples_0002.png").exists()
         assert (root / name / "checkpoints" / "last.ckpt").exists()
         assert "epoch 2" in (root / name / "run.log").read_text()
+    (typed,) = (root / "command.txt").read_text().splitlines()
+    assert typed.startswith(
+        "python -m vae_lab --config-dir conf -m latent_dim=2,3 sweep_name=first"
+    )
 
 
 def test_a_sweep_ends_with_its_table_and_the_line_that_opens_tensorboard(

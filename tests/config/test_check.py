@@ -72,6 +72,13 @@ MISTAKES = {
     "objective=elbo_free_bits objective.free_bits=-1": (
         "objective.free_bits must be a number of at least 0, got -1."
     ),
+    "objective=elbo_warmup objective.warmup=0": (
+        "objective.warmup must be a number above 0 and at most 1, got 0."
+    ),
+    "likelihood=gaussian likelihood.scale=0": "likelihood.scale must be a number above 0, got 0.",
+    "likelihood=discretized_logistic likelihood.scale=0": (
+        "likelihood.scale must be a number above 0, got 0."
+    ),
     "objective=mmd objective.alpha=2": "objective.alpha must be a number from 0 to 1, got 2.",
     "objective=mmd objective.alpha=0.5 objective.mmd_weight=0": (
         "objective.alpha + objective.mmd_weight must be at least 1, got 0.5 + 0: below, codes are "

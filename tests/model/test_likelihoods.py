@@ -153,12 +153,6 @@ def test_a_learned_scale_finds_the_spread_of_the_errors(cls: type[ScaledLikeliho
     assert "log_scale" in likelihood.state_dict() and not scaled(cls).state_dict()
 
 
-@pytest.mark.parametrize("cls", SCALED)
-def test_a_scale_that_is_none_is_refused(cls: type[ScaledLikelihood]) -> None:
-    with pytest.raises(ValueError, match=r"likelihood\.scale must be above 0, got 0"):
-        cls(scale=0, learn_scale=False)
-
-
 @pytest.mark.parametrize("name", ALL)
 def test_pairs_equal_one_by_one(name: str) -> None:
     outputs = random(4, 1, 2, 3, seed=1)

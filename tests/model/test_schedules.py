@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vae_lab.optimizers import SCHEDULES, learning_rate_factor
+from vae_lab.optimizers import learning_rate_factor
 
 
 def test_constant_stays_at_the_peak() -> None:
@@ -33,12 +33,6 @@ def test_one_cycle_is_torchs_where_that_is_no_different() -> None:
         assert theirs.get_last_lr()[0] == pytest.approx(ours(progress), rel=1e-4), step
         optimizer.step()
         theirs.step()
-
-
-def test_another_name_is_refused_and_the_names_are_listed() -> None:
-    with pytest.raises(ValueError, match="one_cycle, constant"):
-        learning_rate_factor("cosine", 0.3)
-    assert SCHEDULES == ("one_cycle", "constant", "tripling")
 
 
 def test_tripling_has_the_stages_of_burda_et_al() -> None:

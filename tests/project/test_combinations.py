@@ -168,13 +168,6 @@ def test_every_option_has_a_line_and_a_picture_in_the_documentation() -> None:
             assert (DOCS.parent / picture).is_file(), picture
 
 
-def test_the_number_of_models_is_the_documented_one() -> None:
-    grey = [one for one in COMBINATIONS if one[3] == "none"]
-    readme = (DOCS.parents[1] / "README.md").read_text(encoding="utf-8")
-    names = sum(len(options(group)) for group in GROUPS)
-    assert f"{len(grey)} models from {names} small classes" in readme
-
-
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_option_is_one_class_under_60_lines_and_names_its_source(group: str) -> None:
     for option in options(group):

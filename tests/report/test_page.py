@@ -26,7 +26,8 @@ from vae_lab.report.grouping import contrasts, parts_of, varying_keys
 from vae_lab.report.page import write_report
 from vae_lab.report.picture_metrics import Seen
 from vae_lab.report.runs import Run, find_runs
-from vae_lab.report.tables import as_sweep
+from vae_lab.report.tables import commands
+from vae_lab.run_folder import COMMANDS
 
 EVIL = "<script>alert(1)</script>"
 
@@ -192,21 +193,17 @@ def test_other_data_and_other_protocols_are_apart_with_the_reason(tmp_path: Path
     assert "highest test bound" not in text
 
 
-@pytest.mark.parametrize(
-    ("commands", "sweep"),
-    [
-        (
-            ["a=1 b=x", "a=1 b=y", "a=2 b=x", "a=2 b=y"],
-            ["python -m vae_lab -m a=1,2 b=x,y"],
-        ),
-        (["a=[1,2]", "a=[3]"], ["python -m vae_lab -m 'a=[1,2],[3]'"]),
-        (["a=1 b=x", "a=2 b=y"], []),
-        (["a=1", "b=2"], []),
-        (["a=1"], []),
-    ],
-)
-def test_the_command_that_makes_all_runs_again(commands: list[str], sweep: list[str]) -> None:
-    assert as_sweep([f"python -m vae_lab {one}" for one in commands]) == sweep
+def test_the_commands_that_make_all_runs_again(tmp_path: Path) -> None:
+    runs = find_runs([write_run(tmp_path / "ab"[seed], elbo=-1.0, seed=seed) for seed in (0, 1)])[0]
+    own = [run.result.command for run in runs]
+    assert commands(runs) == own and len(own) == 2
+    # A sweep keeps its command in its folder; a second one may have added runs to it.
+    kept = ["python -m vae_lab -m a=1,2 sweep_name=x", "python -m vae_lab -m a=3 sweep_name=x"]
+    (tmp_path / COMMANDS).write_text("\n".join(kept) + "\n")
+    assert commands(runs) == kept
+    # Runs of several folders are no sweep.
+    elsewhere = find_runs([write_run(tmp_path / "other" / "c", elbo=-1.0, seed=2)])[0]
+    assert commands([*runs, *elsewhere]) == [*own, elsewhere[0].result.command]
 
 
 # What is read.

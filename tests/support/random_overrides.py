@@ -1,10 +1,11 @@
 """Random command lines: valid, nearly valid, garbage."""
 
-import argparse
+from datetime import datetime
 from functools import cache
 
 from hypothesis import strategies as st
 
+from vae_lab.cli.command_lines import CommandLine
 from vae_lab.cli.jobs import jobs_of
 from vae_lab.config import compose
 from vae_lab.config.compose import Composer
@@ -51,15 +52,17 @@ def override_lists(garbage: int = 1) -> st.SearchStrategy[list[str]]:
 
 @cache
 def _composer() -> Composer:
-    return Composer(config_path=compose.conf_folder(), arguments=_arguments([]))
+    return Composer(config_path=compose.conf_folder())
 
 
-def _arguments(lines: list[str]) -> argparse.Namespace:
-    return argparse.Namespace(
-        overrides=[line for line in lines if line != "-m"],
+def _command_line(lines: list[str]) -> CommandLine:
+    return CommandLine(
+        overrides=tuple(line for line in lines if line != "-m"),
         multirun="-m" in lines,
         config_dir=None,
         config_name=None,
+        show=(),
+        asks_hydra=False,
     )
 
 
@@ -70,7 +73,7 @@ def is_answered(lines: list[str]) -> bool:
     """
     said = ""
     try:
-        return bool(jobs_of(_composer(), _arguments(lines)))
+        return bool(jobs_of(_composer(), _command_line(lines), datetime.now()).jobs)
     except UserError as error:
         said = str(error)
     assert said.strip(), lines

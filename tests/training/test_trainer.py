@@ -43,7 +43,7 @@ def test_compiled_networks_train_to_the_same_bound_and_are_saved_as_ever(
     overrides = (f"model={model}", "trainer.precision=32-true", "trainer.max_epochs=1")
     plain = train(tmp_path / "plain", *overrides)
     assert not modes
-    compiled = train(tmp_path / "compiled", *overrides, "trainer.compile=reduce-overhead")
+    compiled = train(tmp_path / "compiled", *overrides, "compile=reduce-overhead")
     assert modes == ["reduce-overhead"] * 2 and len(graphs) >= 2
     for name in ("elbo/test", "recon/test", "kl/test"):
         assert compiled.metrics[name] == pytest.approx(plain.metrics[name], rel=1e-5)
@@ -58,7 +58,7 @@ def test_compiled_networks_train_to_the_same_bound_and_are_saved_as_ever(
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler here")
 def test_what_the_compiler_makes_of_the_networks_trains_to_the_same_bound(tmp_path: Path) -> None:
     plain = train(tmp_path / "plain").metrics["elbo/test"]
-    compiled = train(tmp_path / "compiled", "trainer.compile=default").metrics["elbo/test"]
+    compiled = train(tmp_path / "compiled", "compile=default").metrics["elbo/test"]
     assert compiled == pytest.approx(plain, rel=1e-4)
 
 
@@ -71,7 +71,7 @@ def test_the_precision_of_products_is_that_of_the_training_alone(
     )
     short = "trainer.max_epochs=1"
     train(tmp_path / "exact", short)
-    train(tmp_path / "tf32", short, "trainer.matmul_precision=high")
+    train(tmp_path / "tf32", short, "matmul_precision=high")
     assert seen == ["highest", "high"]
     assert torch.get_float32_matmul_precision() == "highest"
 
@@ -79,8 +79,8 @@ def test_the_precision_of_products_is_that_of_the_training_alone(
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("trainer.compile=true", "null, default, reduce-overhead or max-autotune, got true"),
-        ("trainer.matmul_precision=tf32", "highest, high or medium, got 'tf32'"),
+        ("compile=true", "null, default, reduce-overhead or max-autotune, got true"),
+        ("matmul_precision=tf32", "highest, high or medium, got 'tf32'"),
     ],
 )
 def test_other_values_are_refused(override: str, words: str) -> None:

@@ -8,25 +8,24 @@ from pathlib import Path
 from typing import NoReturn
 
 from vae_lab.board.server import LOOPBACK, OUTPUTS, folder_to_show, serve
-from vae_lab.errors import WRONG_INPUT, UserError
-from vae_lab.terminal import print_error
+from vae_lab.errors import ArgumentParser, UserError, command
 
 
 def main() -> None:
     """Serves until Ctrl-C or SIGTERM, the ordinary ends: exit code 0; 2 for wrong input."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
-    try:
-        arguments = _parse(sys.argv[1:])
-        with folder_to_show(arguments.folders) as shown:
-            serve(shown, host=arguments.host, port=arguments.port)
-    except UserError as error:
-        print_error(error)
-        sys.exit(WRONG_INPUT)
+    command(_main)
+
+
+def _main(argv: Sequence[str]) -> None:
+    arguments = _parse(argv)
+    with folder_to_show(arguments.folders) as shown:
+        serve(shown, host=arguments.host, port=arguments.port)
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         prog="python -m vae_lab.board",
         description="Shows runs side by side in TensorBoard, and prints links to what is there.",
     )
@@ -40,11 +39,6 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--host", default=LOOPBACK, help="the address to serve on (%(default)s)")
     parser.add_argument("--port", default=0, type=int, help="default: one that is free")
-
-    def refuse(message: str) -> NoReturn:
-        raise UserError(f"{message}: see python -m vae_lab.board --help.")
-
-    parser.error = refuse  # type: ignore[method-assign]
     arguments = parser.parse_args(argv)
     if not 0 <= arguments.port <= 65535:
         raise UserError(f"--port must be between 0 and 65535, got {arguments.port}.")

@@ -3,34 +3,33 @@
 Decided once, before the first job: a sweep never trains half of its jobs on another data set.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from vae_lab.cli.jobs import jobs_of
 from vae_lab.config.check import check_halvings
-from vae_lab.config.compose import Composer, Job, key_of
-from vae_lab.config.resolve import resolved
+from vae_lab.config.job import Job
 from vae_lab.data import download, user_images
 from vae_lab.errors import UserError
 from vae_lab.terminal import print_warning
 
 
-def with_data(composer: Composer, jobs: Sequence[Job], arguments: argparse.Namespace) -> list[str]:
-    """Makes sure that every job's files are there, and returns the overrides to go on with.
+def ensure_data(jobs: Sequence[Job]) -> str | None:
+    """Makes sure that the files of every job are there.
 
-    Where they cannot be fetched and `data.fallback` names another option, all jobs take that one
-    instead, with a warning: what follows is an ordinary run of the other data set.
+    Returns:
+        None where they are. Where they cannot be downloaded and `data.fallback` names another
+        option: this option, with a warning. All jobs take it instead: what follows is an ordinary
+        run of the other data set.
 
     Raises:
         UserError: where the files cannot be used, or cannot be fetched and there is no fallback.
     """
     needs: dict[str, dict[str, Any]] = {}
     for job in jobs:
-        data = resolved(job.config)["data"]
+        data = job.values["data"]
         needs[repr([data.get(key) for key in ("root", "folder", "files")])] = data
-    _prepare_own([resolved(job.config) for job in jobs])
+    _prepare_own([job.values for job in jobs])
     for data in needs.values():
         if not data.get("files"):
             continue
@@ -46,8 +45,9 @@ def with_data(composer: Composer, jobs: Sequence[Job], arguments: argparse.Names
                 raise UserError(
                     f"{error} (No fallback: this sweep names several data sets.)"
                 ) from error
-            return _fall_back(composer, arguments, data, error)
-    return list(arguments.overrides)
+            _warn(data, error)
+            return str(data["fallback"])
+    return None
 
 
 def _prepare_own(configs: Sequence[dict[str, Any]]) -> None:
@@ -63,19 +63,12 @@ def _prepare_own(configs: Sequence[dict[str, Any]]) -> None:
             check_halvings(shape[1:], config["model"].get("channels"))
 
 
-def _fall_back(
-    composer: Composer, arguments: argparse.Namespace, data: dict[str, Any], error: Exception
-) -> list[str]:
-    """Returns the overrides with the other data set, checked with it, and warns."""
-    overrides = [line for line in arguments.overrides if key_of(line) != "data"]
-    overrides.append(f"data={data['fallback']}")
-    jobs_of(composer, argparse.Namespace(**{**vars(arguments), "overrides": overrides}))
+def _warn(data: dict[str, Any], error: Exception) -> None:
     print_warning(
         f"data={data['name']} is not to be had: {error} GOING ON WITH data={data['fallback']} FOR "
         f"EVERY JOB. These runs say so in their names and results; their numbers do not compare "
         f"with those of data={data['name']}."
     )
-    return overrides
 
 
 def _check_readable(root: Path) -> None:

@@ -1,20 +1,31 @@
 """The jobs of a command line, each composed and checked before the first one starts."""
 
-import argparse
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 
 from vae_lab.cli import launchers
+from vae_lab.cli.command_lines import CommandLine, parse_words
 from vae_lab.config.check import check
-from vae_lab.config.compose import Composer, Job, conf_folder, parse_words, split_sweep
-from vae_lab.config.resolve import resolved
+from vae_lab.config.compose import Composer, conf_folder, key_of, split_sweep
+from vae_lab.config.job import Job
 from vae_lab.errors import UserError
 from vae_lab.loggers import hparams
 
 BASIC_SWEEPER = "BasicSweeper"
+
+
+class Jobs(NamedTuple):
+    """The jobs of a command line."""
+
+    jobs: list[Job]
+    overrides: list[str]  # of all jobs, with what was decided for them
+    is_sweep: bool
+    # Whether each job is there. A sweeper that chooses values as it goes has one, without them.
+    is_complete: bool
 
 
 def compose_jobs(argv: Sequence[str]) -> list[Job]:
@@ -23,58 +34,65 @@ def compose_jobs(argv: Sequence[str]) -> list[Job]:
     Raises:
         UserError: for the first that is not valid.
     """
-    arguments = parse_words(argv)
-    return jobs_of(Composer(config_path=conf_folder(), arguments=arguments), arguments)
+    line = parse_words(argv)
+    composer = Composer(
+        config_path=conf_folder(), config_dir=line.config_dir, config_name=line.config_name
+    )
+    return jobs_of(composer, line, datetime.now()).jobs
 
 
-def jobs_of(composer: Composer, arguments: argparse.Namespace) -> list[Job]:
+def jobs_of(composer: Composer, line: CommandLine, now: datetime) -> Jobs:
     """Returns the jobs of a command line, all of them composed and checked.
 
     Raises:
         UserError: for the first that is not valid; in a sweep it says which job that is.
     """
-    overrides = composer.parse(arguments.overrides)
-    if not arguments.multirun and not _asks_for_sweep(overrides):
-        _refuse_values_without_sweep(overrides)
-        jobs = [composer.job(_lines(overrides), RunMode.RUN)]
+    overrides = composer.parse(line.overrides)
+    if line.multirun or _asks_for_sweep(overrides):
+        jobs = _sweep(composer, overrides, now)
     else:
-        jobs = [composer.job(lines, RunMode.MULTIRUN) for lines in _expand(composer, overrides)]
-    swept = {override.get_key_element() for override in overrides if override.is_sweep_override()}
+        _refuse_values_without_sweep(overrides)
+        lines = _lines(overrides)
+        jobs = Jobs([composer.job(lines, RunMode.RUN)], lines, is_sweep=False, is_complete=True)
+    _check(jobs.jobs, [override for override in overrides if override.is_sweep_override()])
+    return jobs
+
+
+def _sweep(composer: Composer, overrides: Sequence[Override], now: datetime) -> Jobs:
+    # What all jobs have in common: without the values in which they differ.
+    common_lines = _lines([each for each in overrides if not each.is_sweep_override()])
+    common = composer.job(common_lines, RunMode.MULTIRUN)
+    decided = launchers.parallel_overrides(common)
+    named = any(key_of(line) == "sweep_name" for line in common_lines)
+    stamp = [] if named else [f"++sweep_name={now:%Y-%m-%d_%H-%M-%S}"]
+    # The person's own come later and win.
+    lines = [*decided, *_lines(overrides), *stamp]
+    is_complete = common.composition.sweeper.endswith(BASIC_SWEEPER)
+    if is_complete:
+        params: Mapping[str, Any] = common.hydra.sweeper.params or {}
+        chosen = [f"{key}={value}" for key, value in params.items()]
+        expanded = split_sweep([*composer.parse(chosen), *composer.parse(lines)])
+    else:
+        expanded = [[*decided, *common_lines, *stamp]]
+    jobs = [composer.job(each, RunMode.MULTIRUN) for each in expanded]
+    return Jobs(jobs, lines, is_sweep=True, is_complete=is_complete)
+
+
+def _check(jobs: Sequence[Job], swept: Sequence[Override]) -> None:
+    keys = {override.get_key_element() for override in swept}
     for number, job in enumerate(jobs, start=1):
         try:
-            check(job.config, job.known, job.choices)
+            check(job.values, job.composition.defaults, job.choices)
         except UserError as error:
             if len(jobs) == 1:
                 raise
             values = " ".join(
-                line.lstrip("+") for line in job.overrides if line.partition("=")[0] in swept
+                line.lstrip("+") for line in job.overrides if line.partition("=")[0] in keys
             )
             raise UserError(f"job {number} of {len(jobs)} ({values}): {error}") from error
     for job in jobs:
-        launchers.check_installed(job.config)
-    hparams.check([(resolved(job.config), job.choices) for job in jobs])
-    return jobs
-
-
-def _expand(composer: Composer, overrides: Sequence[Override]) -> list[list[str]]:
-    """Returns the overrides of each job; for sweepers that choose as they go, of one job."""
-    job = _without_values(composer, overrides)
-    config = job.config
-    if not _expandable(config):
-        return [job.overrides]
-    params: Mapping[str, Any] = config.hydra.sweeper.params or {}
-    own = composer.parse([f"{key}={value}" for key, value in params.items()])
-    return split_sweep([*own, *overrides])
-
-
-def _without_values(composer: Composer, overrides: Sequence[Override]) -> Job:
-    """Returns what all jobs of a sweep have in common, the values left out that they differ in."""
-    lines = _lines([override for override in overrides if not override.is_sweep_override()])
-    return composer.job(lines, RunMode.MULTIRUN)
-
-
-def _expandable(config: Any) -> bool:
-    return str(config.hydra.sweeper._target_).endswith(BASIC_SWEEPER)
+        launchers.check_installed(job)
+    hparams.check([(job.values, job.choices) for job in jobs])
 
 
 def _asks_for_sweep(overrides: Sequence[Override]) -> bool:

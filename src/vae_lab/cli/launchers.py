@@ -10,8 +10,9 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
+from vae_lab.config.job import Job
 from vae_lab.errors import JobFailed, UserError, first_line
 from vae_lab.files import locked
 from vae_lab.run_folder import INTERRUPTED, RUNNING, RunFolder
@@ -32,39 +33,41 @@ LOGGERS = {"MlflowRunLogger": "mlflow", "WandbRunLogger": "wandb"}
 LOST = ("concurrent.futures.process", "submitit.", "ray.")
 
 
-def check_installed(config: DictConfig) -> None:
+def check_installed(job: Job) -> None:
     """Raises UserError where a launcher, sweeper or logger is chosen whose package is missing."""
-    for name, logger in (config.logger or {}).items():
+    for name, logger in (job.values["logger"] or {}).items():
         package = LOGGERS.get(str(logger.get("_target_")).rpartition(".")[2], "")
         if package and not _is_installed(package):
             raise UserError(
                 f"logger={name} needs a package that is not installed: "
                 f"pip install 'vae-lab[{package}]'."
             )
-    for group in ("launcher", "sweeper"):
-        module = str(config.hydra[group]._target_).rpartition(".")[0]
+    composition = job.composition
+    for group, target in (("launcher", composition.launcher), ("sweeper", composition.sweeper)):
+        module = target.rpartition(".")[0]
         package = module.split(".")[1] if module.startswith("hydra_plugins.") else ""
         if package in EXTRAS and not _is_installed(module):
-            option = config.hydra.runtime.choices[f"hydra/{group}"]
+            option = composition.all_choices[f"hydra/{group}"]
             raise UserError(
                 f"hydra/{group}={option} needs a package that is not installed: "
                 f"pip install 'vae-lab[{EXTRAS[package]}]'."
             )
 
 
-def is_parallel(config: DictConfig) -> bool:
-    """Tells whether the jobs of a sweep may run side by side."""
-    return not str(config.hydra.launcher._target_).endswith(SERIAL)
+def is_parallel(job: Job) -> bool:
+    """Tells whether the jobs of a sweep such as this one may run side by side."""
+    return not job.composition.launcher.endswith(SERIAL)
 
 
-def parallel_overrides(config: DictConfig) -> list[str]:
+def parallel_overrides(job: Job) -> list[str]:
     """Returns the overrides that jobs side by side get where the person chose nothing else.
 
     One thread each: two jobs of two threads on two cores take many times as long. The number enters
     the hash, so it is settled here, once, and not in each job by the machine that it is on.
     """
-    if not is_parallel(config):
+    if not is_parallel(job):
         return []
+    config = job.config
     chosen = config.threads is not None and not OmegaConf.is_interpolation(config, "threads")
     lines = [] if chosen else ["++threads=1"]
     # Several bars on one terminal overwrite one another.

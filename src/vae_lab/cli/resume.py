@@ -4,15 +4,13 @@ The folder's `config.yaml` says what is computed, not the command line: it may b
 checkout, or somebody else's folder.
 """
 
-import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vae_lab.cli.command_lines import RESUME, TRUST
+from vae_lab.cli.command_lines import RESUME, TRUST, CommandLine
 from vae_lab.config.check import check_values
-from vae_lab.config.compose import Composer, key_of
-from vae_lab.config.identity import VOLATILE, is_volatile
+from vae_lab.config.compose import Composer
+from vae_lab.config.identity import NOT_IN_HASH, is_volatile
 from vae_lab.errors import UserError
 from vae_lab.run_folder import RunFolder
 
@@ -28,19 +26,14 @@ class Resumed(NamedTuple):
     trust: bool
 
 
-def asks_to_resume(overrides: Sequence[str]) -> bool:
-    """Tells whether a command line names a run to go on with."""
-    return any(key_of(line) == RESUME for line in overrides)
-
-
-def read_resumed(composer: Composer, arguments: argparse.Namespace) -> Resumed:
+def read_resumed(composer: Composer, command_line: CommandLine) -> Resumed:
     """Returns the run that a command line names, with what else it sets.
 
     Raises:
         UserError: where the folder is no run, or an override would change what it computes.
     """
-    parsed = composer.parse(arguments.overrides)
-    if arguments.multirun or any(override.is_sweep_override() for override in parsed):
+    parsed = composer.parse(command_line.overrides)
+    if command_line.multirun or any(override.is_sweep_override() for override in parsed):
         raise UserError(
             "resume goes on with one run. A sweep goes on with the command that began it, with the "
             "same sweep_name."
@@ -73,7 +66,7 @@ def _refuse_links(folder: Path) -> None:
 def _set(config: dict[str, Any], key: str, value: Any) -> None:
     """Sets a key that does not enter the hash."""
     if not is_volatile(key) or key in ("run_name", "sweep_name"):
-        allowed = [name for name in VOLATILE if not name.endswith("_name")]
+        allowed = [name for name in NOT_IN_HASH if not name.endswith("_name")]
         raise UserError(
             f"{key} cannot be changed when a run goes on: only {', '.join(allowed)} and trust can. "
             f"Start a new run without resume=."

@@ -9,9 +9,10 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from vae_lab.cli.command_lines import tensorboard_command
+from vae_lab.errors import describe_os_error
 from vae_lab.report.summary import write_summary
 from vae_lab.run_folder import RunFolder
-from vae_lab.terminal import print_warning
+from vae_lab.terminal import print_error, print_warning
 
 LEFT_ALIGNED = ("run", "status", "data")
 
@@ -30,6 +31,13 @@ def close_sweep(root: Path, runs: Sequence[Path], *, again: str, report: bool) -
     """
     if not any(RunFolder(folder).exists for folder in runs):
         return
+    try:
+        _close(root, runs, again, report)
+    except OSError as error:
+        print_error(describe_os_error(error, root))
+
+
+def _close(root: Path, runs: Sequence[Path], again: str, report: bool) -> None:
     rows = write_summary(root, runs)
     console = Console(highlight=False)
     if not console.is_terminal:

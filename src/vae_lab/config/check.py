@@ -1,10 +1,10 @@
 """The check of a run's configuration: known keys, types, ranges, combinations."""
 
-import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
+from functools import cache
 from typing import Any
 
 from omegaconf import DictConfig
@@ -19,33 +19,37 @@ from vae_lab.config.rules import (
     RULES,
     TRAINER_ARGUMENTS,
     TYPES,
+    Rule,
     is_number,
     stays_inside,
 )
-from vae_lab.errors import UserError
+from vae_lab.errors import UserError, did_you_mean
 
 
-def check(config: DictConfig, known: DictConfig, choices: Mapping[str, str]) -> None:
-    """Checks one job's configuration.
+def check(
+    values: Mapping[str, Any], defaults: Mapping[str, Any], choices: Mapping[str, str]
+) -> None:
+    """Checks the configuration of one job.
 
     Args:
-        config: as composed, with every override.
-        known: the same options of every group, without an override: the keys that exist, and types.
-        choices: these options, by group.
+        values: resolved, with every override.
+        defaults: the value of each dotted key where nothing is overridden: the keys that exist,
+            and the type of each.
+        choices: the option of each group.
 
     Raises:
         UserError: one line that says what was given, what is allowed, what to do.
     """
-    given, reference = _flat(config), _flat(known)
-    _check_known(given, reference, choices)
-    for key in reference:
+    given = dict(flatten(values))
+    _check_known(given, defaults, choices)
+    for key in defaults:
         kept = key in given or any(other.startswith(f"{key}.") for other in given)
         if not kept and key.partition(".")[0] not in REMOVABLE:
             raise UserError(f"{key} is missing: it cannot be removed, only changed.")
     _check_complete(given, choices)
-    check_values(resolved(config))
+    check_values(values)
     for key, value in given.items():
-        _check_type(key, value, reference.get(key))
+        _check_type(key, value, defaults.get(key))
     _check_together(given)
     _check_meaning(given, choices)
 
@@ -60,7 +64,7 @@ def check_settings(settings: DictConfig, known: DictConfig) -> dict[str, Any]:
     Raises:
         UserError: for the first that is not allowed.
     """
-    given, reference = _flat(settings), _flat(known)
+    given, reference = (dict(flatten(resolved(config))) for config in (settings, known))
     _check_known(given, reference, {})
     check_values(given)
     for key, value in given.items():
@@ -92,10 +96,6 @@ def check_values(values: Mapping[str, Any]) -> None:
             raise UserError(f"data.files must hold names of files, got {_shown(name)}.")
 
 
-def _flat(config: DictConfig) -> dict[str, Any]:
-    return dict(flatten(resolved(config)))
-
-
 def _is_trainer_argument(key: str) -> bool:
     group, _, name = key.partition(".")
     return group == "trainer" and name.partition(".")[0] in TRAINER_ARGUMENTS
@@ -108,18 +108,13 @@ def _inside(key: str, reference: Mapping[str, Any]) -> bool:
 
 
 def _unknown(key: str, reference: Mapping[str, Any], choices: Mapping[str, str]) -> str:
-    group, _, name = key.rpartition(".")
     names = set(reference)
     if "trainer" in choices:
         names |= {f"trainer.{argument}" for argument in TRAINER_ARGUMENTS}
-    close = difflib.get_close_matches(key, names, n=1, cutoff=0.75)
-    if not close:
-        ends = {other.rpartition(".")[2]: other for other in sorted(names, key=len, reverse=True)}
-        close = [ends[end] for end in difflib.get_close_matches(name, ends, n=1, cutoff=0.75)]
-    if close:
-        return f"unknown key {key}: did you mean {close[0]}?"
-    top = key.partition(".")[0]
-    if group and top in choices:
+    if meant := did_you_mean(key, names):
+        return f"unknown key {key}: did you mean {meant}?"
+    top, dot, _ = key.partition(".")
+    if dot and top in choices:
         names = {other for other in names if other.startswith(f"{top}.")}
         where = f"{top}={choices[top]} has"
     else:
@@ -140,9 +135,14 @@ def _check_complete(given: Mapping[str, Any], choices: Mapping[str, str]) -> Non
 
 
 def _check_rule(key: str, value: Any) -> None:
-    for rule in RULES:
-        if fnmatch(key, rule.pattern) and not rule.holds(value):
+    for rule in _rules_of(key):
+        if not rule.holds(value):
             raise UserError(f"{key} must be {rule.words}, got {_shown(value)}.")
+
+
+@cache
+def _rules_of(key: str) -> list[Rule]:
+    return [rule for rule in RULES if fnmatch(key, rule.pattern)]
 
 
 def _check_type(key: str, value: Any, default: Any) -> None:

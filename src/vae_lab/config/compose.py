@@ -1,28 +1,32 @@
-"""From a command line to the configurations of its jobs, by Hydra's own grammar, before Hydra runs.
+"""From overrides to the configurations of jobs, by Hydra's own grammar, before Hydra runs.
 
 Hydra composes a job when its turn comes. Composing all of them first lets every job be checked
 before the first one starts, and lets each have a folder of its own.
 """
 
-import argparse
+import hashlib
+import json
+import pickle
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra._internal.utils import create_automatic_config_search_path, get_args_parser
-from hydra.core.config_search_path import SearchPathQuery
+from hydra._internal.utils import create_automatic_config_search_path
+from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.core.utils import setup_globals
+from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from vae_lab.config.identity import is_volatile
+from vae_lab.config.job import Composition, Job, choices_of
 from vae_lab.errors import UserError, first_line
 
 
@@ -35,34 +39,26 @@ def conf_folder() -> Path:
 CONFIG_NAME = "config"
 
 
-class Job(NamedTuple):
-    """One run: its overrides, and its configuration with and without them."""
-
-    overrides: list[str]
-    config: DictConfig
-    known: DictConfig
-
-    @property
-    def choices(self) -> dict[str, str]:
-        """The option of each of the project's groups."""
-        return choices_of(self.config.hydra.runtime.choices)
-
-
 class Composer:
     """Composes configurations from `conf/` and the folder given by --config-dir."""
 
-    def __init__(self, *, config_path: Path, arguments: argparse.Namespace) -> None:
+    def __init__(
+        self, *, config_path: Path, config_dir: str | None = None, config_name: str | None = None
+    ) -> None:
         setup_globals()
+        register_resolvers()
         _stand_for_plugins(config_path)
         path = create_automatic_config_search_path(None, None, str(config_path))
-        if arguments.config_dir is not None:
-            folder = Path(arguments.config_dir).absolute()
+        if config_dir is not None:
+            folder = Path(config_dir).absolute()
             if not folder.is_dir():
                 raise UserError(f"--config-dir {folder} is no folder: name one that exists.")
             path.prepend("command-line", f"file://{folder}", SearchPathQuery(provider="schema"))
         self.loader = ConfigLoaderImpl(path)
-        self.config_name = arguments.config_name or CONFIG_NAME
-        self._known: dict[tuple[str, ...], DictConfig] = {}
+        self.loader.repository = _Repository(path)
+        self.config_name = config_name or CONFIG_NAME
+        self._parsed: dict[str, Override] = {}
+        self._compositions: dict[tuple[RunMode, tuple[str, ...]], Composition] = {}
 
     def parse(self, overrides: Sequence[str]) -> list[Override]:
         """Parses overrides; a `+` is optional: a plain key is set wherever it is, or is new.
@@ -77,16 +73,47 @@ class Composer:
         return self._parse([self._forced(override) for override in parsed])
 
     def job(self, overrides: Sequence[str], run_mode: RunMode) -> Job:
-        """Composes one job."""
-        config = self._load(overrides, run_mode)
-        choices = choices_of(config.hydra.runtime.choices)
-        groups = [f"{group}={option}" for group, option in choices.items()]
+        """Returns one job, composed as Hydra will compose it."""
+        parsed = self._parse(overrides)
+        assigned = [override for override in parsed if self._is_value(override)]
+        options = tuple(str(o.input_line) for o in parsed if not self._is_value(o))
+        composition = self._compositions.get((run_mode, options))
+        if composition is None:
+            composition = self._compose(options, run_mode)
+            self._compositions[run_mode, options] = composition
+        try:
+            config = composition.with_values(assigned)
+        except Exception as error:  # Hydra raises whatever an odd value leads it into
+            raise UserError(_describe(error)) from error
+        return Job(list(overrides), parsed, composition, assigned, config)
+
+    def _compose(self, options: Sequence[str], run_mode: RunMode) -> Composition:
+        config = self._load(options, run_mode)
+        choices = config.hydra.runtime.choices
+        if choices.get("experiment") is None and not any(line.startswith("~") for line in options):
+            return Composition(config, None)
+        # A recipe sets values too, and a removed group is a key that exists.
+        groups = [f"{group}={option}" for group, option in choices_of(choices).items()]
         # Hydra's record of choices leaves out those of several options, as logger=[csv,none].
-        groups += [line for line in overrides if "=[" in line and self._is_group(key_of(line))]
-        known = self._known.get(tuple(groups))
-        if known is None:
-            known = self._known[tuple(groups)] = self._load(groups, run_mode)
-        return Job(list(overrides), config, known)
+        groups += [line for line in options if "=[" in line and self._is_group(key_of(line))]
+        return Composition(config, self._without_hydra(groups, run_mode))
+
+    def _without_hydra(self, options: Sequence[str], run_mode: RunMode) -> DictConfig:
+        config = self._load(options, run_mode)
+        with open_dict(config):
+            del config["hydra"]
+        return config
+
+    def _is_value(self, override: Override) -> bool:
+        """Tells whether an override sets a plain value, which Hydra does after all files are read.
+
+        Not Hydra's own: `hydra.searchpath` says where files are.
+        """
+        key = override.key_or_group
+        if key == "hydra" or override.is_hydra_override():
+            return False
+        is_group: bool = self.loader.repository.group_exists(key)
+        return not is_group or isinstance(override.value(), dict)
 
     def _forced(self, override: Override) -> str:
         line = override.input_line
@@ -104,12 +131,15 @@ class Composer:
         return bool(self.loader.list_groups(key) or self.loader.get_group_options(key))
 
     def _parse(self, overrides: Sequence[str]) -> list[Override]:
+        parser = OverridesParser.create(config_loader=self.loader)
         try:
-            return OverridesParser.create(config_loader=self.loader).parse_overrides(
-                list(overrides)
-            )
+            for line in overrides:
+                # The jobs of a sweep have most lines in common.
+                if line not in self._parsed:
+                    (self._parsed[line],) = parser.parse_overrides([line])
         except Exception as error:  # Hydra raises whatever an odd word leads it into
             raise UserError(f"{first_line(error)} Write key=value, or group=option.") from error
+        return [self._parsed[line] for line in overrides]
 
     def _load(self, overrides: Sequence[str], run_mode: RunMode) -> DictConfig:
         try:
@@ -118,19 +148,60 @@ class Composer:
             raise UserError(_describe(error)) from error
 
 
-def parse_words(argv: Sequence[str]) -> argparse.Namespace:
-    """Returns Hydra's flags and the overrides of a command line.
+class _ParsedFiles(dict[tuple[str, ...], bytes]):
+    """Parsed YAML files, pickled: shared by all copies that Hydra makes of a repository."""
 
-    Raises:
-        UserError: where it has a flag that does not exist.
+    def __deepcopy__(self, memo: object) -> "_ParsedFiles":
+        return self
+
+
+class _Repository(ConfigRepository):
+    """Hydra's reader of YAML files, which parses each file once."""
+
+    def __init__(self, config_search_path: ConfigSearchPath) -> None:
+        super().__init__(config_search_path)
+        self._files = _ParsedFiles()
+
+    def load_config(self, config_path: str) -> ConfigResult | None:
+        # `hydra.searchpath` gives a composition other sources.
+        key = (config_path, *(source.path for source in self.get_sources()))
+        if key not in self._files:
+            self._files[key] = pickle.dumps(super().load_config(config_path))
+        # Hydra changes what it loads.
+        result: ConfigResult | None = pickle.loads(self._files[key])
+        return result
+
+
+def pick(names: Iterable[str]) -> str:
+    """Returns the interpolation that gives each job of a sweep the name at its number."""
+    return "${vae_lab.pick:${hydra:job.num},[" + ",".join(names) + "]}"
+
+
+def trial() -> str:
+    """Returns the interpolation that names a job by what it computes.
+
+    Not by its number, which begins anew when a search goes on: the same values find their own run
+    again.
     """
-    parser = get_args_parser()
+    return "${vae_lab.trial:${hydra:overrides.task}}"
 
-    def refuse(message: str) -> Any:
-        raise UserError(f"{message}: see python -m vae_lab --help.")
 
-    parser.error = refuse  # type: ignore[method-assign]
-    return parser.parse_intermixed_args(list(argv))
+def register_resolvers() -> None:
+    """Makes `pick` and `trial` known to OmegaConf."""
+    for name, resolver in (("pick", _pick), ("trial", _trial)):
+        OmegaConf.register_new_resolver(f"vae_lab.{name}", resolver, replace=True)
+
+
+def _pick(number: int, names: Sequence[str]) -> str:
+    return names[number]
+
+
+def _trial(overrides: ListConfig) -> str:
+    # Not resolved: one of them asks for this very name.
+    lines = OmegaConf.to_container(overrides, resolve=False)
+    assert isinstance(lines, list)
+    kept = sorted(line for line in lines if not is_volatile(key_of(line)))
+    return f"trial-{hashlib.sha256(json.dumps(kept).encode()).hexdigest()[:6]}"
 
 
 def _stand_for_plugins(config_path: Path) -> None:
@@ -160,18 +231,6 @@ def split_sweep(overrides: Sequence[Override]) -> list[list[str]]:
 def key_of(override: str) -> str:
     """Returns the key or group that an override such as `++optimizer.lr=1` names."""
     return override.partition("=")[0].lstrip("+~")
-
-
-def choices_of(choices: Mapping[str, Any]) -> dict[str, str]:
-    """Returns the option of each of the project's groups, from Hydra's own record of all."""
-    return {
-        group: str(option)
-        for group, option in choices.items()
-        if group != "experiment"
-        and not group.startswith("hydra")
-        and not is_volatile(group)
-        and option is not None
-    }
 
 
 def _describe(error: Exception) -> str:

@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import Any
 
 # Keys that change where or how visibly a run works, never what it computes.
-VOLATILE = (
+NOT_IN_HASH = (
     "sweep_name",
     "run_name",
     "report",
@@ -25,6 +25,12 @@ VOLATILE = (
     "trainer.enable_progress_bar",
     "trainer.enable_model_summary",
 )
+
+# What a name says by itself, or need not say.
+NOT_IN_NAME = ("model", "data", "latent_dim", "experiment")
+
+# What the name of a single run need not say, where no other job differs in it.
+NOT_IN_SINGLE_RUN_NAME = ("callbacks", "logger", "threads")
 
 
 def config_hash(values: Mapping[str, Any]) -> str:
@@ -84,4 +90,4 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 def is_volatile(key: str) -> bool:
     """Tells whether a dotted key changes where or how visibly a run works, and nothing else."""
-    return any(key == name or key.startswith(f"{name}.") for name in VOLATILE)
+    return any(key == name or key.startswith(f"{name}.") for name in NOT_IN_HASH)

@@ -24,7 +24,9 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     Raises:
         UserError: where an interpolation leads nowhere.
     """
-    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    own = config
+    if "hydra" in config:
+        own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     try:
         values = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:

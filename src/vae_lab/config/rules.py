@@ -21,9 +21,6 @@ TRAINER_ARGUMENTS = frozenset(
     """.split()
 )
 
-# What `trainer` holds beside them, in conf/trainer/gpu.yaml.
-OWN_TRAINER_KEYS = ("compile", "matmul_precision")
-
 # Groups of which a part can be taken away, as in ~callbacks.samples.
 REMOVABLE = ("callbacks", "logger", "trainer", "report")
 
@@ -147,12 +144,12 @@ RULES = (
     Rule("trainer.max_epochs", *AT_LEAST_1),
     Rule("trainer.check_val_every_n_epoch", *AT_LEAST_1),
     Rule(
-        "trainer.compile",
+        "compile",
         "null, default, reduce-overhead or max-autotune",
         lambda value: value in (None, "default", "reduce-overhead", "max-autotune"),
     ),
     Rule(
-        "trainer.matmul_precision",
+        "matmul_precision",
         "highest, high or medium",
         lambda value: value in ("highest", "high", "medium"),
     ),

@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from vae_lab import environment
 from vae_lab.config.check import check_settings
 from vae_lab.config.compose import conf_folder
-from vae_lab.errors import UserError, answer
+from vae_lab.errors import UserError, command
 from vae_lab.files import write_text
 from vae_lab.run_folder import RunFolder
 
@@ -39,7 +39,7 @@ class Request(NamedTuple):
 
 def main() -> None:
     """Runs the command line and exits: 0 done, 2 wrong input, 130 Ctrl-C."""
-    answer(_main)
+    command(_main)
 
 
 def check(argv: Sequence[str]) -> Request:

@@ -4,7 +4,6 @@ A column is a group (`model`: the option chosen), a short name (`beta`, `lr`), o
 resolved configuration (`latent_dim`, `model.hidden_dims`).
 """
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
 from vae_lab.config.identity import flatten
-from vae_lab.errors import UserError
+from vae_lab.errors import UserError, did_you_mean
 
 SHORT_NAMES = {"beta": "objective.beta", "lr": "optimizer.lr"}
 
@@ -50,12 +49,8 @@ def check(runs: Sequence[tuple[Mapping[str, Any], Mapping[str, str]]]) -> None:
 
 
 def _unknown(column: str, columns: set[str]) -> str:
-    ends = {name.rpartition(".")[2]: name for name in sorted(columns, key=len, reverse=True)}
-    close = difflib.get_close_matches(column, columns, n=1, cutoff=0.75)
-    if not close:
-        close = [ends[end] for end in difflib.get_close_matches(column, ends, n=1, cutoff=0.75)]
-    if close:
-        return f"{column} is no hyper-parameter of this run: did you mean {close[0]}?"
+    if meant := did_you_mean(column, columns):
+        return f"{column} is no hyper-parameter of this run: did you mean {meant}?"
     short = ", ".join(sorted(name for name in columns if "." not in name))
     return (
         f"{column} is no hyper-parameter of this run. Choose from {short}, or any key that "

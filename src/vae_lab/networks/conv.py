@@ -134,21 +134,8 @@ def suitable_channels(image_shape: Sequence[int]) -> list[int]:
 
 
 def chosen_channels(image_shape: Sequence[int], channels: Sequence[int] | None) -> list[int]:
-    """Returns the channels, those that suit the image for None.
-
-    Raises:
-        ValueError: The image cannot be halved once for each of the channels that were given.
-    """
-    if channels is None:
-        return suitable_channels(image_shape)
-    _, height, width = image_shape
-    factor = 2 ** len(channels)
-    if height % factor or width % factor:
-        raise ValueError(
-            f"model.channels={list(channels)} halves the image {len(channels)} times, but "
-            f"{height} x {width} is no multiple of {factor}: use fewer channels."
-        )
-    return list(channels)
+    """Returns the channels, those that suit the image for None."""
+    return suitable_channels(image_shape) if channels is None else list(channels)
 
 
 def bottleneck(image_shape: Sequence[int], channels: Sequence[int]) -> tuple[int, int, int]:

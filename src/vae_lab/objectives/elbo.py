@@ -39,8 +39,6 @@ class WarmUpElbo(Elbo):
 
     def __init__(self, *, beta: float, num_samples: int, warmup: float) -> None:
         super().__init__(beta=beta, num_samples=num_samples)
-        if not 0 < warmup <= 1:
-            raise ValueError(f"objective.warmup must be above 0 and at most 1, got {warmup}.")
         self.warmup = warmup
 
     def at(self, progress: float) -> Elbo:

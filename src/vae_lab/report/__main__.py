@@ -3,14 +3,13 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from vae_lab.errors import UserError, answer
+from vae_lab.errors import ArgumentParser, command
 
 
 def main() -> None:
     """Runs the command line and exits: 0 done, 2 wrong input, 130 Ctrl-C."""
-    answer(_main)
+    command(_main)
 
 
 def _main(argv: Sequence[str]) -> None:
@@ -25,7 +24,7 @@ def _main(argv: Sequence[str]) -> None:
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         prog="python -m vae_lab.report",
         description="Writes report.html, report.md and summary.csv: finished runs, compared.",
     )
@@ -35,11 +34,6 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--to", metavar="FOLDER", type=Path, help="where to write (default: the first folder)"
     )
-
-    def refuse(message: str) -> NoReturn:
-        raise UserError(f"{message}: see python -m vae_lab.report --help.")
-
-    parser.error = refuse  # type: ignore[method-assign]
     return parser.parse_args(list(argv))
 
 

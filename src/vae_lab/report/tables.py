@@ -1,8 +1,6 @@
 """What was run, and the tables of results, as text for both pages."""
 
-import shlex
 from collections.abc import Sequence
-from itertools import product
 from typing import Any, NamedTuple
 
 from vae_lab.report.grouping import Part, Setting
@@ -10,34 +8,16 @@ from vae_lab.report.picture_metrics import Seen
 from vae_lab.report.runs import Run
 from vae_lab.report.statistics import Sample, best_and_ties
 from vae_lab.report.wording import listed, share_shown, shown, with_error
-
-PROGRAM = "python -m vae_lab"
+from vae_lab.run_folder import COMMANDS
 
 
 def commands(runs: Sequence[Run]) -> list[str]:
-    """Returns one command that makes all the runs, or one for each."""
-    own = [str(run.result.command) for run in runs]
-    return as_sweep(own) or own
-
-
-def as_sweep(commands: Sequence[str]) -> list[str]:
-    """Returns the sweep that consists of the commands; nothing where they are none, or one.
-
-    They are one sweep where each names the same keys, and every combination of the values is there.
-    """
-    lines = [command.removeprefix(PROGRAM).strip() for command in commands]
-    if len(lines) < 2 or not all(command.startswith(PROGRAM) for command in commands):
-        return []
-    rows = [dict(word.split("=", 1) for word in shlex.split(line) if "=" in word) for line in lines]
-    keys = list(rows[0])
-    if any(list(row) != keys for row in rows):
-        return []
-    values = {key: list(dict.fromkeys(row[key] for row in rows)) for key in keys}
-    there = {tuple(row.values()) for row in rows}
-    if there != set(product(*values.values())) or len(there) != len(rows):
-        return []
-    words = [shlex.quote(f"{key}={','.join(found)}") for key, found in values.items()]
-    return [" ".join([PROGRAM, "-m", *words])]
+    """Returns the commands of the sweep, where the runs are those of one; else that of each run."""
+    roots = {run.folder.parent for run in runs}
+    kept = roots.pop() / COMMANDS
+    if not roots and kept.is_file():
+        return kept.read_text(encoding="utf-8").splitlines()
+    return [run.result.command for run in runs]
 
 
 class Cell(NamedTuple):

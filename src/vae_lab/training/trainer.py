@@ -17,7 +17,6 @@ from pytorch_lightning.loggers import Logger
 from vae_lab.callbacks.picture import PictureCallback, Visualization
 from vae_lab.checkpoints import AtomicCheckpointIO
 from vae_lab.config.instantiate import instantiate
-from vae_lab.config.rules import OWN_TRAINER_KEYS
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.environment import gpus_hidden
 from vae_lab.errors import UserError
@@ -49,7 +48,7 @@ def assemble(
     data = ImageDataModule.from_config(config, trust=trust)
     data.setup("fit")
     model = VAE.from_config(config, data.image_shape, trust=trust)
-    if mode := config["trainer"].get("compile"):
+    if mode := config["compile"]:
         # The compiler looks at the gradient of the decoder's input, which nobody wants to know.
         warnings.filterwarnings("ignore", message=r"The \.grad attribute of a Tensor that is not")
         # In place: the names of the weights stay as they are in checkpoints.
@@ -65,10 +64,10 @@ def assemble(
 def machine_settings(config: Mapping[str, Any]) -> Iterator[None]:
     """Trains without a look at GPUs on the processor, and with the wanted precision of products.
 
-    `trainer.matmul_precision` is that of products of fp32 matrices.
+    `matmul_precision` is that of products of fp32 matrices.
     """
     before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision(config["trainer"].get("matmul_precision", before))
+    torch.set_float32_matmul_precision(config["matmul_precision"])
     try:
         with gpus_hidden(config):
             yield
@@ -87,7 +86,7 @@ def build_trainer(
         trust: see `locate`.
         first: callbacks of the run itself, before those of the configuration.
     """
-    arguments = {k: v for k, v in config["trainer"].items() if k not in OWN_TRAINER_KEYS}
+    arguments = dict(config["trainer"])
     if config["data"]["num_val"] == 0:
         arguments["limit_val_batches"] = 0
     parts = [instantiate(node, trust=trust) for node in config["callbacks"].values()]
