@@ -4,11 +4,12 @@ import math
 import re
 import textwrap
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from repository import ROOT
-from runs import run_job
+from runs import evaluated, run_job, train
 
 from vae_lab.cli.jobs import compose_jobs
 from vae_lab.config.resolve import resolved
@@ -69,3 +70,20 @@ def test_a_data_set_is_added(recipe: Callable[..., RunResult]) -> None:
         "labels": ["0", "1"],
     }
     assert result.image_shape == [1, 8, 8]
+
+
+def test_a_metric_is_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from vae_lab.evaluate import evaluation
+    from vae_lab.evaluate.bound import elbo
+
+    assert write_files("Add a metric", tmp_path) == ["widths.py"]
+    monkeypatch.syspath_prepend(tmp_path)
+    metric = import_module("widths").posterior_width
+    monkeypatch.setattr(evaluation, "METRICS", (elbo, metric))
+    _, folder = train(tmp_path, "callbacks=none", "logger=none")
+    capsys.readouterr()
+    number = evaluated(folder)["numbers"]["posterior_width"]
+    assert 0 < number["value"] < 2 and number["standard_error"] > 0
+    assert "posterior_width" in capsys.readouterr().out
