@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from types import MappingProxyType
+from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from omegaconf import OmegaConf
 
@@ -288,3 +289,30 @@ def result_fields() -> dict[str, str]:
     """Returns the fields of `result.json` with their descriptions, for the documentation."""
     hints = get_type_hints(RunResult, include_extras=True)
     return {name: hint.__metadata__[0] for name, hint in hints.items()}
+
+
+class Number(NamedTuple):
+    """A figure of a model, with its standard error and the protocol behind it.
+
+    `words` say to people what it is. `value` is a number, a text, or a number by label. Numbers
+    compare if their protocols are equal; `details` are further figures, which no comparison needs.
+    """
+
+    name: str
+    words: str
+    value: float | int | str | dict[str, float]
+    standard_error: float | None
+    protocol: dict[str, Any]
+    details: Mapping[str, Any] = MappingProxyType({})
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the number as a result file holds it, below its name."""
+        kept = ("words", "value", "standard_error", "protocol")
+        return {key: getattr(self, key) for key in kept} | dict(self.details)
+
+    @classmethod
+    def from_json(cls, name: str, record: Mapping[str, Any]) -> "Number":
+        """Returns a number of a result file; the files of older runs hold no words."""
+        details = {key: record[key] for key in record if key not in cls._fields}
+        words, error = record.get("words", name.replace("_", " ")), record.get("standard_error")
+        return cls(name, words, record["value"], error, record.get("protocol") or {}, details)

@@ -3,7 +3,6 @@
 Shapes: N images, C, H, W of an image, Z latent dimensions, S steps. Values in nats per image.
 """
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from vae_lab.checkpoints import load_weights
 from vae_lab.errors import UserError
-from vae_lab.evaluate.marginal_likelihood import log_weights
+from vae_lab.evaluate.marginal_likelihood import EvaluationImages, importance_weighted
 from vae_lab.posterior import Posterior
 from vae_lab.random_streams import stream
 from vae_lab.run_folder import RunFolder
@@ -89,9 +88,7 @@ class TrainedVAE:
         first, last = self.encode(start).mean, self.encode(end).mean
         if first.shape != last.shape:
             raise UserError(f"start has {len(first)} images and end {len(last)}: give as many.")
-        share = torch.linspace(0, 1, steps).view(-1, 1, 1)
-        path = first + share * (last - first)
-        return self.model.decode(path.flatten(0, 1)).view(*path.shape[:2], *self.image_shape)
+        return self.model.interpolate(first, last, steps=steps).transpose(0, 1)
 
     @torch.no_grad()
     def log_likelihood(self, images: Array, *, num_samples: int, seed: int) -> Tensor:
@@ -103,18 +100,19 @@ class TrainedVAE:
         """
         _at_least_1("num_samples", num_samples)
         x = self._images(images)
-        posterior = self.model.encode(x)
-        total = torch.full((len(x),), -math.inf, dtype=torch.float64)
-        for sample in range(num_samples):
-            # The same noise for every image of a call: an image's figure depends on no other.
-            noise = torch.randn(1, 1, self.latent_dim, generator=stream("use", seed, sample))
-            for start in range(0, len(x), _DECODED):
-                rows = slice(start, start + _DECODED)
-                q = Posterior(posterior.mean[rows], posterior.log_var[rows])
-                part = noise.expand(1, len(q.mean), -1)
-                weights = log_weights(self.model, x[rows], q, part)[0]
-                total[rows] = torch.logaddexp(total[rows], weights)
-        return total - math.log(num_samples)
+        # All images as the first of a split of one: they have the same noise, and so the figure of
+        # an image depends on no other.
+        first = EvaluationImages(x, torch.zeros(len(x), dtype=torch.long), "use", 1)
+        estimate = importance_weighted(
+            self.model,
+            first,
+            self.model.encode(x),
+            num_samples=num_samples,
+            decoder_batch=_DECODED,
+            seed=seed,
+            advance=lambda done, total: None,
+        )
+        return torch.from_numpy(estimate.log_likelihood)
 
     def _images(self, images: Array) -> Tensor:
         x = _tensor("images", images)

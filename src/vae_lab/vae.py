@@ -8,7 +8,7 @@ bound, `loss` is what is minimised.
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
@@ -25,7 +25,13 @@ from vae_lab.posterior import Posterior
 from vae_lab.priors import Prior
 from vae_lab.random_streams import stream, stream_seed
 
+if TYPE_CHECKING:
+    from vae_lab.data.images import ImageArray
+
 log = logging.getLogger(__name__)
+
+# Images that are encoded, decoded or scored at once where no gradient is taken. It fits in memory.
+BATCH = 500
 
 _STEPS_PER_FINITE_CHECK = 50
 
@@ -114,6 +120,38 @@ class VAE(pl.LightningModule):
     def sample(self, num_images: int, generator: torch.Generator) -> Tensor:
         """Returns the mean images of prior draws, shape (N, C, H, W)."""
         return self.decode(self.prior.sample(num_images, generator).to(self.device))
+
+    @torch.no_grad()
+    def encode_in_batches(self, images: "ImageArray") -> Posterior:
+        """Returns q(z|x) of uint8 images (N, C, H, W): two fields of (N, Z), on the CPU."""
+        parts = [
+            self.encode(images[start : start + BATCH].to(self.device).float() / 255)
+            for start in range(0, len(images), BATCH)
+        ]
+        return Posterior(*(torch.cat(field).cpu() for field in zip(*parts, strict=True)))
+
+    @torch.no_grad()
+    def decode_in_batches(self, z: Tensor) -> Tensor:
+        """Returns the mean images E[x|z] of points z (N, Z), on the CPU, (N, C, H, W)."""
+        return torch.cat(
+            [self.decode(points.to(self.device)).cpu() for points in torch.split(z, BATCH)]
+        )
+
+    def interpolate(self, start: Tensor, end: Tensor, *, steps: int) -> Tensor:
+        """Returns mean images on the straight lines between points of the latent space.
+
+        Args:
+            start: points z (N, Z) on the CPU, the first of each line.
+            end: as many points, the last of each line.
+            steps: S, the points on each line, both ends included.
+
+        Returns:
+            Mean images on the CPU, (N, S, C, H, W).
+        """
+        share = torch.linspace(0, 1, steps)[:, None]
+        points = start[:, None] + share * (end - start)[:, None]
+        images = self.decode_in_batches(points.flatten(0, 1))
+        return images.view(*points.shape[:2], *images.shape[1:])
 
     def score(
         self,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from user_images import discs, write_files
+from user_images import COLOURS, discs, write_files
 
 from vae_lab.cli import main
 from vae_lab.errors import UserError
@@ -62,7 +62,7 @@ def test_a_sweep_on_arrays_in_colour_ends_with_pictures_and_a_report(
         # 5 examples in colour above their reconstructions, every pixel twice as large.
         picture = path / "figures" / "reconstructions_0001.png"
         assert size_of(picture) == ("RGB", (2 * (5 * 17 - 1), 2 * 33))
-        assert set(result.picture_metrics["digits_of_samples"]["value"]) == {"blue", "green", "red"}
+        assert set(result.picture_metrics["digits_of_samples"]["value"]) == set(COLOURS)
         with np.load(path / "per_image.npz") as kept:
             assert len(kept["elbo"]) == 6 and np.isfinite(kept["elbo"]).all()
     page = (root / "report.md").read_text(encoding="utf-8")
@@ -87,10 +87,7 @@ def test_a_run_on_files_without_labels_is_evaluated_and_resumed(
     assert "precision_of_samples" not in whole.picture_metrics
     assert (tmp_path / "run" / "figures" / "latent_scatter_0002.png").is_file()
     capsys.readouterr()
-    settings = __main__.check([str(tmp_path / "run"), *SMALL])
-    from vae_lab.evaluate.evaluation import evaluate as work
-
-    found = work(*settings)
+    found = __main__.evaluate_run(__main__.check([str(tmp_path / "run"), *SMALL]))
     assert "left out, the images have no labels" in capsys.readouterr().err
     assert "elbo" in found["numbers"] and "knn_accuracy" not in found["numbers"]
 
@@ -127,8 +124,6 @@ def test_a_resumed_run_on_other_images_is_refused(
 def test_the_evaluation_of_other_images_is_never_the_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from vae_lab.evaluate.evaluation import evaluate as work
-
     images, _ = discs(40, size=8)
     np.savez(tmp_path / "my.npz", images=images)
     np.savez(tmp_path / "moved.npz", images=images)
@@ -143,7 +138,7 @@ def test_the_evaluation_of_other_images_is_never_the_runs(
     def evaluated(*words: str) -> str:
         before = {path: path.read_bytes() for path in folder.glob("evaluation-*")}
         capsys.readouterr()
-        work(*__main__.check([str(folder), *SMALL, *words]))
+        __main__.evaluate_run(__main__.check([str(folder), *SMALL, *words]))
         after = set(folder.glob("evaluation-*"))
         assert all(path.read_bytes() == content for path, content in before.items())
         (new,) = after - set(before)

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from vae_lab.evaluate.classifiers import Labelled, Pixels, neighbour_accuracy, probe_accuracy
+from vae_lab.evaluate.classifiers import (
+    LabelledRows,
+    PixelClassifier,
+    neighbour_accuracy,
+    probe_accuracy,
+)
 from vae_lab.evaluate.sample_quality import precision_recall
 
 
@@ -11,36 +16,40 @@ def random(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=shape)
 
 
-def clusters(count: int, seed: int) -> Labelled:
+def clusters(count: int, seed: int) -> LabelledRows:
     """Ten well separated clusters in 60 dimensions."""
     labels = np.arange(count) % 10
-    return Labelled(random(count, 60, seed=seed) * 0.1 + np.eye(60)[labels] * 5, labels)
+    return LabelledRows(random(count, 60, seed=seed) * 0.1 + np.eye(60)[labels] * 5, labels)
 
 
 def test_separated_clusters_are_told_apart() -> None:
     train, test = clusters(200, 1), clusters(100, 2)
     assert neighbour_accuracy(train, test, num_neighbours=5) == 1
     assert probe_accuracy(train, test) == 1
-    assert Pixels(train=train, num_neighbours=5, names=None).accuracy(test) == 1
+    assert PixelClassifier(train=train, num_neighbours=5, names=None).accuracy(test) == 1
 
 
 def test_noise_is_told_apart_by_chance() -> None:
     labels = np.arange(1000) % 10
-    train, test = Labelled(random(1000, 5), labels), Labelled(random(1000, 5, seed=1), labels)
+    train, test = (
+        LabelledRows(random(1000, 5), labels),
+        LabelledRows(random(1000, 5, seed=1), labels),
+    )
     assert 0.05 < neighbour_accuracy(train, test, num_neighbours=5) < 0.15
     assert 0.05 < probe_accuracy(train, test) < 0.15
 
 
 def test_one_class_alone_has_its_share_as_accuracy() -> None:
-    train = Labelled(random(10, 2), np.zeros(10, dtype=int))
-    assert probe_accuracy(train, Labelled(random(4, 2), np.array([0, 0, 0, 1]))) == 0.75
+    train = LabelledRows(random(10, 2), np.zeros(10, dtype=int))
+    assert probe_accuracy(train, LabelledRows(random(4, 2), np.array([0, 0, 0, 1]))) == 0.75
 
 
 def test_shares_of_samples_sum_to_one_and_follow_the_samples() -> None:
-    pixels = Pixels(train=clusters(200, 1), num_neighbours=5, names=None)
-    shares, unanimous = pixels.digit_shares(clusters(100, 2).rows[np.arange(100) % 10 < 4])
+    pixels = PixelClassifier(train=clusters(200, 1), num_neighbours=5, names=None)
+    samples = clusters(100, 2).rows[np.arange(100) % 10 < 4]
+    shares = pixels.label_shares(samples)
     assert shares == {str(k): pytest.approx(0.25 if k < 4 else 0) for k in range(10)}
-    assert unanimous == 1
+    assert pixels.unanimous(samples).all() and pixels.confidence(samples) == 1
 
 
 def by_hand(rows: np.ndarray, manifold: np.ndarray, k: int) -> float:
@@ -75,11 +84,11 @@ def test_precision_and_recall_of_known_cases() -> None:
 def test_the_features_of_large_images_are_the_principal_components_all_the_same() -> None:
     rows, labels = random(70, 1500), np.arange(70) % 2
     found = [
-        Pixels(train=Labelled(rows, labels), num_neighbours=3, names=("cat", "dog"))
+        PixelClassifier(train=LabelledRows(rows, labels), num_neighbours=3, names=("cat", "dog"))
         for _ in range(2)
     ]
     first, second = (one.features.transform(rows) for one in found)
     assert np.array_equal(first, second), "always the same"
     values = np.linalg.svd(rows - rows.mean(axis=0), compute_uv=False)[:50]
     np.testing.assert_allclose(np.linalg.norm(first, axis=0), values, rtol=1e-6)
-    assert list(found[0].digit_shares(rows)[0]) == ["cat", "dog"]
+    assert list(found[0].label_shares(rows)) == ["cat", "dog"]

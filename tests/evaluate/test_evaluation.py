@@ -14,7 +14,7 @@ from runs import SMALL, evaluated, train
 
 from vae_lab.errors import UserError
 from vae_lab.evaluate import __main__
-from vae_lab.evaluate.evaluation import evaluate
+from vae_lab.run_folder import Number
 
 
 @pytest.fixture(scope="module")
@@ -35,22 +35,37 @@ def test_the_card_and_the_file_hold_every_number_with_its_protocol(
     (path,) = run_folder.glob("evaluation-*.json")
     assert json.loads(path.read_text()) == found
     shown = capsys.readouterr().out
-    for name, number in (*found["numbers"].items(), *found["gaps"].items()):
+    for name, number in found["numbers"].items():
         assert name in shown
         assert math.isfinite(number["value"])
         for key in ("data", "split", "targets", "weights", "seed"):
             assert key in number["protocol"], f"{name} says its {key}"
+    for name, number in found["picture_metrics"].items():
+        assert name in shown and number["words"]
+    assert "iw_bound, bits_per_dimension, gap_elbo_to_iw_bound, exact" in shown
+    assert "these are no likelihoods" in shown
     numbers = {name: number["value"] for name, number in found["numbers"].items()}
     result = json.loads((run_folder / "result.json").read_text())
     assert numbers["elbo"] == pytest.approx(result["metrics"]["elbo/test"], rel=1e-6)
-    assert {"iw_bound_grey", "exact_grey", "bits_per_dimension_grey"} <= set(numbers)
-    assert numbers["bits_per_dimension_grey"] == pytest.approx(
-        -numbers["iw_bound_grey"] / (784 * math.log(2))
+    assert numbers["bits_per_dimension"] == pytest.approx(
+        -numbers["iw_bound"] / (784 * math.log(2))
     )
-    assert found["numbers"]["iw_bound_grey"]["protocol"]["samples"] == 20
-    assert found["numbers"]["iw_bound_grey"]["protocol"]["images"] == 10
-    shares = [value for name, value in numbers.items() if name.startswith("share_of_")]
-    assert sum(shares) == pytest.approx(1)
+    assert numbers["gap_iw_bound_to_exact"] == pytest.approx(numbers["exact"] - numbers["iw_bound"])
+    protocol = found["numbers"]["iw_bound"]["protocol"]
+    assert (protocol["samples"], protocol["images"]) == (20, 10)
+    assert protocol["targets_are_means"] is True
+    shares = found["picture_metrics"]["digits_of_samples"]["value"]
+    assert sum(shares.values()) == pytest.approx(1)
+
+
+def test_a_reader_gets_every_number_as_it_was_written(run_folder: Path) -> None:
+    for name, record in evaluated(run_folder)["numbers"].items():
+        number = Number.from_json(name, record)
+        assert number.name == name and number.to_json() == record
+    # A run from before numbers had words.
+    old: dict[str, Any] = {"value": 0.5, "standard_error": None, "protocol": {}, "by_step": [1.0]}
+    number = Number.from_json("precision_of_samples", old)
+    assert (number.words, number.details) == ("precision of samples", {"by_step": [1.0]})
 
 
 def test_an_evaluation_repeats_and_other_protocols_get_other_files(run_folder: Path) -> None:
@@ -64,12 +79,16 @@ def test_an_evaluation_repeats_and_other_protocols_get_other_files(run_folder: P
     assert len(list(run_folder.glob("evaluation-*.json"))) == 3
 
 
-def test_binary_targets_carry_no_grey_name(tmp_path: Path) -> None:
+def test_binary_targets_have_the_same_names_and_say_in_the_protocol_that_they_are_binary(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     _, folder = train(
         tmp_path, "callbacks=none", "logger=none", "data.binarize=dynamic", "latent_dim=3"
     )
     numbers = evaluated(folder)["numbers"]
-    assert "iw_bound" in numbers and "iw_bound_grey" not in numbers
+    assert numbers["iw_bound"]["protocol"]["targets_are_means"] is False
+    assert numbers["iw_bound"]["protocol"]["binarize"] == "dynamic"
+    assert "no likelihoods" not in capsys.readouterr().out
     assert "exact" not in numbers, "the grid is for two dimensions"
 
 
@@ -161,7 +180,7 @@ def test_a_spoilt_checkpoint_is_one_line_and_nothing_is_written(
 
 def test_a_class_from_outside_is_refused_without_trust(run_folder: Path) -> None:
     with pytest.raises(UserError, match="is not trusted"):
-        evaluate(*__main__.check([str(run_folder)]))
+        __main__.evaluate_run(__main__.check([str(run_folder)]))
 
 
 def test_the_command_answers_before_torch_is_imported(tmp_path: Path) -> None:

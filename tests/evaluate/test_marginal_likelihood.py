@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from vae_lab import environment
 from vae_lab.evaluate.bound import bound_per_image
-from vae_lab.evaluate.latent_space import active_units, information, posteriors
+from vae_lab.evaluate.latent_space import count_active_units, information
 from vae_lab.evaluate.marginal_likelihood import (
-    Chosen,
-    Weighted,
+    EvaluationImages,
+    GridIntegral,
+    ImportanceWeighted,
     exact_on_grid,
     importance_weighted,
 )
@@ -38,16 +39,41 @@ def bytes_of(count: int, *shape: int) -> Tensor:
     return torch.randint(0, 256, (count, *shape), generator=generator, dtype=torch.uint8)
 
 
-def chosen(images: Tensor) -> Chosen:
-    return Chosen(images, torch.arange(len(images)), "test", len(images))
+def drawn(images: Tensor) -> EvaluationImages:
+    return EvaluationImages(images / 255, torch.arange(len(images)), "test", len(images))
 
 
 def weighted(
-    model: VAE, images: Tensor | Chosen, num_samples: int, *, batch: int = 2000, seed: int = 0
-) -> Weighted:
-    given = images if isinstance(images, Chosen) else chosen(images)
+    model: VAE,
+    images: Tensor | EvaluationImages,
+    num_samples: int,
+    *,
+    batch: int = 2000,
+    seed: int = 0,
+) -> ImportanceWeighted:
+    given = images if isinstance(images, EvaluationImages) else drawn(images)
+    with torch.no_grad():
+        posterior = model.encode(given.images)
     return importance_weighted(
-        model, given, num_samples=num_samples, decoder_batch=batch, seed=seed, advance=silent
+        model,
+        given,
+        posterior,
+        num_samples=num_samples,
+        decoder_batch=batch,
+        seed=seed,
+        advance=silent,
+    )
+
+
+def on_grid(model: VAE, images: Tensor, *, tolerance: float, max_points: int) -> GridIntegral:
+    posterior = model.encode_in_batches(images)
+    return exact_on_grid(
+        model,
+        images / 255,
+        posterior,
+        tolerance=tolerance,
+        max_points=max_points,
+        advance=silent,
     )
 
 
@@ -131,7 +157,7 @@ def test_a_subset_and_a_smaller_k_use_the_same_noise() -> None:
     model, _ = linear_gaussian(latent_dim=3, posterior_shift=0.2)
     images = bytes_of(IMAGES, 1, 1, PIXELS)
     rows = torch.tensor([3, 17, 59])
-    some = Chosen(images[rows], rows, "test", IMAGES)
+    some = EvaluationImages(images[rows] / 255, rows, "test", IMAGES)
     whole = weighted(model, images, 20).log_likelihood
     np.testing.assert_allclose(weighted(model, some, 20).log_likelihood, whole[rows], atol=1e-4)
     assert not np.allclose(weighted(model, images, 20, seed=1).log_likelihood, whole, atol=1e-4)
@@ -140,12 +166,12 @@ def test_a_subset_and_a_smaller_k_use_the_same_noise() -> None:
 def test_the_grid_gives_the_exact_figure() -> None:
     model, exact = linear_gaussian(latent_dim=2, posterior_shift=0.3)
     images = bytes_of(IMAGES, 1, 1, PIXELS)
-    found = exact_on_grid(model, images, tolerance=0.01, max_points=2**20, advance=silent)
+    found = on_grid(model, images, tolerance=0.01, max_points=2**20)
     truth = exact_log_likelihood(exact, images / 255).numpy()
     np.testing.assert_allclose(found.log_likelihood, truth, atol=1e-3)
-    assert found.moved < 0.01
-    coarse = exact_on_grid(model, images, tolerance=1e-9, max_points=33**2, advance=silent)
-    assert (coarse.num_points, coarse.moved) == (33**2, math.inf)
+    assert found.last_change < 0.01
+    coarse = on_grid(model, images, tolerance=1e-9, max_points=33**2)
+    assert (coarse.num_points, coarse.last_change) == (33**2, math.inf)
 
 
 @pytest.mark.parametrize("likelihood", [Bernoulli(), Gaussian(scale=0.3, learn_scale=False)])
@@ -175,7 +201,7 @@ def test_information_brackets_the_exact_mutual_information() -> None:
 
 def test_active_units_are_the_dimensions_whose_means_vary() -> None:
     means = torch.randn(5000, 3, generator=stream("means")) * torch.tensor([1.0, 0.11, 0.09])
-    assert active_units(means) == 2  # variances 1, 0.0121 and 0.0081 against 0.01
+    assert count_active_units(means) == 2  # variances 1, 0.0121 and 0.0081 against 0.01
 
 
 class Fixed(nn.Module):
@@ -266,8 +292,8 @@ def test_evaluation_moves_no_state(watched: VAE) -> None:
     bound = bound_per_image(watched, images, num_samples=2, batch_size=7, split="test")
     assert np.isfinite(bound.elbo).all()
     weighted(watched, images, 5)
-    exact_on_grid(watched, images, tolerance=0.1, max_points=65**2, advance=silent)
-    posterior = posteriors(watched, images, batch_size=7)
+    on_grid(watched, images, tolerance=0.1, max_points=65**2)
+    posterior = watched.encode_in_batches(images)
     information(posterior, 1.0, seed=0)
 
 

@@ -20,8 +20,10 @@ from vae_lab.training.trainer import build_trainer
 from vae_lab.vae import VAE
 
 CONF = compose.conf_folder()
+# Groups whose keys stand below another name.
+PACKAGES = {"picture_metrics": "picture_metrics@report"}
 OPTIONS = sorted(
-    f"{path.parent.name}={path.stem}"
+    f"{PACKAGES.get(path.parent.name, path.parent.name)}={path.stem}"
     for path in CONF.glob("*/*.yaml")
     if path.parent.name != "hydra"
 )

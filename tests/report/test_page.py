@@ -242,6 +242,7 @@ def test_an_evaluation_is_preferred_where_it_is_of_these_weights(tmp_path: Path)
         evaluation = {
             "config_hash": result["config_hash"],
             "protocol": {"weights": weights},
+            # As evaluations called them before.
             "findings": finer,
         }
         (folder / f"evaluation-test-{weights}-k1-0.json").write_text(json.dumps(evaluation))
@@ -319,7 +320,7 @@ def test_the_page_holds_everything_and_asks_nobody(tmp_path: Path) -> None:
     for seed in (0, 1):
         folder, _, _ = drawn_run(tmp_path / f"run{seed}", seed=seed)
         result = json.loads((folder / "result.json").read_text())
-        (folder / "result.json").write_text(json.dumps(result | {"findings": found}))
+        (folder / "result.json").write_text(json.dumps(result | {"picture_metrics": found}))
         write_events(folder, {"elbo/train": [-9.0, -2.0], "elbo/val": [-8.0, -1.0]})
     written = write_report([tmp_path], tmp_path)
     html = Elements(written.page.read_text())
@@ -365,7 +366,7 @@ def test_names_and_values_are_text_whatever_they_are(tmp_path: Path) -> None:
 def test_one_run_and_nothing_but_a_result_is_a_page(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "only", elbo=-150.0)
     (folder / "per_image.npz").write_bytes(b"no archive")
-    for field in ("latent", "standard_errors", "findings"):
+    for field in ("latent", "standard_errors", "picture_metrics"):
         result = json.loads((folder / "result.json").read_text())
         del result[field]
         (folder / "result.json").write_text(json.dumps(result))
@@ -467,7 +468,8 @@ def test_the_chart_of_the_kl_says_of_each_run_from_what_it_is(tmp_path: Path) ->
 
 def test_a_line_without_a_label_shows_from_what_its_kl_is(tmp_path: Path) -> None:
     for name, origin in (("standard", PRIOR), ("vamp", CODES), ("unknown", None)):
-        latent = {"kl_per_dimension": [3.0], "kl_from": origin} if origin else {}
+        reference = {"kl_reference": origin.removeprefix("the ")} if origin else {}
+        latent = {"kl_per_dimension": [3.0], **reference} if origin else {}
         write_run(tmp_path / name, elbo=-150.0, choices={"prior": name}, latent=latent)
     runs = {run.name: run for run in find_runs([tmp_path])[0]}
     lines = Origins(list(runs.values()))

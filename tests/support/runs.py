@@ -7,7 +7,6 @@ from typing import Any
 from stripes import small_config
 
 from vae_lab.evaluate import __main__ as evaluate_command
-from vae_lab.evaluate.evaluation import evaluate
 from vae_lab.run_folder import RunFolder, RunResult
 from vae_lab.training.run import RunRequest, run
 
@@ -38,4 +37,4 @@ def train(folder: Path, *overrides: str) -> tuple[RunResult, Path]:
 
 
 def evaluated(folder: Path, *overrides: str) -> dict[str, Any]:
-    return evaluate(*evaluate_command.check([str(folder), *SMALL, *overrides]))
+    return evaluate_command.evaluate_run(evaluate_command.check([str(folder), *SMALL, *overrides]))

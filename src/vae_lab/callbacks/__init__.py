@@ -1,1 +1,1 @@
-"""What a run shows while it trains: one picture or display a file. None of them changes it."""
+"""What a run shows while it trains: one picture or display per file. None of them changes it."""

@@ -25,7 +25,7 @@ OTHERS = (
 
 
 class Lattice(Picture):
-    """Decodes the points of a square lattice. The subclass says where its lines are."""
+    """Decodes the points of a square lattice. The subclass says at which values its lines are."""
 
     def __init__(
         self, *, steps: int, num_images: int, every_n_epochs: int, seed: int, scale: int
@@ -39,7 +39,7 @@ class Lattice(Picture):
 
     @abstractmethod
     def subtitle(self, prior: Prior) -> str:
-        """Returns where the points lie, in words."""
+        """Returns a text that says where the points lie."""
 
     def draw(self, snapshot: Snapshot, generator: torch.Generator) -> Framed:
         model, latent_dim = snapshot.model, snapshot.model.latent_dim
@@ -57,8 +57,8 @@ class Lattice(Picture):
         across = axis_ticks(right, cell=width)
         bottom = self.steps * (height + LINE) - LINE
         upwards = [(bottom - y, name) for y, name in axis_ticks(up, cell=height)]
-        where = "0" if not centre.any() else "the prior's mean"
-        others = f", {latent_dim - 2} other dimensions at {where}" if latent_dim > 2 else ""
+        centre_name = "0" if not centre.any() else "the prior's mean"
+        others = f", {latent_dim - 2} other dimensions at {centre_name}" if latent_dim > 2 else ""
         return Framed(
             heading=Heading(
                 f"{len(plane)} decoded points of the latent space",
@@ -116,10 +116,10 @@ class LatentMap(Lattice):
         return prior.mean() + steps[:, None] * prior.scale()
 
     def subtitle(self, prior: Prior) -> str:
-        where = f"equally spaced from {-self.extent:g} to {self.extent:g}"
+        steps = f"equally spaced from {-self.extent:g} to {self.extent:g}"
         if prior.has_closed_kl:
-            return where
-        return f"{where} standard deviations of the prior around its mean"
+            return steps
+        return f"{steps} standard deviations of the prior around its mean"
 
 
 class QuantileMap(Lattice):

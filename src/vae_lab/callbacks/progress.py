@@ -19,8 +19,8 @@ ERASE_LINE = "\r\x1b[2K"
 class Progress(ProgressBar):
     """Shows epoch, steps, speed, training loss and bound.
 
-    A step costs one look at the clock. The values shown are those of the last complete epoch, taken
-    from `trainer.callback_metrics`: none is fetched from the device for the display's sake.
+    A step costs one reading of the clock. The values shown are those of the last complete epoch,
+    taken from `trainer.callback_metrics`: none is fetched from the device for the display's sake.
     """
 
     def __init__(self, *, refreshes_per_second: float) -> None:
@@ -100,14 +100,14 @@ class Progress(ProgressBar):
 
 
 def format_values(metrics: Mapping[str, Any]) -> str:
-    """Returns the training loss and the bound in nats, each after two spaces, where there."""
+    """Returns the training loss and the bound in nats, each after two spaces, if they are there."""
     elbo = "elbo/val" if "elbo/val" in metrics else "elbo/train"
     shown = [(label, key) for label, key in (("loss", "loss/train"), (elbo, elbo))]
     return "".join(f"  {label} {float(metrics[key]):.2f}" for label, key in shown if key in metrics)
 
 
 def _title(trainer: Trainer) -> str:
-    """Returns "epoch  3/20", or "epoch 3" where only steps or time limit the training."""
+    """Returns "epoch  3/20", or "epoch 3" if only steps or time limit the training."""
     current, last = trainer.current_epoch + 1, trainer.max_epochs
     if last is None or last < 0:
         return f"epoch {current}"
@@ -127,7 +127,7 @@ class _Bar:
             console=Console(file=terminal),
             auto_refresh=False,
             transient=True,
-            # Where stderr goes to a file, it has to get there.
+            # If stderr goes to a file, it has to get there.
             redirect_stderr=sys.stderr.isatty(),
         )
         self._task = self._rich.add_task("", text="", total=None)
@@ -164,5 +164,6 @@ class _LineEraser(logging.Handler):
 
 
 def _loggers_with_handlers() -> list[logging.Logger]:
-    known = list(logging.root.manager.loggerDict.values())
-    return [logger for logger in known if isinstance(logger, logging.Logger) and logger.handlers]
+    # Some of the values are placeholders for parents that nobody asked for.
+    loggers = list(logging.root.manager.loggerDict.values())
+    return [logger for logger in loggers if isinstance(logger, logging.Logger) and logger.handlers]

@@ -18,7 +18,7 @@ _SCALED_AXIS = "row's dimension, in the prior's standard deviations from its mea
 
 
 class Traversals(Picture):
-    """Moves one latent dimension a row from -extent to extent, the most used dimension first."""
+    """Moves one latent dimension per row from -extent to extent, the most used dimension first."""
 
     name = "traversals"
     tag = "{name}/latent"
@@ -45,7 +45,7 @@ class Traversals(Picture):
 
         Args:
             max_rows: the most used dimensions, at most so many.
-            steps: images a row.
+            steps: images per row.
             extent: a row leads from -extent to extent, in the prior's standard deviations.
             start: the image from whose posterior mean rows start; None for the prior's mean.
             num_images: how many images the KL is averaged over.

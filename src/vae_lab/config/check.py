@@ -7,8 +7,11 @@ from fnmatch import fnmatch
 from functools import cache
 from typing import Any
 
+from omegaconf import DictConfig
+
 from vae_lab.config.combinations import INVALID_COMBINATIONS, OPTIONS
 from vae_lab.config.identity import flatten
+from vae_lab.config.resolve import resolved
 from vae_lab.config.rules import (
     OPTIONAL,
     REMOVABLE,
@@ -38,10 +41,7 @@ def check(
         UserError: one line that says what was given, what is allowed, what to do.
     """
     given = dict(flatten(values))
-    for key in given:
-        new = key not in defaults and key not in OPTIONAL
-        if new and not _is_trainer_argument(key) and not _inside(key, defaults):
-            raise UserError(_unknown(key, defaults, choices))
+    _check_known(given, defaults, choices)
     for key in defaults:
         kept = key in given or any(other.startswith(f"{key}.") for other in given)
         if not kept and key.partition(".")[0] not in REMOVABLE:
@@ -52,6 +52,33 @@ def check(
         _check_type(key, value, defaults.get(key))
     _check_together(given)
     _check_meaning(given, choices)
+
+
+def check_settings(settings: DictConfig, known: DictConfig) -> dict[str, Any]:
+    """Checks settings that belong to no run, and returns them as plain values.
+
+    Args:
+        settings: with every override.
+        known: the same without an override: the keys that exist, and their types.
+
+    Raises:
+        UserError: for the first that is not allowed.
+    """
+    given, reference = (dict(flatten(resolved(config))) for config in (settings, known))
+    _check_known(given, reference, {})
+    check_values(given)
+    for key, value in given.items():
+        _check_type(key, value, reference.get(key))
+    return given
+
+
+def _check_known(
+    given: Mapping[str, Any], reference: Mapping[str, Any], choices: Mapping[str, str]
+) -> None:
+    for key in given:
+        new = key not in reference and key not in OPTIONAL
+        if new and not _is_trainer_argument(key) and not _inside(key, reference):
+            raise UserError(_unknown(key, reference, choices))
 
 
 def check_values(values: Mapping[str, Any]) -> None:
@@ -81,7 +108,9 @@ def _inside(key: str, reference: Mapping[str, Any]) -> bool:
 
 
 def _unknown(key: str, reference: Mapping[str, Any], choices: Mapping[str, str]) -> str:
-    names = {*reference, *(f"trainer.{argument}" for argument in TRAINER_ARGUMENTS)}
+    names = set(reference)
+    if "trainer" in choices:
+        names |= {f"trainer.{argument}" for argument in TRAINER_ARGUMENTS}
     if meant := did_you_mean(key, names):
         return f"unknown key {key}: did you mean {meant}?"
     top, dot, _ = key.partition(".")

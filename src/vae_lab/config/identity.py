@@ -16,6 +16,7 @@ NOT_IN_HASH = (
     "sweep_name",
     "run_name",
     "report",
+    "picture_metrics@report",
     "data.root",
     "data.source.root",
     "data.timeout",

@@ -16,7 +16,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_d
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, open_dict
 
-from vae_lab.config.identity import flatten
+from vae_lab.config.identity import flatten, is_volatile
 from vae_lab.config.resolve import resolved
 
 
@@ -91,5 +91,8 @@ def choices_of(choices: Mapping[str, Any]) -> dict[str, str]:
     return {
         group: str(option)
         for group, option in choices.items()
-        if group != "experiment" and not group.startswith("hydra") and option is not None
+        if group != "experiment"
+        and not group.startswith("hydra")
+        and not is_volatile(group)
+        and option is not None
     }

@@ -225,12 +225,26 @@ RULES = (
     Rule("callbacks.*.pictures", "a list of names of pictures, such as [samples]", _picture_names),
     Rule("report", "null, or changed key by key, as in report.seed=1", lambda value: value is None),
     Rule("report.seed", *AT_LEAST_0),
-    *(Rule(f"report.{key}", *AT_LEAST_1) for key in ("neighbours", "manifold_neighbours")),
+    # The keys of conf/picture_metrics/: below `report` in a run, at the top in an evaluation.
     *(
-        Rule(f"report.{key}", *AT_LEAST_2)
-        for key in ("num_images", "num_train", "num_generated", "num_pairs", "map_steps")
+        Rule(f"{parent}{key}", *rule)
+        for parent in ("report.", "")
+        for key, rule in (
+            *((key, AT_LEAST_1) for key in ("neighbours", "manifold_neighbours")),
+            *((key, AT_LEAST_2) for key in ("num_images", "num_train", "num_generated")),
+            *((key, AT_LEAST_2) for key in ("num_pairs", "map_steps")),
+            ("num_steps", AT_LEAST_3),
+        )
     ),
-    Rule("report.num_steps", *AT_LEAST_3),
+    # The other keys of conf/evaluate.yaml.
+    Rule("weights", "best, last or null", lambda value: value in ("best", "last", None)),
+    Rule("split", "test or val", lambda value: value in ("test", "val")),
+    *(Rule(key, *AT_LEAST_1) for key in ("num_samples", "decoder_batch", "grid_points")),
+    Rule("grid_tolerance", *ABOVE_0),
+    *(
+        Rule(key, "a path or null", lambda value: value is None or isinstance(value, str))
+        for key in ("data_root", "data_path")
+    ),
 )
 
 # What a value must be where its default is of a type; bool before int, for a bool is an int.

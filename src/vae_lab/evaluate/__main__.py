@@ -3,47 +3,30 @@
 Everything that can be checked is checked before torch is imported.
 """
 
+import hashlib
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from vae_lab import environment
+from vae_lab.config.check import check_settings
 from vae_lab.config.compose import conf_folder
-from vae_lab.config.rules import ABOVE_0, AT_LEAST_0, AT_LEAST_1, AT_LEAST_2, AT_LEAST_3, Rule
-from vae_lab.environment import available_cores
-from vae_lab.errors import UserError, command, did_you_mean
+from vae_lab.errors import UserError, command
+from vae_lab.files import write_text
 from vae_lab.run_folder import RunFolder
+
+# Settings that change no figure, and so no file's name.
+NOT_IN_NAME = ("threads", "device", "data_root", "data_path", "trust", "decoder_batch")
 
 USAGE = "usage: python -m vae_lab.evaluate RUN_FOLDER [key=value ...]"
 
-RULES = (
-    Rule("weights", "best, last or null", lambda value: value in ("best", "last", None)),
-    Rule("split", "test or val", lambda value: value in ("test", "val")),
-    Rule("seed", *AT_LEAST_0),
-    Rule("num_samples", *AT_LEAST_1),
-    *(
-        Rule(key, *AT_LEAST_2)
-        for key in ("num_images", "num_train", "num_generated", "num_pairs", "map_steps")
-    ),
-    Rule("num_steps", *AT_LEAST_3),
-    *(
-        Rule(key, *AT_LEAST_1)
-        for key in ("decoder_batch", "neighbours", "manifold_neighbours", "grid_points")
-    ),
-    Rule("grid_tolerance", *ABOVE_0),
-    Rule(
-        "threads",
-        "a whole number of at least 1, or null",
-        lambda value: value is None or AT_LEAST_1[1](value),
-    ),
-    Rule("device", "text such as cpu or cuda", lambda value: isinstance(value, str)),
-    Rule("data_root", "a folder or null", lambda value: value is None or isinstance(value, str)),
-    Rule("data_path", "a path or null", lambda value: value is None or isinstance(value, str)),
-    Rule("trust", "true or false", lambda value: isinstance(value, bool)),
-)
+# The files of conf/ that hold the keys and their defaults.
+DEFAULTS = ("evaluate.yaml", "picture_metrics/thorough.yaml")
 
 
 class Request(NamedTuple):
@@ -76,38 +59,72 @@ def check(argv: Sequence[str]) -> Request:
 
 def _main(argv: Sequence[str]) -> None:
     if not argv or {"-h", "--help"} & set(argv):
-        defaults = (conf_folder() / "evaluate.yaml").read_text(encoding="utf-8")
+        files = [conf_folder() / name for name in DEFAULTS]
+        defaults = "\n".join(path.read_text(encoding="utf-8") for path in files)
         print(f"{USAGE}\n\nKeys and defaults:\n\n{defaults}", end="")
         return
-    request = check(argv)
-    # Imports torch.
-    from vae_lab.evaluate.evaluation import evaluate
+    evaluate_run(check(argv))
 
-    evaluate(request.run, request.checkpoint, request.settings)
+
+def evaluate_run(request: Request) -> dict[str, Any]:
+    """Evaluates a run, keeps the numbers in its folder, prints them, and returns them.
+
+    Raises:
+        UserError: The checkpoint, the data or the device cannot be used; nothing is written then.
+    """
+    import torch
+
+    from vae_lab.evaluate.evaluation import Evaluation, evaluate
+    from vae_lab.evaluate.printing import format_evaluation
+
+    run, checkpoint, settings = request
+    torch.set_num_threads(settings["threads"])
+    evaluation = Evaluation.load(run, checkpoint, settings)
+    if not evaluation.has_labels:
+        print("classifiers and samples: left out, the images have no labels", file=sys.stderr)
+    record = {
+        "run": run.require_result().name,
+        "config_hash": run.require_result().config_hash,
+        **evaluate(evaluation),
+        "versions": environment.versions(),
+        "git_commit": environment.git_commit(),
+        "machine": environment.machine(),
+    }
+    path = run.path / file_name(checkpoint.stem, settings, evaluation.other_images)
+    write_text(path, json.dumps(record, indent=2) + "\n")
+    print(f"{format_evaluation(record)}\n\nkept in {path}")
+    return record
+
+
+def file_name(weights: str, settings: Mapping[str, Any], other_images: str | None = None) -> str:
+    """Returns the name of an evaluation's file, the same for the same protocol.
+
+    Args:
+        weights: best or last.
+        settings: those of the evaluation.
+        other_images: the fingerprint of images that are not those of the run. Their file has
+            another name, so that no report takes its figures for those of the run.
+    """
+    settings_in_name = {key: value for key, value in settings.items() if key not in NOT_IN_NAME}
+    digest = hashlib.sha256(
+        json.dumps(settings_in_name | {"weights": weights}, sort_keys=True).encode()
+    )
+    split, samples = settings["split"], settings["num_samples"]
+    name = f"{split}-{weights}-k{samples}-{digest.hexdigest()[:8]}"
+    return f"evaluation-{f'of-images-{other_images}-' if other_images else ''}{name}.json"
 
 
 def _settings(overrides: Sequence[str]) -> dict[str, Any]:
-    known = OmegaConf.load(conf_folder() / "evaluate.yaml")
-    for override in overrides:
-        key = override.partition("=")[0]
-        if key not in known:
-            meant = did_you_mean(key, map(str, known))
-            hint = f"did you mean {meant}?" if meant else f"the keys are {', '.join(known)}."
-            if key == "K":
-                hint = "K is num_samples."
-            raise UserError(f"unknown key {key}: {hint}")
+    if any(override.startswith("K=") for override in overrides):
+        raise UserError("unknown key K: K is num_samples.")
+    known = OmegaConf.merge(*(OmegaConf.load(conf_folder() / name) for name in DEFAULTS))
+    assert isinstance(known, DictConfig)
     try:
-        merged = OmegaConf.merge(known, OmegaConf.from_dotlist(list(overrides)))
-        settings = OmegaConf.to_container(merged, resolve=True)
+        settings = OmegaConf.merge(known, OmegaConf.from_dotlist(list(overrides)))
     except (OmegaConfBaseException, ValueError) as error:
         raise UserError(f"{str(error).splitlines()[0]} Write key=value.") from error
-    assert isinstance(settings, dict)
-    values = {str(key): value for key, value in settings.items()}
-    for rule in RULES:
-        if not rule.holds(value := values[rule.pattern]):
-            raise UserError(f"{rule.pattern} must be {rule.words}, got {json.dumps(value)}.")
-    values["threads"] = values["threads"] or available_cores()
-    return values
+    assert isinstance(settings, DictConfig)
+    return check_settings(settings, known)
 
 
 if __name__ == "__main__":

@@ -3,38 +3,31 @@
 Shapes: K samples per image, N images, B images per batch, Z latent dimensions; values in nats.
 """
 
-from typing import NamedTuple, Protocol
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from vae_lab.data.images import ImageArray
 from vae_lab.random_streams import stream
+from vae_lab.run_folder import Number
 
-# Images counted at a time: memory, never the result.
-_AT_ONCE = 1000
+if TYPE_CHECKING:
+    from vae_lab.evaluate.evaluation import Evaluation
+    from vae_lab.vae import VAE
 
-
-class Terms(Protocol):
-    """The bound's terms for each image, both (B,)."""
-
-    @property
-    def log_likelihood(self) -> Tensor: ...
-
-    @property
-    def kl(self) -> Tensor: ...
+# Images whose grey levels are counted at a time: memory, never the result.
+_IMAGES_PER_COUNT = 1000
 
 
-class Model(Protocol):
-    """What evaluation needs of a model."""
-
-    latent_dim: int
-
-    @property
-    def device(self) -> torch.device: ...
-
-    def score(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Terms]: ...
+def elbo(evaluation: "Evaluation") -> Iterator[Number]:
+    """Yields the sampled bound and its two terms, means over the whole split."""
+    bound = evaluation.bound
+    protocol = {"latent": "sampled", "samples": evaluation.model.objective.num_samples}
+    yield mean_over_images("elbo", "the bound on log p(x)", bound.elbo, **protocol)
+    yield mean_over_images("recon", "the reconstruction term", bound.recon, **protocol)
+    yield mean_over_images("kl", "the KL of the codes from the prior", bound.kl, **protocol)
 
 
 class PerImage(NamedTuple):
@@ -67,34 +60,40 @@ def standard_error(values: np.ndarray) -> float | None:
     return float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
+def mean_over_images(name: str, words: str, values: np.ndarray, **protocol: Any) -> Number:
+    """Returns the mean of values (N,) over images, with its standard error, as a number."""
+    protocol |= {"images": len(values)}
+    return Number(name, words, float(values.mean()), standard_error(values), protocol)
+
+
 def target_entropy(images: ImageArray) -> np.ndarray:
-    """Returns the entropy of coins with the images as their means, in nats, (N,).
+    """Returns the entropy of binary draws with the images as their means, in nats, (N,).
 
     It is the least that -log p(x|z) of a Bernoulli likelihood can be on these targets.
 
     Args:
         images: uint8, (N, C, H, W).
     """
-    chance = torch.arange(256, dtype=torch.float64) / 255
-    of_level = -torch.xlogy(chance, chance) - torch.xlogy(1 - chance, 1 - chance)
-    # By counts of the 256 levels: a table look-up of 8 bytes a pixel would take 60 MB and more.
+    # The entropy of one binary draw for each of the 256 grey levels, (256,).
+    mean = torch.arange(256, dtype=torch.float64) / 255
+    entropy_of_level = -torch.xlogy(mean, mean) - torch.xlogy(1 - mean, 1 - mean)
+    # Each image by its counts of the levels: a table look-up of 8 bytes a pixel would take 60 MB.
     counts = [
         torch.bincount(image.flatten(), minlength=256)
-        for start in range(0, len(images), _AT_ONCE)
-        for image in images[start : start + _AT_ONCE].int()
+        for start in range(0, len(images), _IMAGES_PER_COUNT)
+        for image in images[start : start + _IMAGES_PER_COUNT].int()
     ]
-    return (torch.stack(counts).double() @ of_level).numpy()
+    return (torch.stack(counts).double() @ entropy_of_level).numpy()
 
 
 @torch.no_grad()
 def bound_per_image(
-    model: Model, images: ImageArray, *, num_samples: int, batch_size: int, split: str
+    model: "VAE", images: ImageArray, *, num_samples: int, batch_size: int, split: str
 ) -> PerImage:
     """Returns the sampled bound of every image.
 
-    The noise of an image depends on its place in the split alone: drawn whole and looked up, since
-    a generator's draws in pieces differ from its draws at once. So no batch split changes a result,
-    and evaluation moves no other random state.
+    The noise of an image depends only on its place in the split, so no batch split changes a
+    result, and evaluation moves no other random state.
 
     Args:
         model: in eval mode, in single precision.
@@ -103,9 +102,11 @@ def bound_per_image(
         batch_size: how many decoded images at a time; changes memory, never the result.
         split: names the noise stream.
     """
+    # Drawn whole and looked up: a generator's draws in pieces differ from its draws at once.
     shape = (num_samples, len(images), model.latent_dim)
     noise = torch.randn(shape, generator=stream(split)).to(model.device)
     losses, log_likelihoods, kls = 0.0, [], []
+    # As many decoded images at once as with one sample per image.
     batch_size = max(1, batch_size // num_samples)
     for start in range(0, len(images), batch_size):
         rows = slice(start, start + batch_size)
@@ -114,5 +115,6 @@ def bound_per_image(
         losses += loss.item() * len(x)
         log_likelihoods.append(terms.log_likelihood.double().cpu().numpy())
         kls.append(terms.kl.double().cpu().numpy())
+    # Sums are over images and in double precision, so a short last batch weighs its size.
     log_likelihood, kl = np.concatenate(log_likelihoods), np.concatenate(kls)
     return PerImage(log_likelihood - kl, -log_likelihood, kl, losses / len(images))

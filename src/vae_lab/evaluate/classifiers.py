@@ -4,8 +4,8 @@ Shapes: N images or codes, M samples, F features, D pixels. Everything is a shar
 """
 
 import warnings
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -14,6 +14,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+from vae_lab.random_streams import subset
+from vae_lab.run_folder import Number
+
+if TYPE_CHECKING:
+    from vae_lab.evaluate.evaluation import Evaluation
 
 # Principal components of the pixels that the classifier and the manifolds use.
 COMPONENTS = 50
@@ -25,22 +31,49 @@ _MOST_PIXELS = 1024
 
 CLASSIFIER = f"k-nearest neighbours on {FEATURES}"
 
+# Images of the split that the probes are tried on: memory grows with them.
+_MAX_TEST_IMAGES = 10_000
 
-class Labelled(NamedTuple):
-    """Rows (N, F), float, with their labels (N,)."""
+
+class LabelledRows(NamedTuple):
+    """Codes or pixels of images, float (N, F), with the labels of the images (N,)."""
 
     rows: np.ndarray
     labels: np.ndarray
 
 
-def neighbour_accuracy(train: Labelled, test: Labelled, *, num_neighbours: int) -> float:
+def probes(evaluation: "Evaluation") -> Iterator[Number]:
+    """Yields the accuracies of two classifiers of posterior means; nothing without labels."""
+    if not evaluation.has_labels:
+        return
+    settings = evaluation.settings
+    images, labels = evaluation.train
+    codes = evaluation.model.encode_in_batches(images).mean
+    train = LabelledRows(codes.double().numpy(), labels.numpy())
+    rows = subset(len(evaluation.images), _MAX_TEST_IMAGES, "judged", settings["seed"])
+    codes = evaluation.posterior.mean[rows]
+    test = LabelledRows(codes.double().numpy(), evaluation.labels[rows].numpy())
+    protocol: dict[str, Any] = {
+        "latent": "mean",
+        "train_images": len(train.rows),
+        "images": len(test.rows),
+    }
+    neighbours = settings["neighbours"]
+    accuracy = neighbour_accuracy(train, test, num_neighbours=neighbours)
+    words = "the accuracy of k-nearest neighbours on the codes"
+    yield Number("knn_accuracy", words, accuracy, None, {**protocol, "neighbours": neighbours})
+    words = "the accuracy of logistic regression on the codes"
+    yield Number("linear_probe_accuracy", words, probe_accuracy(train, test), None, protocol)
+
+
+def neighbour_accuracy(train: LabelledRows, test: LabelledRows, *, num_neighbours: int) -> float:
     """Returns the accuracy of k-nearest neighbours (Euclidean, majority vote)."""
     neighbours = min(num_neighbours, len(train.rows))
     classifier = KNeighborsClassifier(n_neighbors=neighbours).fit(*train)
     return float(classifier.score(*test))
 
 
-def probe_accuracy(train: Labelled, test: Labelled) -> float:
+def probe_accuracy(train: LabelledRows, test: LabelledRows) -> float:
     """Returns the accuracy of logistic regression on standardised rows, scikit-learn's own L2."""
     if len(np.unique(train.labels)) < 2:
         # Nothing to separate: the one class is the answer.
@@ -53,16 +86,16 @@ def probe_accuracy(train: Labelled, test: Labelled) -> float:
     return float(classifier.score(*test))
 
 
-def called(label: int, names: Sequence[str] | None) -> str:
-    """Returns a label's name, or its number where there are no names."""
+def label_name(label: int, names: Sequence[str] | None) -> str:
+    """Returns a label's name, or its number if there are no names."""
     return str(label) if names is None else names[label]
 
 
-class Pixels:
+class PixelClassifier:
     """The feature space of pixels, and a label classifier in it, from training images."""
 
     def __init__(
-        self, *, train: Labelled, num_neighbours: int, names: Sequence[str] | None
+        self, *, train: LabelledRows, num_neighbours: int, names: Sequence[str] | None
     ) -> None:
         """Fits both on training images (N, D) in [0, 1]; `names` are those of labels 0, 1, ..."""
         self.names = names
@@ -76,29 +109,25 @@ class Pixels:
         self.classifier: Pipeline = KNeighborsClassifier(n_neighbors=neighbours)
         self.classifier.fit(self.features.transform(train.rows), train.labels)
 
-    def accuracy(self, test: Labelled) -> float:
-        """Returns the classifier's own accuracy on images (N, D)."""
+    def accuracy(self, test: LabelledRows) -> float:
+        """Returns the accuracy of the classifier on images (N, D)."""
         return float(self.classifier.score(self.features.transform(test.rows), test.labels))
 
-    def digit_shares(self, samples: np.ndarray) -> tuple[dict[str, float], float]:
-        """Returns each label's share among samples (M, D), and the share that is unanimous.
+    def label_shares(self, images: np.ndarray) -> dict[str, float]:
+        """Returns the share of each label among images (M, D), by the name of the label."""
+        probabilities = self._probabilities(images)
+        counts = np.bincount(probabilities.argmax(axis=1), minlength=probabilities.shape[1])
+        names = (label_name(int(label), self.names) for label in self.classifier.classes_)
+        return dict(zip(names, (counts / len(images)).tolist(), strict=True))
 
-        Unanimous are samples whose nearest training images all have one label.
-        """
-        chances = self._chances(samples)
-        counts = np.bincount(chances.argmax(axis=1), minlength=chances.shape[1])
-        shares = counts / len(samples)
-        names = (called(int(label), self.names) for label in self.classifier.classes_)
-        return dict(zip(names, shares.tolist(), strict=True)), float((chances.max(1) == 1).mean())
+    def unanimous(self, images: np.ndarray) -> np.ndarray:
+        """Returns for which images (M, D) all nearest training images have one label, (M,)."""
+        return self._probabilities(images).max(axis=1) == 1
 
-    def unanimous(self, samples: np.ndarray) -> np.ndarray:
-        """Returns which samples (M, D) have nearest training images of one label, bool (M,)."""
-        return self._chances(samples).max(axis=1) == 1
+    def confidence(self, images: np.ndarray) -> float:
+        """Returns the mean share of the nearest training images that have the chosen label."""
+        return float(self._probabilities(images).max(axis=1).mean())
 
-    def votes(self, samples: np.ndarray) -> float:
-        """Returns the mean share of the nearest training images that vote as the majority."""
-        return float(self._chances(samples).max(axis=1).mean())
-
-    def _chances(self, samples: np.ndarray) -> np.ndarray:
+    def _probabilities(self, images: np.ndarray) -> np.ndarray:
         """Returns the share of each label among the nearest training images, (M, labels)."""
-        return np.asarray(self.classifier.predict_proba(self.features.transform(samples)))
+        return np.asarray(self.classifier.predict_proba(self.features.transform(images)))

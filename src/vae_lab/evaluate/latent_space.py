@@ -1,18 +1,22 @@
-"""What the latent code holds: posteriors of a split, active units, information.
+"""What the latent code holds: active units, information, its distance from the prior.
 
-Shapes: N images, B images per batch, Z latent dimensions. Information in nats.
+Shapes: N images, Z latent dimensions. Information in nats.
 """
 
 import math
-from typing import NamedTuple, Protocol
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
-from vae_lab.data.images import ImageArray
 from vae_lab.posterior import Posterior
-from vae_lab.priors import Prior
 from vae_lab.random_streams import stream
+from vae_lab.run_folder import Number
+
+if TYPE_CHECKING:
+    from vae_lab.evaluate.evaluation import Evaluation
+    from vae_lab.vae import VAE
 
 # A latent dimension is active where its posterior mean varies over the images by more than this
 # (Burda et al., Importance Weighted Autoencoders, arXiv:1509.00519, section 5.2).
@@ -22,36 +26,39 @@ ACTIVE_VARIANCE = 0.01
 _ENTRIES = 2_000_000
 
 
-class Encoder(Protocol):
-    """What this file needs of a model."""
+def active_units(evaluation: "Evaluation") -> Iterator[Number]:
+    """Yields how many latent dimensions the images of the split vary in."""
+    means = evaluation.posterior.mean
+    protocol = {"latent": "mean", "above_variance": ACTIVE_VARIANCE, "images": len(means)}
+    words = "the latent dimensions that vary over the images"
+    yield Number("active_units", words, count_active_units(means), None, protocol)
 
-    @property
-    def device(self) -> torch.device: ...
 
-    def encode(self, x: Tensor) -> Posterior: ...
-
-
-class Model(Encoder, Protocol):
-    """The same, with a prior."""
-
-    prior: Prior
+def mutual_information(evaluation: "Evaluation") -> Iterator[Number]:
+    """Yields bounds on I(x; z), and the bounds on KL(q(z) || p(z)) that follow."""
+    posterior, seed = evaluation.posterior_of_drawn, evaluation.settings["seed"]
+    num_images = len(posterior.mean)
+    bounds = information(posterior, mean_kl(evaluation.model, posterior, seed=seed), seed=seed)
+    information_words = "the information of a code on its image"
+    aggregate_words = "the KL of all codes together from the prior"
+    not_above = f"too low, and at most log {num_images}"
+    for name, words, value, bias in (
+        (
+            "mutual_information_lower",
+            information_words,
+            bounds.lower,
+            not_above,
+        ),
+        ("mutual_information_upper", information_words, bounds.upper, "too high"),
+        ("kl_of_aggregate_lower", aggregate_words, bounds.kl_lower, "too low"),
+        ("kl_of_aggregate_upper", aggregate_words, bounds.kl_upper, "too high"),
+    ):
+        protocol = {"latent": "sampled", "samples": 1, "images": num_images, "bias": bias}
+        yield Number(name, f"{words}, {bias}", value, bounds.standard_error, protocol)
 
 
 @torch.no_grad()
-def posteriors(model: Encoder, images: ImageArray, *, batch_size: int) -> Posterior:
-    """Returns q(z|x) of uint8 images (N, C, H, W): two fields of (N, Z), on the CPU."""
-    parts = [
-        model.encode(images[start : start + batch_size].to(model.device).float() / 255)
-        for start in range(0, len(images), batch_size)
-    ]
-    return Posterior(
-        torch.cat([part.mean for part in parts]).cpu(),
-        torch.cat([part.log_var for part in parts]).cpu(),
-    )
-
-
-@torch.no_grad()
-def mean_kl(model: Model, posterior: Posterior, *, seed: int) -> float:
+def mean_kl(model: "VAE", posterior: Posterior, *, seed: int) -> float:
     """Returns the mean of KL(q(z|x) || p(z)) over images, in nats, fields (N, Z) on the CPU.
 
     Where there is no closed form, it is estimated from one draw of each posterior.
@@ -62,7 +69,7 @@ def mean_kl(model: Model, posterior: Posterior, *, seed: int) -> float:
     return model.prior.kl_per_image(q, z.unsqueeze(0)).double().mean().item()
 
 
-def active_units(means: Tensor) -> int:
+def count_active_units(means: Tensor) -> int:
     """Returns how many of Z dimensions of the posterior means (N, Z) vary over the images."""
     return int((means.double().var(dim=0, correction=0) > ACTIVE_VARIANCE).sum())
 
@@ -98,20 +105,21 @@ def information(posterior: Posterior, mean_kl: float, *, seed: int) -> Informati
     num_images = len(mean)
     noise = torch.randn(mean.shape, generator=stream("information", seed), dtype=torch.float64)
     z = Posterior(mean, log_var).sample(noise)
-    # Set aside at once: small tensors that stay, between large ones that go, leave holes in memory
-    # that none fits into. With 10,000 images and 50 dimensions those came to 20 GB.
+    # Allocated before the loop: small tensors that stay, between large ones that go, leave holes in
+    # memory that none fits into. With 10,000 images and 50 dimensions those came to 20 GB.
     low, high = mean.new_empty(num_images), mean.new_empty(num_images)
-    # z - mean as a difference and not as expanded squares, which would cancel where q is narrow.
-    rows = max(1, _ENTRIES // (num_images * mean.shape[1]))
-    for start in range(0, num_images, rows):
-        part = z[start : start + rows]
-        log_q = Posterior(mean, log_var).log_prob(part.unsqueeze(1))  # (rows, N)
-        own = torch.arange(start, start + len(part))
-        here = torch.arange(len(part))
-        at_own = log_q[here, own]
-        low[own] = at_own - log_q.logsumexp(dim=1) + math.log(num_images)
-        log_q[here, own] = -math.inf
-        high[own] = at_own - log_q.logsumexp(dim=1) + math.log(num_images - 1)
+    num_rows = max(1, _ENTRIES // (num_images * mean.shape[1]))
+    for images in torch.split(torch.arange(num_images), num_rows):
+        # log q(z_i|x_j) of some draws i and of all images j, (rows, N). z - mean is a difference,
+        # and not expanded squares, which would cancel if q is narrow.
+        log_q = Posterior(mean, log_var).log_prob(z[images].unsqueeze(1))
+        rows = torch.arange(len(images))
+        log_q_of_image = log_q[rows, images]
+        # log q(z_i|x_i) - log q(z_i), with the posterior of x_i in the mean that q(z_i) is ...
+        low[images] = log_q_of_image - log_q.logsumexp(dim=1) + math.log(num_images)
+        # ... and without it.
+        log_q[rows, images] = -math.inf
+        high[images] = log_q_of_image - log_q.logsumexp(dim=1) + math.log(num_images - 1)
     return Information(
         lower=low.mean().item(),
         upper=high.mean().item(),
@@ -121,22 +129,26 @@ def information(posterior: Posterior, mean_kl: float, *, seed: int) -> Informati
     )
 
 
-def distance_from_prior(posterior: Posterior) -> tuple[float, float | None]:
+def distance_of_moments(posterior: Posterior) -> tuple[float, float | None]:
     """Returns KL(N(m, C) || N(0, I)) of the aggregate posterior's moments, and its standard error.
 
     In nats, m and C the mean and the covariance of q(z), from the posteriors of N images. As
     KL(q(z) || N(0, I)) is this plus KL(q(z) || N(m, C)), it is at most the whole distance. The
     error is that of the linear part of each image's share in the moments (delta method).
     """
+    # The moments of q(z): m, E[z z^T], and C.
     mean, variance = posterior.mean.double(), posterior.log_var.double().exp()
     centre = mean.mean(dim=0)
     second = mean.T @ mean / len(mean) + variance.mean(dim=0).diag()
     covariance = second - centre.outer(centre)
+    # KL(N(m, C) || N(0, I)) = (tr E[z z^T] - Z - log det C) / 2.
     log_det = torch.linalg.slogdet(covariance).logabsdet
     value = 0.5 * (second.trace() - mean.shape[1] - log_det)
+    # The derivative of this with respect to the weight of each image in the moments: of the trace,
+    # E[z^T z] of the image, and of log det C, E[z^T C^-1 z] of it less what moves with m.
     inverse = torch.linalg.inv(covariance)
-    own = ((mean @ inverse) * mean).sum(dim=1) + variance @ inverse.diagonal()
     squares = mean.square().sum(dim=1) + variance.sum(dim=1)
-    linear = 0.5 * (squares - own + 2 * mean @ (inverse @ centre))
+    scaled_squares = ((mean @ inverse) * mean).sum(dim=1) + variance @ inverse.diagonal()
+    linear = 0.5 * (squares - scaled_squares + 2 * mean @ (inverse @ centre))
     error = (linear.std() / math.sqrt(len(linear))).item() if len(linear) > 1 else None
     return value.item(), error

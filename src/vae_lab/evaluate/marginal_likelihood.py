@@ -5,24 +5,25 @@ Values in nats per image. Memory does not grow with K, nor with the number of gr
 """
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from vae_lab.evaluate.latent_space import posteriors
-from vae_lab.likelihoods import Likelihood
+from vae_lab.evaluate.bound import mean_over_images
 from vae_lab.posterior import Posterior
 from vae_lab.priors import Prior
 from vae_lab.random_streams import stream
+from vae_lab.run_folder import Number
+
+if TYPE_CHECKING:
+    from vae_lab.evaluate.evaluation import Evaluation
+    from vae_lab.vae import VAE
 
 # Told how much is done and how much there is.
 Advance = Callable[[int, int], None]
-
-# Images per batch through the encoder, whose outputs are kept.
-_ENCODER_BATCH = 500
 
 # Log-probabilities of (point, image) pairs held at a time: 32 MB in double precision.
 _PAIRS = 4_000_000
@@ -34,21 +35,62 @@ _POINTS = 4000
 _FIRST_STEPS = 32
 
 
-class Model(Protocol):
-    """What the estimators need of a model, in eval mode and single precision."""
+def importance_weighted_bound(evaluation: "Evaluation") -> Iterator[Number]:
+    """Yields the importance-weighted bound, its code length, and how far the bound lies below."""
+    estimate = evaluation.importance_weighted
+    log_p = estimate.log_likelihood
+    protocol = {"latent": "sampled", "samples": estimate.num_samples, **_targets(evaluation)}
+    words = "the importance-weighted bound on log p(x)"
+    yield mean_over_images("iw_bound", words, log_p, **protocol)._replace(
+        details={
+            "monte_carlo_error": estimate.monte_carlo_error(),
+            "median_effective_samples": float(np.median(estimate.effective_samples)),
+        }
+    )
+    bits = -log_p / (math.log(2) * evaluation.drawn.images[0].numel())
+    words = "the code length of a pixel, by iw_bound"
+    yield mean_over_images("bits_per_dimension", words, bits, **protocol)
+    gap = log_p - evaluation.bound.elbo[evaluation.drawn.rows.numpy()]
+    words = "how far the bound lies below iw_bound"
+    yield mean_over_images("gap_elbo_to_iw_bound", words, gap, **protocol)
 
-    latent_dim: int
-    prior: Prior
-    likelihood: Likelihood
-    decoder: nn.Module
 
-    @property
-    def device(self) -> torch.device: ...
+def exact(evaluation: "Evaluation") -> Iterator[Number]:
+    """Yields log p(x) by a grid, and how far the bound lies below; nothing if Z is not 2."""
+    if evaluation.model.latent_dim != 2:
+        return
+    tolerance = evaluation.settings["grid_tolerance"]
+    integral = exact_on_grid(
+        evaluation.model,
+        evaluation.drawn.images,
+        evaluation.posterior_of_drawn,
+        tolerance=tolerance,
+        max_points=evaluation.settings["grid_points"],
+        advance=evaluation.advance,
+    )
+    change, log_p = integral.last_change, integral.log_likelihood
+    protocol: dict[str, Any] = {"grid_points": integral.num_points, **_targets(evaluation)}
+    if change >= tolerance:
+        protocol["warning"] = f"not converged: raise grid_points ({change:.2g} nats)"
+    yield mean_over_images("exact", "log p(x), by a grid", log_p, **protocol)._replace(
+        details={
+            "moved_at_last_refinement": change if math.isfinite(change) else None,
+            "converged": change < tolerance,
+        }
+    )
+    estimate = evaluation.importance_weighted
+    protocol = {"latent": "sampled", "samples": estimate.num_samples, **_targets(evaluation)}
+    words, gap = "how far iw_bound lies below exact", log_p - estimate.log_likelihood
+    yield mean_over_images("gap_iw_bound_to_exact", words, gap, **protocol)
 
-    def encode(self, x: Tensor) -> Posterior: ...
+
+def _targets(evaluation: "Evaluation") -> dict[str, bool]:
+    """Returns whether targets are means of binary draws: the figures are no likelihoods then."""
+    grey = evaluation.data.binarize == "none"
+    return {"targets_are_means": grey and evaluation.model.likelihood.grey_is_a_mean}
 
 
-class Weighted(NamedTuple):
+class ImportanceWeighted(NamedTuple):
     """The estimate of each image, and how many draws its weights are worth, both (N,)."""
 
     log_likelihood: np.ndarray
@@ -64,8 +106,10 @@ class Weighted(NamedTuple):
         return float(np.sqrt(variance.sum()) / len(variance))
 
 
-class Chosen(NamedTuple):
-    """Some images of a split: uint8 (N, C, H, W), their places in it (N,), its name and size."""
+class EvaluationImages(NamedTuple):
+    """Some images of a split: float in [0, 1], (N, C, H, W), their places in it (N,), its name
+    and its size. The noise of an image belongs to its place.
+    """
 
     images: Tensor
     rows: Tensor
@@ -75,63 +119,68 @@ class Chosen(NamedTuple):
 
 @torch.no_grad()
 def importance_weighted(
-    model: Model,
-    chosen: Chosen,
+    model: "VAE",
+    drawn: EvaluationImages,
+    posterior: Posterior,
     *,
     num_samples: int,
     decoder_batch: int,
     seed: int,
     advance: Advance,
-) -> Weighted:
+) -> ImportanceWeighted:
     """Returns log (1/K) sum_k p(x, z_k) / q(z_k|x) for each image, z_k ~ q(z|x).
 
     A lower bound on log p(x) in expectation, which rises with K towards it (Burda et al.,
     Importance Weighted Autoencoders, arXiv:1509.00519, eq. 8 and theorem 1). `decoder_batch`, how
     many latent points are decoded at a time, decides the memory, and moves an estimate by no more
-    than the rounding of the decoder (1e-3 nats); see `_noise` for what else it depends on.
+    than the rounding of the decoder (1e-3 nats); see `_noise` for what else it depends on. The
+    `posterior` is that of the images, two fields of (N, Z) on the CPU.
     """
-    posterior = posteriors(model, chosen.images, batch_size=_ENCODER_BATCH)
-    num_images = len(chosen.images)
+    num_images = len(drawn.images)
+    # The logs of the sums of the weights and of their squares, over the samples so far.
     log_sum = torch.full((num_images,), -math.inf, dtype=torch.float64)
     log_square_sum = log_sum.clone()
+    # Several samples of all images at a time, or if there are many images, some images at a time.
     width = max(1, decoder_batch // num_images)
     for start in range(0, num_samples, width):
         stop = min(start + width, num_samples)
-        noise = _noise(chosen, range(start, stop), model.latent_dim, seed)
+        noise = _noise(drawn, range(start, stop), model.latent_dim, seed)
         for left in range(0, num_images, decoder_batch):
-            part = slice(left, left + decoder_batch)
-            x = chosen.images[part].float() / 255
-            q = Posterior(posterior.mean[part], posterior.log_var[part])
-            found = log_weights(model, x, q, noise[:, part])
-            log_sum[part] = torch.logaddexp(log_sum[part], found.logsumexp(dim=0))
-            squares = (2 * found).logsumexp(dim=0)
-            log_square_sum[part] = torch.logaddexp(log_square_sum[part], squares)
+            rows = slice(left, left + decoder_batch)
+            q = Posterior(posterior.mean[rows], posterior.log_var[rows])
+            log_w = log_weights(model, drawn.images[rows], q, noise[:, rows])
+            log_sum[rows] = torch.logaddexp(log_sum[rows], log_w.logsumexp(dim=0))
+            log_squares = (2 * log_w).logsumexp(dim=0)
+            log_square_sum[rows] = torch.logaddexp(log_square_sum[rows], log_squares)
         advance(stop, num_samples)
+    # The effective sample size of K weights w: (sum w)^2 / sum w^2.
     effective = torch.exp(2 * log_sum - log_square_sum)
-    return Weighted((log_sum - math.log(num_samples)).numpy(), effective.numpy(), num_samples)
+    bound = (log_sum - math.log(num_samples)).numpy()
+    return ImportanceWeighted(bound, effective.numpy(), num_samples)
 
 
-def _noise(chosen: Chosen, samples: range, latent_dim: int, seed: int) -> Tensor:
+def _noise(drawn: EvaluationImages, samples: range, latent_dim: int, seed: int) -> Tensor:
     """Returns the noise of some samples, (K, N, Z).
 
-    That of sample k of an image depends on the seed, the image's place in its split, and k alone:
+    That of sample k of an image depends only on the seed, the image's place in its split, and k:
     neither batches nor the choice of images change it, and a larger K keeps the first ones.
     """
-    shape = (chosen.split_size, latent_dim)
-    streams = (stream("iw", chosen.split, seed, k) for k in samples)
-    return torch.stack([torch.randn(shape, generator=one)[chosen.rows] for one in streams])
+    shape = (drawn.split_size, latent_dim)
+    generators = (stream("iw", drawn.split, seed, k) for k in samples)
+    return torch.stack([torch.randn(shape, generator=each)[drawn.rows] for each in generators])
 
 
-def log_weights(model: Model, x: Tensor, posterior: Posterior, noise: Tensor) -> Tensor:
+def log_weights(model: "VAE", x: Tensor, posterior: Posterior, noise: Tensor) -> Tensor:
     """Returns log p(x, z) - log q(z|x), float64 (K, B), for noise (K, B, Z).
 
     The images x (B, C, H, W) are float in [0, 1]; z is what the posterior makes of the noise.
     """
     z = posterior.sample(noise)
-    # From the noise and not from z: where q is narrower than the rounding of its mean, z - mean
-    # would be lost.
+    # log q(z|x), from the noise and not from z: if q is narrower than the rounding of its mean,
+    # z - mean would be lost.
     normal = noise.double().square() + math.log(2 * math.pi)
     log_q = -0.5 * (normal + posterior.log_var.double()).sum(dim=-1)
+    # log p(x|z) of K draws of each image, all decoded at once.
     outputs = model.decoder(z.flatten(0, 1).to(model.device)).float()
     log_likelihood = model.likelihood.log_prob(
         outputs.unflatten(0, noise.shape[:2]), x.to(model.device)
@@ -139,49 +188,58 @@ def log_weights(model: Model, x: Tensor, posterior: Posterior, noise: Tensor) ->
     return log_likelihood.double().cpu() + _log_prior(model, z) - log_q
 
 
-def _log_prior(model: Model, z: Tensor) -> Tensor:
+def _log_prior(model: "VAE", z: Tensor) -> Tensor:
     """Returns log p(z) of points z (..., Z), float64 on the CPU."""
     # On the model's device, where a learned prior is. MPS has no double precision.
     dtype = torch.float32 if model.device.type == "mps" else torch.float64
     return model.prior.log_prob(z.to(model.device, dtype)).double().cpu()
 
 
-class Exact(NamedTuple):
+class GridIntegral(NamedTuple):
     """log p(x) of each image, (N,), and the grid behind it.
 
-    `moved` is the mean absolute change at the last halving of the grid's spacing, in nats.
+    `last_change` is the mean absolute change at the last halving of the grid's spacing, in nats.
     """
 
     log_likelihood: np.ndarray
     num_points: int
     extent: float
-    moved: float
+    last_change: float
 
 
 @torch.no_grad()
 def exact_on_grid(
-    model: Model, images: Tensor, *, tolerance: float, max_points: int, advance: Advance
-) -> Exact:
+    model: "VAE",
+    images: Tensor,
+    posterior: Posterior,
+    *,
+    tolerance: float,
+    max_points: int,
+    advance: Advance,
+) -> GridIntegral:
     """Returns log p(x), the log of the integral of p(x|z) p(z) over the plane, for latent_dim=2.
 
-    The trapezoidal rule on a square grid whose spacing is halved until the figures of uint8 images
-    (N, C, H, W) move by less than `tolerance` nats, or the next grid would pass `max_points`. The
-    move is the mean absolute one. The rule converges faster than any power of the spacing where the
-    integrand vanishes at the border (Trefethen and Weideman, The Exponentially Convergent
-    Trapezoidal Rule, SIAM Review 2014), so the error left is smaller than the last move.
+    The trapezoidal rule on a square grid whose spacing is halved until the figures of the images
+    (N, C, H, W), float in [0, 1], change by less than `tolerance` nats, or the next grid would pass
+    `max_points`. The change is the mean absolute one. The rule converges faster than any power of
+    the spacing if the integrand vanishes at the border (Trefethen and Weideman, The Exponentially
+    Convergent Trapezoidal Rule, SIAM Review 2014), so the error left is smaller than the last
+    change. The grid holds the `posterior` of the images, two fields of (N, 2) on the CPU.
     """
     assert model.latent_dim == 2
-    x = images.to(model.device).float() / 255
-    extent = _extent(posteriors(model, images, batch_size=_ENCODER_BATCH), model.prior)
+    x = images.to(model.device)
+    extent = _extent(posterior, model.prior)
     log_sum = torch.full((len(images),), -math.inf, dtype=torch.float64)
-    steps, moved, before = _FIRST_STEPS, math.inf, log_sum
+    steps, before = _FIRST_STEPS, log_sum
     while True:
+        # A finer grid keeps the points of the coarser: only the new ones are decoded and added.
         log_sum = torch.logaddexp(log_sum, _log_sum_over(model, _new_points(steps, extent), x))
+        # The sum times the area of a cell, (2 extent / steps)^2.
         estimate = log_sum + 2 * math.log(2 * extent / steps)
-        moved, before = (estimate - before).abs().mean().item(), estimate
+        last_change, before = (estimate - before).abs().mean().item(), estimate
         advance(min((steps + 1) ** 2, max_points), max_points)
-        if moved < tolerance or (2 * steps + 1) ** 2 > max_points:
-            return Exact(estimate.numpy(), (steps + 1) ** 2, extent, moved)
+        if last_change < tolerance or (2 * steps + 1) ** 2 > max_points:
+            return GridIntegral(estimate.numpy(), (steps + 1) ** 2, extent, last_change)
         steps *= 2
 
 
@@ -201,11 +259,12 @@ def _new_points(steps: int, extent: float) -> Tensor:
     points = torch.cartesian_prod(axis, axis)
     if steps == _FIRST_STEPS:
         return points
-    place = torch.arange(steps + 1)
-    return points[(torch.cartesian_prod(place, place) % 2).bool().any(dim=1)]
+    # The coarser grid has the points whose two numbers are both even.
+    number = torch.arange(steps + 1)
+    return points[(torch.cartesian_prod(number, number) % 2).bool().any(dim=1)]
 
 
-def _log_sum_over(model: Model, points: Tensor, x: Tensor) -> Tensor:
+def _log_sum_over(model: "VAE", points: Tensor, x: Tensor) -> Tensor:
     """Returns the log of the sum of p(x|z) p(z) over points z (G, 2), float64 (N,)."""
     total = torch.full((len(x),), -math.inf, dtype=torch.float64)
     width = min(max(1, _PAIRS // len(x)), _POINTS)

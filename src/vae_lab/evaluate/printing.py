@@ -1,4 +1,4 @@
-"""What an evaluation shows: its progress, and the card with every number and its protocol."""
+"""What an evaluation prints: its progress, then every number with its protocol."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 
 @contextmanager
-def stage(name: str) -> Iterator[Callable[[int, int], None]]:
+def progress_stage(name: str) -> Iterator[Callable[[int, int], None]]:
     """Shows one stage on stderr: a bar on a terminal, one line when it ends anywhere else."""
     start = time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TimeRemainingColumn())
@@ -25,11 +25,16 @@ def stage(name: str) -> Iterator[Callable[[int, int], None]]:
         print(f"{name}: {time.monotonic() - start:.1f} s", file=sys.stderr, flush=True)
 
 
-# What is said below the numbers, once, and not beside each.
-FOOTNOTES = ("features", "classifier")
+# What is printed below the numbers, once, and not beside each.
+_FOOTNOTES = ("features", "classifier")
+
+_NO_LIKELIHOODS = (
+    "the targets are grey values, taken as means of binary draws: these are no likelihoods, and do "
+    "not compare with published ones"
+)
 
 
-def card(evaluation: Mapping[str, Any]) -> str:
+def format_evaluation(evaluation: Mapping[str, Any]) -> str:
     """Returns an evaluation as lines of text: the common protocol, then a line per number."""
     common = evaluation["protocol"]
     head = [
@@ -39,31 +44,48 @@ def card(evaluation: Mapping[str, Any]) -> str:
         f"evaluation seed {common['seed']}; log-likelihoods in nats per image, higher is better; "
         f"± standard error over images",
     ]
-    numbers = {**evaluation["numbers"], **evaluation["gaps"]}
-    width = max(map(len, [*numbers, *evaluation["findings"]]))
+    numbers, pictures = evaluation["numbers"], evaluation["picture_metrics"]
+    width = max(map(len, [*numbers, *pictures]))
     lines = [_line(name.ljust(width), number, common) for name, number in numbers.items()]
-    notes = {
-        f"{key}: {number['protocol'][key]}": None
-        for number in numbers.values()
-        for key in FOOTNOTES
-        if key in number["protocol"]
-    }
-    findings = [
-        f"{name.ljust(width)}  {_shown(number):>16}"
-        for name, number in evaluation["findings"].items()
-        if isinstance(number["value"], float)
+    picture_lines = [
+        f"{name.ljust(width)}  {_value(number):>16}" for name, number in pictures.items()
     ]
-    seen = ["", "pictures and interpolations, for the report:", *findings] if findings else []
-    return "\n".join([*head, "", *lines, "", *notes, *seen]).rstrip()
+    notes = _footnotes(numbers | pictures)
+    title = "pictures and interpolations, for the report:"
+    return "\n".join([*head, "", *lines, "", *notes, "", title, *picture_lines])
 
 
 def _line(name: str, number: Mapping[str, Any], common: Mapping[str, Any]) -> str:
-    own = {key: note for key, note in number["protocol"].items() if key not in common}
-    notes = ", ".join(f"{key} {note}" for key, note in own.items() if key not in FOOTNOTES)
-    return f"{name}  {_shown(number):>16}  {notes}".rstrip()
+    notes = ", ".join(
+        f"{key} {note}"
+        for key, note in number["protocol"].items()
+        if key not in common and key not in _FOOTNOTES and key != "targets_are_means"
+    )
+    return f"{name}  {_value(number):>16}  {notes}".rstrip()
 
 
-def _shown(number: Mapping[str, Any]) -> str:
+def _footnotes(numbers: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    protocols = {name: number["protocol"] for name, number in numbers.items()}
+    notes = [
+        f"{key}: {protocol[key]}"
+        for protocol in protocols.values()
+        for key in _FOOTNOTES
+        if key in protocol
+    ]
+    grey = [name for name, protocol in protocols.items() if protocol.get("targets_are_means")]
+    if grey:
+        notes.append(f"{', '.join(grey)}: {_NO_LIKELIHOODS}")
+    return list(dict.fromkeys(notes))
+
+
+def _value(number: Mapping[str, Any]) -> str:
     value, error = number["value"], number["standard_error"]
-    shown = f"{value:.2f}" if isinstance(value, float) and abs(value) >= 10 else f"{value:.4g}"
-    return shown if error is None else f"{shown} ± {error:.2g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{label}: {_digits(part)}" for label, part in value.items())
+    return _digits(value) if error is None else f"{_digits(value)} ± {error:.2g}"
+
+
+def _digits(value: float | int | str) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:.2f}" if isinstance(value, float) and abs(value) >= 10 else f"{value:.4g}"

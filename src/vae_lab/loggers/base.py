@@ -18,7 +18,7 @@ class RunLogger:
     """What a logger can do beside Lightning's scalars. By default it does nothing of it.
 
     A subclass comes first and Lightning's class second. Loggers that are no RunLogger are passed
-    over: they get scalars alone.
+    over: they get scalars only.
     """
 
     def open_run(self, hparams: Mapping[str, Any]) -> None:

@@ -15,16 +15,16 @@ def lengths(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_size for path in folder.glob(EVENT_FILES)}
 
 
-def cut_back(folder: Path, known: Mapping[str, int]) -> None:
-    """Takes every event file back to its known length; one that is not known goes.
+def cut_back(folder: Path, sizes: Mapping[str, int]) -> None:
+    """Takes every event file back to its size in `sizes`; one that is not there goes.
 
     Nothing is then left of what a stopped run wrote after its last checkpoint, half a record
     included, and no reader shows an epoch twice.
     """
     kept = []
-    # The folder's own names, never those of `known`, which came out of a file.
+    # The folder's own names, never those of `sizes`, which came out of a file.
     for path in folder.glob(EVENT_FILES):
-        size = known.get(path.name)
+        size = sizes.get(path.name)
         if not isinstance(size, int) or path.is_symlink():
             path.unlink()
             continue
@@ -52,7 +52,7 @@ Curves = dict[str, dict[int, float]]
 def read_curves(folder: Path) -> Curves:
     """Returns tag -> step -> value of the scalars in a run's folder; later files win."""
     curves: Curves = {}
-    for path in sorted(folder.glob(EVENT_FILES), key=lambda one: one.name):
+    for path in sorted(folder.glob(EVENT_FILES), key=lambda path: path.name):
         for event in _events(path.read_bytes()):
             for value in event.summary.value:
                 if value.WhichOneof("value") == "simple_value":

@@ -31,8 +31,8 @@ def values(config: Mapping[str, Any], choices: Mapping[str, str]) -> dict[str, A
 def check(runs: Sequence[tuple[Mapping[str, Any], Mapping[str, str]]]) -> None:
     """Checks the columns that the runs of one command ask for.
 
-    A column that only some of the runs have is one: `model.channels` beside a linear model, whose
-    cell stays empty.
+    A column that only some of the runs have is allowed: `model.channels` beside a linear model,
+    whose cell stays empty.
 
     Args:
         runs: the resolved configuration and choices of each.
@@ -40,18 +40,18 @@ def check(runs: Sequence[tuple[Mapping[str, Any], Mapping[str, str]]]) -> None:
     Raises:
         UserError: for the first column that none of the runs has.
     """
-    known = {name for config, choices in runs for name in values(config, choices)}
+    columns = {name for config, choices in runs for name in values(config, choices)}
     for config, _ in runs:
         for name, logger in (config["logger"] or {}).items():
             for column in logger.get("columns") or ():
-                if column not in known:
-                    raise UserError(f"logger.{name}.columns: {_unknown(str(column), known)}")
+                if column not in columns:
+                    raise UserError(f"logger.{name}.columns: {_unknown(str(column), columns)}")
 
 
-def _unknown(column: str, known: set[str]) -> str:
-    if meant := did_you_mean(column, known):
+def _unknown(column: str, columns: set[str]) -> str:
+    if meant := did_you_mean(column, columns):
         return f"{column} is no hyper-parameter of this run: did you mean {meant}?"
-    short = ", ".join(sorted(name for name in known if "." not in name))
+    short = ", ".join(sorted(name for name in columns if "." not in name))
     return (
         f"{column} is no hyper-parameter of this run. Choose from {short}, or any key that "
         f"--cfg job shows, such as model.lr."

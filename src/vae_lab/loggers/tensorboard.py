@@ -50,7 +50,7 @@ class TensorBoardRunLogger(RunLogger, TensorBoardLogger):
     def __init__(
         self, *, save_dir: str | Path, columns: Sequence[str], metrics: Sequence[str]
     ) -> None:
-        """Names the run's place and what its HParams row shows.
+        """Sets the run's folder and what its HParams row shows.
 
         Args:
             save_dir: the run's folder.

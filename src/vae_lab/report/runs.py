@@ -64,7 +64,7 @@ class Run:
                 evaluation = json.loads(path.read_text(encoding="utf-8"))
                 fits = evaluation["config_hash"] == self.result.config_hash
                 if fits and evaluation["protocol"]["weights"] == weights:
-                    found.append(evaluation["findings"])
+                    found.append(_picture_metrics(evaluation))
             except (OSError, ValueError, KeyError, TypeError):
                 continue
         return [one for one in [*found, self.result.picture_metrics] if isinstance(one, dict)]
@@ -83,6 +83,11 @@ class Run:
         """Returns a metric's standard error over images."""
         value = self.result.standard_errors.get(name)
         return float(value) if isinstance(value, int | float) else None
+
+
+def _picture_metrics(record: Mapping[str, Any]) -> Any:
+    # Older files call them findings.
+    return record.get("picture_metrics", record.get("findings"))
 
 
 def find_runs(folders: Sequence[Path]) -> tuple[list[Run], list[Skipped]]:

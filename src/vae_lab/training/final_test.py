@@ -15,18 +15,16 @@ import pytorch_lightning as pl
 from vae_lab.checkpoints import load_weights
 from vae_lab.data.binarize import TARGETS
 from vae_lab.data.datamodule import ImageDataModule
-from vae_lab.evaluate.bound import PerImage, bound_per_image, target_entropy
-from vae_lab.evaluate.diagnostics import Symptoms, diagnose
-from vae_lab.evaluate.latent_space import ACTIVE_VARIANCE, active_units, posteriors
-from vae_lab.evaluate.picture_metrics import Material, measure
+from vae_lab.evaluate.bound import PerImage, target_entropy
+from vae_lab.evaluate.diagnostics import ModelStatistics, diagnose
+from vae_lab.evaluate.evaluation import Evaluation
+from vae_lab.evaluate.latent_space import ACTIVE_VARIANCE, count_active_units
+from vae_lab.evaluate.picture_metrics import picture_metrics
 from vae_lab.files import atomic
-from vae_lab.posterior import Posterior
 from vae_lab.run_folder import RunFolder
 from vae_lab.vae import VAE
 
 log = logging.getLogger(__name__)
-
-EVALUATION_BATCH = 500
 
 
 def final_test(
@@ -46,59 +44,52 @@ def final_test(
     # Evaluation is in single precision whatever training was in.
     model.float().eval()
     splits = ("test", "val") if len(data.val_images) else ("test",)
-    scores = {split: _score(model, data, split) for split in splits}
+    settings = config.get("report") or {}
+    evaluations = {split: Evaluation(model, data, split, settings) for split in splits}
+    test = evaluations["test"]
+    bounds = {split: evaluation.bound for split, evaluation in evaluations.items()}
     for logger in trainer.loggers:
-        logger.log_metrics(scores["test"].means("test"), step=epoch)
-    _write_per_image(folder.per_image, scores["test"])
-    latent = posteriors(model, data.test_images, batch_size=EVALUATION_BATCH)
-    kl = model.prior.kl(latent).double().mean(dim=0).tolist()
-    found = diagnose(_symptoms(model, data, scores["test"], latent, kl, curves))
-    for warning in found:
+        logger.log_metrics(test.bound.means("test"), step=epoch)
+    _write_per_image(folder.per_image, test.bound)
+    kl = model.prior.kl(test.posterior).double().mean(dim=0).tolist()
+    warnings = diagnose(_statistics(test, kl, curves))
+    for warning in warnings:
         log.warning("%s: %s", folder.name, warning)
     return {
-        **_metrics(scores),
-        "latent": {
-            "kl_per_dimension": kl,
-            "kl_from": model.prior.kl_from,
-            "active_units": active_units(latent.mean),
-            "active_above_variance": ACTIVE_VARIANCE,
-        },
-        "warnings": found,
-        "picture_metrics": _findings(config, folder, model, data, latent),
+        **_metrics(bounds),
+        "latent": _latent(test, kl),
+        "warnings": warnings,
+        "picture_metrics": _picture_metrics(test, folder),
         "protocol": _protocol(config, model, weights, epoch),
     }
 
 
-def _metrics(scores: Mapping[str, PerImage]) -> dict[str, dict[str, Any]]:
+def _metrics(bounds: Mapping[str, PerImage]) -> dict[str, dict[str, Any]]:
     return {
-        "metrics": {k: v for name, score in scores.items() for k, v in score.means(name).items()},
+        "metrics": {k: v for name, bound in bounds.items() for k, v in bound.means(name).items()},
         "standard_errors": {
-            k: v for name, score in scores.items() for k, v in score.standard_errors(name).items()
+            k: v for name, bound in bounds.items() for k, v in bound.standard_errors(name).items()
         },
     }
 
 
-def _findings(
-    config: Mapping[str, Any],
-    folder: RunFolder,
-    model: VAE,
-    data: ImageDataModule,
-    latent: Posterior,
-) -> dict[str, Any]:
+def _latent(evaluation: Evaluation, kl: list[float]) -> dict[str, Any]:
+    return {
+        "kl_per_dimension": kl,
+        "kl_reference": evaluation.model.prior.kl_reference,
+        "active_units": count_active_units(evaluation.posterior.mean),
+        "active_above_variance": ACTIVE_VARIANCE,
+    }
+
+
+def _picture_metrics(evaluation: Evaluation, folder: RunFolder) -> dict[str, Any]:
     """Returns what the report says of the pictures; nothing with report=null."""
-    if not config.get("report"):
+    if not evaluation.settings:
         return {}
-    material = Material(
-        data.fixed_train_images,
-        data.train_labels,
-        data.test_images,
-        data.test_labels,
-        data.label_names,
-    )
     try:
-        return measure(model, material, latent, config["report"])
+        return {number.name: number.to_json() for number in picture_metrics(evaluation)}
     except Exception as error:
-        # They are for the page alone: a model of one's own that cannot be judged is still a result.
+        # Only the report needs them: a run without them still has its result.
         log.warning("%s: nothing is measured for the report: %s", folder.name, error)
         return {}
 
@@ -109,6 +100,7 @@ def _protocol(
     return {
         "data": config["data"]["name"],
         "targets": TARGETS[config["data"]["binarize"]],
+        "binarize": config["data"]["binarize"],
         "latent": "sampled",
         "bound": model.objective.bound,
         "num_samples": model.objective.num_samples,
@@ -118,22 +110,18 @@ def _protocol(
     }
 
 
-def _symptoms(
-    model: VAE,
-    data: ImageDataModule,
-    scores: PerImage,
-    latent: Posterior,
-    kl: list[float],
-    curves: Mapping[str, float],
-) -> Symptoms:
+def _statistics(
+    evaluation: Evaluation, kl: list[float], curves: Mapping[str, float]
+) -> ModelStatistics:
+    model, data = evaluation.model, evaluation.data
     likelihood = model.likelihood
-    return Symptoms(
+    return ModelStatistics(
         kl_per_dimension=kl,
-        kl_from=model.prior.kl_from,
-        largest_variance=float(latent.log_var.double().exp().max()),
+        kl_reference=model.prior.kl_reference,
+        largest_variance=float(evaluation.posterior.log_var.double().exp().max()),
         train_elbo=curves.get("elbo/train"),
         val_elbo=curves.get("elbo/val"),
-        recon=scores.recon if likelihood.is_discrete else None,
+        recon=evaluation.bound.recon if likelihood.is_discrete else None,
         entropy=target_entropy(data.test_images) if likelihood.grey_is_a_mean else None,
         num_pixels=math.prod(data.image_shape),
     )
@@ -148,17 +136,7 @@ def _load_best(folder: RunFolder, trainer: pl.Trainer, model: VAE) -> tuple[str,
     return "last, not saved", trainer.current_epoch
 
 
-def _score(model: VAE, data: ImageDataModule, split: str) -> PerImage:
-    return bound_per_image(
-        model,
-        data.test_images if split == "test" else data.val_images,
-        num_samples=model.objective.num_samples,
-        batch_size=EVALUATION_BATCH,
-        split=split,
-    )
-
-
-def _write_per_image(path: Path, scores: PerImage) -> None:
+def _write_per_image(path: Path, bound: PerImage) -> None:
     """Keeps the bound and its terms of every test image, so that runs compare image by image."""
     with atomic(path) as partial, partial.open("wb") as file:
-        np.savez(file, elbo=scores.elbo, recon=scores.recon, kl=scores.kl)
+        np.savez(file, elbo=bound.elbo, recon=bound.recon, kl=bound.kl)

@@ -39,9 +39,9 @@ Anchor = Literal["lm", "mm", "rm", "mt", "mb", "lt"]
 
 def style_of(group: int) -> tuple[str, Shape]:
     """Returns colour and shape of a group; past ten the colours return with the other shape."""
-    turn, place = divmod(group, len(PALETTE))
+    turn, index = divmod(group, len(PALETTE))
     shapes: tuple[Shape, Shape] = ("disc", "triangle")
-    return PALETTE[place], shapes[(shapes.index(SHAPES[place]) + turn) % 2]
+    return PALETTE[index], shapes[(shapes.index(SHAPES[index]) + turn) % 2]
 
 
 class Canvas:
@@ -152,7 +152,7 @@ def wrapped(text: str, *, size: int, width: float) -> Sequence[str]:
 
 
 def label_name(label: int, names: Sequence[str] | None) -> str:
-    """Returns the name of a label as it is drawn: shortened, or its number where it has none."""
+    """Returns the name of a label as it is drawn: shortened, or its number if it has none."""
     name = str(label) if names is None else names[label]
     return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 2]}.."
 

@@ -62,11 +62,11 @@ class Scatter(NamedTuple):
     """Points in a square with equal units on both axes, coloured by label."""
 
     heading: Heading
-    points: Tensor  # (N, 2); points that are no numbers are left out
+    points: Tensor  # (N, 2); points that are not finite are left out
     labels: Tensor | None  # (N,), or one colour for all
     axes: tuple[str, str]
-    rows: Sequence[Tick] | None  # names of the vertical axis' places, where it is no number
-    names: Sequence[str] | None = None  # of the labels 0, 1, ..., where they are no numbers
+    rows: Sequence[Tick] | None  # names on the vertical axis, if it has no numbers
+    names: Sequence[str] | None = None  # of the labels 0, 1, ...; None: their numbers
 
     def render(self, scale: int) -> Tensor:
         heading = self.heading.lines(SIDE)
@@ -140,7 +140,7 @@ class Bars(NamedTuple):
 
     heading: Heading
     heights: Sequence[float]  # in descending order
-    names: Sequence[str]  # one a bar
+    names: Sequence[str]  # one per bar
     threshold: float
     axes: tuple[str, str]
 

@@ -78,7 +78,7 @@ def above(originals: Tensor, reconstructions: Tensor, *, columns: int) -> Tensor
 
 
 def paths(starts: Tensor, images: Tensor, ends: Tensor) -> Tensor:
-    """Draws one path a row: its first original, the images on the way, its last original.
+    """Draws one path per row: its first original, the images on the way, its last original.
 
     Args:
         starts: originals at the start of each path, (P, C, H, W).
