@@ -28,9 +28,9 @@ class Prior(nn.Module, ABC):
     has_closed_kl: ClassVar[bool] = False
 
     @property
-    def kl_from(self) -> str:
-        """From what `kl` is measured, in words."""
-        return "the prior" if self.has_closed_kl else "the aggregate posterior"
+    def kl_reference(self) -> str:
+        """The distribution that `kl` is measured from: prior, or aggregate posterior."""
+        return "prior" if self.has_closed_kl else "aggregate posterior"
 
     def attach(self, encoder: nn.Module, image_shape: Sequence[int]) -> None:
         """Tells the prior which model it belongs to; called once, before training.

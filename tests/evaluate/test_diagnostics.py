@@ -12,11 +12,11 @@ from runs import train
 
 from vae_lab.evaluate import diagnostics
 from vae_lab.evaluate.bound import target_entropy
-from vae_lab.evaluate.diagnostics import Symptoms, diagnose
+from vae_lab.evaluate.diagnostics import ModelStatistics, diagnose
 
-HEALTHY = Symptoms(
+HEALTHY = ModelStatistics(
     kl_per_dimension=[3.0, 2.0, 0.5],
-    kl_from="the prior",
+    kl_reference="prior",
     largest_variance=1.1,
     train_elbo=-100.0,
     val_elbo=-104.9,
@@ -29,7 +29,7 @@ def test_nothing_wrong_gives_no_warning() -> None:
     assert diagnose(HEALTHY) == []
     # Of 256 levels a likelihood may be surer than the coins' entropy.
     assert diagnose(HEALTHY._replace(recon=np.array([5.0, 9.0]), entropy=None)) == []
-    assert diagnose(Symptoms([1.0], "the prior", 1.0, None, None, None, None)) == []
+    assert diagnose(ModelStatistics([1.0], "prior", 1.0, None, None, None, None)) == []
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_nothing_wrong_gives_no_warning() -> None:
         ({"kl_per_dimension": [3.0, 0.0099, 0.5]}, "1 of 3 latent dimensions are unused"),
         ({"kl_per_dimension": [0.001, 0.0099]}, "posterior collapse"),
         (
-            {"kl_per_dimension": [3.0, 0.001], "kl_from": "the aggregate posterior"},
+            {"kl_per_dimension": [3.0, 0.001], "kl_reference": "aggregate posterior"},
             r"1 of 2 .* \(KL below 0\.01 nats from the aggregate posterior\)",
         ),
         ({"val_elbo": -105.1}, "overfitting: .* is 5% worse"),

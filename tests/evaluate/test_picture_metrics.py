@@ -136,7 +136,7 @@ def test_a_map_is_around_the_priors_mean_and_says_so() -> None:
 
 def test_the_report_has_words_for_each_way_to_find_the_distance_from_the_prior() -> None:
     found = (measured(2), measured(2, prior=away_from_0()))
-    ways = [own["distance_from_prior"]["protocol"]["latent"] for own in found]
+    ways = [own["distance_from_prior"]["protocol"]["distance"] for own in found]
     assert ways == [BY_MOMENTS, BY_DRAWS] == list(WAYS)
 
 

@@ -471,7 +471,8 @@ def test_the_chart_of_the_kl_says_of_each_run_from_what_it_is(tmp_path: Path) ->
 
 def test_a_line_without_a_label_shows_from_what_its_kl_is(tmp_path: Path) -> None:
     for name, origin in (("standard", PRIOR), ("vamp", CODES), ("unknown", None)):
-        latent = {"kl_per_dimension": [3.0], "kl_from": origin} if origin else {}
+        reference = {"kl_reference": origin.removeprefix("the ")} if origin else {}
+        latent = {"kl_per_dimension": [3.0], **reference} if origin else {}
         write_run(tmp_path / name, elbo=-150.0, choices={"prior": name}, latent=latent)
     runs = {run.name: run for run in find_runs([tmp_path])[0]}
     lines = Origins(list(runs.values()))

@@ -13,8 +13,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from vae_lab.config.identity import config_hash
 
 # How a distance from the prior is found: of the standard normal, and of a learned prior.
-BY_MOMENTS = "mean and covariance of q(z)"
-BY_DRAWS = "KL(q(z) || p(z)) by draws, each without its own image"
+BY_MOMENTS, BY_DRAWS = "moments", "draws"
 
 PROTOCOL = {
     "data": "made-up",
@@ -119,7 +118,7 @@ def findings(*, sharpness: float, precision: float, error: float = 0.01) -> dict
     digits = {"1": 0.2, "8": 0.8}
     return found | {
         "sharpness_of_interpolations": finding(sharpness, error),
-        "distance_from_prior": finding(0.2, 0.01, latent=BY_MOMENTS),
+        "distance_from_prior": finding(0.2, 0.01, distance=BY_MOMENTS),
         "classifier_accuracy": judged(0.95),
         "digits_of_samples": judged({"1": 0.7, "8": 0.3}),
         "digits_of_map": judged({"1": 0.5, "8": 0.5}),

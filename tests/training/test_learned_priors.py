@@ -167,7 +167,7 @@ def test_a_run_says_which_bound_it_is_and_from_what_its_kl_per_dimension_is(
     result = json.loads((run_folder / "result.json").read_text())
     assert result["protocol"]["bound"] == "importance-weighted"
     assert result["protocol"]["num_samples"] == 3
-    assert result["latent"]["kl_from"] == "the aggregate posterior"
+    assert result["latent"]["kl_reference"] == "aggregate posterior"
     assert all(kl >= 0 for kl in result["latent"]["kl_per_dimension"])
     metrics = result["metrics"]
     assert metrics["elbo/test"] == pytest.approx(-(metrics["recon/test"] + metrics["kl/test"]))

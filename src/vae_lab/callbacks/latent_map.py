@@ -116,7 +116,7 @@ class LatentMap(Lattice):
 
     def subtitle(self, prior: Prior) -> str:
         where = f"equally spaced from {-self.extent:g} to {self.extent:g}"
-        if prior.kl_from == "the prior":
+        if prior.has_closed_kl:
             return where
         return f"{where} standard deviations of the prior around its mean"
 
@@ -142,7 +142,7 @@ class QuantileMap(Lattice):
         return prior.quantiles(probability)
 
     def subtitle(self, prior: Prior) -> str:
-        what = "cell" if prior.kl_from == "the prior" else "row and column"
+        what = "cell" if prior.has_closed_kl else "row and column"
         return f"at the prior's quantiles: each {what} is equally probable"
 
 

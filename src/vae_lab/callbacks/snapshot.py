@@ -19,8 +19,8 @@ class Prior(Protocol):
     """What a picture asks of p(z)."""
 
     @property
-    def kl_from(self) -> str:
-        """From what `kl` is measured, in words: the prior, or the aggregate posterior."""
+    def has_closed_kl(self) -> bool:
+        """Whether `kl` is measured from the prior, and not from the aggregate posterior."""
 
     def kl(self, posterior: Any, /) -> Tensor:
         """Returns the KL of q(z|x) per latent dimension in nats, (B, Z)."""
@@ -115,8 +115,7 @@ class Scene:
 
     def kl_words(self) -> str:
         """What the KL of a dimension is, for texts: it says so where it is not from the prior."""
-        origin = self.module.prior.kl_from
-        return "KL" if origin == "the prior" else f"KL from {origin}"
+        return "KL" if self.module.prior.has_closed_kl else "KL from the aggregate posterior"
 
     def image_kind(self) -> str:
         """Which images are shown, for texts."""

@@ -92,7 +92,7 @@ class Traversals(Picture):
                 for row, dim in enumerate(dims)
             ],
             # Words beside the rows would be cut off where there are only one or two of them.
-            axes=(_AXIS if prior.kl_from == "the prior" else _SCALED_AXIS, ""),
+            axes=(_AXIS if prior.has_closed_kl else _SCALED_AXIS, ""),
             left=72,
         )
 

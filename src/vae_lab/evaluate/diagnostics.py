@@ -22,17 +22,17 @@ EXPLODED_VARIANCE = 100.0
 TOLERANCE, PIXELS = 1e-2, 784
 
 
-class Symptoms(NamedTuple):
-    """What is looked at. Bounds and `recon` in nats per image; None where there is none.
+class ModelStatistics(NamedTuple):
+    """What the warnings are drawn from; bounds and `recon` in nats per image, None if unknown.
 
     `num_pixels` counts channels. `recon` and `entropy`, both (N,), are -log p(x|z) of a discrete
-    likelihood and, where it takes grey values as means of coins, their entropy, which the former
-    cannot go below. `kl_from` is what a dimension's KL is measured from: the prior, or the
-    aggregate posterior where the prior has no KL per dimension.
+    likelihood and, if it takes grey values as means of binary draws, their entropy, which `recon`
+    cannot go below. `kl_reference` is the distribution that the KL of a dimension is measured from:
+    prior, or aggregate posterior if the prior has no KL per dimension.
     """
 
     kl_per_dimension: Sequence[float]
-    kl_from: str
+    kl_reference: str
     largest_variance: float
     train_elbo: float | None
     val_elbo: float | None
@@ -41,17 +41,18 @@ class Symptoms(NamedTuple):
     num_pixels: int = PIXELS
 
 
-def diagnose(symptoms: Symptoms) -> list[str]:
+def diagnose(statistics: ModelStatistics) -> list[str]:
     """Returns one sentence for each thing that looks wrong."""
-    found = (_unused(symptoms), _overfitting(symptoms), _exploded(symptoms), *_bugs(symptoms))
-    return [text for text in found if text]
+    checks = (_unused, _overfitting, _exploded)
+    warnings = [text for check in checks if (text := check(statistics))]
+    return [*warnings, *_bugs(statistics)]
 
 
-def _unused(symptoms: Symptoms) -> str | None:
-    kl = symptoms.kl_per_dimension
+def _unused(statistics: ModelStatistics) -> str | None:
+    kl = statistics.kl_per_dimension
     below = f"below {UNUSED_KL} nats"
-    if symptoms.kl_from != "the prior":
-        below += f" from {symptoms.kl_from}"
+    if statistics.kl_reference != "prior":
+        below += f" from the {statistics.kl_reference}"
     unused = [i for i, value in enumerate(kl) if value < UNUSED_KL]
     if not unused:
         return None
@@ -66,8 +67,8 @@ def _unused(symptoms: Symptoms) -> str | None:
     )
 
 
-def _overfitting(symptoms: Symptoms) -> str | None:
-    train, val = symptoms.train_elbo, symptoms.val_elbo
+def _overfitting(statistics: ModelStatistics) -> str | None:
+    train, val = statistics.train_elbo, statistics.val_elbo
     if train is None or val is None or train - val <= OVERFITTING * abs(train):
         return None
     return (
@@ -77,22 +78,22 @@ def _overfitting(symptoms: Symptoms) -> str | None:
     )
 
 
-def _exploded(symptoms: Symptoms) -> str | None:
-    if symptoms.largest_variance <= EXPLODED_VARIANCE:
+def _exploded(statistics: ModelStatistics) -> str | None:
+    if statistics.largest_variance <= EXPLODED_VARIANCE:
         return None
-    own = " (the prior's is 1)" if symptoms.kl_from == "the prior" else ""
+    of_prior = " (the prior's is 1)" if statistics.kl_reference == "prior" else ""
     return (
-        f"exploding variance: a posterior has a variance of {symptoms.largest_variance:.3g}, above "
-        f"{EXPLODED_VARIANCE:g}{own}. Lower the learning rate."
+        f"exploding variance: a posterior has a variance of {statistics.largest_variance:.3g}, "
+        f"above {EXPLODED_VARIANCE:g}{of_prior}. Lower the learning rate."
     )
 
 
-def _bugs(symptoms: Symptoms) -> list[str]:
-    recon, entropy = symptoms.recon, symptoms.entropy
+def _bugs(statistics: ModelStatistics) -> list[str]:
+    recon, entropy = statistics.recon, statistics.entropy
     if recon is None:
         return []
     found = []
-    tolerance = TOLERANCE * max(1.0, symptoms.num_pixels / PIXELS)
+    tolerance = TOLERANCE * max(1.0, statistics.num_pixels / PIXELS)
     if (recon < -tolerance).any():
         found.append(
             f"a bug: a discrete likelihood has a positive log-probability ({-recon.min():.4g} "

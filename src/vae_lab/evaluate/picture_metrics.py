@@ -95,14 +95,14 @@ def _looks(what: str, images: Tensor, words: str) -> Iterator[Finding]:
 def _distance(model: VAE, posterior: Posterior, settings: Mapping[str, Any]) -> dict[str, Any]:
     if model.prior.has_closed_kl:
         value, error = distance_from_prior(posterior)
-        said = {"images": len(posterior.mean), "latent": "mean and covariance of q(z)"}
+        said = {"images": len(posterior.mean), "distance": "moments"}
         return {"value": value, "standard_error": error, "protocol": said}
     # The moments say little of the distance from a mixture. This estimate is too low in mean.
     seed = settings["seed"]
     rows = subset(len(posterior.mean), settings["num_images"], "distance", seed)
     q = Posterior(posterior.mean[rows], posterior.log_var[rows])
     found = information(q, mean_kl(model, q, seed=seed), seed=seed)
-    said = {"images": len(rows), "latent": "KL(q(z) || p(z)) by draws, each without its own image"}
+    said = {"images": len(rows), "distance": "draws"}
     return {"value": found.kl_lower, "standard_error": found.standard_error, "protocol": said}
 
 

@@ -214,5 +214,7 @@ class Origins:
 
 
 def _origin(run: Run) -> str:
-    # Runs from before there were learned priors do not say.
-    return str(run.result.latent.get("kl_from", PRIOR))
+    # Older runs say it in words, and those from before there were learned priors not at all.
+    latent = run.result.latent
+    reference = latent.get("kl_reference")
+    return f"the {reference}" if reference else str(latent.get("kl_from", PRIOR))

@@ -10,11 +10,11 @@ from vae_lab.report.wording import NATS, Quantity, Sentence, estimate, listed, s
 
 # The distance from the prior by its protocol: how it was found in short, and what it is.
 WAYS = {
-    "mean and covariance of q(z)": (
+    "moments": (
         "by mean and covariance",
         "that of a Gaussian of the same mean and covariance: at most the whole distance",
     ),
-    "KL(q(z) || p(z)) by draws, each without its own image": (
+    "draws": (
         "by draws",
         "an estimate of the whole distance by draws: too low on average",
     ),

@@ -8,6 +8,12 @@ from vae_lab.report.grouping import Setting
 from vae_lab.report.runs import Run
 from vae_lab.report.statistics import Sample
 
+# How a distance from the prior was measured, where runs from before `distance` say it in words.
+OLD_DISTANCES = {
+    "mean and covariance of q(z)": "moments",
+    "KL(q(z) || p(z)) by draws, each without its own image": "draws",
+}
+
 # Findings whose protocols stand for all.
 MARKS = ("sharpness_of_data", "precision_of_data", "precision_of_interpolations")
 
@@ -39,9 +45,9 @@ class Seen:
         )
 
     def way(self, setting: Setting, name: str) -> str:
-        """Returns how a finding came from the latent codes, in the words of its protocol."""
+        """Returns how a distance was measured, by the key of its protocol: moments or draws."""
         found = [number for run in setting.runs if (number := self.of(run, name)) is not None]
-        ways = [number["protocol"].get("latent", "an unknown protocol") for number in found]
+        ways = [_distance(number["protocol"]) for number in found]
         return "; ".join(dict.fromkeys(ways))
 
     def shares(self, setting: Setting, name: str) -> dict[str, float] | None:
@@ -73,6 +79,11 @@ class Seen:
                 )
             return words
         return ""
+
+
+def _distance(protocol: Mapping[str, Any]) -> str:
+    words = protocol.get("latent", "an unknown protocol")
+    return str(protocol.get("distance") or OLD_DISTANCES.get(words, words))
 
 
 def _mark(found: Mapping[str, Any]) -> str:

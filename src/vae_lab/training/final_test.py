@@ -16,7 +16,7 @@ from vae_lab.checkpoints import load_weights
 from vae_lab.data.binarize import TARGETS
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.evaluate.bound import PerImage, bound_per_image, target_entropy
-from vae_lab.evaluate.diagnostics import Symptoms, diagnose
+from vae_lab.evaluate.diagnostics import ModelStatistics, diagnose
 from vae_lab.evaluate.latent_space import ACTIVE_VARIANCE, active_units, posteriors
 from vae_lab.evaluate.picture_metrics import Material, measure
 from vae_lab.files import atomic
@@ -52,14 +52,14 @@ def final_test(
     _write_per_image(folder.per_image, scores["test"])
     latent = posteriors(model, data.test_images, batch_size=EVALUATION_BATCH)
     kl = model.prior.kl(latent).double().mean(dim=0).tolist()
-    found = diagnose(_symptoms(model, data, scores["test"], latent, kl, curves))
+    found = diagnose(_statistics(model, data, scores["test"], latent, kl, curves))
     for warning in found:
         log.warning("%s: %s", folder.name, warning)
     return {
         **_metrics(scores),
         "latent": {
             "kl_per_dimension": kl,
-            "kl_from": model.prior.kl_from,
+            "kl_reference": model.prior.kl_reference,
             "active_units": active_units(latent.mean),
             "active_above_variance": ACTIVE_VARIANCE,
         },
@@ -109,6 +109,7 @@ def _protocol(
     return {
         "data": config["data"]["name"],
         "targets": TARGETS[config["data"]["binarize"]],
+        "binarize": config["data"]["binarize"],
         "latent": "sampled",
         "bound": model.objective.bound,
         "num_samples": model.objective.num_samples,
@@ -118,18 +119,18 @@ def _protocol(
     }
 
 
-def _symptoms(
+def _statistics(
     model: VAE,
     data: ImageDataModule,
     scores: PerImage,
     latent: Posterior,
     kl: list[float],
     curves: Mapping[str, float],
-) -> Symptoms:
+) -> ModelStatistics:
     likelihood = model.likelihood
-    return Symptoms(
+    return ModelStatistics(
         kl_per_dimension=kl,
-        kl_from=model.prior.kl_from,
+        kl_reference=model.prior.kl_reference,
         largest_variance=float(latent.log_var.double().exp().max()),
         train_elbo=curves.get("elbo/train"),
         val_elbo=curves.get("elbo/val"),
