@@ -5,16 +5,16 @@ every file is written whole or not at all, so that a reader never meets half a f
 """
 
 import json
-import types
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from types import MappingProxyType, UnionType
+from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from omegaconf import OmegaConf
 
-from vae_lab.config.identity import config_hash
+from vae_lab.config.identity import config_hash, former_config_hash
 from vae_lab.errors import UserError
 from vae_lab.files import write_text
 
@@ -124,7 +124,7 @@ def _is_kind(value: Any, kind: Any) -> bool:
     origin, arguments = get_origin(kind), get_args(kind)
     if kind is Any:
         return True
-    if origin is types.UnionType:
+    if origin is UnionType:
         return any(_is_kind(value, one) for one in arguments)
     if origin is list:
         return isinstance(value, list) and all(_is_kind(item, arguments[0]) for item in value)
@@ -215,7 +215,7 @@ class RunFolder:
         if not isinstance(config, dict):
             raise UserError(f"{path} is no configuration.")
         values = {str(key): value for key, value in config.items() if key != "choices"}
-        if _hash(values) != result.config_hash:
+        if result.config_hash not in _hashes(values):
             raise UserError(
                 f"{path} is not the configuration of this run: it was changed, or is another "
                 f"run's ({RESULT} has another hash)."
@@ -269,11 +269,12 @@ class RunFolder:
         return {int(epoch): epochs[epoch] for epoch in sorted(epochs) if epoch.isdigit()}
 
 
-def _hash(values: dict[str, Any]) -> str | None:
+def _hashes(values: dict[str, Any]) -> tuple[str, ...]:
+    """Returns the hashes of a configuration: of this version, and of earlier ones."""
     try:
-        return config_hash(values)
+        return config_hash(values), former_config_hash(values)
     except (TypeError, ValueError, RecursionError):  # a date, or keys of two kinds
-        return None
+        return ()
 
 
 def runs_in(folder: Path) -> list[RunFolder]:
@@ -285,3 +286,30 @@ def result_fields() -> dict[str, str]:
     """Returns the fields of `result.json` with their descriptions, for the documentation."""
     hints = get_type_hints(RunResult, include_extras=True)
     return {name: hint.__metadata__[0] for name, hint in hints.items()}
+
+
+class Number(NamedTuple):
+    """A figure of a model, with its standard error and the protocol behind it.
+
+    `words` say to people what it is. `value` is a number, a text, or a number by label. Numbers
+    compare if their protocols are equal; `details` are further figures, which no comparison needs.
+    """
+
+    name: str
+    words: str
+    value: float | int | str | dict[str, float]
+    standard_error: float | None
+    protocol: dict[str, Any]
+    details: Mapping[str, Any] = MappingProxyType({})
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the number as a result file holds it, below its name."""
+        kept = ("words", "value", "standard_error", "protocol")
+        return {key: getattr(self, key) for key in kept} | dict(self.details)
+
+    @classmethod
+    def from_json(cls, name: str, record: Mapping[str, Any]) -> "Number":
+        """Returns a number of a result file; the files of older runs hold no words."""
+        details = {key: record[key] for key in record if key not in cls._fields}
+        words, error = record.get("words", name.replace("_", " ")), record.get("standard_error")
+        return cls(name, words, record["value"], error, record.get("protocol") or {}, details)

@@ -18,8 +18,8 @@ def main() -> None:
         signal.signal(number, _end)
     try:
         arguments = _parse(sys.argv[1:])
-        with folder_to_show(arguments.folders) as shown:
-            serve(shown, host=arguments.host, port=arguments.port)
+        with folder_to_show(arguments.folders) as log_folder:
+            serve(log_folder, host=arguments.host, port=arguments.port)
     except UserError as error:
         print_error(error)
         sys.exit(WRONG_INPUT)
