@@ -11,7 +11,7 @@ import numpy as np
 from vae_lab.config.identity import flatten, is_volatile
 from vae_lab.errors import UserError
 from vae_lab.loggers.event_files import Curves, read_curves
-from vae_lab.run_folder import RESULT, RUNNING, SUCCESS, RunFolder
+from vae_lab.run_folder import RESULT, RUNNING, SUCCESS, Number, RunFolder
 
 # What the report itself writes beside the runs.
 FIGURES = "report_figures"
@@ -25,7 +25,7 @@ class Skipped(NamedTuple):
 
 
 class Run:
-    """A finished run, as its folder tells it. Larger files are read when asked for."""
+    """A finished run, read from its folder. Larger files are read when they are asked for."""
 
     def __init__(self, files: RunFolder) -> None:
         self.files, self.folder = files, files.path
@@ -42,7 +42,7 @@ class Run:
 
     @cached_property
     def per_image(self) -> dict[str, np.ndarray]:
-        """Bound and terms of every test image, each (N,); empty where they were not kept."""
+        """Bound and terms of every test image, each (N,); empty if they were not kept."""
         try:
             with np.load(self.files.per_image, allow_pickle=False) as file:
                 return {name: file[name] for name in ("elbo", "recon", "kl")}
@@ -55,19 +55,21 @@ class Run:
         return read_curves(self.folder)
 
     @cached_property
-    def evaluations(self) -> list[dict[str, Any]]:
-        """What was found of its pictures: by evaluations of these weights, and at its end."""
+    def picture_metrics(self) -> list[dict[str, Number]]:
+        """Its picture metrics by name: of each evaluation of these weights, and of its end."""
         weights = self.protocol.get("weights")
-        found = []
+        records: list[Any] = []
         for path in sorted(self.folder.glob("evaluation-test-*.json")):
             try:
                 evaluation = json.loads(path.read_text(encoding="utf-8"))
-                fits = evaluation["config_hash"] == self.result.config_hash
-                if fits and evaluation["protocol"]["weights"] == weights:
-                    found.append(evaluation["findings"])
-            except (OSError, ValueError, KeyError, TypeError):
+                same_run = evaluation["config_hash"] == self.result.config_hash
+                if same_run and evaluation["protocol"]["weights"] == weights:
+                    # Older evaluations call them findings.
+                    records.append(evaluation.get("picture_metrics", evaluation.get("findings")))
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
                 continue
-        return [one for one in [*found, self.result.picture_metrics] if isinstance(one, dict)]
+        records.append(self.result.picture_metrics)
+        return [numbers for record in records if (numbers := _numbers(record))]
 
     @property
     def protocol(self) -> Mapping[str, Any]:
@@ -85,42 +87,55 @@ class Run:
         return float(value) if isinstance(value, int | float) else None
 
 
+def _numbers(record: Any) -> dict[str, Number]:
+    """Returns the numbers of a file's record by name; what is no number is left out."""
+    if not isinstance(record, Mapping):
+        return {}
+    return {
+        name: Number.from_json(name, entry)
+        for name, entry in record.items()
+        if isinstance(entry, Mapping) and "value" in entry
+    }
+
+
 def find_runs(folders: Sequence[Path]) -> tuple[list[Run], list[Skipped]]:
     """Returns the finished runs at and below some folders, in the order they began.
 
     Raises:
-        UserError: where a folder does not exist, or there is no finished run.
+        UserError: A folder does not exist, or there is no finished run.
     """
     runs: dict[Path, Run] = {}
     skipped: dict[Path, Skipped] = {}
     for folder in folders:
         if not folder.is_dir():
             raise UserError(f"{folder} is no folder: name a sweep's, a run's, or one of several.")
-        for found in _look(folder):
-            key = found.folder.resolve()
-            if isinstance(found, Run):
-                runs.setdefault(key, found)
+        for candidate in _candidates(folder):
+            key = candidate.folder.resolve()
+            if isinstance(candidate, Run):
+                runs.setdefault(key, candidate)
             else:
-                skipped.setdefault(key, found)
+                skipped.setdefault(key, candidate)
     if not runs:
-        why = "".join(f" {one.folder.name}: {one.reason}." for one in [*skipped.values()][:3])
+        reasons = "".join(f" {path.name}: {it.reason}." for path, it in [*skipped.items()][:3])
         raise UserError(
             f"no finished run in {', '.join(map(str, folders))}: train first, or name another "
-            f"folder.{why}"
+            f"folder.{reasons}"
         )
     ordered = sorted(runs.values(), key=lambda run: str(run.result.started))
     return _without_copies(ordered, skipped)
 
 
-def _look(folder: Path) -> Iterator[Run | Skipped]:
-    found = [path.parent for path in sorted(folder.rglob(RESULT))]
-    for place in found:
-        yield _read(RunFolder(place))
-    if folder in found:
+def _candidates(folder: Path) -> Iterator[Run | Skipped]:
+    """Yields the runs at and below a folder, and its folders that hold none."""
+    run_folders = [path.parent for path in sorted(folder.rglob(RESULT))]
+    for path in run_folders:
+        yield _read(RunFolder(path))
+    if folder in run_folders:
         return
     for child in sorted(folder.iterdir()):
-        own = child.name == FIGURES or child.name.startswith(".")
-        if child.is_dir() and not own and not any(place.is_relative_to(child) for place in found):
+        ours = child.name == FIGURES or child.name.startswith(".")
+        holds_runs = any(path.is_relative_to(child) for path in run_folders)
+        if child.is_dir() and not ours and not holds_runs:
             yield Skipped(child, f"holds no {RESULT}: no run, or one that never started")
 
 
@@ -143,7 +158,7 @@ def _read(files: RunFolder) -> Run | Skipped:
 def _without_copies(
     runs: Sequence[Run], skipped: dict[Path, Skipped]
 ) -> tuple[list[Run], list[Skipped]]:
-    """Leaves out runs of a configuration that was there before: the same run again."""
+    """Leaves out a run if an earlier one has its configuration: it is the same run again."""
     kept: dict[str, Run] = {}
     for run in runs:
         first = kept.setdefault(str(run.result.config_hash), run)
