@@ -14,7 +14,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hi
 
 from omegaconf import OmegaConf
 
-from vae_lab.config.identity import config_hash, former_config_hash
+from vae_lab.config.identity import has_hash
 from vae_lab.errors import UserError
 from vae_lab.files import write_text
 
@@ -26,9 +26,6 @@ RESULT, CONFIG = "result.json", "config.yaml"
 # Checkpoints: by the validation bound; what a run goes on from, the newest first.
 BEST, LAST, PREVIOUS = "best.ckpt", "last.ckpt", "previous.ckpt"
 EVENT_FILES = "events.out.tfevents.*"
-
-# Older names of fields, so that the results of earlier versions can be read.
-_FORMER_NAMES = {"findings": "picture_metrics"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +105,8 @@ class RunResult:
         content = json.loads(text)
         if not isinstance(content, dict):
             raise ValueError("holds no fields")
-        content = {_FORMER_NAMES.get(key, key): value for key, value in content.items()}
+        # Earlier versions call the picture metrics findings.
+        content.setdefault("picture_metrics", content.get("findings"))
         kinds = get_type_hints(cls)
         known = {key: content[key] for key in kinds if content.get(key) is not None}
         for key, value in known.items():
@@ -129,10 +127,7 @@ def _is_kind(value: Any, kind: Any) -> bool:
     if origin is list:
         return isinstance(value, list) and all(_is_kind(item, arguments[0]) for item in value)
     if origin is dict:
-        parts = value.values() if isinstance(value, dict) else [None]
-        return isinstance(value, dict) and all(_is_kind(part, arguments[1]) for part in parts)
-    if kind is type(None):
-        return value is None
+        return isinstance(value, dict) and all(_is_kind(it, arguments[1]) for it in value.values())
     if isinstance(value, bool):
         return False
     return isinstance(value, int | float if kind is float else kind)
@@ -181,8 +176,7 @@ class RunFolder:
 
     def write_config(self, config: Mapping[str, Any], choices: Mapping[str, str]) -> None:
         """Writes `config.yaml`: every value of the run, and the options they came from."""
-        text = OmegaConf.to_yaml({**config, "choices": dict(choices)})
-        write_text(self.path / CONFIG, text)
+        write_text(self.path / CONFIG, OmegaConf.to_yaml({**config, "choices": dict(choices)}))
 
     def require_result(self) -> RunResult:
         """Returns what is known of the run.
@@ -215,7 +209,7 @@ class RunFolder:
         if not isinstance(config, dict):
             raise UserError(f"{path} is no configuration.")
         values = {str(key): value for key, value in config.items() if key != "choices"}
-        if result.config_hash not in _hashes(values):
+        if not has_hash(values, result.config_hash):
             raise UserError(
                 f"{path} is not the configuration of this run: it was changed, or is another "
                 f"run's ({RESULT} has another hash)."
@@ -269,14 +263,6 @@ class RunFolder:
         return {int(epoch): epochs[epoch] for epoch in sorted(epochs) if epoch.isdigit()}
 
 
-def _hashes(values: dict[str, Any]) -> tuple[str, ...]:
-    """Returns the hashes of a configuration: of this version, and of earlier ones."""
-    try:
-        return config_hash(values), former_config_hash(values)
-    except (TypeError, ValueError, RecursionError):  # a date, or keys of two kinds
-        return ()
-
-
 def runs_in(folder: Path) -> list[RunFolder]:
     """Returns the runs directly below a folder, by name."""
     return [RunFolder(path.parent) for path in sorted(folder.glob(f"*/{RESULT}"))]
@@ -304,8 +290,7 @@ class Number(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         """Returns the number as a result file holds it, below its name."""
-        kept = ("words", "value", "standard_error", "protocol")
-        return {key: getattr(self, key) for key in kept} | dict(self.details)
+        return {key: getattr(self, key) for key in self._fields[1:-1]} | dict(self.details)
 
     @classmethod
     def from_json(cls, name: str, record: Mapping[str, Any]) -> "Number":

@@ -44,6 +44,14 @@ def former_config_hash(values: Mapping[str, Any]) -> str:
     return _digest(dict(_relevant(values)))
 
 
+def has_hash(values: Mapping[str, Any], recorded: str) -> bool:
+    """Tells whether a configuration has a hash that this version or an earlier one recorded."""
+    try:
+        return recorded in (config_hash(values), former_config_hash(values))
+    except (TypeError, ValueError, RecursionError):  # a date, or keys of two kinds
+        return False
+
+
 def _relevant(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     return ((key, value) for key, value in flatten(values) if not is_volatile(key))
 

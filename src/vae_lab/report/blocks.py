@@ -27,7 +27,7 @@ class Section(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Heading(Block):
+class Subheading(Block):
     """A heading within a section."""
 
     text: str

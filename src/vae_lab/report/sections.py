@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vae_lab.report import tables
-from vae_lab.report.blocks import Block, Commands, Facts, Heading, Note, Section
+from vae_lab.report.blocks import Block, Commands, Facts, Note, Section, Subheading
 from vae_lab.report.chart_style import Drawing
 from vae_lab.report.charts import draw_all
 from vae_lab.report.conclusions_bound import topics_of_bounds
@@ -95,7 +95,7 @@ CAPTIONS = {"curves": CURVES_CAPTION, "bound": BOUND_CAPTION, "paths": PATHS_CAP
 
 def _runs(group: Group) -> list[Block]:
     commands = Commands(tables.commands(group.runs))
-    return [Facts(tables.facts(group)), Heading("To run it again"), commands]
+    return [Facts(tables.facts(group)), Subheading("To run it again"), commands]
 
 
 def _results(group: Group) -> list[Block]:
@@ -132,7 +132,7 @@ def _charts_and_pictures(charts: Mapping[str, Chart], gallery: Gallery) -> list[
         ),
         Section(
             *("latent", "Latent maps and scatters", "Latent space"),
-            [Heading("Maps"), maps, Heading("Scatters"), scatters],
+            [Subheading("Maps"), maps, Subheading("Scatters"), scatters],
         ),
         Section("kl", "KL per dimension", "KL per dimension", [charts.get("kl", NO_CHART)]),
     ]
