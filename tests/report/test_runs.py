@@ -28,7 +28,7 @@ def test_runs_that_are_none_or_not_finished_are_listed_and_left_out(tmp_path: Pa
     write_run(tmp_path / "again", elbo=-150.0)
     runs, skipped = find_runs([tmp_path])
     assert {run.folder.name for run in runs} in ({"good"}, {"again"})
-    reasons = {one.folder.name: one.reason for one in skipped}
+    reasons = {one.path.name: one.reason for one in skipped}
     assert reasons["failed"] == "failed: Boom: no"
     assert reasons["going"].startswith("unfinished")
     assert "is not the configuration of this run" in reasons["changed"]
@@ -39,7 +39,7 @@ def test_runs_that_are_none_or_not_finished_are_listed_and_left_out(tmp_path: Pa
     written = write_report([tmp_path], tmp_path)
     text = Elements(written.page.read_text()).text
     for one in skipped:
-        assert one.reason in text and str(one.folder) in text
+        assert one.reason in text and str(one.path) in text
     assert good.is_dir()
 
 

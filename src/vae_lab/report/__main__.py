@@ -20,8 +20,8 @@ def _main(argv: Sequence[str]) -> None:
 
     target = arguments.to or arguments.folders[0]
     page, num_runs, skipped = write_report(arguments.folders, target)
-    for folder, reason in skipped:
-        print(f"left out {folder}: {reason}")
+    for path, reason in skipped:
+        print(f"left out {path}: {reason}")
     print(f"{num_runs} {plural('run', num_runs)} compared: {page}")
 
 

@@ -196,7 +196,7 @@ def _nearest(metrics: PictureMetrics, setting: Setting) -> str:
 
 
 def _shares(metrics: PictureMetrics, setting: Setting) -> Iterator[Sentence]:
-    for name, words in (
+    for name, images in (
         ("digits_of_map", "the square of the latent map"),
         ("digits_of_samples", "the prior draws"),
     ):
@@ -204,7 +204,7 @@ def _shares(metrics: PictureMetrics, setting: Setting) -> Iterator[Sentence]:
         if shares:
             few = [label for label, share in shares.items() if share < 0.01]
             absent = f"; below 1 %: {listed(few)}" if few else ""
-            yield fact(f"{words} of {subject(setting)}, by label: {_top(shares)}{absent}.")
+            yield fact(f"{images} of {subject(setting)}, by label: {_top(shares)}{absent}.")
 
 
 def _top(shares: dict[str, float]) -> str:

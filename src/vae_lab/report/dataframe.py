@@ -32,7 +32,7 @@ def _row(run: Run) -> dict[str, Any]:
     errors = {f"{name} standard error": run.standard_error(name) for name in result.standard_errors}
     return {
         "run": run.name,
-        "folder": str(run.folder),
+        "folder": str(run.path),
         **metrics,
         **errors,
         **_picture_metrics(run),

@@ -89,7 +89,7 @@ def _write_figures(folder: Path, chapters: Sequence[Chapter]) -> None:
 
 
 def _write_summary(target: Path, runs: Sequence[Run], skipped: Sequence[Skipped]) -> None:
-    folders = [*(run.folder for run in runs), *(it.folder for it in skipped)]
+    folders = [*(run.path for run in runs), *(it.path for it in skipped)]
     write_summary(target, [folder for folder in folders if RunFolder(folder).exists])
 
 

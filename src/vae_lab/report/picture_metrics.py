@@ -118,8 +118,8 @@ class PictureMetrics:
 
 
 def _protocol_of(numbers: Numbers) -> str:
-    known = [numbers[name].protocol if name in numbers else None for name in PROTOCOL_KEYS]
-    return json.dumps(known, sort_keys=True)
+    protocols = [numbers[name].protocol if name in numbers else None for name in PROTOCOL_KEYS]
+    return json.dumps(protocols, sort_keys=True)
 
 
 def _num_images(numbers: Numbers) -> int:

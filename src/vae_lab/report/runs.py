@@ -20,17 +20,17 @@ FIGURES = "report_figures"
 class Skipped(NamedTuple):
     """A folder that the report leaves out."""
 
-    folder: Path
+    path: Path
     reason: str
 
 
 class Run:
     """A finished run, read from its folder. Larger files are read when they are asked for."""
 
-    def __init__(self, files: RunFolder) -> None:
-        self.files, self.folder = files, files.path
-        self.config, self.result = files.config, files.require_result()
-        self.name = self.result.name or self.folder.name
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder, self.path = folder, folder.path
+        self.config, self.result = folder.config, folder.require_result()
+        self.name = self.result.name or folder.name
         self.seed = self.config.get("seed") if self.result.seed is None else self.result.seed
 
     @cached_property
@@ -44,7 +44,7 @@ class Run:
     def per_image(self) -> dict[str, np.ndarray]:
         """Bound and terms of every test image, each (N,); empty if they were not kept."""
         try:
-            with np.load(self.files.per_image, allow_pickle=False) as file:
+            with np.load(self.folder.per_image, allow_pickle=False) as file:
                 return {name: file[name] for name in ("elbo", "recon", "kl")}
         except (OSError, ValueError, KeyError):
             return {}
@@ -52,14 +52,14 @@ class Run:
     @cached_property
     def curves(self) -> Curves:
         """Its curves: tag -> epochs completed -> value."""
-        return read_curves(self.folder)
+        return read_curves(self.path)
 
     @cached_property
     def picture_metrics(self) -> list[dict[str, Number]]:
         """Its picture metrics by name: of each evaluation of these weights, and of its end."""
         weights = self.protocol.get("weights")
         records: list[Any] = []
-        for path in sorted(self.folder.glob("evaluation-test-*.json")):
+        for path in sorted(self.path.glob("evaluation-test-*.json")):
             try:
                 evaluation = json.loads(path.read_text(encoding="utf-8"))
                 same_run = evaluation["config_hash"] == self.result.config_hash
@@ -110,7 +110,7 @@ def find_runs(folders: Sequence[Path]) -> tuple[list[Run], list[Skipped]]:
         if not folder.is_dir():
             raise UserError(f"{folder} is no folder: name a sweep's, a run's, or one of several.")
         for candidate in _candidates(folder):
-            key = candidate.folder.resolve()
+            key = candidate.path.resolve()
             if isinstance(candidate, Run):
                 runs.setdefault(key, candidate)
             else:
@@ -139,19 +139,19 @@ def _candidates(folder: Path) -> Iterator[Run | Skipped]:
             yield Skipped(child, f"holds no {RESULT}: no run, or one that never started")
 
 
-def _read(files: RunFolder) -> Run | Skipped:
-    folder, result = files.path, files.result
+def _read(folder: RunFolder) -> Run | Skipped:
+    path, result = folder.path, folder.result
     if result is None:
-        return Skipped(folder, f"its {RESULT} cannot be read")
+        return Skipped(path, f"its {RESULT} cannot be read")
     if result.status != SUCCESS:
         unfinished = "unfinished, or still running" if result.status == RUNNING else result.status
-        return Skipped(folder, f"{unfinished}: {result.error}" if result.error else unfinished)
+        return Skipped(path, f"{unfinished}: {result.error}" if result.error else unfinished)
     try:
-        run = Run(files)
+        run = Run(folder)
     except UserError as error:
-        return Skipped(folder, str(error))
+        return Skipped(path, str(error))
     if run.metric("elbo/test") is None:
-        return Skipped(folder, "has no test bound")
+        return Skipped(path, "has no test bound")
     return run
 
 
@@ -163,8 +163,8 @@ def _without_copies(
     for run in runs:
         first = kept.setdefault(str(run.result.config_hash), run)
         if first is not run:
-            reason = f"the same configuration and seed as {first.folder}"
-            skipped[run.folder.resolve()] = Skipped(run.folder, reason)
+            reason = f"the same configuration and seed as {first.path}"
+            skipped[run.path.resolve()] = Skipped(run.path, reason)
     return list(kept.values()), list(skipped.values())
 
 

@@ -37,7 +37,7 @@ class PagePicture(NamedTuple):
 
 def newest(run: Run, kind: str) -> Path | None:
     """Returns the file of a kind of picture after the most epochs."""
-    figures = run.files.figures(kind)
+    figures = run.folder.figures(kind)
     return figures[max(figures)] if figures else None
 
 
@@ -61,7 +61,7 @@ def reconstructions(run: Run) -> tuple[np.ndarray, np.ndarray] | None:
     settings, picture = _settings_and_picture(run, "reconstructions")
     if settings is None or picture is None:
         return None
-    _, height, width = run.files.image_shape
+    _, height, width = run.folder.image_shape
     double = 2 * height + LINE
     # By the picture: there may have been fewer images than were asked for.
     rows, rest = divmod(picture.shape[0] + BAND, double + BAND)
@@ -85,7 +85,7 @@ def interpolations(run: Run) -> dict[str, np.ndarray]:
     settings, picture = _settings_and_picture(run, "interpolations")
     if settings is None or picture is None:
         return {}
-    _, height, width = run.files.image_shape
+    _, height, width = run.folder.image_shape
     pairs = settings["pairs"]
     across = 2 * (width + BAND) + int(settings["steps"]) * (width + LINE) - LINE
     if picture.shape[:2] != (len(pairs) * (height + LINE) - LINE, across):

@@ -91,7 +91,7 @@ def every_run(group: Group) -> Table:
             Cell(setting.label, setting.label),
             Cell(str(run.seed), float(run.seed or 0)),
             *(_metric(run, f"{name}/test") for name in ("elbo", "recon", "kl")),
-            Cell(str(run.folder), str(run.folder)),
+            Cell(str(run.path), str(run.path)),
         ]
         for setting in group.settings
         for run in setting.runs
