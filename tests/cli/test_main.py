@@ -75,7 +75,7 @@ def test_a_sweep_ends_with_its_report(sweep: tuple[Path, str]) -> None:
     markdown = (root / "report.md").read_text()
     assert "not measured in every run" not in markdown
     for name in ("linear-z2-stripes", "linear-z3-stripes"):
-        assert json.loads((root / name / "result.json").read_text())["findings"]
+        assert json.loads((root / name / "result.json").read_text())["picture_metrics"]
 
 
 def test_the_same_sweep_again_does_nothing_and_another_seed_gets_a_folder_of_its_own(

@@ -40,8 +40,7 @@ def test_seeds_are_one_setting_and_numbers_are_in_order(tmp_path: Path) -> None:
     (group,), reasons = group_runs(find_runs([tmp_path])[0])
     assert [setting.label for setting in group.settings] == ["z2", "z10"]
     assert [len(setting.runs) for setting in group.settings] == [2, 2] and reasons == []
-    (contrast,) = contrasts(group, "latent_dim")
-    assert len(contrast.settings) == 2 and contrast.shared == ""
+    assert contrasts(group, "latent_dim") == [group.settings]
 
 
 def test_other_data_and_other_protocols_are_apart_with_the_reason(tmp_path: Path) -> None:

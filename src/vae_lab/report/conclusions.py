@@ -43,8 +43,8 @@ def missing(what: str) -> Sentence:
 def effects(group: Group, keys: Sequence[str], of: Of, quantity: Quantity) -> Iterator[Sentence]:
     """Yields the sentences on what each key does to a quantity, all else equal."""
     num_compared = 0
-    for contrast in (contrast for key in keys for contrast in contrasts(group, key)):
-        measured = [(setting, sample) for setting in contrast.settings if (sample := of(setting))]
+    for settings in (settings for key in keys for settings in contrasts(group, key)):
+        measured = [(setting, sample) for setting in settings if (sample := of(setting))]
         if len(measured) < 2:
             continue
         if num_compared == AT_MOST:

@@ -28,12 +28,11 @@ def load_runs(*folders: Path | str) -> "pd.DataFrame":
 
 def _row(run: Run) -> dict[str, Any]:
     result = run.result
-    metrics = {name: run.metric(name) for name in result.metrics}
-    errors = {f"{name} standard error": run.standard_error(name) for name in result.standard_errors}
+    errors = {f"{name} standard error": error for name, error in result.standard_errors.items()}
     return {
         "run": run.name,
         "folder": str(run.path),
-        **metrics,
+        **result.metrics,
         **errors,
         **_picture_metrics(run),
         "active_units": result.latent.get("active_units"),

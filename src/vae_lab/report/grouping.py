@@ -32,8 +32,8 @@ class Setting(NamedTuple):
         key = f"{name}/test"
         arrays = tuple(run.per_image[name] for run in self.runs if name in run.per_image)
         return Sample(
-            values=tuple(run.metric(key) or 0.0 for run in self.runs),
-            errors=tuple(run.standard_error(key) for run in self.runs),
+            values=tuple(run.result.metrics.get(key, 0.0) for run in self.runs),
+            errors=tuple(run.result.standard_errors.get(key) for run in self.runs),
             per_image=arrays if len(arrays) == len(self.runs) else (),
         )
 
@@ -179,28 +179,13 @@ def _distinct(settings: Sequence[Setting], name: str) -> list[str]:
     return list(dict.fromkeys(_shown(setting.values[name]) for setting in settings))
 
 
-class Contrast(NamedTuple):
-    """Settings that differ in one key alone, by its value, and what they share."""
-
-    key: str
-    shared: str
-    settings: list[Setting]
-
-
-def contrasts(group: Group, key: str) -> list[Contrast]:
-    """Returns the sets of two or more settings that differ in the key alone."""
-    by_shared: dict[str, list[Setting]] = {}
+def contrasts(group: Group, key: str) -> list[list[Setting]]:
+    """Returns the sets of two or more settings that differ in the key alone, each by its value."""
+    by_others: dict[str, list[Setting]] = {}
     for setting in group.settings:
-        by_shared.setdefault(json.dumps(_without(key, setting), default=str), []).append(setting)
-    return [
-        Contrast(key, _label(shared) if (shared := _without(key, settings[0])) else "", settings)
-        for settings in by_shared.values()
-        if len(settings) > 1
-    ]
-
-
-def _without(key: str, setting: Setting) -> dict[str, Any]:
-    return {name: value for name, value in setting.values.items() if name != key}
+        others = {name: value for name, value in setting.values.items() if name != key}
+        by_others.setdefault(json.dumps(others, default=str), []).append(setting)
+    return [settings for settings in by_others.values() if len(settings) > 1]
 
 
 def in_colour(group: Group) -> list[Setting]:

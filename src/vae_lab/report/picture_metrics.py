@@ -23,7 +23,7 @@ Numbers = Mapping[str, Number]
 
 
 class PictureMetrics:
-    """What was measured on the pictures of some runs by one protocol, and which runs lack it."""
+    """What was measured on the pictures of some runs, by one protocol; other runs have nothing."""
 
     def __init__(self, runs: Sequence[Run]) -> None:
         by_protocol: dict[str, dict[int, Numbers]] = {}
@@ -36,7 +36,6 @@ class PictureMetrics:
             key=lambda of_runs: (len(of_runs), _num_images(next(iter(of_runs.values())))),
             default={},
         )
-        self.missing = [run for run in runs if id(run) not in self._numbers]
 
     def number(self, run: Run, name: str) -> Number | None:
         """Returns a metric of one run as it was recorded."""

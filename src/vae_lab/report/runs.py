@@ -76,16 +76,6 @@ class Run:
         """How its test figures came about."""
         return self.result.protocol
 
-    def metric(self, name: str) -> float | None:
-        """Returns a metric such as `elbo/test`, in nats per image."""
-        value = self.result.metrics.get(name)
-        return float(value) if isinstance(value, int | float) else None
-
-    def standard_error(self, name: str) -> float | None:
-        """Returns a metric's standard error over images."""
-        value = self.result.standard_errors.get(name)
-        return float(value) if isinstance(value, int | float) else None
-
 
 def _numbers(record: Any) -> dict[str, Number]:
     """Returns the numbers of a file's record by name; what is no number is left out."""
@@ -150,7 +140,7 @@ def _read(folder: RunFolder) -> Run | Skipped:
         run = Run(folder)
     except UserError as error:
         return Skipped(path, str(error))
-    if run.metric("elbo/test") is None:
+    if run.result.metrics.get("elbo/test") is None:
         return Skipped(path, "has no test bound")
     return run
 

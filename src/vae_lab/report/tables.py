@@ -183,16 +183,13 @@ def _row(group: Group, setting: Setting, several: bool) -> list[Cell]:
     if several:
         cells.append(Cell(str(len(setting.runs)), len(setting.runs)))
     cells += [_sample(setting.sample(name)) for name in ("elbo", "recon", "kl")]
-    first = setting.runs[0].result
-    active = [run.result.latent.get("active_units") for run in setting.runs]
-    cells.append(_mean([count for count in active if count is not None], "{:.3g}"))
-    bounds = [bound for run in setting.runs if (bound := run.metric("elbo/val")) is not None]
-    cells.append(_mean(bounds, "{:.2f}"))
-    cells.append(_value(first.epochs))
-    count = first.num_parameters
+    results = [run.result for run in setting.runs]
+    cells.append(_mean([result.latent.get("active_units") for result in results], "{:.3g}"))
+    cells.append(_mean([result.metrics.get("elbo/val") for result in results], "{:.2f}"))
+    cells.append(_value(results[0].epochs))
+    count = results[0].num_parameters
     cells.append(Cell(f"{count:,}" if count else "–", float(count or 0)))
-    times = [run.result.seconds.get("total") for run in setting.runs]
-    return [*cells, _mean([float(time) for time in times if time is not None], "{:.1f}")]
+    return [*cells, _mean([result.seconds.get("total") for result in results], "{:.1f}")]
 
 
 def _value(value: Any) -> Cell:
@@ -212,13 +209,15 @@ def _sample(sample: Sample | None) -> Cell:
     return Cell(f"{mean}, spread {spread}", sample.mean)
 
 
-def _mean(values: Sequence[float], form: str) -> Cell:
-    if not values:
+def _mean(values: Sequence[float | None], form: str) -> Cell:
+    """Returns the mean over the runs that have a value."""
+    known = [float(value) for value in values if value is not None]
+    if not known:
         return Cell("–", float("-inf"))
-    mean = sum(values) / len(values)
+    mean = sum(known) / len(known)
     return Cell(form.format(mean), mean)
 
 
 def _metric(run: Run, name: str) -> Cell:
-    value = run.metric(name) or 0.0
-    return Cell(with_error(value, run.standard_error(name)), value)
+    value = run.result.metrics.get(name, 0.0)
+    return Cell(with_error(value, run.result.standard_errors.get(name)), value)
