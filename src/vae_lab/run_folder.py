@@ -5,17 +5,16 @@ every file is written whole or not at all, so that a reader never meets half a f
 """
 
 import json
-import types
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, UnionType
 from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from omegaconf import OmegaConf
 
-from vae_lab.config.identity import config_hash
+from vae_lab.config.identity import has_hash
 from vae_lab.errors import UserError
 from vae_lab.files import write_text
 
@@ -27,10 +26,6 @@ RESULT, CONFIG = "result.json", "config.yaml"
 # Checkpoints: by the validation bound; what a run goes on from, the newest first.
 BEST, LAST, PREVIOUS = "best.ckpt", "last.ckpt", "previous.ckpt"
 EVENT_FILES = "events.out.tfevents.*"
-
-# Older names of fields, so that the results of earlier versions can be read.
-_FORMER_NAMES = {"findings": "picture_metrics"}
-
 # In the folder of a sweep: the command lines that made its runs, one a line.
 COMMANDS = "command.txt"
 
@@ -112,7 +107,8 @@ class RunResult:
         content = json.loads(text)
         if not isinstance(content, dict):
             raise ValueError("holds no fields")
-        content = {_FORMER_NAMES.get(key, key): value for key, value in content.items()}
+        # Earlier versions call the picture metrics findings.
+        content.setdefault("picture_metrics", content.get("findings"))
         kinds = get_type_hints(cls)
         known = {key: content[key] for key in kinds if content.get(key) is not None}
         for key, value in known.items():
@@ -128,15 +124,12 @@ def _is_kind(value: Any, kind: Any) -> bool:
     origin, arguments = get_origin(kind), get_args(kind)
     if kind is Any:
         return True
-    if origin is types.UnionType:
+    if origin is UnionType:
         return any(_is_kind(value, one) for one in arguments)
     if origin is list:
         return isinstance(value, list) and all(_is_kind(item, arguments[0]) for item in value)
     if origin is dict:
-        parts = value.values() if isinstance(value, dict) else [None]
-        return isinstance(value, dict) and all(_is_kind(part, arguments[1]) for part in parts)
-    if kind is type(None):
-        return value is None
+        return isinstance(value, dict) and all(_is_kind(it, arguments[1]) for it in value.values())
     if isinstance(value, bool):
         return False
     return isinstance(value, int | float if kind is float else kind)
@@ -185,8 +178,7 @@ class RunFolder:
 
     def write_config(self, config: Mapping[str, Any], choices: Mapping[str, str]) -> None:
         """Writes `config.yaml`: every value of the run, and the options they came from."""
-        text = OmegaConf.to_yaml({**config, "choices": dict(choices)})
-        write_text(self.path / CONFIG, text)
+        write_text(self.path / CONFIG, OmegaConf.to_yaml({**config, "choices": dict(choices)}))
 
     def require_result(self) -> RunResult:
         """Returns what is known of the run.
@@ -219,7 +211,7 @@ class RunFolder:
         if not isinstance(config, dict):
             raise UserError(f"{path} is no configuration.")
         values = {str(key): value for key, value in config.items() if key != "choices"}
-        if _hash(values) != result.config_hash:
+        if not has_hash(values, result.config_hash):
             raise UserError(
                 f"{path} is not the configuration of this run: it was changed, or is another "
                 f"run's ({RESULT} has another hash)."
@@ -273,13 +265,6 @@ class RunFolder:
         return {int(epoch): epochs[epoch] for epoch in sorted(epochs) if epoch.isdigit()}
 
 
-def _hash(values: dict[str, Any]) -> str | None:
-    try:
-        return config_hash(values)
-    except (TypeError, ValueError, RecursionError):  # a date, or keys of two kinds
-        return None
-
-
 def runs_in(folder: Path) -> list[RunFolder]:
     """Returns the runs directly below a folder, by name."""
     return [RunFolder(path.parent) for path in sorted(folder.glob(f"*/{RESULT}"))]
@@ -307,8 +292,7 @@ class Number(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         """Returns the number as a result file holds it, below its name."""
-        kept = ("words", "value", "standard_error", "protocol")
-        return {key: getattr(self, key) for key in kept} | dict(self.details)
+        return {key: getattr(self, key) for key in self._fields[1:-1]} | dict(self.details)
 
     @classmethod
     def from_json(cls, name: str, record: Mapping[str, Any]) -> "Number":

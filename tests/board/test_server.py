@@ -12,7 +12,7 @@ from werkzeug.test import Client
 from werkzeug.wrappers import Response
 
 from vae_lab.board import __main__, server
-from vae_lab.board.links import Pages, address
+from vae_lab.board.links import LinkServer, tensorboard_url
 from vae_lab.loggers.tensorboard import TensorBoardRunLogger
 from vae_lab.run_folder import RunFolder, RunResult
 
@@ -123,17 +123,17 @@ def test_without_any_run_it_says_what_to_do(
 
 
 def test_addresses_are_quoted_and_match_their_group_alone() -> None:
-    assert address("pictures/kl.(x)") == (
+    assert tensorboard_url("pictures/kl.(x)") == (
         "/?smoothing=0&tagFilter=%5Ekl%5C.%5C%28x%5C%29%2F#timeseries"
     )
-    assert address("pictures") is None and address("else") is None
+    assert tensorboard_url("pictures") is None and tensorboard_url("else") is None
 
 
 def test_no_text_of_an_address_becomes_part_of_a_page() -> None:
     def tensorboard(environ: dict[str, Any], start_response: Any) -> Any:
         return Response(f"TensorBoard's {environ['PATH_INFO']}")(environ, start_response)
 
-    client = Client(Pages(tensorboard), Response)
+    client = Client(LinkServer(tensorboard), Response)
     page = client.get('/open/pictures/"><script>').text
     assert page.count("<script>") == 1 and "linkedTimeEnabled" in page
     assert client.get("/open/none").status_code == 404

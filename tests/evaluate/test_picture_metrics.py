@@ -20,7 +20,7 @@ from vae_lab.objectives.elbo import Elbo
 from vae_lab.posterior import Posterior
 from vae_lab.priors import GaussianMixture, Prior, StandardNormal
 from vae_lab.random_streams import stream, subset
-from vae_lab.report.conclusions_bound import WAYS
+from vae_lab.report.conclusions_bound import METHODS
 from vae_lab.vae import VAE, Optimization
 
 SETTINGS = {
@@ -164,7 +164,7 @@ def test_a_map_is_around_the_priors_mean_and_says_so() -> None:
 def test_the_report_has_words_for_each_way_to_find_the_distance_from_the_prior() -> None:
     found = (measured(2), measured(2, prior=away_from_0()))
     ways = [own["distance_from_prior"]["protocol"]["distance"] for own in found]
-    assert ways == [BY_MOMENTS, BY_DRAWS] == list(WAYS)
+    assert ways == [BY_MOMENTS, BY_DRAWS] == list(METHODS)
 
 
 def test_without_labels_nothing_is_judged() -> None:

@@ -4,26 +4,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_runs import BY_DRAWS, finding, findings, write_run
+from fake_runs import BY_DRAWS, number, picture_metrics, write_run
 
 from vae_lab.report.conclusions_bound import topics_of_bounds
 from vae_lab.report.conclusions_pictures import topics_of_pictures
-from vae_lab.report.grouping import Part, parts_of
-from vae_lab.report.picture_metrics import Seen
+from vae_lab.report.grouping import Group, group_runs
+from vae_lab.report.picture_metrics import PictureMetrics
 from vae_lab.report.runs import find_runs
 from vae_lab.report.wording import shown, with_error
 
 
-def part_of(folder: Path) -> Part:
-    (part,), _ = parts_of(find_runs([folder])[0])
-    return part
+def group_of(folder: Path) -> Group:
+    (group,), _ = group_runs(find_runs([folder])[0])
+    return group
 
 
 def said(folder: Path) -> dict[str, list[tuple[str, str]]]:
     """Every sentence with its verdict, by topic."""
-    part = part_of(folder)
-    seen = Seen(part.runs)
-    topics = [*topics_of_bounds(part, seen), *topics_of_pictures(part, seen)]
+    group = group_of(folder)
+    metrics = PictureMetrics(group.runs)
+    topics = [*topics_of_bounds(group, metrics), *topics_of_pictures(group, metrics)]
     return {topic.title: [(one.text, one.verdict) for one in topic.sentences] for topic in topics}
 
 
@@ -46,8 +46,8 @@ def test_one_seed_and_a_clear_difference(tmp_path: Path) -> None:
 
 
 def test_one_seed_speaks_of_these_weights_and_never_of_the_model(tmp_path: Path) -> None:
-    found = findings(sharpness=0.5, precision=0.8)
-    pair(tmp_path, -155.0, -150.0, findings=found)
+    found = picture_metrics(sharpness=0.5, precision=0.8)
+    pair(tmp_path, -155.0, -150.0, picture_metrics=found)
     for sentences in said(tmp_path).values():
         for text, verdict in sentences:
             assert "the model" not in text.lower() and "seeds" not in text
@@ -103,10 +103,12 @@ def test_the_latent_dimension_has_its_sentences(tmp_path: Path) -> None:
     assert "Z10 uses 10 of its 10 dimensions." in texts
 
 
-def test_findings_that_differ_and_findings_that_do_not(tmp_path: Path) -> None:
-    write_run(tmp_path / "a", elbo=-150.0, findings=findings(sharpness=0.3, precision=0.9))
-    other = findings(sharpness=0.5, precision=0.9)
-    write_run(tmp_path / "b", elbo=-110.0, latent_dim=10, findings=other)
+def test_metrics_that_differ_and_metrics_that_do_not(tmp_path: Path) -> None:
+    write_run(
+        tmp_path / "a", elbo=-150.0, picture_metrics=picture_metrics(sharpness=0.3, precision=0.9)
+    )
+    other = picture_metrics(sharpness=0.5, precision=0.9)
+    write_run(tmp_path / "b", elbo=-110.0, latent_dim=10, picture_metrics=other)
     topics = said(tmp_path)
     looks = topics["Sharpness and contrast"]
     assert any(
@@ -138,11 +140,11 @@ OF_DRAWS = "an estimate of the whole distance by draws: too low on average."
 def with_priors(folder: Path, *priors: tuple[str, float]) -> list[tuple[str, str]]:
     """The sentences on closeness of one run each of some priors, with their distances."""
     for name, distance in priors:
-        found = findings(sharpness=0.3, precision=0.9)
+        found = picture_metrics(sharpness=0.3, precision=0.9)
         if name != "standard":
             protocol = {"latent": OLD_DRAWS} if name == "vamp" else {"distance": BY_DRAWS}
-            found["distance_from_prior"] = finding(distance, 0.01, **protocol)
-        write_run(folder / name, elbo=-150.0, choices={"prior": name}, findings=found)
+            found["distance_from_prior"] = number(distance, 0.01, **protocol)
+        write_run(folder / name, elbo=-150.0, choices={"prior": name}, picture_metrics=found)
     return said(folder)[CLOSENESS]
 
 
@@ -187,19 +189,24 @@ def test_what_was_never_measured_is_named_with_the_remedy(tmp_path: Path) -> Non
     assert "python -m vae_lab.evaluate" in sentences[0][0]
 
 
-def test_findings_of_another_protocol_are_not_mixed_in(tmp_path: Path) -> None:
-    finer = findings(sharpness=0.3, precision=0.9)
+def test_metrics_of_another_protocol_are_not_mixed_in(tmp_path: Path) -> None:
+    finer = picture_metrics(sharpness=0.3, precision=0.9)
     finer["sharpness_of_data"]["protocol"]["images"] = 5000
-    write_run(tmp_path / "a", elbo=-150.0, findings=finer)
-    coarse = findings(sharpness=0.5, precision=0.9)
-    write_run(tmp_path / "b", elbo=-110.0, latent_dim=10, findings=coarse)
-    write_run(tmp_path / "c", elbo=-110.0, latent_dim=3, findings=coarse)
-    part = part_of(tmp_path)
-    assert [run.name for run in Seen(part.runs).missing] == ["a"]
+    write_run(tmp_path / "a", elbo=-150.0, picture_metrics=finer)
+    coarse = picture_metrics(sharpness=0.5, precision=0.9)
+    write_run(tmp_path / "b", elbo=-110.0, latent_dim=10, picture_metrics=coarse)
+    write_run(tmp_path / "c", elbo=-110.0, latent_dim=3, picture_metrics=coarse)
+    group = group_of(tmp_path)
+    metrics = PictureMetrics(group.runs)
+    assert [run.name for run in group.runs if not metrics.number(run, "sharpness_of_data")] == ["a"]
 
 
 def test_one_run_alone_has_its_sentences(tmp_path: Path) -> None:
-    write_run(tmp_path / "only", elbo=-150.0, findings=findings(sharpness=0.3, precision=0.9))
+    write_run(
+        tmp_path / "only",
+        elbo=-150.0,
+        picture_metrics=picture_metrics(sharpness=0.3, precision=0.9),
+    )
     topics = said(tmp_path)
     assert topics["Which is better"][0][0].startswith(
         "The test bound of these weights of only is -150"

@@ -10,7 +10,10 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from vae_lab.config.identity import config_hash
+from vae_lab.config.identity import config_hash, former_config_hash
+
+# A number as it is recorded.
+Record = dict[str, Any]
 
 # How a distance from the prior is found: of the standard normal, and of a learned prior.
 BY_MOMENTS, BY_DRAWS = "moments", "draws"
@@ -35,24 +38,24 @@ def write_run(
     latent_dim: int = 2,
     choices: dict[str, str] | None = None,
     config: dict[str, Any] | None = None,
-    findings: dict[str, Any] | None = None,
+    picture_metrics: dict[str, Any] | None = None,
     images: int = 400,
     **result: Any,
 ) -> Path:
     """Writes a finished run whose bound is `elbo` on average over its images, exactly.
 
-    Every run has the same easy and hard images; `noise` is what it adds of its own.
+    Every run has the same easy and hard images; `noise` is the scale of what differs.
     """
     hardness = np.random.default_rng(0).normal(0, 20, images)
-    own = np.random.default_rng([seed, latent_dim, len(str(folder))]).normal(0, noise, images)
-    values = hardness + own
+    noises = np.random.default_rng([seed, latent_dim, len(str(folder))]).normal(0, noise, images)
+    values = hardness + noises
     values += elbo - values.mean()
     kl = np.full(images, 6.0)
     options = {"model": "linear", "data": "made-up", **(choices or {})}
     # Something of each option, as a real configuration has: the hash is of it alone.
     of_options = {f"{group}_option": option for group, option in options.items()}
     written = {"latent_dim": latent_dim, "seed": seed, **of_options, **(config or {})}
-    told = {
+    recorded = {
         "name": folder.name,
         "status": "success",
         "config_hash": config_hash(written),
@@ -67,13 +70,30 @@ def write_run(
         "standard_errors": {"elbo/test": float(values.std(ddof=1) / np.sqrt(images))},
         "latent": {"kl_per_dimension": [3.0] * latent_dim, "active_units": latent_dim},
         "protocol": PROTOCOL,
-        "picture_metrics": findings or {},
+        "picture_metrics": picture_metrics or {},
         **result,
     }
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text(json.dumps({**written, "choices": options}))
-    (folder / "result.json").write_text(json.dumps(told))
+    (folder / "result.json").write_text(json.dumps(recorded))
     np.savez(folder / "per_image.npz", elbo=values, recon=-values - kl, kl=kl)
+    return folder
+
+
+def make_former(folder: Path) -> Path:
+    """Rewrites a run as an earlier version left it: its hash, and its numbers without words."""
+    config = json.loads((folder / "config.yaml").read_text())
+    config["model_class"] = {"_target_": "vae_lab.former_module.Model"}
+    (folder / "config.yaml").write_text(json.dumps(config))
+    result = json.loads((folder / "result.json").read_text())
+    values = {key: value for key, value in config.items() if key != "choices"}
+    result["config_hash"] = former_config_hash(values)
+    numbers = result.pop("picture_metrics")
+    result["findings"] = {
+        name: {key: value for key, value in record.items() if key != "words"}
+        for name, record in numbers.items()
+    }
+    (folder / "result.json").write_text(json.dumps(result))
     return folder
 
 
@@ -82,8 +102,8 @@ def write_events(folder: Path, curves: dict[str, Sequence[float]]) -> Path:
     writer = EventFileWriter(str(folder))
     for tag, values in curves.items():
         for step, value in enumerate(values, start=1):
-            found = Summary(value=[Summary.Value(tag=tag, simple_value=value)])
-            writer.add_event(Event(step=step, summary=found))
+            summary = Summary(value=[Summary.Value(tag=tag, simple_value=value)])
+            writer.add_event(Event(step=step, summary=summary))
     picture = Summary.Image(height=1, width=1, colorspace=1, encoded_image_string=b"\0" * 1000)
     summary = Summary(value=[Summary.Value(tag="picture", image=picture)])
     writer.add_event(Event(step=1, summary=summary))
@@ -92,37 +112,51 @@ def write_events(folder: Path, curves: dict[str, Sequence[float]]) -> Path:
     return path
 
 
-def finding(value: Any, error: float | None = None, **protocol: Any) -> dict[str, Any]:
-    """Returns a finding as a run records it."""
-    return {"value": value, "standard_error": error, "protocol": {"images": 100, **protocol}}
+def number(value: Any, error: float | None = None, words: str = "", **protocol: Any) -> Record:
+    """Returns a number as a run records it."""
+    record = {"value": value, "standard_error": error, "protocol": {"images": 100, **protocol}}
+    return {"words": words} | record if words else record
 
 
-def judged(value: Any, error: float | None = None, **more: Any) -> dict[str, Any]:
-    """Returns a finding by the classifier."""
-    own = {"classifier": "k", "neighbours": 5, "train_images": 9, "manifold_neighbours": 3}
-    return finding(value, error, **own) | more
+def classifier_number(
+    value: Any, error: float | None = None, words: str = "", **more: Any
+) -> Record:
+    """Returns a number that the classifier gave."""
+    protocol = {"classifier": "k", "neighbours": 5, "train_images": 9, "manifold_neighbours": 3}
+    return number(value, error, words, **protocol) | more
 
 
-def findings(*, sharpness: float, precision: float, error: float = 0.01) -> dict[str, Any]:
-    """Returns every finding, with two figures of one's own."""
-    found = {
-        f"{name}_of_{what}": finding(value, error)
+# What a picture metric is the share of, in words.
+SHARES = {
+    "precision": "near real images (precision)",
+    "unanimity": "with a sure classification",
+}
+
+
+def picture_metrics(*, sharpness: float, precision: float, error: float = 0.01) -> dict[str, Any]:
+    """Returns every picture metric, with two values that a test chooses."""
+    metrics = {
+        f"{name}_of_{what}": number(value, error, f"the {name} of the {what}")
         for what in ("data", "reconstructions", "samples")
         for name, value in (("sharpness", 0.6 if what == "data" else sharpness), ("contrast", 0.3))
     }
-    for name in ("precision", "unanimity"):
+    for name, share in SHARES.items():
         for what in ("data", "samples", "ends"):
-            found[f"{name}_of_{what}"] = judged(precision if what == "samples" else 0.9, error)
+            value, words = (precision if what == "samples" else 0.9), f"the share of {what} {share}"
+            metrics[f"{name}_of_{what}"] = classifier_number(value, error, words)
         steps = [0.9, 0.5, precision, 0.5, 0.9]
-        found[f"{name}_of_interpolations"] = judged(precision, error, by_step=steps)
-    digits = {"1": 0.2, "8": 0.8}
-    return found | {
-        "sharpness_of_interpolations": finding(sharpness, error),
-        "distance_from_prior": finding(0.2, 0.01, distance=BY_MOMENTS),
-        "classifier_accuracy": judged(0.95),
-        "digits_of_samples": judged({"1": 0.7, "8": 0.3}),
-        "digits_of_map": judged({"1": 0.5, "8": 0.5}),
-        "digits_of_centre": judged(digits),
-        "digit_at_centre": judged("8", votes=1.0),
-        "distance_of_digits": finding({"1": 2.5, "8": 0.5}),
+        words = f"the share of points on interpolations {share}"
+        metrics[f"{name}_of_interpolations"] = classifier_number(
+            precision, error, words, by_step=steps
+        )
+    words = "the sharpness of the points on interpolations"
+    return metrics | {
+        "sharpness_of_interpolations": number(sharpness, error, words),
+        "distance_from_prior": number(0.2, 0.01, "the distance", distance=BY_MOMENTS),
+        "classifier_accuracy": classifier_number(0.95, words="the accuracy of the classifier"),
+        "digits_of_samples": classifier_number({"1": 0.7, "8": 0.3}),
+        "digits_of_map": classifier_number({"1": 0.5, "8": 0.5}),
+        "digits_of_centre": classifier_number({"1": 0.2, "8": 0.8}),
+        "digit_at_centre": classifier_number("8", votes=1.0),
+        "distance_of_digits": number({"1": 2.5, "8": 0.5}),
     }

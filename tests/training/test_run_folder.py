@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from repository import ROOT
 
+from vae_lab.config.identity import former_config_hash
 from vae_lab.errors import UserError
-from vae_lab.run_folder import RunFolder, RunResult, result_fields
+from vae_lab.run_folder import Number, RunFolder, RunResult, result_fields
 
 
 def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -29,6 +30,23 @@ def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_results_of_earlier_versions_are_read() -> None:
     result = RunResult.from_json('{"status": "success", "findings": {"a": 1}, "unknown": 2}')
     assert result.picture_metrics == {"a": 1}
+
+
+def test_the_configuration_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    config = {"seed": 0, "model": {"encoder": {"_target_": "vae_lab.resnet.ResNetEncoder"}}}
+    run = RunFolder(tmp_path)
+    run.write_config(config, {})
+    run.write_result(RunResult(status="success", config_hash=former_config_hash(config)))
+    assert RunFolder(tmp_path).config == config
+    run.write_config({**config, "seed": 1}, {})
+    with pytest.raises(UserError, match="is not the configuration of this run"):
+        _ = RunFolder(tmp_path).config
+
+
+def test_a_number_is_read_as_it_was_written() -> None:
+    number = Number("a_b", "the a of b", 1.5, 0.1, {"images": 2}, {"by_step": [1.0, 2.0]})
+    assert Number.from_json("a_b", json.loads(json.dumps(number.to_json()))) == number
+    assert Number.from_json("a_b", {"value": 1}) == Number("a_b", "a b", 1, None, {}), "no words"
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ def main() -> None:
 
 def _main(argv: Sequence[str]) -> None:
     arguments = _parse(argv)
-    with folder_to_show(arguments.folders) as shown:
-        serve(shown, host=arguments.host, port=arguments.port)
+    with folder_to_show(arguments.folders) as log_folder:
+        serve(log_folder, host=arguments.host, port=arguments.port)
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:

@@ -48,7 +48,7 @@ addEventListener("load", () => location.replace(document.querySelector("a").href
 """
 
 
-class Pages:
+class LinkServer:
     """TensorBoard's application with the addresses below `/open/` in front of it."""
 
     def __init__(self, tensorboard: Application) -> None:
@@ -60,14 +60,14 @@ class Pages:
         path = environ.get("PATH_INFO", "")
         if not path.startswith(PREFIX):
             return self._tensorboard(environ, start_response)
-        target = address(path.removeprefix(PREFIX))
+        target = tensorboard_url(path.removeprefix(PREFIX))
         if target is None:
             return Response("Not found", status=404)(environ, start_response)
         page = PAGE % (html.escape(target), json.dumps(STORED))
         return Response(page, mimetype="text/html")(environ, start_response)
 
     def runs(self) -> list[str]:
-        """Returns the names of the runs that TensorBoard has found so far."""
+        """Returns the names of the runs that TensorBoard has read so far."""
         return list(self._ask("/data/runs"))
 
     def pictures(self) -> dict[str, list[str]]:
@@ -87,8 +87,8 @@ class Pages:
         return Client(self._tensorboard, Response).get(path).get_json()
 
 
-def address(name: str) -> str | None:
-    """Returns where in TensorBoard a link leads; None for one that does not exist."""
+def tensorboard_url(name: str) -> str | None:
+    """Returns the address in TensorBoard that a link leads to; None if there is no such link."""
     kind, _, group = name.partition("/")
     if name == "compare":
         setting = f"tagFilter={quote(COMPARED, safe='')}"
@@ -104,23 +104,24 @@ def address(name: str) -> str | None:
     return f"/?smoothing=0&{setting}#timeseries"
 
 
-def table_of_links(url: str, pages: Pages) -> list[tuple[str, str]]:
-    """Returns what there is to see, in words, each with its address.
+def links(url: str, server: LinkServer) -> list[tuple[str, str]]:
+    """Returns what there is to see, each with its address.
 
     Args:
-        url: of the server, with a `/` at its end.
-        pages: the application that it serves.
+        url: of TensorBoard, with a `/` at its end.
+        server: the application that is served there.
     """
-    links = [
+    targets = [
         ("losses and pictures", "open/compare"),
         ("losses, then all charts", "open/losses"),
         ("table of the runs", "#hparams"),
         ("train and validation", "open/charts"),
         ("configurations", "#text"),
     ]
-    if pages.has("projector"):
-        links.append(("latent space in 3-D", "#projector"))
-    links += [
-        (f"pictures: {group}", f"open/pictures/{quote(group, safe='')}") for group in pages.groups()
+    if server.has("projector"):
+        targets.append(("latent space in 3-D", "#projector"))
+    targets += [
+        (f"pictures: {group}", f"open/pictures/{quote(group, safe='')}")
+        for group in server.groups()
     ]
-    return [(words, url + address) for words, address in links]
+    return [(title, url + target) for title, target in targets]

@@ -14,12 +14,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from vae_lab.board.links import Pages, table_of_links
+from vae_lab.board.links import LinkServer, links
 from vae_lab.errors import UserError
 from vae_lab.run_folder import EVENT_FILES, RESULT, RUNNING, RunFolder
 
 OUTPUTS = Path("outputs")
-
 
 LOOPBACK = "localhost"
 
@@ -34,10 +33,10 @@ PATIENCE = 10
 
 
 class LogFolder:
-    """The folder that TensorBoard gets, and what is said of it."""
+    """The folder that TensorBoard gets; `description` names it to people."""
 
-    def __init__(self, *, folder: Path, words: str, num_runs: int) -> None:
-        self.folder, self.words, self.num_runs = folder, words, num_runs
+    def __init__(self, *, folder: Path, description: str, num_runs: int) -> None:
+        self.folder, self.description, self.num_runs = folder, description, num_runs
 
     def refresh(self) -> None:
         """Looks for new runs. TensorBoard itself does, in a folder."""
@@ -52,8 +51,8 @@ class LinkedLogFolder(LogFolder):
 
     def __init__(self, *, folder: Path, sources: Sequence[Path]) -> None:
         self._sources, self._names = sources, dict[Path, str]()
-        words = ", ".join(map(str, sources))
-        super().__init__(folder=folder, words=words, num_runs=0)
+        description = ", ".join(map(str, sources))
+        super().__init__(folder=folder, description=description, num_runs=0)
         self.refresh()
 
     def refresh(self) -> None:
@@ -76,13 +75,13 @@ class LinkedLogFolder(LogFolder):
 
 def runs_of(folder: Path) -> list[Path]:
     """Returns the folders of the runs at and below a folder that TensorBoard can show, or soon."""
-    shown = {path.parent for path in folder.rglob(EVENT_FILES)}
-    begun = {
+    with_events = {path.parent for path in folder.rglob(EVENT_FILES)}
+    just_begun = {
         path.parent
         for path in folder.rglob(RESULT)
         if (result := RunFolder(path.parent).result) and result.status == RUNNING
     }
-    return sorted(shown | begun)
+    return sorted(with_events | just_begun)
 
 
 @contextlib.contextmanager
@@ -90,7 +89,7 @@ def folder_to_show(folders: Sequence[Path]) -> Iterator[LogFolder]:
     """Yields what to show: the folders given; else the newest sweep; else all single runs.
 
     Raises:
-        UserError: where a folder does not exist, or has no run in it.
+        UserError: A folder does not exist, or has no run in it.
     """
     sources = list(folders) or [_newest()]
     for source in sources:
@@ -103,42 +102,42 @@ def folder_to_show(folders: Sequence[Path]) -> Iterator[LogFolder]:
             )
     runs = runs_of(sources[0])
     if len(sources) == 1 and sources[0] not in runs:
-        yield LogFolder(folder=sources[0], words=str(sources[0]), num_runs=len(runs))
+        yield LogFolder(folder=sources[0], description=str(sources[0]), num_runs=len(runs))
         return
-    with tempfile.TemporaryDirectory(prefix="vae-lab-board-") as place:
-        yield LinkedLogFolder(folder=Path(place), sources=sources)
+    with tempfile.TemporaryDirectory(prefix="vae-lab-board-") as folder:
+        yield LinkedLogFolder(folder=Path(folder), sources=sources)
 
 
-def serve(shown: LogFolder, *, host: str, port: int) -> NoReturn:
+def serve(log_folder: LogFolder, *, host: str, port: int) -> NoReturn:
     """Starts TensorBoard, prints the links, and stays until a signal comes.
 
     Raises:
-        UserError: where the host or port cannot be had.
+        UserError: The host or the port cannot be used.
     """
-    url, pages = _start(shown.folder, host=host, port=port)
-    _await(pages, shown.num_runs)
-    runs = "1 run" if shown.num_runs == 1 else f"{shown.num_runs} runs"
-    print(f"TensorBoard shows {runs} of {shown.words}:")
-    for words, address in table_of_links(url, pages):
-        print(f"  {words:<26}{address}")
-    if not pages.groups():
+    url, server = _start(log_folder.folder, host=host, port=port)
+    _await(server, log_folder.num_runs)
+    runs = "1 run" if log_folder.num_runs == 1 else f"{log_folder.num_runs} runs"
+    print(f"TensorBoard shows {runs} of {log_folder.description}:")
+    for title, address in links(url, server):
+        print(f"  {title:<26}{address}")
+    if not server.groups():
         print(f"  {'pictures, once drawn':<26}{url}#images")
     print("Ctrl-C ends it.", flush=True)
     while True:
         time.sleep(RELOAD)
-        shown.refresh()
+        log_folder.refresh()
 
 
-def _start(folder: Path, *, host: str, port: int) -> tuple[str, Pages]:
+def _start(folder: Path, *, host: str, port: int) -> tuple[str, LinkServer]:
     """Starts TensorBoard in a thread; returns its address, and what it serves."""
     _check_address(host, port)
     from tensorboard import default, program  # not needed to refuse wrong input
 
-    served: list[Pages] = []
+    link_servers: list[LinkServer] = []
 
     def server(application: Any, flags: argparse.Namespace) -> program.TensorBoardServer:
-        served.append(Pages(application))
-        return program.create_port_scanning_werkzeug_server(served[0], flags)
+        link_servers.append(LinkServer(application))
+        return program.create_port_scanning_werkzeug_server(link_servers[0], flags)
 
     board = program.TensorBoard(default.get_plugins(), server_class=server)
     board.configure(
@@ -154,11 +153,11 @@ def _start(folder: Path, *, host: str, port: int) -> tuple[str, Pages]:
     # An address that means "every interface" is none to click on.
     for everywhere in ("0.0.0.0", "[::]"):
         url = url.replace(f"//{everywhere}:", f"//{socket.gethostname()}:")
-    return url, served[0]
+    return url, link_servers[0]
 
 
 def _check_address(host: str, port: int) -> None:
-    """Raises UserError where nothing can be served: TensorBoard's own answers have many forms."""
+    """Raises UserError if nothing can be served: the answers of TensorBoard have many forms."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         with socket.create_server((host, port), family=family):
@@ -170,15 +169,15 @@ def _check_address(host: str, port: int) -> None:
         ) from error
 
 
-def _await(pages: Pages, num_runs: int) -> None:
+def _await(server: LinkServer, num_runs: int) -> None:
     """Waits until TensorBoard knows the runs, and no more kinds of pictures turn up."""
     deadline, before = time.monotonic() + PATIENCE, None
-    pages.has("projector")  # it answers from the second question on
+    server.has("projector")  # it answers from the second question on
     while time.monotonic() < deadline:
-        found = pages.pictures(), pages.has("projector")
-        if len(pages.runs()) >= num_runs and found == before:
+        content = server.pictures(), server.has("projector")
+        if len(server.runs()) >= num_runs and content == before:
             return
-        before = found
+        before = content
         time.sleep(0.2)
 
 

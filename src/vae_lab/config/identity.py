@@ -36,14 +36,35 @@ NOT_IN_SINGLE_RUN_NAME = ("callbacks", "logger", "threads")
 def config_hash(values: Mapping[str, Any]) -> str:
     """Returns 12 hexadecimal digits that identify what a resolved configuration computes.
 
-    Of a class of this package its name alone counts: a move of its file changes no hash.
+    Of a class of this package only its name counts: a move of its file changes no hash.
     """
-    kept = {
-        key: _class_name(value) if key.rpartition(".")[2] == "_target_" else value
-        for key, value in flatten(values)
-        if not is_volatile(key)
-    }
-    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]
+    return _digest(
+        {
+            key: _class_name(value) if key.rpartition(".")[2] == "_target_" else value
+            for key, value in _relevant(values)
+        }
+    )
+
+
+def former_config_hash(values: Mapping[str, Any]) -> str:
+    """Returns the hash as earlier versions made it: with the modules of all classes."""
+    return _digest(dict(_relevant(values)))
+
+
+def has_hash(values: Mapping[str, Any], recorded: str) -> bool:
+    """Tells whether a configuration has a hash that this version or an earlier one recorded."""
+    try:
+        return recorded in (config_hash(values), former_config_hash(values))
+    except (TypeError, ValueError, RecursionError):  # a date, or keys of two kinds
+        return False
+
+
+def _relevant(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    return ((key, value) for key, value in flatten(values) if not is_volatile(key))
+
+
+def _digest(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _class_name(target: Any) -> Any:

@@ -15,12 +15,13 @@ def main() -> None:
 def _main(argv: Sequence[str]) -> None:
     arguments = _parse(argv)
     from vae_lab.report.page import write_report  # imports matplotlib
+    from vae_lab.report.wording import plural
 
     target = arguments.to or arguments.folders[0]
-    written = write_report(arguments.folders, target)
-    for one in written.skipped:
-        print(f"left out {one.folder}: {one.reason}")
-    print(f"{written.num_runs} run{'s' * (written.num_runs != 1)} compared: {written.page}")
+    page, num_runs, skipped = write_report(arguments.folders, target)
+    for path, reason in skipped:
+        print(f"left out {path}: {reason}")
+    print(f"{num_runs} {plural('run', num_runs)} compared: {page}")
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:

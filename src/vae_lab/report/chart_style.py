@@ -3,13 +3,15 @@
 import io
 import re
 from collections.abc import Mapping
+from itertools import cycle
 from typing import Any, NamedTuple
 
+from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from vae_lab.callbacks.drawing.style import PALETTE
-from vae_lab.report.grouping import Part, Setting, in_colour
+from vae_lab.report.grouping import Group, Setting, in_colour
 
 # Ink of a colour that nothing else has: in the page it becomes the colour of the text there.
 INK, REST = "#010203", "#8a8a8a"
@@ -43,27 +45,28 @@ DPI = 120
 class Drawing(NamedTuple):
     """A chart for the page, in the colour of its text, and as a PNG on white."""
 
-    svg: str
+    svg: Markup
     png: bytes
     alt: str
 
 
-def _style(part: Part) -> dict[int, dict[str, str]]:
-    """Returns colour and marker of the settings that are told apart."""
+def styles_of(group: Group) -> dict[int, dict[str, str]]:
+    """Returns colour and marker of the settings that are told apart, by their id."""
     return {
-        id(setting): {
-            "color": PALETTE[place % len(PALETTE)],
-            "marker": MARKERS[place % len(MARKERS)],
-        }
-        for place, setting in enumerate(in_colour(part))
+        id(setting): {"color": color, "marker": marker}
+        for setting, color, marker in zip(
+            in_colour(group), cycle(PALETTE), cycle(MARKERS), strict=False
+        )
     }
 
 
-def _faint_first(part: Part, style: Mapping[int, object]) -> list[Setting]:
-    return sorted(part.settings, key=lambda setting: id(setting) in style)
+def faint_first(group: Group, styles: Mapping[int, object]) -> list[Setting]:
+    """Returns the settings in the order of drawing: those in colour lie above the others."""
+    return sorted(group.settings, key=lambda setting: id(setting) in styles)
 
 
-def _legend(figure: Figure) -> None:
+def add_legend(figure: Figure) -> None:
+    """Puts a legend below a figure, of everything that has a label."""
     entries = [entry for axis in figure.axes for entry in zip(*axis.get_legend_handles_labels())]  # noqa: B905
     if entries:
         handles, labels = zip(*entries, strict=True)
@@ -71,16 +74,16 @@ def _legend(figure: Figure) -> None:
         figure.legend(handles, labels, loc="outside lower center", ncols=columns)
 
 
-def _finish(figure: Figure, name: str, alt: str) -> Drawing:
+def finish(figure: Figure, name: str, alt: str) -> Drawing:
     """Returns the chart in both forms."""
     with rc_context({"svg.hashsalt": name}):
         vector, pixels = io.StringIO(), io.BytesIO()
         figure.savefig(vector, format="svg", transparent=True, metadata=NOTHING)
-        # The layout is found: finding it again would take as long as drawing.
+        # The layout is settled: to compute it again would take as long as drawing.
         figure.set_layout_engine("none")
         figure.savefig(pixels, format="png", dpi=DPI, facecolor="white")
     svg = vector.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     # Charts of one page share their names of clip paths and marks otherwise.
     svg = re.sub(r'(id="|href="#|url\(#)', rf"\1{name}-", svg)
-    return Drawing(svg, pixels.getvalue(), alt)
+    return Drawing(Markup(svg), pixels.getvalue(), alt)

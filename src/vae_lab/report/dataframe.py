@@ -1,6 +1,5 @@
 """Runs as a table for notebooks."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +14,11 @@ def load_runs(*folders: Path | str) -> "pd.DataFrame":
 
     Columns: `run`, `folder`, `seed`, `latent_dim`, the option of each group (`model`, `data`),
     every key of the configuration (`optimizer.lr`), metrics (`elbo/test`, in nats per image, and
-    `elbo/test standard error`), findings (`sharpness_of_samples`), `epochs`, `seconds`,
+    `elbo/test standard error`), picture metrics (`sharpness_of_samples`), `epochs`, `seconds`,
     `num_parameters`. What a run does not have is missing in its row.
 
     Raises:
-        UserError: where a folder does not exist, or there is no finished run.
+        UserError: A folder does not exist, or there is no finished run.
     """
     import pandas as pd  # takes a second
 
@@ -29,14 +28,13 @@ def load_runs(*folders: Path | str) -> "pd.DataFrame":
 
 def _row(run: Run) -> dict[str, Any]:
     result = run.result
-    metrics = {name: run.metric(name) for name in result.metrics}
-    errors = {f"{name} standard error": run.standard_error(name) for name in result.standard_errors}
+    errors = {f"{name} standard error": error for name, error in result.standard_errors.items()}
     return {
         "run": run.name,
-        "folder": str(run.folder),
-        **metrics,
+        "folder": str(run.path),
+        **result.metrics,
         **errors,
-        **_findings(run),
+        **_picture_metrics(run),
         "active_units": result.latent.get("active_units"),
         "epochs": result.epochs,
         "seconds": result.seconds.get("total"),
@@ -46,15 +44,14 @@ def _row(run: Run) -> dict[str, Any]:
     }
 
 
-def _findings(run: Run) -> dict[str, Any]:
-    """Returns the finding's values, those of digits by name and digit."""
+def _picture_metrics(run: Run) -> dict[str, Any]:
+    """Returns the values of the run's first picture metrics; those by label, by name and label."""
     values: dict[str, Any] = {}
-    for name, number in (run.evaluations[0] if run.evaluations else {}).items():
-        value = number.get("value")
-        if isinstance(value, Mapping):
-            values |= {f"{name}/{key}": part for key, part in value.items()}
+    for name, number in (run.picture_metrics[0] if run.picture_metrics else {}).items():
+        if isinstance(number.value, dict):
+            values |= {f"{name}/{label}": value for label, value in number.value.items()}
         else:
-            values[name] = value
-            if number.get("standard_error") is not None:
-                values[f"{name} standard error"] = number["standard_error"]
+            values[name] = number.value
+            if number.standard_error is not None:
+                values[f"{name} standard error"] = number.standard_error
     return values

@@ -1,9 +1,11 @@
-"""The pictures of a part: strips of every run under one another, whole pictures side by side."""
+"""The pictures of a group: strips of all runs under one another, whole pictures side by side."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from vae_lab.report.grouping import Part, Setting, in_colour
+from vae_lab.report.blocks import Block
+from vae_lab.report.grouping import Group, Setting, in_colour
 from vae_lab.report.runs import Run
 from vae_lab.report.strips import PagePicture, interpolations, reconstructions, strip, whole
 
@@ -22,6 +24,17 @@ class LabelledPicture(NamedTuple):
     picture: PagePicture
 
 
+@dataclass(frozen=True)
+class Cards(Block):
+    """Whole pictures side by side."""
+
+    pictures: list[LabelledPicture]
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        return _files(self.pictures)
+
+
 class StripBlock(NamedTuple):
     """Strips under one another that show the same images."""
 
@@ -29,58 +42,65 @@ class StripBlock(NamedTuple):
     rows: list[LabelledPicture]
 
 
-class Gallery(NamedTuple):
-    """All pictures of a part, and in words which runs' are left out."""
+@dataclass(frozen=True)
+class Strips(Block):
+    """Blocks of strips; the first strip of each can be the originals of the others."""
 
-    reconstructions: list[StripBlock]
-    interpolations: list[StripBlock]
-    whole: dict[str, list[LabelledPicture]]
+    blocks: list[StripBlock]
+    originals_first: bool = False
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        return _files([row for block in self.blocks for row in block.rows])
+
+
+def _files(pictures: Sequence[LabelledPicture]) -> dict[str, bytes]:
+    return {it.picture.file: it.picture.data for it in pictures}
+
+
+class Gallery(NamedTuple):
+    """All pictures of a group, and in words of which runs they are."""
+
+    reconstructions: Strips
+    interpolations: Strips
+    whole: dict[str, Cards]
     note: str
 
-    def pictures(self) -> Iterator[PagePicture]:
-        """Yields every picture."""
-        for rows in (*self.reconstructions, *self.interpolations):
-            yield from (one.picture for one in rows.rows)
-        for group in self.whole.values():
-            yield from (one.picture for one in group)
 
-
-def gallery_of(part: Part, prefix: str) -> Gallery:
-    """Returns the pictures of a part; `prefix` begins the names of their files."""
-    chosen = in_colour(part)
+def gallery_of(group: Group, prefix: str) -> Gallery:
+    """Returns the pictures of a group; `prefix` begins the names of their files."""
+    chosen = in_colour(group)
     note = ""
-    if len(chosen) < len(part.settings):
+    if len(chosen) < len(group.settings):
         note = (
-            f"Shown of {len(chosen)} of the {len(part.settings)} settings: the best four by the "
+            f"Shown of {len(chosen)} of the {len(group.settings)} settings: the best four by the "
             f"test bound, the worst, and others between. Reconstructions are those of every run."
         )
     firsts = [(setting, setting.runs[0]) for setting in chosen]
     if any(len(setting.runs) > 1 for setting in chosen):
         note = f"{note} Of several seeds, the first is shown.".strip()
     return Gallery(
-        reconstructions=_reconstructions(part, prefix),
-        interpolations=_interpolations(firsts, prefix),
-        whole={
-            kind: [
-                LabelledPicture(setting.label, picture)
-                for place, (setting, run) in enumerate(firsts)
-                if (picture := _whole(run, setting, kind, f"{prefix}{kind}-{place + 1}.png"))
-            ]
-            for kind in WHOLE
-        },
+        reconstructions=Strips(_reconstructions(group, prefix), originals_first=True),
+        interpolations=Strips(_interpolations(firsts, prefix)),
+        whole={kind: Cards(_whole(firsts, kind, prefix)) for kind in WHOLE},
         note=note,
     )
 
 
-def _whole(run: Run, setting: Setting, kind: str, file: str) -> PagePicture | None:
-    title, words = WHOLE[kind]
-    return whole(run, kind, f"{title} of {setting.label}: {words}", file)
+def _whole(firsts: Sequence[tuple[Setting, Run]], kind: str, prefix: str) -> list[LabelledPicture]:
+    title, description = WHOLE[kind]
+    pictures = []
+    for number, (setting, run) in enumerate(firsts, start=1):
+        alt = f"{title} of {setting.label}: {description}"
+        if picture := whole(run, kind, alt, f"{prefix}{kind}-{number}.png"):
+            pictures.append(LabelledPicture(setting.label, picture))
+    return pictures
 
 
-def _reconstructions(part: Part, prefix: str) -> list[StripBlock]:
-    """Returns the originals and every run's reconstructions; by originals, where they differ."""
+def _reconstructions(group: Group, prefix: str) -> list[StripBlock]:
+    """Returns the originals and every run's reconstructions, a block for each set of originals."""
     blocks: dict[bytes, StripBlock] = {}
-    for setting in part.settings:
+    for setting in group.settings:
         for run in setting.runs:
             strips = reconstructions(run)
             if strips is None:
@@ -93,8 +113,8 @@ def _reconstructions(part: Part, prefix: str) -> list[StripBlock]:
                     "", [LabelledPicture("originals", first)]
                 )
             label = setting.label if len(setting.runs) == 1 else f"{setting.label}, seed {run.seed}"
-            place = sum(len(one.rows) for one in blocks.values())
-            file = f"{prefix}reconstructions-{place}.png"
+            number = sum(len(it.rows) for it in blocks.values())
+            file = f"{prefix}reconstructions-{number}.png"
             block.rows.append(
                 LabelledPicture(label, strip(decoded, f"reconstructions by {label}", file))
             )
@@ -107,8 +127,8 @@ def _interpolations(firsts: Sequence[tuple[Setting, Run]], prefix: str) -> list[
     for setting, run in firsts:
         for name, pixels in interpolations(run).items():
             block = blocks.setdefault(name, StripBlock(name, []))
-            place = f"{list(blocks).index(name) + 1}-{len(block.rows) + 1}"
-            words = f"interpolation from {name} by {setting.label}"
-            picture = strip(pixels, words, f"{prefix}interpolation-{place}.png")
+            number = f"{list(blocks).index(name) + 1}-{len(block.rows) + 1}"
+            alt = f"interpolation from {name} by {setting.label}"
+            picture = strip(pixels, alt, f"{prefix}interpolation-{number}.png")
             block.rows.append(LabelledPicture(setting.label, picture))
     return list(blocks.values())

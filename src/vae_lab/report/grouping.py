@@ -1,14 +1,13 @@
-"""What varies between runs: parts that can be compared, settings, and the seeds of each."""
+"""What varies between runs: groups that can be compared, settings, and the seeds of each."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vae_lab.report.runs import Run
 from vae_lab.report.statistics import Sample
 
 MOST_IN_COLOUR = 8
-
 
 # Keys that change no number, or what follows from the rest.
 IGNORED = ("callbacks", "logger", "report", "threads", "trainer.accelerator", "trainer.devices")
@@ -33,14 +32,14 @@ class Setting(NamedTuple):
         key = f"{name}/test"
         arrays = tuple(run.per_image[name] for run in self.runs if name in run.per_image)
         return Sample(
-            values=tuple(run.metric(key) or 0.0 for run in self.runs),
-            errors=tuple(run.standard_error(key) for run in self.runs),
+            values=tuple(run.result.metrics.get(key, 0.0) for run in self.runs),
+            errors=tuple(run.result.standard_errors.get(key) for run in self.runs),
             per_image=arrays if len(arrays) == len(self.runs) else (),
         )
 
 
-class Part(NamedTuple):
-    """Settings whose figures can be compared, and why others are elsewhere."""
+class Group(NamedTuple):
+    """Settings whose figures can be compared; the title says in what other groups differ."""
 
     title: str
     keys: list[str]  # those that vary, by short name
@@ -51,12 +50,9 @@ class Part(NamedTuple):
         return [run for setting in self.settings for run in setting.runs]
 
 
-# What two runs must share for their bounds to be comparable: in words, and of a run.
+# What two runs must share for their bounds to be comparable: its name, and its value in a run.
 COMMON: tuple[tuple[str, Callable[[Run], Any]], ...] = (
-    (
-        "data set",
-        lambda run: run.protocol.get("data") or run.result.data.get("name"),
-    ),
+    ("data set", lambda run: run.protocol.get("data") or run.result.data.get("name")),
     ("targets", lambda run: run.protocol.get("targets")),
     ("number of test images", lambda run: run.result.data.get("test")),
     ("likelihood", lambda run: run.settings.get("likelihood._target_", "").rpartition(".")[2]),
@@ -67,38 +63,40 @@ COMMON: tuple[tuple[str, Callable[[Run], Any]], ...] = (
 )
 
 
-def parts_of(runs: Sequence[Run]) -> tuple[list[Part], list[str]]:
-    """Returns the runs in parts that can be compared, and in words in what the parts differ."""
-    groups: dict[str, list[Run]] = {}
+def group_runs(runs: Sequence[Run]) -> tuple[list[Group], list[str]]:
+    """Returns the runs in groups that can be compared, and in words in what the groups differ."""
+    by_facts: dict[str, list[Run]] = {}
     for run in runs:
-        groups.setdefault(json.dumps([of(run) for _, of in COMMON], default=str), []).append(run)
-    facts = [[of(group[0]) for _, of in COMMON] for group in groups.values()]
+        facts = [value_of(run) for _, value_of in COMMON]
+        by_facts.setdefault(json.dumps(facts, default=str), []).append(run)
+    firsts = [of_group[0] for of_group in by_facts.values()]
     differing = [
-        place
-        for place in range(len(COMMON))
-        if len({json.dumps(fact[place], default=str) for fact in facts}) > 1
+        (name, value_of)
+        for name, value_of in COMMON
+        if len({json.dumps(value_of(run), default=str) for run in firsts}) > 1
     ]
-    parts = []
-    for group, fact in zip(groups.values(), facts, strict=True):
-        words = ", ".join(f"{COMMON[place][0]}: {_shown(fact[place])}" for place in differing)
-        parts.append(_part(words or str(fact[0]), group))
-    return parts, [COMMON[place][0] for place in differing]
+    groups = []
+    for of_group in by_facts.values():
+        first = of_group[0]
+        title = ", ".join(f"{name}: {_shown(value_of(first))}" for name, value_of in differing)
+        groups.append(_group(title or str(COMMON[0][1](first)), of_group))
+    return groups, [name for name, _ in differing]
 
 
-def _part(title: str, runs: Sequence[Run]) -> Part:
+def _group(title: str, runs: Sequence[Run]) -> Group:
     keys = varying_keys([run.settings for run in runs])
     names = {key: SHORT_NAMES.get(key, key) for key in keys}
-    groups: dict[str, list[Run]] = {}
+    by_values: dict[str, list[Run]] = {}
     for run in runs:
-        found = [run.settings.get(key) for key in keys]
-        groups.setdefault(json.dumps(found, default=str), []).append(run)
+        values = [run.settings.get(key) for key in keys]
+        by_values.setdefault(json.dumps(values, default=str), []).append(run)
     settings = []
-    for group in groups.values():
-        values = {names[key]: group[0].settings.get(key) for key in keys}
-        label = _label(values) if keys else group[0].name
-        settings.append(Setting(label, values, sorted(group, key=_seed)))
-    order = {id(setting): place for place, setting in enumerate(_sorted(settings, names))}
-    return Part(title, list(names.values()), sorted(settings, key=lambda one: order[id(one)]))
+    for of_setting in by_values.values():
+        first = of_setting[0]
+        by_name = {names[key]: first.settings.get(key) for key in keys}
+        label = _label(by_name) if keys else first.name
+        settings.append(Setting(label, by_name, sorted(of_setting, key=_seed)))
+    return Group(title, list(names.values()), _sorted(settings, list(names.values())))
 
 
 def _seed(run: Run) -> int:
@@ -111,9 +109,11 @@ def varying_keys(settings: Sequence[Mapping[str, Any]]) -> list[str]:
     A key of a group that is the same wherever the option is the same follows from the option; so do
     keys with the same values in every run as another.
     """
-    names = dict.fromkeys(name for one in settings for name in one)
+    names = dict.fromkeys(name for of_run in settings for name in of_run)
     columns = {
-        name: tuple(json.dumps(one.get(name), default=str, sort_keys=True) for one in settings)
+        name: tuple(
+            json.dumps(of_run.get(name), default=str, sort_keys=True) for of_run in settings
+        )
         for name in names
         if name != "seed" and name.partition(".")[0] not in IGNORED and name not in IGNORED
     }
@@ -160,57 +160,44 @@ def _shown(value: Any) -> str:
     return "none" if value is None else json.dumps(value, default=str)
 
 
-def _sorted(settings: Sequence[Setting], names: Mapping[str, str]) -> list[Setting]:
+def _sorted(settings: Sequence[Setting], names: Sequence[str]) -> list[Setting]:
     """Returns settings by their values: numbers by size, options by when they first ran."""
-    seen = {name: list(_distinct(settings, name)) for name in names.values()}
+    options = {name: _distinct(settings, name) for name in names}
 
-    def place(setting: Setting) -> list[tuple[float, int]]:
+    def rank(setting: Setting) -> list[tuple[float, int]]:
         return [
             (float(value), 0)
             if isinstance(value := setting.values[name], int | float)
-            else (float("-inf"), seen[name].index(_shown(value)))
-            for name in names.values()
+            else (float("-inf"), options[name].index(_shown(value)))
+            for name in names
         ]
 
-    return sorted(settings, key=place)
+    return sorted(settings, key=rank)
 
 
-def _distinct(settings: Sequence[Setting], name: str) -> Iterator[str]:
-    yield from dict.fromkeys(_shown(setting.values[name]) for setting in settings)
+def _distinct(settings: Sequence[Setting], name: str) -> list[str]:
+    return list(dict.fromkeys(_shown(setting.values[name]) for setting in settings))
 
 
-class Contrast(NamedTuple):
-    """Settings that differ in one key alone, by its value, and what they share."""
-
-    key: str
-    shared: str
-    settings: list[Setting]
-
-
-def contrasts(part: Part, key: str) -> list[Contrast]:
-    """Returns the sets of two or more settings that differ in the key alone."""
-    groups: dict[str, list[Setting]] = {}
-    for setting in part.settings:
+def contrasts(group: Group, key: str) -> list[list[Setting]]:
+    """Returns the sets of two or more settings that differ in the key alone, each by its value."""
+    by_others: dict[str, list[Setting]] = {}
+    for setting in group.settings:
         others = {name: value for name, value in setting.values.items() if name != key}
-        groups.setdefault(json.dumps(others, default=str), []).append(setting)
-    found = []
-    for group in groups.values():
-        if len(group) > 1:
-            others = {name: value for name, value in group[0].values.items() if name != key}
-            found.append(Contrast(key, _label(others) if others else "", group))
-    return found
+        by_others.setdefault(json.dumps(others, default=str), []).append(setting)
+    return [settings for settings in by_others.values() if len(settings) > 1]
 
 
-def in_colour(part: Part) -> list[Setting]:
+def in_colour(group: Group) -> list[Setting]:
     """Returns the settings that charts and pictures tell apart: all, or some of many.
 
     Of many: the best four, the worst, and others between them at equal steps of rank.
     """
-    if len(part.settings) <= MOST_IN_COLOUR:
-        return part.settings
-    ranked = sorted(part.settings, key=lambda one: -one.sample("elbo").mean)
+    if len(group.settings) <= MOST_IN_COLOUR:
+        return group.settings
+    ranked = sorted(group.settings, key=lambda setting: -setting.sample("elbo").mean)
     best, rest = ranked[:4], ranked[4:]
-    wanted = MOST_IN_COLOUR - len(best)
-    places = [round(k * (len(rest) - 1) / (wanted - 1)) for k in range(wanted)]
-    chosen = {id(one) for one in [*best, *(rest[place] for place in places)]}
-    return [one for one in part.settings if id(one) in chosen]
+    num_others = MOST_IN_COLOUR - len(best)
+    ranks = [round(k * (len(rest) - 1) / (num_others - 1)) for k in range(num_others)]
+    chosen = {id(setting) for setting in [*best, *(rest[rank] for rank in ranks)]}
+    return [setting for setting in group.settings if id(setting) in chosen]

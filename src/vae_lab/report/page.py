@@ -1,5 +1,6 @@
 """The pages themselves: `report.html`, `report.md` with its figures, and `summary.csv`."""
 
+import html
 import re
 import shutil
 from collections.abc import Sequence
@@ -7,25 +8,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 from vae_lab.environment import versions
 from vae_lab.files import write_text
-from vae_lab.report import tables
-from vae_lab.report.chart_style import Drawing
-from vae_lab.report.charts import draw_all
-from vae_lab.report.conclusions import Topic
-from vae_lab.report.conclusions_bound import topics_of_bounds
-from vae_lab.report.conclusions_pictures import topics_of_pictures
-from vae_lab.report.gallery import WHOLE, Gallery, gallery_of
-from vae_lab.report.grouping import Part, parts_of
-from vae_lab.report.picture_metrics import Seen
-from vae_lab.report.runs import FIGURES, Skipped, find_runs
-from vae_lab.report.summary import write_summary
+from vae_lab.report.blocks import Section
+from vae_lab.report.grouping import group_runs
+from vae_lab.report.runs import FIGURES, Run, Skipped, find_runs
+from vae_lab.report.sections import sections_of
+from vae_lab.report.summary import SUMMARY, write_summary
+from vae_lab.report.wording import plural
 from vae_lab.run_folder import RunFolder
 
 TEMPLATES = Path(__file__).parent / "templates"
+
+PAGE, MARKDOWN = "report.html", "report.md"
 
 
 class Written(NamedTuple):
@@ -37,116 +36,82 @@ class Written(NamedTuple):
 
 
 class Chapter(NamedTuple):
-    """All there is to show of runs that can be compared."""
+    """What is shown of a group of runs; `prefix` begins its names of files and of links."""
 
-    name: str
-    part: Part
-    seen: Seen
-    facts: list[tuple[str, list[str]]]
-    commands: list[str]
-    results: tables.Table
-    every_run: tables.Table | None
-    looks: tables.Table | None
-    digits: tables.Table | None
-    drawings: dict[str, Drawing]
-    gallery: Gallery
-    topics: list[Topic]
-    warnings: list[tuple[str, str]]
+    title: str
+    prefix: str
+    sections: list[Section]
 
 
 def write_report(folders: Sequence[Path], target: Path) -> Written:
     """Writes the pages on the finished runs of some folders into another.
 
     Raises:
-        UserError: where a folder does not exist, or there is no finished run.
+        UserError: A folder does not exist, or there is no finished run.
     """
     runs, skipped = find_runs(folders)
-    parts, reasons = parts_of(runs)
+    groups, reasons = group_runs(runs)
+    prefixes = [f"part{number}-" if len(groups) > 1 else "" for number, _ in enumerate(groups, 1)]
     chapters = [
-        _chapter(part, f"part{number}" if len(parts) > 1 else "")
-        for number, part in enumerate(parts, start=1)
+        Chapter(group.title, prefix, sections_of(group, prefix))
+        for group, prefix in zip(groups, prefixes, strict=True)
     ]
-    context = {
-        "title": f"{target.resolve().name}: {len(runs)} run{'s' * (len(runs) != 1)} compared",
+    content = {
+        "title": f"{target.resolve().name}: {len(runs)} {plural('run', len(runs))} compared",
         "chapters": chapters,
         "reasons": reasons,
         "skipped": skipped,
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "version": versions()["vae-lab"],
         "figures": FIGURES,
-        "whole": WHOLE,
     }
     _write_figures(target / FIGURES, chapters)
-    write_text(
-        target / "report.md", _environment(markdown=True).get_template("report.md").render(context)
-    )
-    page = target / "report.html"
-    write_text(page, _environment(markdown=False).get_template("report.html").render(context))
-    if not (target / "summary.csv").exists() or len(folders) > 1:
-        places = [*(run.folder for run in runs), *(one.folder for one in skipped)]
-        begun = [folder for folder in places if RunFolder(folder).exists]
-        write_summary(target, begun)
-    return Written(page, len(runs), skipped)
-
-
-def _chapter(part: Part, name: str) -> Chapter:
-    seen = Seen(part.runs)
-    several = len(part.runs) > len(part.settings)
-    return Chapter(
-        name=name,
-        part=part,
-        seen=seen,
-        facts=tables.facts(part),
-        commands=tables.reproduction(part),
-        results=tables.results(part),
-        every_run=tables.every_run(part) if several or part.keys else None,
-        looks=tables.looks(part, seen),
-        digits=tables.digits(part, seen),
-        drawings=draw_all(part, seen),
-        gallery=gallery_of(part, f"{name}-" if name else ""),
-        topics=[*topics_of_bounds(part, seen), *topics_of_pictures(part, seen)],
-        warnings=[(run.name, str(words)) for run in part.runs for words in run.result.warnings],
-    )
+    templates = _templates()
+    for name in (MARKDOWN, PAGE):
+        write_text(target / name, templates.get_template(name).render(content))
+    # A sweep wrote its table at its end, with its jobs in their order: that stays.
+    if len(folders) > 1 or not (target / SUMMARY).exists():
+        _write_summary(target, runs, skipped)
+    return Written(target / PAGE, len(runs), skipped)
 
 
 def _write_figures(folder: Path, chapters: Sequence[Chapter]) -> None:
-    """Writes the pictures of the Markdown page, and removes those of the page before."""
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
+    """Writes the pictures of the Markdown page, in place of those of an earlier one."""
+    partial = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
     for chapter in chapters:
-        for name, drawing in chapter.drawings.items():
-            (part / figure_file(chapter.name, name)).write_bytes(drawing.png)
-        for picture in chapter.gallery.pictures():
-            (part / picture.file).write_bytes(picture.data)
+        for block in (block for section in chapter.sections for block in section.blocks):
+            for name, content in block.files.items():
+                (partial / name).write_bytes(content)
     shutil.rmtree(folder, ignore_errors=True)
-    part.replace(folder)
+    partial.replace(folder)
 
 
-def figure_file(chapter: str, name: str) -> str:
-    """Returns the name of a chart's file."""
-    return f"{chapter}-{name}.png" if chapter else f"{name}.png"
+def _write_summary(target: Path, runs: Sequence[Run], skipped: Sequence[Skipped]) -> None:
+    folders = [*(run.path for run in runs), *(it.path for it in skipped)]
+    write_summary(target, [folder for folder in folders if RunFolder(folder).exists])
 
 
-def _environment(*, markdown: bool) -> Environment:
-    # Markdown has no escaping of jinja2's own: every value goes through ours there.
+def _templates() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=not markdown,
-        finalize=_escaped if markdown else None,
+        autoescape=True,
+        finalize=_escaped_for_markdown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["figure_file"] = figure_file
-    environment.filters["raw"] = Markup
-    environment.filters["line"] = lambda text: " ".join(text.split())
+    # The macro that draws a block has the name of the block's class.
+    environment.filters["kind"] = lambda block: type(block).__name__
+    environment.filters["on_one_line"] = lambda text: " ".join(text.split())
     return environment
 
 
-def _escaped(value: Any) -> Any:
-    """Returns a value as Markdown shows it letter by letter."""
-    if isinstance(value, Markup):
+@pass_context
+def _escaped_for_markdown(context: Context, value: Any) -> Any:
+    """Returns a value as Markdown shows it letter by letter. For HTML, jinja2 itself escapes."""
+    if context.name != MARKDOWN or isinstance(value, Markup):
         return value
-    text = str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_{}\[\]|#~$])", r"\\\1", " ".join(text.split()))
+    text = html.escape(" ".join(str(value).split()), quote=False)
+    return Markup(re.sub(r"([\\`*_{}\[\]|#~$])", r"\\\1", text))

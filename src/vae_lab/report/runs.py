@@ -11,7 +11,7 @@ import numpy as np
 from vae_lab.config.identity import flatten, is_volatile
 from vae_lab.errors import UserError
 from vae_lab.loggers.event_files import Curves, read_curves
-from vae_lab.run_folder import RESULT, RUNNING, SUCCESS, RunFolder
+from vae_lab.run_folder import RESULT, RUNNING, SUCCESS, Number, RunFolder
 
 # What the report itself writes beside the runs.
 FIGURES = "report_figures"
@@ -20,17 +20,17 @@ FIGURES = "report_figures"
 class Skipped(NamedTuple):
     """A folder that the report leaves out."""
 
-    folder: Path
+    path: Path
     reason: str
 
 
 class Run:
-    """A finished run, as its folder tells it. Larger files are read when asked for."""
+    """A finished run, read from its folder. Larger files are read when they are asked for."""
 
-    def __init__(self, files: RunFolder) -> None:
-        self.files, self.folder = files, files.path
-        self.config, self.result = files.config, files.require_result()
-        self.name = self.result.name or self.folder.name
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder, self.path = folder, folder.path
+        self.config, self.result = folder.config, folder.require_result()
+        self.name = self.result.name or folder.name
         self.seed = self.config.get("seed") if self.result.seed is None else self.result.seed
 
     @cached_property
@@ -42,9 +42,9 @@ class Run:
 
     @cached_property
     def per_image(self) -> dict[str, np.ndarray]:
-        """Bound and terms of every test image, each (N,); empty where they were not kept."""
+        """Bound and terms of every test image, each (N,); empty if they were not kept."""
         try:
-            with np.load(self.files.per_image, allow_pickle=False) as file:
+            with np.load(self.folder.per_image, allow_pickle=False) as file:
                 return {name: file[name] for name in ("elbo", "recon", "kl")}
         except (OSError, ValueError, KeyError):
             return {}
@@ -52,109 +52,109 @@ class Run:
     @cached_property
     def curves(self) -> Curves:
         """Its curves: tag -> epochs completed -> value."""
-        return read_curves(self.folder)
+        return read_curves(self.path)
 
     @cached_property
-    def evaluations(self) -> list[dict[str, Any]]:
-        """What was found of its pictures: by evaluations of these weights, and at its end."""
+    def picture_metrics(self) -> list[dict[str, Number]]:
+        """Its picture metrics by name: of each evaluation of these weights, and of its end."""
         weights = self.protocol.get("weights")
-        found = []
-        for path in sorted(self.folder.glob("evaluation-test-*.json")):
+        records: list[Any] = []
+        for path in sorted(self.path.glob("evaluation-test-*.json")):
             try:
                 evaluation = json.loads(path.read_text(encoding="utf-8"))
-                fits = evaluation["config_hash"] == self.result.config_hash
-                if fits and evaluation["protocol"]["weights"] == weights:
-                    found.append(_picture_metrics(evaluation))
-            except (OSError, ValueError, KeyError, TypeError):
+                same_run = evaluation["config_hash"] == self.result.config_hash
+                if same_run and evaluation["protocol"]["weights"] == weights:
+                    # Older evaluations call them findings.
+                    records.append(evaluation.get("picture_metrics", evaluation.get("findings")))
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
                 continue
-        return [one for one in [*found, self.result.picture_metrics] if isinstance(one, dict)]
+        records.append(self.result.picture_metrics)
+        return [numbers for record in records if (numbers := _numbers(record))]
 
     @property
     def protocol(self) -> Mapping[str, Any]:
         """How its test figures came about."""
         return self.result.protocol
 
-    def metric(self, name: str) -> float | None:
-        """Returns a metric such as `elbo/test`, in nats per image."""
-        value = self.result.metrics.get(name)
-        return float(value) if isinstance(value, int | float) else None
 
-    def standard_error(self, name: str) -> float | None:
-        """Returns a metric's standard error over images."""
-        value = self.result.standard_errors.get(name)
-        return float(value) if isinstance(value, int | float) else None
-
-
-def _picture_metrics(record: Mapping[str, Any]) -> Any:
-    # Older files call them findings.
-    return record.get("picture_metrics", record.get("findings"))
+def _numbers(record: Any) -> dict[str, Number]:
+    """Returns the numbers of a file's record by name; what is no number is left out."""
+    if not isinstance(record, Mapping):
+        return {}
+    return {
+        name: Number.from_json(name, entry)
+        for name, entry in record.items()
+        if isinstance(entry, Mapping) and "value" in entry
+    }
 
 
 def find_runs(folders: Sequence[Path]) -> tuple[list[Run], list[Skipped]]:
     """Returns the finished runs at and below some folders, in the order they began.
 
     Raises:
-        UserError: where a folder does not exist, or there is no finished run.
+        UserError: A folder does not exist, or there is no finished run.
     """
     runs: dict[Path, Run] = {}
     skipped: dict[Path, Skipped] = {}
     for folder in folders:
         if not folder.is_dir():
             raise UserError(f"{folder} is no folder: name a sweep's, a run's, or one of several.")
-        for found in _look(folder):
-            key = found.folder.resolve()
-            if isinstance(found, Run):
-                runs.setdefault(key, found)
+        for candidate in _candidates(folder):
+            key = candidate.path.resolve()
+            if isinstance(candidate, Run):
+                runs.setdefault(key, candidate)
             else:
-                skipped.setdefault(key, found)
+                skipped.setdefault(key, candidate)
     if not runs:
-        why = "".join(f" {one.folder.name}: {one.reason}." for one in [*skipped.values()][:3])
+        reasons = "".join(f" {path.name}: {it.reason}." for path, it in [*skipped.items()][:3])
         raise UserError(
             f"no finished run in {', '.join(map(str, folders))}: train first, or name another "
-            f"folder.{why}"
+            f"folder.{reasons}"
         )
     ordered = sorted(runs.values(), key=lambda run: str(run.result.started))
     return _without_copies(ordered, skipped)
 
 
-def _look(folder: Path) -> Iterator[Run | Skipped]:
-    found = [path.parent for path in sorted(folder.rglob(RESULT))]
-    for place in found:
-        yield _read(RunFolder(place))
-    if folder in found:
+def _candidates(folder: Path) -> Iterator[Run | Skipped]:
+    """Yields the runs at and below a folder, and its folders that hold none."""
+    run_folders = [path.parent for path in sorted(folder.rglob(RESULT))]
+    for path in run_folders:
+        yield _read(RunFolder(path))
+    if folder in run_folders:
         return
     for child in sorted(folder.iterdir()):
-        own = child.name == FIGURES or child.name.startswith(".")
-        if child.is_dir() and not own and not any(place.is_relative_to(child) for place in found):
+        ours = child.name == FIGURES or child.name.startswith(".")
+        holds_runs = any(path.is_relative_to(child) for path in run_folders)
+        if child.is_dir() and not ours and not holds_runs:
             yield Skipped(child, f"holds no {RESULT}: no run, or one that never started")
 
 
-def _read(files: RunFolder) -> Run | Skipped:
-    folder, result = files.path, files.result
+def _read(folder: RunFolder) -> Run | Skipped:
+    path, result = folder.path, folder.result
     if result is None:
-        return Skipped(folder, f"its {RESULT} cannot be read")
+        return Skipped(path, f"its {RESULT} cannot be read")
     if result.status != SUCCESS:
         unfinished = "unfinished, or still running" if result.status == RUNNING else result.status
-        return Skipped(folder, f"{unfinished}: {result.error}" if result.error else unfinished)
+        return Skipped(path, f"{unfinished}: {result.error}" if result.error else unfinished)
     try:
-        run = Run(files)
+        run = Run(folder)
     except UserError as error:
-        return Skipped(folder, str(error))
-    if run.metric("elbo/test") is None:
-        return Skipped(folder, "has no test bound")
+        return Skipped(path, str(error))
+    if run.result.metrics.get("elbo/test") is None:
+        return Skipped(path, "has no test bound")
     return run
 
 
 def _without_copies(
     runs: Sequence[Run], skipped: dict[Path, Skipped]
 ) -> tuple[list[Run], list[Skipped]]:
-    """Leaves out runs of a configuration that was there before: the same run again."""
+    """Leaves out a run if an earlier one has its configuration: it is the same run again."""
     kept: dict[str, Run] = {}
     for run in runs:
         first = kept.setdefault(str(run.result.config_hash), run)
         if first is not run:
-            reason = f"the same configuration and seed as {first.folder}"
-            skipped[run.folder.resolve()] = Skipped(run.folder, reason)
+            reason = f"the same configuration and seed as {first.path}"
+            skipped[run.path.resolve()] = Skipped(run.path, reason)
     return list(kept.values()), list(skipped.values())
 
 

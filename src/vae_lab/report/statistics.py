@@ -1,4 +1,4 @@
-"""Differences and what they are worth: image by image, over seeds, or of two means.
+"""Differences and their errors: image by image, over seeds, or of two means.
 
 Shapes: N images. Differences are a minus b, in the unit of the values.
 """
@@ -36,8 +36,8 @@ class Sample(NamedTuple):
     @property
     def error(self) -> float | None:
         """The standard error over images; with several seeds, of a run on average."""
-        known = [error for error in self.errors if error is not None]
-        return float(np.mean(known)) if known else None
+        errors = [error for error in self.errors if error is not None]
+        return float(np.mean(errors)) if errors else None
 
     def interval(self) -> tuple[float, float] | None:
         """Returns the t interval of the mean over seeds; None for one seed."""
@@ -49,7 +49,7 @@ class Sample(NamedTuple):
 
 
 # images: the same images, both by one seed; seeds: several of each; mixed: several of one of them;
-# means: by the standard errors of both; unknown: nothing says what it is worth.
+# means: by the standard errors of both; unknown: there is no error of either.
 Kind = Literal["images", "seeds", "mixed", "means", "unknown"]
 
 
@@ -97,11 +97,11 @@ def difference(a: Sample, b: Sample) -> Difference:
 
 
 def best_and_ties(samples: Sequence[Sample]) -> tuple[int, list[int]]:
-    """Returns the place of the highest mean, and those of which it cannot be told apart."""
-    best = max(range(len(samples)), key=lambda place: samples[place].mean)
-    others = (place for place in range(len(samples)) if place != best)
+    """Returns the index of the highest mean, and those from which it cannot be told apart."""
+    best = max(range(len(samples)), key=lambda index: samples[index].mean)
+    others = (index for index in range(len(samples)) if index != best)
     return best, [
-        place for place in others if difference(samples[best], samples[place]).differs is False
+        index for index in others if difference(samples[best], samples[index]).differs is False
     ]
 
 
@@ -115,11 +115,13 @@ def _paired(a: Sample, b: Sample) -> np.ndarray | None:
 
 
 def _welch(a: Sample, b: Sample) -> tuple[float, float]:
-    shares = [np.var(one.values, ddof=1) / len(one.values) for one in (a, b)]
+    shares = [np.var(sample.values, ddof=1) / len(sample.values) for sample in (a, b)]
     total, value = float(sum(shares)), a.mean - b.mean
     if total == 0:
         return value, value
-    below = sum(share**2 / (len(one.values) - 1) for share, one in zip(shares, (a, b), strict=True))
+    below = sum(
+        share**2 / (len(sample.values) - 1) for share, sample in zip(shares, (a, b), strict=True)
+    )
     half = _quantile(total**2 / float(below)) * math.sqrt(total)
     return value - half, value + half
 

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,17 +35,12 @@ class PagePicture(NamedTuple):
 
 def newest(run: Run, kind: str) -> Path | None:
     """Returns the file of a kind of picture after the most epochs."""
-    pattern = re.compile(rf"{re.escape(kind)}_(\d+)\.png")
-    found = {
-        int(match[1]): path
-        for path in (run.folder / "figures").glob(f"{kind}_*.png")
-        if (match := pattern.fullmatch(path.name))
-    }
-    return found[max(found)] if found else None
+    figures = run.folder.figures(kind)
+    return figures[max(figures)] if figures else None
 
 
 def whole(run: Run, kind: str, alt: str, file: str) -> PagePicture | None:
-    """Returns the last picture of a kind; None where the run drew none."""
+    """Returns the last picture of a kind; None if the run drew none."""
     path = newest(run, kind)
     image = None if path is None else _open(path)
     if path is None or image is None:
@@ -65,7 +59,7 @@ def reconstructions(run: Run) -> tuple[np.ndarray, np.ndarray] | None:
     settings, picture = _settings_and_picture(run, "reconstructions")
     if settings is None or picture is None:
         return None
-    _, height, width = run.files.image_shape
+    _, height, width = run.folder.image_shape
     double = 2 * height + LINE
     # By the picture: there may have been fewer images than were asked for.
     rows, rest = divmod(picture.shape[0] + BAND, double + BAND)
@@ -73,38 +67,40 @@ def reconstructions(run: Run) -> tuple[np.ndarray, np.ndarray] | None:
         return None
     strips = []
     for start in (0, height + LINE):
-        parts = [
+        cells = [
             picture[top + start : top + start + height]
             for top in range(0, min(rows, STRIPS) * (double + BAND), double + BAND)
         ]
         gap = np.full((height, LINE, *picture.shape[2:]), round(255 * SHADE), dtype=np.uint8)
-        strips.append(np.concatenate([parts[0], *(p for one in parts[1:] for p in (gap, one))], 1))
+        strips.append(
+            np.concatenate([cells[0], *(it for cell in cells[1:] for it in (gap, cell))], 1)
+        )
     return strips[0], strips[1]
 
 
 def interpolations(run: Run) -> dict[str, np.ndarray]:
-    """Returns a strip for each pair of labels, such as `1 to 7`; none where they do not fit."""
+    """Returns a strip for each pair of labels, such as `1 to 7`; none if they do not fit."""
     settings, picture = _settings_and_picture(run, "interpolations")
     if settings is None or picture is None:
         return {}
-    _, height, width = run.files.image_shape
+    _, height, width = run.folder.image_shape
     pairs = settings["pairs"]
     across = 2 * (width + BAND) + int(settings["steps"]) * (width + LINE) - LINE
     if picture.shape[:2] != (len(pairs) * (height + LINE) - LINE, across):
         return {}
     strips: dict[str, np.ndarray] = {}
     for row, pair in enumerate(pairs):
-        name = _way(run, row, pair)
+        name = _ends(run, row, pair)
         number = sum(key == name or key.startswith(f"{name}, ") for key in strips)
         top = row * (height + LINE)
         strips[f"{name}, again {number}" if number else name] = picture[top : top + height]
     return strips
 
 
-def _way(run: Run, row: int, pair: tuple[int, int]) -> str:
-    """Returns from where to where a row leads; without such labels it took two images in turn."""
+def _ends(run: Run, row: int, pair: tuple[int, int]) -> str:
+    """Returns the labels at the ends of a row; images without these labels were taken in turn."""
     names = run.result.data.get("labels")
-    if names is None:  # a run of before they were recorded
+    if names is None:  # in older runs
         return f"{pair[0]} to {pair[1]}"
     if all(0 <= label < len(names) for label in pair):
         return f"{names[pair[0]]} to {names[pair[1]]}"

@@ -9,6 +9,8 @@ from typing import Any
 from vae_lab.files import write_text
 from vae_lab.run_folder import FAILED, RunFolder, RunResult
 
+SUMMARY = "summary.csv"
+
 # The columns of a sweep's table: heading, where in the result, format.
 COLUMNS = (
     ("run", ("name",), "{}"),
@@ -48,5 +50,5 @@ def write_summary(folder: Path, runs: Sequence[Path]) -> list[dict[str, str]]:
     writer = csv.DictWriter(text, [heading for heading, _, _ in COLUMNS], lineterminator="\n")
     writer.writeheader()
     writer.writerows(table)
-    write_text(folder / "summary.csv", text.getvalue())
+    write_text(folder / SUMMARY, text.getvalue())
     return table

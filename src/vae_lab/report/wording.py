@@ -18,25 +18,25 @@ def share_shown(sample: Sample) -> str:
     return percent(sample.mean)
 
 
-# What a sentence says: a difference, none that can be told, a plain fact, or what is not known.
+# What a sentence says: a difference, none that can be told, a plain fact, or what is unknown.
 Verdict = Literal["differs", "tie", "fact", "open"]
 
 NATS = " nats"
 
 
 class Sentence(NamedTuple):
-    """One finding in words."""
+    """A conclusion in words."""
 
     text: str
     verdict: Verdict
 
 
 class Quantity(NamedTuple):
-    """What is compared: in words, its unit, and what its higher value is called."""
+    """What is compared: in words, its unit, and the adjective for its higher value."""
 
     words: str
     unit: str = ""
-    more: str = "higher"
+    comparative: str = "higher"
 
 
 def shown(value: float, error: float | None = None) -> str:
@@ -74,59 +74,66 @@ def estimate(sample: Sample, unit: str = "") -> str:
 
 
 def subject(setting: Setting) -> str:
-    """Returns who a sentence speaks of: weights where there is one seed, else a mean."""
+    """Returns of what a sentence speaks: of weights if there is one seed, else of a mean."""
     if len(setting.runs) == 1:
         return f"these weights of {setting.label}"
     return f"{setting.label} (mean of {len(setting.runs)} seeds)"
 
 
-def listed(parts: Sequence[str]) -> str:
+def plural(noun: str, count: int | None) -> str:
+    """Returns a noun, in its plural unless there is one of them."""
+    return noun if count == 1 else f"{noun}s"
+
+
+def listed(items: Sequence[str]) -> str:
     """Returns `a, b and c`."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
 
 
-def worth(found: Difference, unit: str) -> str:
-    """Returns the size of a difference, and what it is worth."""
-    size, sign = abs(found.value), 1 if found.value >= 0 else -1
-    if found.interval is not None:
-        ends = sorted(sign * end for end in found.interval)
+def difference_text(gap: Difference, unit: str) -> str:
+    """Returns the size of a difference, and its interval or error."""
+    size, sign = abs(gap.value), 1 if gap.value >= 0 else -1
+    if gap.interval is not None:
+        ends = sorted(sign * end for end in gap.interval)
         half = (ends[1] - ends[0]) / 2
         low, high = (shown(end, half) for end in ends)
         text = f"{shown(size, half)}{unit} (95 % interval {low} to {high}, "
-        if found.kind == "seeds":
-            return text + f"over {found.counts[0]} and {found.counts[1]} seeds)"
-        return text + f"as if both had the spread of the one with {max(found.counts)} seeds)"
-    if found.error is None:
+        if gap.kind == "seeds":
+            return text + f"over {gap.counts[0]} and {gap.counts[1]} seeds)"
+        return text + f"as if both had the spread of the one with {max(gap.counts)} seeds)"
+    if gap.error is None:
         return f"{shown(size)}{unit} (nothing says how much of that is chance)"
-    text = with_error(size, found.error, unit)
-    if found.kind == "images":
-        return f"{text} (image by image, {found.images:,} test images)"
+    text = with_error(size, gap.error, unit)
+    if gap.kind == "images":
+        return f"{text} (image by image, {gap.images:,} test images)"
     return f"{text} (from the standard errors of both)"
 
 
-def compared(a: Setting, b: Setting, samples: tuple[Sample, Sample], of: Quantity) -> Sentence:
+def comparison(a: Setting, b: Setting, samples: tuple[Sample, Sample], of: Quantity) -> Sentence:
     """Returns the sentence on which of two settings has more of a quantity."""
-    found = difference(*samples)
-    if found.value == 0 and found.differs is not True:
+    gap = difference(*samples)
+    if gap.value == 0 and gap.differs is not True:
         value = f"{shown(samples[0].mean)}{of.unit}"
         text = f"{of.words} of {subject(a)} and of {subject(b)} is the same: {value}."
         return Sentence(text[0].upper() + text[1:], "tie")
-    high, low = (a, b) if found.value >= 0 else (b, a)
-    size = worth(found, of.unit)
-    if found.differs is False:
+    high, low = (a, b) if gap.value >= 0 else (b, a)
+    size = difference_text(gap, of.unit)
+    if gap.differs is False:
         text = f"{of.words} of {subject(a)} and of {subject(b)} cannot be told apart: {size} apart"
         text += f"{_rank(*samples)}."
         return Sentence(text[0].upper() + text[1:], "tie")
-    verb = "is" if found.differs else "was"
-    text = f"{of.words} of {subject(high)} {verb} {of.more} than that of {subject(low)} by {size}"
-    text += f"{_rank(*samples)}."
-    return Sentence(text[0].upper() + text[1:], "differs" if found.differs else "open")
+    verb = "is" if gap.differs else "was"
+    text = (
+        f"{of.words} of {subject(high)} {verb} {of.comparative} than that of {subject(low)} by "
+        f"{size}{_rank(*samples)}."
+    )
+    return Sentence(text[0].upper() + text[1:], "differs" if gap.differs else "open")
 
 
 def _rank(a: Sample, b: Sample) -> str:
     """Returns where a single seed lies among several, in words; nothing otherwise."""
     if (len(a.values) > 1) == (len(b.values) > 1):
         return ""
-    (one,), several = (a.values, b.values) if len(a.values) == 1 else (b.values, a.values)
-    within = min(several) <= one <= max(several)
+    (single,), several = (a.values, b.values) if len(a.values) == 1 else (b.values, a.values)
+    within = min(several) <= single <= max(several)
     return "; it lies within their range" if within else f"; it lies beyond all {len(several)}"

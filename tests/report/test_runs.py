@@ -1,0 +1,102 @@
+"""Which runs are compared, and what is read of them."""
+
+import json
+from pathlib import Path
+
+import pytest
+from fake_runs import picture_metrics, write_events, write_run
+from html_elements import Elements
+from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
+
+from vae_lab.errors import UserError
+from vae_lab.loggers.event_files import read_curves
+from vae_lab.report import load_runs
+from vae_lab.report.page import write_report
+from vae_lab.report.runs import Run, find_runs
+
+
+def test_runs_that_are_none_or_not_finished_are_listed_and_left_out(tmp_path: Path) -> None:
+    good = write_run(tmp_path / "good", elbo=-150.0)
+    write_run(tmp_path / "failed", elbo=-150.0, seed=1, status="failed", error="Boom: no")
+    write_run(tmp_path / "going", elbo=-150.0, seed=2, status="running")
+    write_run(tmp_path / "changed", elbo=-150.0, seed=3)
+    (tmp_path / "changed" / "config.yaml").write_text("seed: 7\n")
+    write_run(tmp_path / "blank", elbo=-150.0, seed=4, metrics={})
+    (tmp_path / "foreign" / "deep").mkdir(parents=True)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "result.json").write_text("{")
+    write_run(tmp_path / "again", elbo=-150.0)
+    runs, skipped = find_runs([tmp_path])
+    assert {run.folder.name for run in runs} in ({"good"}, {"again"})
+    reasons = {one.path.name: one.reason for one in skipped}
+    assert reasons["failed"] == "failed: Boom: no"
+    assert reasons["going"].startswith("unfinished")
+    assert "is not the configuration of this run" in reasons["changed"]
+    assert reasons["broken"] == "its result.json cannot be read"
+    assert reasons["foreign"].startswith("holds no result.json")
+    assert reasons["blank"] == "has no test bound"
+    assert "the same configuration and seed" in (reasons.get("again") or reasons["good"])
+    written = write_report([tmp_path], tmp_path)
+    text = Elements(written.page.read_text()).text
+    for one in skipped:
+        assert one.reason in text and str(one.path) in text
+    assert good.is_dir()
+
+
+def test_an_empty_folder_and_none_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no finished run in"):
+        find_runs([tmp_path])
+    with pytest.raises(UserError, match="is no folder"):
+        find_runs([tmp_path / "nowhere"])
+
+
+def test_settings_of_a_run_leave_out_what_changes_no_figure(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", elbo=-1.0, config={"report": {"seed": 1}, "sweep_name": "x"})
+    (run,), _ = find_runs([tmp_path])
+    assert isinstance(run, Run)
+    assert not {"report.seed", "sweep_name"} & set(run.settings)
+
+
+def test_curves_are_those_of_tensorboards_own_reader(tmp_path: Path) -> None:
+    path = write_events(tmp_path, {"elbo/val": [-200.0, -160.0], "elbo/train": [-300.0]})
+    expected: dict[str, dict[int, float]] = {}
+    for event in LegacyEventFileLoader(str(path)).Load():
+        for value in event.summary.value:
+            if value.HasField("simple_value"):
+                expected.setdefault(value.tag, {})[event.step] = value.simple_value
+    assert read_curves(tmp_path) == expected and len(expected) == 2
+    # What was being written when the machine stopped.
+    whole = path.read_bytes()
+    for size in (0, 5, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        read_curves(tmp_path)
+
+
+def test_a_data_frame_has_a_row_for_each_run(tmp_path: Path) -> None:
+    write_run(
+        tmp_path / "a", elbo=-150.0, picture_metrics=picture_metrics(sharpness=0.3, precision=0.9)
+    )
+    write_run(tmp_path / "b", elbo=-110.0, latent_dim=10)
+    frame = load_runs(tmp_path).set_index("run")
+    assert frame.loc["a", "elbo/test"] == -150.0 and frame.loc["b", "latent_dim"] == 10
+    assert frame.loc["a", "sharpness_of_samples"] == 0.3 and frame.loc["a", "model"] == "linear"
+    assert frame.loc["a", "digits_of_samples/8"] == 0.3
+    assert bool(frame["sharpness_of_samples"].isna()["b"])
+
+
+def test_an_evaluation_is_preferred_where_it_is_of_these_weights(tmp_path: Path) -> None:
+    folder = write_run(
+        tmp_path / "a", elbo=-1.0, picture_metrics=picture_metrics(sharpness=0.3, precision=1)
+    )
+    result = json.loads((folder / "result.json").read_text())
+    finer = picture_metrics(sharpness=0.4, precision=1)
+    for weights in ("best", "last"):
+        evaluation = {
+            "config_hash": result["config_hash"],
+            "protocol": {"weights": weights},
+            "findings": finer,
+        }
+        (folder / f"evaluation-test-{weights}-k1-0.json").write_text(json.dumps(evaluation))
+    (folder / "evaluation-test-old.json").write_text('{"config_hash": 1}')
+    (run,), _ = find_runs([tmp_path])
+    assert [numbers["sharpness_of_samples"].value for numbers in run.picture_metrics] == [0.4, 0.3]
