@@ -142,12 +142,10 @@ class RunFolder:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-
-    @property
-    def name(self) -> str:
-        """The folder's name."""
-        return self.path.name
+        self.path, self.name = path, path.name
+        self.checkpoints = path / "checkpoints"
+        # The bound and its terms of every test image.
+        self.per_image = path / "per_image.npz"
 
     @property
     def exists(self) -> bool:
@@ -229,11 +227,6 @@ class RunFolder:
             )
         return tuple(result.image_shape)
 
-    @property
-    def checkpoints(self) -> Path:
-        """The folder of the checkpoints."""
-        return self.path / "checkpoints"
-
     def checkpoint(self, weights: str | None) -> Path:
         """Returns the checkpoint `best` or `last`, or for None the best there is.
 
@@ -248,11 +241,6 @@ class RunFolder:
             f"{self.path} has no checkpoint {weights or 'best or last'} (status of the run: "
             f"{self.require_result().status}): train it to the end."
         )
-
-    @property
-    def per_image(self) -> Path:
-        """The file with the bound and its terms of every test image."""
-        return self.path / "per_image.npz"
 
     def figure(self, picture: str, epochs_done: int) -> Path:
         """Returns the file of a picture after so many epochs."""
@@ -277,10 +265,10 @@ def result_fields() -> dict[str, str]:
 
 
 class Number(NamedTuple):
-    """A figure of a model, with its standard error and the protocol behind it.
+    """A value that was measured of a model, with its standard error and protocol.
 
-    `words` say to people what it is. `value` is a number, a text, or a number by label. Numbers
-    compare if their protocols are equal; `details` are further figures, which no comparison needs.
+    `words` describe it to people. `value` is a number, a text, or a number by label. Numbers
+    compare if their protocols are equal; `details` are further values, which no comparison needs.
     """
 
     name: str

@@ -8,7 +8,7 @@ bound, `loss` is what is minimised.
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
@@ -25,20 +25,14 @@ from vae_lab.posterior import Posterior
 from vae_lab.priors import Prior
 from vae_lab.random_streams import stream, stream_seed
 
-if TYPE_CHECKING:
-    from vae_lab.data.images import ImageArray
-
 log = logging.getLogger(__name__)
 
 # Images that are encoded, decoded or scored at once where no gradient is taken. It fits in memory.
 BATCH = 500
 
 _STEPS_PER_FINITE_CHECK = 50
-
 # What `optimizer` holds beside the optimiser's own arguments.
 SCHEDULE_KEYS = ("schedule", "warmup")
-
-
 # Epoch, step and learning rate, by name.
 StepFacts = dict[str, float | None]
 
@@ -122,8 +116,8 @@ class VAE(pl.LightningModule):
         return self.decode(self.prior.sample(num_images, generator).to(self.device))
 
     @torch.no_grad()
-    def encode_in_batches(self, images: "ImageArray") -> Posterior:
-        """Returns q(z|x) of uint8 images (N, C, H, W): two fields of (N, Z), on the CPU."""
+    def encode_in_batches(self, images: Any) -> Posterior:
+        """Returns q(z|x) of uint8 images (N, C, H, W), tensor or memory-mapped, on the CPU."""
         parts = [
             self.encode(images[start : start + BATCH].to(self.device).float() / 255)
             for start in range(0, len(images), BATCH)
@@ -133,9 +127,8 @@ class VAE(pl.LightningModule):
     @torch.no_grad()
     def decode_in_batches(self, z: Tensor) -> Tensor:
         """Returns the mean images E[x|z] of points z (N, Z), on the CPU, (N, C, H, W)."""
-        return torch.cat(
-            [self.decode(points.to(self.device)).cpu() for points in torch.split(z, BATCH)]
-        )
+        parts = [self.decode(points.to(self.device)).cpu() for points in torch.split(z, BATCH)]
+        return torch.cat(parts)
 
     def interpolate(self, start: Tensor, end: Tensor, *, steps: int) -> Tensor:
         """Returns mean images on the straight lines between points of the latent space.
@@ -216,15 +209,13 @@ class VAE(pl.LightningModule):
             "recon": -terms.log_likelihood.mean().item(),
             "kl": terms.kl.mean().item(),
         }
+        gradients = [p.grad for p in self.parameters() if p.grad is not None]
+        norm = get_total_norm(gradients).item() if gradients else None
         # The weights that gave this loss came from the step before.
-        facts = self._progress() | {"gradient_norm_before": self._gradient_norm()}
+        facts = self._progress() | {"gradient_norm_before": norm}
         return NonFiniteError(
             "train", terms=means, facts=facts, images=batch.images, index=batch.index
         )
-
-    def _gradient_norm(self) -> float | None:
-        gradients = [p.grad for p in self.parameters() if p.grad is not None]
-        return get_total_norm(gradients).item() if gradients else None
 
     def _progress(self) -> StepFacts:
         rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
@@ -264,10 +255,7 @@ class VAE(pl.LightningModule):
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: self.optimization.learning_rate_factor(step / total)
         )
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
     def _log_epoch(self, metrics: dict[str, Any]) -> None:
         """Sends the metrics of an epoch to every logger, and to callbacks that monitor them."""

@@ -59,13 +59,16 @@ def main() -> None:
 
     The codes: 0 done, 1 a job failed, 2 wrong input, 130 Ctrl-C, 143 SIGTERM.
     """
+    code = 0
     try:
         with handle_signals():
-            joined = joined_run()
-            code = join_run(joined) if joined else _main(sys.argv[1:])
-    except UserError as error:
+            if joined := joined_run():
+                join_run(joined)
+            else:
+                code = _main(sys.argv[1:])
+    except (UserError, JobFailed) as error:
         _tell(error)
-        code = WRONG_INPUT
+        code = WRONG_INPUT if isinstance(error, UserError) else JOB_FAILED
     except Stopped as stopped:
         print_error(f"{stopped}.")
         code = stopped.code

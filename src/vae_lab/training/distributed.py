@@ -9,15 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vae_lab.errors import Stopped
-from vae_lab.terminal import print_error
+from vae_lab.errors import JobFailed, Stopped
 
 
-def join_run(folder: Path) -> int:
-    """Takes part in the training of a folder's run and returns the exit code.
+def join_run(folder: Path) -> None:
+    """Takes part in the training of a folder's run.
 
-    What goes wrong once all processes are connected is the leader's to tell: it sees that this one
-    is gone. Lightning kills the leader where a process ends with another code than 0.
+    What goes wrong once all processes are connected is told by the first of them: it sees that this
+    one is gone. Lightning kills the first if another ends with an exit code that is not 0.
+
+    Raises:
+        JobFailed: where something goes wrong before.
     """
     from torch import distributed
 
@@ -31,13 +33,11 @@ def join_run(folder: Path) -> int:
         parts = assemble(run.config, run, point, trust=os.environ[TRUST] == "1")
         parts.trainer.fit(parts.model, datamodule=parts.data, ckpt_path=point.checkpoint)
     except Stopped:
-        return 0
+        return
     except Exception as error:
-        if distributed.is_initialized():
-            return 0
-        print_error(f"process {os.environ[RANK]} of the run in {folder}: {error}")
-        return 1
-    return 0
+        if not distributed.is_initialized():
+            process = f"process {os.environ[RANK]} of the run in {folder}"
+            raise JobFailed(f"{process}: {error}") from error
 
 
 # Said in the environment; the rank is Lightning's.
