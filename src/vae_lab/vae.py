@@ -261,14 +261,13 @@ class VAE(pl.LightningModule):
         """Sends the metrics of an epoch to every logger, and to callbacks that monitor them."""
         values = "  ".join(f"{name} {value:.6g}" for name, value in metrics.items())
         log.debug("epoch %d  %s", self.current_epoch + 1, values)
-        # For callbacks only (`logger=False`): Lightning would log at its own step, the number of
-        # batches. The values are the same in each process.
+        # For callbacks only: Lightning would log at its own step, the number of batches.
         several = self.trainer.world_size > 1
         self.log_dict(
             metrics, on_step=False, on_epoch=True, logger=False, batch_size=1, sync_dist=several
         )
         for logger in self.loggers:
-            # The step is the number of epochs completed, as it is for pictures.
+            # The step is the number of epochs completed, as for pictures.
             logger.log_metrics(metrics, step=self.current_epoch + 1)
 
 
