@@ -102,8 +102,7 @@ def test_a_resumed_run_on_other_images_is_refused(
     words = [word for word in words if not word.startswith(("callbacks.", "report."))]
     assert run(monkeypatch, tmp_path, *words) == 0
     result = tmp_path / "run" / "result.json"
-    # The run is there: the line above made it.
-    bound = RunFolder(tmp_path / "run").result["metrics"]["elbo/test"]  # type: ignore[index]
+    bound = RunFolder(tmp_path / "run").require_result().metrics["elbo/test"]
     unfinished = result.read_text().replace(f'"{SUCCESS}"', f'"{INTERRUPTED}"')
     assert INTERRUPTED in unfinished
 
