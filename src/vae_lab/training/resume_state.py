@@ -68,7 +68,9 @@ class ResumeState(Callback):
         checkpoint[KEY] = {
             "seconds": self.seconds,
             "curves": self.curves(trainer),
+            # At the end nothing is left to go on with but the pictures and the test.
             "is_end": _is_end(trainer),
+            # In the order of the configuration, which is that of a resumed run.
             "loggers": [
                 logger.state_dict() if isinstance(logger, RunLogger) else {}
                 for logger in trainer.loggers
@@ -83,20 +85,23 @@ def find_resume_point(folder: RunFolder, config_hash: str) -> ResumePoint:
     come after them. Such a run repeats its last epoch.
     """
     is_again = folder.exists
+    # The newest first; the one before is for a file that was cut off by a kill or a full disk.
     for name in (LAST, PREVIOUS):
         path = folder.checkpoints / name
         if not path.exists():
             continue
         try:
             checkpoint = read_checkpoint(path)
+            # The best weights lie in a file of their own: they belong to this state.
             if _keeps_best(checkpoint):
                 read_checkpoint(folder.checkpoints / BEST)
         except UserError as error:
             log.warning("%s An earlier state is taken.", error)
             continue
+        # Not of another configuration, and not the end.
         state = checkpoint.get(KEY)
-        own = checkpoint.get("config_hash") == config_hash
-        if own and isinstance(state, dict) and not state.get("is_end", True):
+        same_run = checkpoint.get("config_hash") == config_hash
+        if same_run and isinstance(state, dict) and not state.get("is_end", True):
             return ResumePoint(is_again, path, checkpoint["epoch"] + 1, state)
     return ResumePoint(is_again, None, 0, {})
 
@@ -116,6 +121,7 @@ def restore_loggers(loggers: Iterable[Any], point: ResumePoint) -> None:
 
 
 def _is_end(trainer: Trainer) -> bool:
+    # -1 stands for no limit, in Lightning's words.
     epochs, steps = trainer.max_epochs, trainer.max_steps
     all_epochs = epochs is not None and 0 <= epochs <= trainer.current_epoch + 1
     return trainer.should_stop or all_epochs or 0 <= steps <= trainer.global_step

@@ -69,6 +69,7 @@ def run(request: RunRequest) -> RunResult:
     """
     folder, earlier = request.folder, request.folder.result
     initial = _initial_result(request)
+    # Whose folder is it? A finished run of the same configuration is the result already.
     if earlier is not None and earlier.config_hash != initial.config_hash:
         raise JobFailed(
             f"{folder.path} holds a run of another configuration: choose another folder."
@@ -76,6 +77,7 @@ def run(request: RunRequest) -> RunResult:
     if earlier is not None and folder.is_finished:
         log.info("%s: already finished, nothing to do.", folder.name)
         return earlier
+    # Whatever happens from here on is recorded in the folder.
     try:
         point = _begin(request, initial, earlier)
         result = _train_and_test(request, point)
@@ -112,6 +114,7 @@ def _initial_result(request: RunRequest) -> RunResult:
 def _begin(request: RunRequest, result: RunResult, earlier: RunResult | None) -> ResumePoint:
     """Says in the folder what runs there, and returns where it starts."""
     folder = request.folder
+    # What a killed attempt was writing is in nobody's way any more: the folder is locked.
     remove_partial(folder.path)
     point = find_resume_point(folder, result.config_hash)
     if earlier is not None and point.checkpoint is not None:
@@ -123,6 +126,7 @@ def _begin(request: RunRequest, result: RunResult, earlier: RunResult | None) ->
             resumed_after=[*before, point.epochs_done],
         )
         log.info("%s: goes on after epoch %d.", result.name, point.epochs_done)
+    # The result first: a folder with a result is a run's, whatever else is missing in it.
     folder.write_result(result)
     folder.write_config(request.config, request.choices)
     return point
@@ -131,6 +135,7 @@ def _begin(request: RunRequest, result: RunResult, earlier: RunResult | None) ->
 def _train_and_test(request: RunRequest, point: ResumePoint) -> RunResult:
     """Does the run, or what is left of it, and returns its result."""
     config, folder = request.config, request.folder
+    # Build: data, model, trainer; event files go back to where the checkpoint was written.
     began = time.perf_counter()
     environment.reset_peak_memory()
     parts = assemble(config, folder, point, trust=request.trust)
@@ -140,12 +145,15 @@ def _train_and_test(request: RunRequest, point: ResumePoint) -> RunResult:
     _announce_start(result, config)
 
     with logged_run(parts.trainer.loggers, config, result, is_new=point.checkpoint is None):
+        # Fit: other processes of this run are started meanwhile, and are told its folder.
         with machine_settings(config), rank_zero(folder.path, trust=request.trust):
             parts.trainer.fit(parts.model, datamodule=parts.data, ckpt_path=point.checkpoint)
+        # Test: within the row of the loggers, which get the test's metrics too.
         fit_seconds, epochs = parts.resume_state.seconds, parts.trainer.current_epoch
         test = final_test(
             config, folder, parts.trainer, parts.data, parts.resume_state.curves(parts.trainer)
         )
+    # The time of all attempts: that of the earlier ones stands in the checkpoint.
     total = time.perf_counter() - began + float(point.state.get("seconds", 0.0))
     result = replace(
         result,
@@ -203,11 +211,13 @@ def _announce_end(result: RunResult, folder: RunFolder) -> None:
 def _failure(error: Exception, folder: RunFolder, initial: RunResult) -> JobFailed:
     """Records a failure and returns it in words."""
     words = describe_os_error(error, folder.path)
+    # A bound that is no number is told apart from other failures, with its batch.
     status, facts = FAILED, None
     if isinstance(error, NonFiniteError):
         status, facts = DIVERGED, _record_divergence(error, folder)
     error_text = f"{type(error).__name__}: {words}"
     _record_end(folder, initial, status=status, error=error_text, diverged=facts)
+    # The traceback goes into run.log only; the terminal gets one line.
     log.debug("The run failed.", exc_info=error)
     return JobFailed(f"{folder.name} {status}: {words} (more in {folder.path / 'run.log'})")
 
@@ -235,6 +245,7 @@ def _record_divergence(error: NonFiniteError, folder: RunFolder) -> dict[str, An
 def _record_end(folder: RunFolder, initial: RunResult, **ending: Any) -> None:
     """Writes how a run ended, if the disk lets it; else the folder still says `running`."""
     try:
+        # Added to what the steps wrote so far; nothing at all is there on a disk that was full.
         folder.write_result(replace(folder.result or initial, **ending))
     except OSError as error:
         log.debug("The end of the run is not recorded: %s", error)

@@ -36,6 +36,7 @@ def handle_signals() -> Iterator[None]:
     every further Ctrl-C and ends the process with the code 1.
     """
     before = {number: signal.getsignal(number) for number in SIGNALS}
+    # Only the main thread may set handlers; a thread of a notebook has those of its own.
     in_main = threading.current_thread() is threading.main_thread()
     # Shells start what runs in the background with Ctrl-C ignored: so it stays.
     ours = [n for n in SIGNALS if in_main and before[n] not in (signal.SIG_IGN, _handler)]

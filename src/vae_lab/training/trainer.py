@@ -45,6 +45,7 @@ def assemble(
     warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
     warnings.filterwarnings("ignore", message="Checkpoint directory .* not empty")
 
+    # The data first: the model is made for the shape of its images.
     data = ImageDataModule.from_config(config, trust=trust)
     data.setup("fit")
     model = VAE.from_config(config, data.image_shape, trust=trust)
@@ -98,6 +99,7 @@ def build_trainer(
     callbacks = [*first, *with_pictures_together(parts)]
     if arguments.get("enable_checkpointing", True):
         callbacks += model_checkpoints(folder, has_validation=config["data"]["num_val"] > 0)
+    # Loggers: all of them write into the run's folder, or name their row after it.
     loggers: list[Logger] = [
         instantiate(node, trust=trust, save_dir=str(folder.path))
         for node in config["logger"].values()
