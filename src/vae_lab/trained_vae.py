@@ -100,17 +100,12 @@ class TrainedVAE:
         """
         _at_least_1("num_samples", num_samples)
         x = self._images(images)
-        # All images as the first of a split of one: they have the same noise, and so the figure of
+        # Each image as the first of a split of one: they have the same noise, and so the value of
         # an image depends on no other.
-        first = EvaluationImages(x, torch.zeros(len(x), dtype=torch.long), "use", 1)
+        rows = torch.zeros(len(x), dtype=torch.long)
+        first = EvaluationImages(x, self.model.encode(x), rows, "use", 1)
         estimate = importance_weighted(
-            self.model,
-            first,
-            self.model.encode(x),
-            num_samples=num_samples,
-            decoder_batch=_DECODED,
-            seed=seed,
-            advance=lambda done, total: None,
+            self.model, first, num_samples=num_samples, decoder_batch=_DECODED, seed=seed
         )
         return torch.from_numpy(estimate.log_likelihood)
 

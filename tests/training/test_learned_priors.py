@@ -84,10 +84,6 @@ def images() -> Tensor:
     return torch.randint(0, 256, (12, 1, 1, PIXELS), generator=generator, dtype=torch.uint8)
 
 
-def silent(done: int, total: int) -> None:
-    """Takes progress and shows none."""
-
-
 def on_grid(model: VAE, x: Tensor, *, tolerance: float, max_points: int) -> GridIntegral:
     return exact_on_grid(
         model,
@@ -95,7 +91,6 @@ def on_grid(model: VAE, x: Tensor, *, tolerance: float, max_points: int) -> Grid
         model.encode_in_batches(x),
         tolerance=tolerance,
         max_points=max_points,
-        advance=silent,
     )
 
 
@@ -107,12 +102,10 @@ def test_estimators_of_log_p_take_the_prior_that_is_there() -> None:
     np.testing.assert_allclose(grid.log_likelihood, truth, atol=1e-3)
     found = importance_weighted(
         model,
-        EvaluationImages(x / 255, torch.arange(12), "test", 12),
-        model.encode_in_batches(x),
+        EvaluationImages(x / 255, model.encode_in_batches(x), torch.arange(12), "test", 12),
         num_samples=4000,
         decoder_batch=4000,
         seed=0,
-        advance=silent,
     )
     error = found.monte_carlo_error()
     assert found.log_likelihood.mean() == pytest.approx(truth.mean(), abs=4 * error + 2e-3)

@@ -1,7 +1,7 @@
 """The evaluation of a trained model: what its metrics share, each part computed once.
 
 A metric is a function that yields numbers; `METRICS` lists them. Shapes: N images, C, H, W of an
-image, S steps, Z latent dimensions. Log-likelihoods in nats per image.
+image, Z latent dimensions. Log-likelihoods in nats per image.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +18,7 @@ from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.data.images import ImageArray
 from vae_lab.errors import UserError
 from vae_lab.evaluate.bound import PerImage, bound_per_image, elbo
-from vae_lab.evaluate.classifiers import LabelledRows, probes
+from vae_lab.evaluate.classifiers import probes
 from vae_lab.evaluate.latent_space import active_units, mutual_information
 from vae_lab.evaluate.marginal_likelihood import (
     Advance,
@@ -30,7 +30,7 @@ from vae_lab.evaluate.marginal_likelihood import (
 )
 from vae_lab.evaluate.picture_metrics import picture_metrics
 from vae_lab.evaluate.printing import progress_stage
-from vae_lab.evaluate.sample_quality import RealImageReference, rows_of, sample_quality
+from vae_lab.evaluate.sample_quality import RealImageReference, sample_quality
 from vae_lab.objectives.elbo import Elbo
 from vae_lab.posterior import Posterior
 from vae_lab.random_streams import stream, subset
@@ -94,25 +94,19 @@ class Evaluation:
             raise UserError(f"split={split} has {count} images in this run: choose split=test.")
         return evaluation
 
-    @property
-    def images(self) -> ImageArray:
-        """The images of the split, uint8 (N, C, H, W)."""
-        return self.data.test_images if self.split == "test" else self.data.val_images
-
-    @property
-    def has_labels(self) -> bool:
-        """Whether the images have labels, which classifiers need."""
-        return self._labels is not None and self.data.train_labels is not None
+    def __post_init__(self) -> None:
+        data, is_test = self.data, self.split == "test"
+        # The images of the split, uint8 (N, C, H, W).
+        self.images: ImageArray = data.test_images if is_test else data.val_images
+        self._labels = data.test_labels if is_test else data.val_labels
+        # Whether the images have labels, which classifiers need.
+        self.has_labels = self._labels is not None and data.train_labels is not None
 
     @property
     def labels(self) -> Tensor:
-        """The labels of the split, (N,)."""
+        """The labels of the split, (N,); only if `has_labels`."""
         assert self._labels is not None
         return self._labels
-
-    @property
-    def _labels(self) -> Tensor | None:
-        return self.data.test_labels if self.split == "test" else self.data.val_labels
 
     @cached_property
     def train(self) -> tuple[Tensor, Tensor]:
@@ -140,13 +134,9 @@ class Evaluation:
         """The images that costly metrics are computed on, drawn from the split."""
         size, settings = len(self.images), self.settings
         rows = subset(size, settings["num_images"], "evaluation", settings["seed"])
-        return EvaluationImages(self.images[rows].float() / 255, rows, self.split, size)
-
-    @property
-    def posterior_of_drawn(self) -> Posterior:
-        """q(z|x) of the images drawn, two fields of (N, Z), on the CPU."""
-        rows = self.drawn.rows
-        return Posterior(self.posterior.mean[rows], self.posterior.log_var[rows])
+        posterior = Posterior(*(field[rows] for field in self.posterior))
+        x = self.images[rows].float() / 255
+        return EvaluationImages(x, posterior, rows, self.split, size)
 
     @cached_property
     def importance_weighted(self) -> ImportanceWeighted:
@@ -154,7 +144,6 @@ class Evaluation:
         return importance_weighted(
             self.model,
             self.drawn,
-            self.posterior_of_drawn,
             num_samples=self.settings["num_samples"],
             decoder_batch=self.settings["decoder_batch"],
             seed=self.settings["seed"],
@@ -173,16 +162,12 @@ class Evaluation:
         if not self.has_labels:
             return None
         images, labels = self.train
-        train = LabelledRows(rows_of(images.float() / 255), labels.numpy())
-        return RealImageReference(train, self.data.label_names, self.settings)
+        names = self.data.label_names or ()
+        return RealImageReference(images.float() / 255, labels, names, self.settings)
 
     def decode(self, z: Tensor) -> Tensor:
         """Returns mean images of points z (N, Z), cut to [0, 1], on the CPU, (N, C, H, W)."""
         return self.model.decode_in_batches(z).clamp(0, 1)
-
-    def interpolate(self, start: Tensor, end: Tensor, *, steps: int) -> Tensor:
-        """Returns mean images between points (N, Z), cut to [0, 1], (N, S, C, H, W)."""
-        return self.model.interpolate(start, end, steps=steps).clamp(0, 1)
 
 
 def _with_data(config: dict[str, Any], root: str | None, path: str | None) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def active_units(evaluation: "Evaluation") -> Iterator[Number]:
 
 def mutual_information(evaluation: "Evaluation") -> Iterator[Number]:
     """Yields bounds on I(x; z), and the bounds on KL(q(z) || p(z)) that follow."""
-    posterior, seed = evaluation.posterior_of_drawn, evaluation.settings["seed"]
+    posterior, seed = evaluation.drawn.posterior, evaluation.settings["seed"]
     num_images = len(posterior.mean)
     bounds = information(posterior, mean_kl(evaluation.model, posterior, seed=seed), seed=seed)
     information_words = "the information of a code on its image"

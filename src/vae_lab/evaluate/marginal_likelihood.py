@@ -63,7 +63,7 @@ def exact(evaluation: "Evaluation") -> Iterator[Number]:
     integral = exact_on_grid(
         evaluation.model,
         evaluation.drawn.images,
-        evaluation.posterior_of_drawn,
+        evaluation.drawn.posterior,
         tolerance=tolerance,
         max_points=evaluation.settings["grid_points"],
         advance=evaluation.advance,
@@ -107,11 +107,13 @@ class ImportanceWeighted(NamedTuple):
 
 
 class EvaluationImages(NamedTuple):
-    """Some images of a split: float in [0, 1], (N, C, H, W), their places in it (N,), its name
-    and its size. The noise of an image belongs to its place.
+    """Some images of a split, float in [0, 1], (N, C, H, W), and their places in it, (N,).
+
+    `posterior` is q(z|x) of them on the CPU. The noise of an image belongs to its place.
     """
 
     images: Tensor
+    posterior: Posterior
     rows: Tensor
     split: str
     split_size: int
@@ -121,20 +123,18 @@ class EvaluationImages(NamedTuple):
 def importance_weighted(
     model: "VAE",
     drawn: EvaluationImages,
-    posterior: Posterior,
     *,
     num_samples: int,
     decoder_batch: int,
     seed: int,
-    advance: Advance,
+    advance: Advance = lambda done, total: None,
 ) -> ImportanceWeighted:
     """Returns log (1/K) sum_k p(x, z_k) / q(z_k|x) for each image, z_k ~ q(z|x).
 
     A lower bound on log p(x) in expectation, which rises with K towards it (Burda et al.,
     Importance Weighted Autoencoders, arXiv:1509.00519, eq. 8 and theorem 1). `decoder_batch`, how
     many latent points are decoded at a time, decides the memory, and moves an estimate by no more
-    than the rounding of the decoder (1e-3 nats); see `_noise` for what else it depends on. The
-    `posterior` is that of the images, two fields of (N, Z) on the CPU.
+    than the rounding of the decoder (1e-3 nats).
     """
     num_images = len(drawn.images)
     # The logs of the sums of the weights and of their squares, over the samples so far.
@@ -147,7 +147,7 @@ def importance_weighted(
         noise = _noise(drawn, range(start, stop), model.latent_dim, seed)
         for left in range(0, num_images, decoder_batch):
             rows = slice(left, left + decoder_batch)
-            q = Posterior(posterior.mean[rows], posterior.log_var[rows])
+            q = Posterior(*(field[rows] for field in drawn.posterior))
             log_w = log_weights(model, drawn.images[rows], q, noise[:, rows])
             log_sum[rows] = torch.logaddexp(log_sum[rows], log_w.logsumexp(dim=0))
             log_squares = (2 * log_w).logsumexp(dim=0)
@@ -215,7 +215,7 @@ def exact_on_grid(
     *,
     tolerance: float,
     max_points: int,
-    advance: Advance,
+    advance: Advance = lambda done, total: None,
 ) -> GridIntegral:
     """Returns log p(x), the log of the integral of p(x|z) p(z) over the plane, for latent_dim=2.
 
