@@ -136,9 +136,10 @@ def learning_rate_factor(schedule: str, warmup: float) -> Callable[[float], floa
 
 
 def _one_cycle(progress: float, warmup: float) -> float:
-    if progress < warmup:
-        return _half_cosine(START, 1.0, progress / warmup)
-    return _half_cosine(1.0, END, min(1.0, (progress - warmup) / (1 - warmup)))
+    start, end, share = START, 1.0, progress / warmup
+    if progress >= warmup:
+        start, end, share = 1.0, END, min(1.0, (progress - warmup) / (1 - warmup))
+    return end + (start - end) * 0.5 * (1 + math.cos(math.pi * share))
 
 
 def _tripling(progress: float) -> float:
@@ -147,7 +148,3 @@ def _tripling(progress: float) -> float:
     # A part of a part is lost in rounding, never a stage.
     stage = math.floor(math.log(2 * parts + 1 + 1e-9, 3))
     return 10 ** (-min(stage, STAGES - 1) / (STAGES - 1))
-
-
-def _half_cosine(start: float, end: float, share: float) -> float:
-    return end + (start - end) * 0.5 * (1 + math.cos(math.pi * share))

@@ -63,13 +63,13 @@ def neighbour_accuracy(train: LabelledRows, test: LabelledRows, *, num_neighbour
 
 
 def probe_accuracy(train: LabelledRows, test: LabelledRows) -> float:
-    """Returns the accuracy of logistic regression on standardised rows, scikit-learn's own L2."""
+    """Returns the accuracy of logistic regression on standardised rows, with the L2 of scikit-learn."""
     if len(np.unique(train.labels)) < 2:
-        # Nothing to separate: the one class is the answer.
+        # Nothing to separate: the only label is the answer.
         return float((test.labels == train.labels[0]).mean())
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     with warnings.catch_warnings():
-        # A probe that is still creeping after 1,000 steps has its accuracy to the third digit.
+        # After 1,000 steps the accuracy is right to the third digit, converged or not.
         warnings.simplefilter("ignore", ConvergenceWarning)
         classifier.fit(*train)
     return float(classifier.score(*test))

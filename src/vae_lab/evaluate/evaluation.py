@@ -54,7 +54,7 @@ class Evaluation:
     protocol: dict[str, Any] = field(default_factory=dict)
     # The fingerprint of images that are not those of the training.
     other_images: str | None = None
-    # Told how much of a metric is done.
+    # Takes how much of a metric is done.
     advance: Advance = lambda done, total: None
 
     @classmethod
@@ -192,8 +192,8 @@ def _other_images(data: ImageDataModule, run: RunFolder, trained_on: str | None)
     if data.fingerprint == trained_on:
         return None
     print_warning(
-        f"these are other images than those that {run.name} was trained on: their figures "
-        f"get a file of their own, and no report takes them for the run's. If they were moved, "
+        f"these are other images than those that {run.name} was trained on: their values "
+        f"get another file, and no report takes them for the run's. If the images were moved, "
         f"name their place with data_path=PATH."
     )
     return data.fingerprint or "without-fingerprint"
@@ -222,15 +222,11 @@ def evaluate(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
     numbers: dict[str, Any] = {}
     pictures: dict[str, Any] = {}
     for metric in METRICS:
-        kept, common = (
-            (pictures, {}) if metric is picture_metrics else (numbers, evaluation.protocol)
-        )
+        is_of_pictures = metric is picture_metrics
+        kept, common = (pictures, {}) if is_of_pictures else (numbers, evaluation.protocol)
         with progress_stage(metric.__name__.replace("_", " ")) as evaluation.advance:
             for number in metric(evaluation):
                 kept[number.name] = number._replace(protocol=common | number.protocol).to_json()
-    return {
-        "protocol": evaluation.protocol,
-        "settings": dict(evaluation.settings),
-        "numbers": numbers,
-        "picture_metrics": pictures,
-    }
+    settings = dict(evaluation.settings)
+    record = {"protocol": evaluation.protocol, "settings": settings, "numbers": numbers}
+    return record | {"picture_metrics": pictures}

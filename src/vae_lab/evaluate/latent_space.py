@@ -96,8 +96,8 @@ def information(posterior: Posterior, mean_kl: float, *, seed: int) -> Informati
     num_images = len(mean)
     noise = torch.randn(mean.shape, generator=stream("information", seed), dtype=torch.float64)
     z = Posterior(mean, log_var).sample(noise)
-    # Allocated before the loop: small tensors that stay, between large ones that go, leave holes in
-    # memory that none fits into. With 10,000 images and 50 dimensions those came to 20 GB.
+    # Allocated before the loop: small tensors that stay, between large ones that are freed, leave
+    # holes in memory. With 10,000 images and 50 dimensions these came to 20 GB.
     low, high = mean.new_empty(num_images), mean.new_empty(num_images)
     num_rows = max(1, _ENTRIES // (num_images * mean.shape[1]))
     for images in torch.split(torch.arange(num_images), num_rows):

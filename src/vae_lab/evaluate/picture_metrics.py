@@ -89,12 +89,13 @@ def _interpolations(evaluation: "Evaluation", reference: RealImageReference) -> 
     shape, inner = (len(first), num_steps), slice(1, -1)
     protocol = {"pairs": len(first), "steps": num_steps, "latent": "posterior means"}
     for name, values in reference.plausible(images).items():
+        # A row per pair, a column per step.
         by_step = values.reshape(shape).astype(float)
         for what, steps, of in (
             ("interpolations", by_step[:, inner], "points on interpolations"),
             ("ends", by_step[:, [0, -1]], "ends of interpolations"),
         ):
-            # Of each pair first: the points on a line depend on one another.
+            # Of each pair first: the points on a line depend on each other.
             of_pair = steps.mean(axis=1)
             yield Number(
                 f"{name}_of_{what}",
@@ -121,7 +122,10 @@ def _pairs(labels: Tensor, count: int, seed: int) -> tuple[Tensor, Tensor]:
 def _latent_plane(evaluation: "Evaluation", reference: RealImageReference) -> Iterator[Number]:
     """Yields what lies at the prior's mean, and, of a latent plane, each label's share of it."""
     prior, steps = evaluation.model.prior, evaluation.settings["map_steps"]
-    yield _digit_at_centre(evaluation, reference)
+    (votes,) = reference.votes(evaluation.decode(prior.mean()[None]))
+    protocol = {**reference.protocol, "votes": float(votes.max())}
+    digit, words = reference.labels[votes.argmax()], "the label of the image at the prior's mean"
+    yield Number("digit_at_centre", words, digit, None, protocol)
     if evaluation.model.latent_dim != 2:
         return
     # Equally spaced points: the pictures of the latent map.
@@ -142,18 +146,11 @@ def _latent_plane(evaluation: "Evaluation", reference: RealImageReference) -> It
     of = f"{steps} x {steps} points of equal prior probability"
     words = "the share of the prior's probability, by label"
     yield reference.label_shares("digits_of_prior", words, images, of)
+    # Only the points near 0, where the prior's density is highest.
     images = evaluation.decode(_disc(steps * steps // 4))
     of = f"{len(images)} points of the disc around 0 that holds {CENTRE:.0%} of the prior"
     words = "the share of the prior's central tenth, by label"
     yield reference.label_shares("digits_of_centre", words, images, of)
-
-
-def _digit_at_centre(evaluation: "Evaluation", reference: RealImageReference) -> Number:
-    """Returns the label of the image that is decoded at the prior's mean."""
-    (votes,) = reference.votes(evaluation.decode(evaluation.model.prior.mean()[None]))
-    protocol = {**reference.protocol, "votes": float(votes.max())}
-    words = "the label of the image at the prior's mean"
-    return Number("digit_at_centre", words, reference.labels[votes.argmax()], None, protocol)
 
 
 def _disc(count: int) -> Tensor:

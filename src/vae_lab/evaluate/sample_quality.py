@@ -118,16 +118,16 @@ def sample_quality(evaluation: "Evaluation") -> Iterator[Number]:
     rows = rows[torch.randperm(len(rows), generator=stream("manifold", seed))[: len(samples)]]
     neighbours = min(evaluation.settings["manifold_neighbours"], len(rows) - 1)
     real, generated = reference.features(images[rows].float() / 255), reference.features(samples)
-    precision = float(inside(generated, real, neighbours).mean())
-    recall = float(inside(real, generated, neighbours).mean())
     protocol = {
         "samples": f"{len(samples)} prior samples, mean images",
         "images": len(rows),
         "features": FEATURES,
         "neighbours": neighbours,
     }
+    precision = float(inside(generated, real, neighbours).mean())
     words = "the share of samples within the manifold of real images of the split"
     yield Number("precision", words, precision, None, protocol)
+    recall = float(inside(real, generated, neighbours).mean())
     words = "the share of real images of the split within the manifold of samples"
     yield Number("recall", words, recall, None, protocol)
 
@@ -140,20 +140,21 @@ def inside(rows: np.ndarray, manifold: np.ndarray, num_neighbours: int) -> np.nd
     Generative Models, arXiv:1904.06991, eq. 1 and 2; k = 3 there).
     """
     search = NearestNeighbors(algorithm="brute").fit(manifold)
-    # The radius of the ball around each row of the manifold, (N,). Asked without rows, the search
+    # The radius of the ball around each row of the manifold, (N,). Without rows given, the search
     # leaves each row itself out.
     radius = search.kneighbors(n_neighbors=num_neighbours)[0][:, -1]
     distance, index = search.kneighbors(rows, n_neighbors=len(manifold))
-    # A hair wider: a row that equals a row of the manifold lies at a rounded zero.
+    # Slightly wider: a row that equals a row of the manifold lies at a rounded zero.
     return np.asarray((distance <= radius[index] * (1 + 1e-9) + 1e-6).any(axis=1))
 
 
 def sharpness(images: Tensor) -> np.ndarray:
-    """Returns the sharpness of images (N, C, H, W), float64 (N,), whatever their contrast.
+    """Returns the sharpness of images (N, C, H, W), float64 (N,); contrast does not change it.
 
     The root mean square of the differences between neighbouring pixels over the standard deviation
     of all pixels; 0 for an image of one grey. White noise has sqrt(2), blur lowers it.
     """
+    # The mean square of the differences across and down, over the variance of the pixels.
     x = images.double()
     across, down = x.diff(dim=3).square(), x.diff(dim=2).square()
     mean_square = (across.flatten(1).mean(dim=1) + down.flatten(1).mean(dim=1)) / 2

@@ -20,8 +20,10 @@ class ConvEncoder(Encoder):
         self, *, image_shape: Sequence[int], channels: Sequence[int] | None, latent_dim: int
     ) -> None:
         channels = chosen_channels(image_shape, channels)
+        sizes = pairwise((image_shape[0], *channels))
         super().__init__(
-            *[_halve(wide, deep) for wide, deep in pairwise((image_shape[0], *channels))],
+            # In place: in single precision 4 % of a step's time.
+            *[nn.Sequential(halving(wide, deep), nn.ReLU(inplace=True)) for wide, deep in sizes],
             nn.Flatten(),
             nn.Linear(math.prod(bottleneck(image_shape, channels)), 2 * latent_dim),
         )
@@ -42,17 +44,11 @@ class ConvDecoder(Decoder):
         )
 
 
-def _halve(wide: int, deep: int) -> nn.Sequential:
-    # In place: in single precision 4 % of a step's time.
-    return nn.Sequential(halving(wide, deep), nn.ReLU(inplace=True))
-
-
 def _double(image_shape: Sequence[int], channels: Sequence[int]) -> list[nn.Module]:
     # No activation before the first transposed convolution and none after the last: unbounded.
     *odd, last = odd_pixels(image_shape, len(channels))
-    sizes = pairwise(reversed(channels))
     layers: list[nn.Module] = []
-    for (wide, deep), left_over in zip(sizes, odd, strict=True):
+    for (wide, deep), left_over in zip(pairwise(reversed(channels)), odd, strict=True):
         layers += [Doubling(wide, deep, left_over), nn.ReLU(inplace=True)]
     return [*layers, ToImage(channels[0], image_shape[0], last)]
 
