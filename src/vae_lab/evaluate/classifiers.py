@@ -63,7 +63,7 @@ def neighbour_accuracy(train: LabelledRows, test: LabelledRows, *, num_neighbour
 
 
 def probe_accuracy(train: LabelledRows, test: LabelledRows) -> float:
-    """Returns the accuracy of logistic regression on standardised rows, with the L2 of scikit-learn."""
+    """Returns the accuracy of logistic regression on standardised rows, L2 of scikit-learn."""
     if len(np.unique(train.labels)) < 2:
         # Nothing to separate: the only label is the answer.
         return float((test.labels == train.labels[0]).mean())

@@ -57,14 +57,12 @@ def exact(evaluation: "Evaluation") -> Iterator[Number]:
     """Yields log p(x) by a grid, and how far the bound lies below; nothing if Z is not 2."""
     if evaluation.model.latent_dim != 2:
         return
-    model, drawn, settings = evaluation.model, evaluation.drawn, evaluation.settings
-    tolerance, limit = settings["grid_tolerance"], settings["grid_points"]
+    tolerance = evaluation.settings["grid_tolerance"]
     log_p, num_points, _, change = exact_on_grid(
-        model,
-        drawn.images,
-        drawn.posterior,
+        evaluation.model,
+        evaluation.drawn,
         tolerance=tolerance,
-        max_points=limit,
+        max_points=evaluation.settings["grid_points"],
         advance=evaluation.advance,
     )
     protocol: dict[str, Any] = {"grid_points": num_points, **_targets(evaluation)}
@@ -212,8 +210,7 @@ class GridIntegral(NamedTuple):
 @torch.no_grad()
 def exact_on_grid(
     model: "VAE",
-    images: Tensor,
-    posterior: Posterior,
+    drawn: EvaluationImages,
     *,
     tolerance: float,
     max_points: int,
@@ -221,17 +218,16 @@ def exact_on_grid(
 ) -> GridIntegral:
     """Returns log p(x), the log of the integral of p(x|z) p(z) over the plane, for latent_dim=2.
 
-    The trapezoidal rule on a square grid whose spacing is halved until the values of the images
-    (N, C, H, W), float in [0, 1], change by less than `tolerance` nats, or the next grid would pass
-    `max_points`. The change is the mean absolute one. The rule converges faster than any power of
-    the spacing if the integrand vanishes at the border (Trefethen and Weideman, The Exponentially
-    Convergent Trapezoidal Rule, SIAM Review 2014), so the error left is smaller than the last
-    change. The grid holds the `posterior` of the images, two fields of (N, 2) on the CPU.
+    The trapezoidal rule on a square grid that holds every posterior. Its spacing is halved until
+    the mean absolute change of the images is below `tolerance` nats, or the next grid would pass
+    `max_points`. The rule converges faster than any power of the spacing if the integrand vanishes
+    at the border (Trefethen and Weideman, The Exponentially Convergent Trapezoidal Rule, SIAM
+    Review 2014), so the error left is smaller than the last change.
     """
     assert model.latent_dim == 2
-    x = images.to(model.device)
-    extent = _extent(posterior, model.prior)
-    log_sum = torch.full((len(images),), -math.inf, dtype=torch.float64)
+    x = drawn.images.to(model.device)
+    extent = _extent(drawn.posterior, model.prior)
+    log_sum = torch.full((len(x),), -math.inf, dtype=torch.float64)
     steps, before = _FIRST_STEPS, log_sum
     while True:
         # A finer grid keeps the points of the coarser: only the new ones are decoded and added.

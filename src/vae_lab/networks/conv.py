@@ -57,11 +57,10 @@ class ToImage(nn.ConvTranspose2d):
     """The transposed convolution that ends a decoder: (B, D, H, W) -> (B, C, 2H, 2W).
 
     As one matrix product and a sum of overlapping patches: with the one channel of a grey image,
-    the general form takes four times as long on a processor.
+    the general form takes four times as long on a processor. `odd`: see `odd_pixels`.
     """
 
     def __init__(self, wide: int, deep: int, odd: tuple[int, int]) -> None:
-        """Takes the channels before and after, and the pixels (height, width) beyond twice."""
         super().__init__(wide, deep, 4, stride=2, padding=1)
         self.odd = odd
 
@@ -88,7 +87,6 @@ class Doubling(nn.ConvTranspose2d):
     """
 
     def __init__(self, wide: int, deep: int, odd: tuple[int, int]) -> None:
-        """Takes the channels before and after, and the pixels (height, width) beyond twice."""
         super().__init__(wide, deep, 4, stride=2, padding=1, output_padding=odd)
 
     def forward(self, h: Tensor, output_size: list[int] | None = None) -> Tensor:
