@@ -17,17 +17,11 @@ from vae_lab.data.binarize import TARGETS
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.data.images import ImageArray
 from vae_lab.errors import UserError
+from vae_lab.evaluate import marginal_likelihood
 from vae_lab.evaluate.bound import PerImage, bound_per_image, elbo
 from vae_lab.evaluate.classifiers import probes
 from vae_lab.evaluate.latent_space import active_units, mutual_information
-from vae_lab.evaluate.marginal_likelihood import (
-    Advance,
-    EvaluationImages,
-    ImportanceWeighted,
-    exact,
-    importance_weighted,
-    importance_weighted_bound,
-)
+from vae_lab.evaluate.marginal_likelihood import Advance, EvaluationImages, ImportanceWeighted
 from vae_lab.evaluate.picture_metrics import picture_metrics
 from vae_lab.evaluate.printing import progress_stage
 from vae_lab.evaluate.sample_quality import RealImageReference, sample_quality
@@ -141,7 +135,7 @@ class Evaluation:
     @cached_property
     def importance_weighted(self) -> ImportanceWeighted:
         """The importance-weighted bound of the images drawn."""
-        return importance_weighted(
+        return marginal_likelihood.importance_weighted(
             self.model,
             self.drawn,
             num_samples=self.settings["num_samples"],
@@ -203,8 +197,8 @@ Metric = Callable[[Evaluation], Iterator[Number]]
 
 METRICS: tuple[Metric, ...] = (
     elbo,
-    importance_weighted_bound,
-    exact,
+    marginal_likelihood.importance_weighted_bound,
+    marginal_likelihood.exact,
     active_units,
     mutual_information,
     probes,
@@ -224,6 +218,7 @@ def evaluate(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
     for metric in METRICS:
         is_of_pictures = metric is picture_metrics
         kept, common = (pictures, {}) if is_of_pictures else (numbers, evaluation.protocol)
+        # A metric counts its steps on the bar of its stage.
         with progress_stage(metric.__name__.replace("_", " ")) as evaluation.advance:
             for number in metric(evaluation):
                 kept[number.name] = number._replace(protocol=common | number.protocol).to_json()
