@@ -21,9 +21,6 @@ from vae_lab.vae import VAE
 
 Array = Tensor | np.ndarray
 
-# Latent points decoded at a time by `log_likelihood`.
-_DECODED = 2000
-
 
 def load(folder: Path | str, *, weights: str | None, trust: bool) -> "TrainedVAE":
     """Returns the model of a run's folder; see `vae_lab.load`.
@@ -105,7 +102,7 @@ class TrainedVAE:
         rows = torch.zeros(len(x), dtype=torch.long)
         first = EvaluationImages(x, self.model.encode(x), rows, "use", 1)
         estimate = importance_weighted(
-            self.model, first, num_samples=num_samples, decoder_batch=_DECODED, seed=seed
+            self.model, first, num_samples=num_samples, decoder_batch=2000, seed=seed
         )
         return torch.from_numpy(estimate.log_likelihood)
 
