@@ -32,7 +32,7 @@ class Likelihood(nn.Module, ABC):
 
     def log_prob_of_pairs(self, outputs: Tensor, x: Tensor) -> Tensor:
         """Returns log p(x|z) of every pair, (G, B), for outputs (G, C, H, W) and x (B, C, H, W)."""
-        return torch.stack([self.log_prob(one.expand_as(x).unsqueeze(0), x)[0] for one in outputs])
+        return torch.stack([self.log_prob(y.expand_as(x).unsqueeze(0), x)[0] for y in outputs])
 
     @abstractmethod
     def mean(self, outputs: Tensor) -> Tensor:
@@ -104,12 +104,7 @@ class ScaledLikelihood(Likelihood):
     log_scale: Tensor
 
     def __init__(self, *, scale: float, learn_scale: bool) -> None:
-        """Sets the scale.
-
-        Args:
-            scale: in units of the pixel range [0, 1]; where training starts if it is learned.
-            learn_scale: whether it is trained with the weights.
-        """
+        """Takes the scale in units of the pixel range [0, 1]: where training starts, if learned."""
         super().__init__()
         log_scale = torch.tensor(math.log(scale))
         if learn_scale:

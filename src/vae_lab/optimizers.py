@@ -2,12 +2,12 @@
 
 Muon: steps whose matrices are orthogonal, for the weights of layers; Adam for everything else
 (Jordan et al., Muon: An optimizer for hidden layers in neural networks (2024),
-https://kellerjordan.github.io/posts/muon). torch has one for matrices alone; convolutions, which it
-leaves out, hold most weights here, and one optimizer for all parameters keeps the trainer's own
-settings (clipping, accumulation) whole.
+https://kellerjordan.github.io/posts/muon). torch has it for matrices only; convolutions, which it
+leaves out, hold most weights here, and one optimizer for all parameters keeps the settings of the
+trainer (clipping, accumulation) whole.
 
 A schedule is a factor as a function of progress, the share of the optimiser's steps done, in
-[0, 1]. It has no state, so a resumed run continues it by its step count alone.
+[0, 1]. It has no state, so a resumed run continues it by its step count.
 """
 
 import math
@@ -31,16 +31,11 @@ class Muon(torch.optim.Optimizer):
     The first group holds every parameter named `weight` with two or more dimensions, taken as a
     matrix of its first dimension by all others. Its step is the momentum's nearest matrix with
     orthogonal rows (or columns), about, times `lr` and the root of rows / columns where there are
-    more rows: a length that does not depend on the loss's unit.
-    Biases, norms, scales and the prior's parameters are Adam's.
+    more rows: a length that does not depend on the loss's unit. Biases, norms, scales and the
+    prior's parameters are Adam's, with `adam_lr` and `betas`.
 
-    Args:
-        params: names and parameters, as `named_parameters` gives them.
-        lr: learning rate of the matrices.
-        adam_lr: learning rate of everything else.
-        betas: Adam's.
-        momentum: share of the last step's momentum that is kept, in [0, 1).
-        iterations: of the polynomial; five are usual.
+    `momentum`, in [0, 1), is the share of the last step's that is kept. Five `iterations` of the
+    polynomial are usual.
     """
 
     def __init__(
@@ -60,28 +55,24 @@ class Muon(torch.optim.Optimizer):
             (matrices if is_matrix else rest).append(parameter)
         # As a group: there may be none.
         self._adam = torch.optim.Adam([{"params": rest}], lr=adam_lr, betas=betas, fused=True)
-        own = {"params": matrices, "lr": lr, "momentum": momentum, "iterations": iterations}
-        super().__init__([own, *self._adam.param_groups], {})
+        muon = {"params": matrices, "lr": lr, "momentum": momentum, "iterations": iterations}
+        super().__init__([muon, *self._adam.param_groups], {})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """Moves the parameters along their gradients; returns the closure's loss."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        own, rest = self.param_groups
-        for weight in own["params"]:
+        with torch.enable_grad():
+            loss = None if closure is None else closure()
+        muon, rest = self.param_groups
+        for weight in muon["params"]:
             if weight.grad is not None:
-                self._move(weight, own)
+                self._move(weight, weight.grad.flatten(1), muon)
         # Loading a checkpoint replaces both.
         self._adam.param_groups, self._adam.state = [rest], self.state
         self._adam.step()
         return loss
 
-    def _move(self, weight: nn.Parameter, group: dict[str, Any]) -> None:
-        assert weight.grad is not None
-        gradient = weight.grad.flatten(1)
+    def _move(self, weight: nn.Parameter, gradient: Tensor, group: dict[str, Any]) -> None:
         state, kept = self.state[weight], group["momentum"]
         if not state:
             state["momentum"] = torch.zeros_like(gradient)
@@ -98,11 +89,8 @@ def orthogonal(matrix: Tensor, iterations: int) -> Tensor:
 
     The polynomial is odd, so it works on the smaller of the two Gram matrices and meets the matrix
     itself only at both ends: the same function as step by step, at a fraction of the products. What
-    few iterations do not reach, singular values far below the largest, stays smaller.
-
-    Args:
-        matrix: (M, N); zeros give zeros.
-        iterations: at least 1.
+    few iterations do not reach, singular values far below the largest, stays smaller. Zeros give
+    zeros.
     """
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     a, b, c = QUINTIC
@@ -112,14 +100,15 @@ def orthogonal(matrix: Tensor, iterations: int) -> Tensor:
     gram = gram / square
     product = None
     for left in reversed(range(iterations)):
+        # One step: a I + b G + c G^2 of the Gram matrix G, which then is that of the next step.
         factor = torch.addmm(gram, gram, gram, beta=b, alpha=c)
         factor.diagonal().add_(a)
         product = factor if product is None else factor @ product
         if left:
             gram = factor @ gram @ factor
     assert product is not None
-    found = (product / square.sqrt()) @ wide
-    return found if matrix.shape[0] <= matrix.shape[1] else found.T
+    result = (product / square.sqrt()) @ wide
+    return result if matrix.shape[0] <= matrix.shape[1] else result.T
 
 
 # The learning rate starts at 1/25 of its peak, as in Smith and Topin, Super-Convergence,
@@ -133,23 +122,22 @@ STAGES = 8
 def learning_rate_factor(schedule: str, warmup: float) -> Callable[[float], float]:
     """Returns progress -> factor on the peak learning rate.
 
-    Args:
-        schedule: `one_cycle` (up, then down, both along half a cosine), `constant`, or `tripling`
-            (falls to a tenth in eight stages, each three times as long as the one before).
-        warmup: the share of the steps in which `one_cycle` rises, in (0, 1).
+    `one_cycle` rises in the share `warmup` of the steps, in (0, 1), then falls, both along half a
+    cosine. `tripling` falls to a tenth in eight stages, each three times as long as the last.
     """
-    if schedule == "constant":
-        return lambda progress: 1.0
-    if schedule == "tripling":
-        return _tripling
-    assert schedule == "one_cycle", schedule  # config/rules.py knows no other
-    return partial(_one_cycle, warmup=warmup)
+    factors: dict[str, Callable[[float], float]] = {
+        "constant": lambda progress: 1.0,
+        "one_cycle": partial(_one_cycle, warmup=warmup),
+        "tripling": _tripling,
+    }
+    return factors[schedule]
 
 
 def _one_cycle(progress: float, warmup: float) -> float:
-    if progress < warmup:
-        return _half_cosine(START, 1.0, progress / warmup)
-    return _half_cosine(1.0, END, min(1.0, (progress - warmup) / (1 - warmup)))
+    start, end, share = START, 1.0, progress / warmup
+    if progress >= warmup:
+        start, end, share = 1.0, END, min(1.0, (progress - warmup) / (1 - warmup))
+    return end + (start - end) * 0.5 * (1 + math.cos(math.pi * share))
 
 
 def _tripling(progress: float) -> float:
@@ -158,7 +146,3 @@ def _tripling(progress: float) -> float:
     # A part of a part is lost in rounding, never a stage.
     stage = math.floor(math.log(2 * parts + 1 + 1e-9, 3))
     return 10 ** (-min(stage, STAGES - 1) / (STAGES - 1))
-
-
-def _half_cosine(start: float, end: float, share: float) -> float:
-    return end + (start - end) * 0.5 * (1 + math.cos(math.pi * share))

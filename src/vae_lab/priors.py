@@ -1,8 +1,8 @@
 """The prior p(z): the standard normal, and mixtures that are learned.
 
 Shapes: K samples per image, B images per batch, N draws, M components, S steps, Z latent
-dimensions. All values in nats. Most of what a prior says of itself is found from draws, so that a
-new one needs a density and a way to draw.
+dimensions. All values in nats. Most of what is asked of a prior is estimated from draws, so that a
+new prior needs only a density and `sample`.
 """
 
 import math
@@ -16,12 +16,12 @@ from torch import Tensor, nn
 
 from vae_lab.posterior import Posterior
 
-# Draws that stand for a prior where it has no formula for its moments and quantiles.
+# Draws that stand for a prior if it has no formula for its moments and quantiles.
 _DRAWS = 10_000
 
 
 class Prior(nn.Module, ABC):
-    """p(z). A module, so that a prior with parameters of its own is trained and saved."""
+    """p(z). A module, so that a prior with parameters is trained and saved."""
 
     # Whether KL(q(z|x) || p(z)) is a sum over latent dimensions in closed form. Otherwise it is
     # estimated from draws, and the KL of single dimensions is that from the aggregate posterior.
@@ -49,7 +49,7 @@ class Prior(nn.Module, ABC):
         return posterior.kl_to_aggregate()
 
     def kl_per_image(self, posterior: Posterior, z: Tensor) -> Tensor:
-        """Returns KL(q(z|x) || p(z)) in nats, (B,), from draws z (K, B, Z) if it must."""
+        """Returns KL(q(z|x) || p(z)) in nats, (B,); z (K, B, Z) are draws from the posterior."""
         return (posterior.log_prob(z) - self.log_prob(z)).mean(dim=0)
 
     def mean(self) -> Tensor:
@@ -68,8 +68,8 @@ class Prior(nn.Module, ABC):
     def quantiles(self, probability: Tensor) -> Tensor:
         """Returns each dimension's quantiles of p(z), (S, Z), for probabilities (S,) float64."""
         # torch.quantile takes no more than 16 million values.
-        found = np.quantile(self._draws().numpy(), probability.numpy(), axis=0)
-        return torch.from_numpy(found).float()
+        quantiles = np.quantile(self._draws().numpy(), probability.numpy(), axis=0)
+        return torch.from_numpy(quantiles).float()
 
     def _draws(self) -> Tensor:
         with torch.no_grad():
@@ -147,7 +147,7 @@ class GaussianMixture(Mixture):
     def __init__(self, *, latent_dim: int, num_components: int) -> None:
         super().__init__()
         self.logits = nn.Parameter(torch.zeros(num_components))
-        # Apart from one another, or all would stay one and the same.
+        # Apart from each other, or all would stay the same.
         self.means = nn.Parameter(torch.randn(num_components, latent_dim))
         self.log_vars = nn.Parameter(torch.zeros(num_components, latent_dim))
 
@@ -165,13 +165,7 @@ class VampPrior(Mixture):
     def __init__(
         self, *, encoder: nn.Module, image_shape: Sequence[int], num_components: int
     ) -> None:
-        """Draws the images to start from.
-
-        Args:
-            encoder: of the model, x (B, C, H, W) -> Posterior of (B, Z).
-            image_shape: (C, H, W).
-            num_components: M.
-        """
+        """Draws the images to start from; the encoder is the model's."""
         super().__init__()
         # In a tuple, so that the encoder's weights are not this module's too.
         self._encoder = (encoder,)

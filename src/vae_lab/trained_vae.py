@@ -21,15 +21,12 @@ from vae_lab.vae import VAE
 
 Array = Tensor | np.ndarray
 
-# Latent points decoded at a time by `log_likelihood`.
-_DECODED = 2000
-
 
 def load(folder: Path | str, *, weights: str | None, trust: bool) -> "TrainedVAE":
     """Returns the model of a run's folder; see `vae_lab.load`.
 
     Raises:
-        UserError: where the folder is no run, or its checkpoint is not whole or not its own.
+        UserError: The folder is no run, or its checkpoint is not whole or of another run.
     """
     run = RunFolder(Path(folder))
     config, checkpoint, shape = run.config, run.checkpoint(weights), run.image_shape
@@ -71,17 +68,16 @@ class TrainedVAE:
     @torch.no_grad()
     def sample(self, num_images: int, *, seed: int) -> Tensor:
         """Returns the mean images of prior draws, (N, C, H, W); the same for the same seed."""
-        _at_least_1("num_images", num_images)
+        if num_images < 1:
+            raise UserError(f"num_images must be at least 1, got {num_images}.")
         return self.model.sample(num_images, stream("sample", seed))
 
     @torch.no_grad()
     def interpolate(self, start: Array, end: Array, *, steps: int) -> Tensor:
         """Returns mean images on the straight lines between posterior means, (S, N, C, H, W).
 
-        Args:
-            start: images (N, C, H, W), whose reconstructions are the first step.
-            end: as many images, whose reconstructions are the last.
-            steps: S, at least 2.
+        The first of S `steps` are the reconstructions of the images `start`, (N, C, H, W), the last
+        those of as many images `end`.
         """
         if steps < 2:
             raise UserError(f"steps must be at least 2, the two ends, got {steps}.")
@@ -95,22 +91,18 @@ class TrainedVAE:
         """Returns the importance-weighted bound on log p(x) with K samples, in nats, (N,), float64.
 
         A bound in expectation that rises with K (Burda et al., arXiv:1509.00519). With a Bernoulli
-        likelihood on grey images it is no likelihood: compare it with the like only. With a
+        likelihood on grey images it is no likelihood: compare it only with such bounds. With a
         Gaussian, Laplace or continuous Bernoulli one it is of a density, and may be above 0.
         """
-        _at_least_1("num_samples", num_samples)
+        if num_samples < 1:
+            raise UserError(f"num_samples must be at least 1, got {num_samples}.")
         x = self._images(images)
-        # All images as the first of a split of one: they have the same noise, and so the figure of
+        # Each image as the first of a split of one: they have the same noise, and so the value of
         # an image depends on no other.
-        first = EvaluationImages(x, torch.zeros(len(x), dtype=torch.long), "use", 1)
+        rows = torch.zeros(len(x), dtype=torch.long)
+        first = EvaluationImages(x, self.model.encode(x), rows, "use", 1)
         estimate = importance_weighted(
-            self.model,
-            first,
-            self.model.encode(x),
-            num_samples=num_samples,
-            decoder_batch=_DECODED,
-            seed=seed,
-            advance=lambda done, total: None,
+            self.model, first, num_samples=num_samples, decoder_batch=2000, seed=seed
         )
         return torch.from_numpy(estimate.log_likelihood)
 
@@ -149,8 +141,3 @@ def _tensor(name: str, values: Array) -> Tensor:
     # A copy, since an array may be one that torch cannot share.
     tensor = torch.from_numpy(values.copy()) if isinstance(values, np.ndarray) else values
     return tensor.detach().cpu().float()
-
-
-def _at_least_1(name: str, value: int) -> None:
-    if value < 1:
-        raise UserError(f"{name} must be at least 1, got {value}.")

@@ -2,14 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 
-from vae_lab.evaluate.classifiers import (
-    LabelledRows,
-    PixelClassifier,
-    neighbour_accuracy,
-    probe_accuracy,
-)
-from vae_lab.evaluate.sample_quality import precision_recall
+from vae_lab.evaluate.classifiers import LabelledRows, neighbour_accuracy, probe_accuracy
+from vae_lab.evaluate.sample_quality import RealImageReference, inside
+
+DIGITS = tuple("0123456789")
 
 
 def random(*shape: int, seed: int = 0) -> np.ndarray:
@@ -22,11 +20,17 @@ def clusters(count: int, seed: int) -> LabelledRows:
     return LabelledRows(random(count, 60, seed=seed) * 0.1 + np.eye(60)[labels] * 5, labels)
 
 
+def reference(train: LabelledRows, names: tuple[str, ...] = DIGITS) -> RealImageReference:
+    settings = {"neighbours": 5, "manifold_neighbours": 3}
+    images, labels = map(torch.from_numpy, train)
+    return RealImageReference(images, labels, names, settings)
+
+
 def test_separated_clusters_are_told_apart() -> None:
     train, test = clusters(200, 1), clusters(100, 2)
     assert neighbour_accuracy(train, test, num_neighbours=5) == 1
     assert probe_accuracy(train, test) == 1
-    assert PixelClassifier(train=train, num_neighbours=5, names=None).accuracy(test) == 1
+    assert reference(train).accuracy(*map(torch.from_numpy, test)) == 1
 
 
 def test_noise_is_told_apart_by_chance() -> None:
@@ -45,11 +49,11 @@ def test_one_class_alone_has_its_share_as_accuracy() -> None:
 
 
 def test_shares_of_samples_sum_to_one_and_follow_the_samples() -> None:
-    pixels = PixelClassifier(train=clusters(200, 1), num_neighbours=5, names=None)
-    samples = clusters(100, 2).rows[np.arange(100) % 10 < 4]
-    shares = pixels.label_shares(samples)
-    assert shares == {str(k): pytest.approx(0.25 if k < 4 else 0) for k in range(10)}
-    assert pixels.unanimous(samples).all() and pixels.confidence(samples) == 1
+    real = reference(clusters(200, 1))
+    samples = torch.from_numpy(clusters(100, 2).rows[np.arange(100) % 10 < 4])
+    shares = real.label_shares("digits", "by label", samples, "clusters").value
+    assert shares == pytest.approx({str(k): 0.25 if k < 4 else 0 for k in range(10)})
+    assert real.plausible(samples)["unanimity"].all() and real.votes(samples).max() == 1
 
 
 def by_hand(rows: np.ndarray, manifold: np.ndarray, k: int) -> float:
@@ -63,9 +67,13 @@ def by_hand(rows: np.ndarray, manifold: np.ndarray, k: int) -> float:
     return inside / len(rows)
 
 
+def precision_and_recall(real: np.ndarray, generated: np.ndarray) -> tuple[float, float]:
+    return inside(generated, real, 3).mean(), inside(real, generated, 3).mean()
+
+
 def test_precision_and_recall_equal_their_definition() -> None:
     real, generated = random(30, 3), random(25, 3, seed=1) * 1.5 + 0.5
-    precision, recall = precision_recall(real, generated, num_neighbours=3)
+    precision, recall = precision_and_recall(real, generated)
     assert precision == by_hand(generated, real, 3)
     assert recall == by_hand(real, generated, 3)
     assert 0 < precision < 1
@@ -73,22 +81,19 @@ def test_precision_and_recall_equal_their_definition() -> None:
 
 def test_precision_and_recall_of_known_cases() -> None:
     real = random(50, 3)
-    assert precision_recall(real, real, num_neighbours=3) == (1, 1)
-    assert precision_recall(real, real + 100, num_neighbours=3) == (0, 0)
+    assert precision_and_recall(real, real) == (1, 1)
+    assert precision_and_recall(real, real + 100) == (0, 0)
     # Samples that are all alike: each lies within the real manifold, which they do not cover.
     collapsed = np.repeat(real[:1], 20, axis=0)
-    precision, recall = precision_recall(real, collapsed, num_neighbours=3)
+    precision, recall = precision_and_recall(real, collapsed)
     assert (precision, recall) == (1.0, 0.02)
 
 
 def test_the_features_of_large_images_are_the_principal_components_all_the_same() -> None:
     rows, labels = random(70, 1500), np.arange(70) % 2
-    found = [
-        PixelClassifier(train=LabelledRows(rows, labels), num_neighbours=3, names=("cat", "dog"))
-        for _ in range(2)
-    ]
-    first, second = (one.features.transform(rows) for one in found)
+    images, train = torch.from_numpy(rows), LabelledRows(rows, labels)
+    first, second = (reference(train, ("cat", "dog")).features(images) for _ in range(2))
     assert np.array_equal(first, second), "always the same"
     values = np.linalg.svd(rows - rows.mean(axis=0), compute_uv=False)[:50]
     np.testing.assert_allclose(np.linalg.norm(first, axis=0), values, rtol=1e-6)
-    assert list(found[0].label_shares(rows)) == ["cat", "dog"]
+    assert reference(train, ("cat", "dog")).labels == ["cat", "dog"]

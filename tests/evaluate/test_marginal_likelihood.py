@@ -30,17 +30,15 @@ from vae_lab.vae import VAE, Optimization
 IMAGES = 60
 
 
-def silent(done: int, total: int) -> None:
-    """Takes progress and shows none."""
-
-
 def bytes_of(count: int, *shape: int) -> Tensor:
     generator = torch.Generator().manual_seed(3)
     return torch.randint(0, 256, (count, *shape), generator=generator, dtype=torch.uint8)
 
 
-def drawn(images: Tensor) -> EvaluationImages:
-    return EvaluationImages(images / 255, torch.arange(len(images)), "test", len(images))
+@torch.no_grad()
+def drawn(model: VAE, images: Tensor, rows: Tensor) -> EvaluationImages:
+    x = images[rows] / 255
+    return EvaluationImages(x, model.encode(x), rows, "test", len(images))
 
 
 def weighted(
@@ -51,30 +49,16 @@ def weighted(
     batch: int = 2000,
     seed: int = 0,
 ) -> ImportanceWeighted:
-    given = images if isinstance(images, EvaluationImages) else drawn(images)
-    with torch.no_grad():
-        posterior = model.encode(given.images)
+    if isinstance(images, Tensor):
+        images = drawn(model, images, torch.arange(len(images)))
     return importance_weighted(
-        model,
-        given,
-        posterior,
-        num_samples=num_samples,
-        decoder_batch=batch,
-        seed=seed,
-        advance=silent,
+        model, images, num_samples=num_samples, decoder_batch=batch, seed=seed
     )
 
 
 def on_grid(model: VAE, images: Tensor, *, tolerance: float, max_points: int) -> GridIntegral:
-    posterior = model.encode_in_batches(images)
-    return exact_on_grid(
-        model,
-        images / 255,
-        posterior,
-        tolerance=tolerance,
-        max_points=max_points,
-        advance=silent,
-    )
+    every = drawn(model, images, torch.arange(len(images)))
+    return exact_on_grid(model, every, tolerance=tolerance, max_points=max_points)
 
 
 def test_the_weighted_bound_rises_with_the_samples_towards_the_exact_log_likelihood() -> None:
@@ -157,7 +141,7 @@ def test_a_subset_and_a_smaller_k_use_the_same_noise() -> None:
     model, _ = linear_gaussian(latent_dim=3, posterior_shift=0.2)
     images = bytes_of(IMAGES, 1, 1, PIXELS)
     rows = torch.tensor([3, 17, 59])
-    some = EvaluationImages(images[rows] / 255, rows, "test", IMAGES)
+    some = drawn(model, images, rows)
     whole = weighted(model, images, 20).log_likelihood
     np.testing.assert_allclose(weighted(model, some, 20).log_likelihood, whole[rows], atol=1e-4)
     assert not np.allclose(weighted(model, images, 20, seed=1).log_likelihood, whole, atol=1e-4)

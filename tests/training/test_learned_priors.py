@@ -84,19 +84,13 @@ def images() -> Tensor:
     return torch.randint(0, 256, (12, 1, 1, PIXELS), generator=generator, dtype=torch.uint8)
 
 
-def silent(done: int, total: int) -> None:
-    """Takes progress and shows none."""
+def drawn(model: VAE, x: Tensor) -> EvaluationImages:
+    rows = torch.arange(len(x))
+    return EvaluationImages(x / 255, model.encode_in_batches(x), rows, "test", len(x))
 
 
 def on_grid(model: VAE, x: Tensor, *, tolerance: float, max_points: int) -> GridIntegral:
-    return exact_on_grid(
-        model,
-        x / 255,
-        model.encode_in_batches(x),
-        tolerance=tolerance,
-        max_points=max_points,
-        advance=silent,
-    )
+    return exact_on_grid(model, drawn(model, x), tolerance=tolerance, max_points=max_points)
 
 
 def test_estimators_of_log_p_take_the_prior_that_is_there() -> None:
@@ -106,13 +100,7 @@ def test_estimators_of_log_p_take_the_prior_that_is_there() -> None:
     grid = on_grid(model, x, tolerance=0.001, max_points=600**2)
     np.testing.assert_allclose(grid.log_likelihood, truth, atol=1e-3)
     found = importance_weighted(
-        model,
-        EvaluationImages(x / 255, torch.arange(12), "test", 12),
-        model.encode_in_batches(x),
-        num_samples=4000,
-        decoder_batch=4000,
-        seed=0,
-        advance=silent,
+        model, drawn(model, x), num_samples=4000, decoder_batch=4000, seed=0
     )
     error = found.monte_carlo_error()
     assert found.log_likelihood.mean() == pytest.approx(truth.mean(), abs=4 * error + 2e-3)

@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -20,7 +20,7 @@ from vae_lab.errors import UserError, command
 from vae_lab.files import write_text
 from vae_lab.run_folder import RunFolder
 
-# Settings that change no figure, and so no file's name.
+# Settings that change no value, and so no file's name.
 NOT_IN_NAME = ("threads", "device", "data_root", "data_path", "trust", "decoder_batch")
 
 USAGE = "usage: python -m vae_lab.evaluate RUN_FOLDER [key=value ...]"
@@ -29,12 +29,8 @@ USAGE = "usage: python -m vae_lab.evaluate RUN_FOLDER [key=value ...]"
 DEFAULTS = ("evaluate.yaml", "picture_metrics/thorough.yaml")
 
 
-class Request(NamedTuple):
-    """What is to be evaluated, and how; all of it checked."""
-
-    run: RunFolder
-    checkpoint: Path
-    settings: dict[str, Any]
+# A run, the checkpoint to evaluate, and the settings; all of it checked.
+Request = tuple[RunFolder, Path, dict[str, Any]]
 
 
 def main() -> None:
@@ -46,15 +42,15 @@ def check(argv: Sequence[str]) -> Request:
     """Returns what a command line asks for.
 
     Raises:
-        UserError: where it is wrong, or the folder holds no run that can be evaluated.
+        UserError: It is wrong, or the folder holds no run that can be evaluated.
     """
     folders = [word for word in argv if "=" not in word]
     if len(folders) != 1:
         raise UserError(f"name one run's folder, got {len(folders)}. {USAGE}")
     settings = _settings([word for word in argv if "=" in word])
     run = RunFolder(Path(folders[0]))
-    _ = run.config  # raises where the folder is no run, or its files do not belong together
-    return Request(run, run.checkpoint(settings["weights"]), settings)
+    _ = run.config  # raises if the folder is no run, or its files do not belong together
+    return run, run.checkpoint(settings["weights"]), settings
 
 
 def _main(argv: Sequence[str]) -> None:
@@ -99,19 +95,16 @@ def evaluate_run(request: Request) -> dict[str, Any]:
 def file_name(weights: str, settings: Mapping[str, Any], other_images: str | None = None) -> str:
     """Returns the name of an evaluation's file, the same for the same protocol.
 
-    Args:
-        weights: best or last.
-        settings: those of the evaluation.
-        other_images: the fingerprint of images that are not those of the run. Their file has
-            another name, so that no report takes its figures for those of the run.
+    `weights` are best or last. `other_images` is the fingerprint of images that are not those of
+    the run: no report takes the values of that file for those of the run.
     """
-    settings_in_name = {key: value for key, value in settings.items() if key not in NOT_IN_NAME}
-    digest = hashlib.sha256(
-        json.dumps(settings_in_name | {"weights": weights}, sort_keys=True).encode()
+    protocol = {key: value for key, value in settings.items() if key not in NOT_IN_NAME}
+    text = json.dumps(protocol | {"weights": weights}, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    images = f"of-images-{other_images}-" if other_images else ""
+    return (
+        f"evaluation-{images}{settings['split']}-{weights}-k{settings['num_samples']}-{digest}.json"
     )
-    split, samples = settings["split"], settings["num_samples"]
-    name = f"{split}-{weights}-k{samples}-{digest.hexdigest()[:8]}"
-    return f"evaluation-{f'of-images-{other_images}-' if other_images else ''}{name}.json"
 
 
 def _settings(overrides: Sequence[str]) -> dict[str, Any]:

@@ -40,21 +40,16 @@ class PerImage(NamedTuple):
 
     def means(self, split: str) -> dict[str, float]:
         """Returns the metrics of the split in nats per image, named as the curves are."""
-        return {
-            f"elbo/{split}": float(self.elbo.mean()),
-            f"recon/{split}": float(self.recon.mean()),
-            f"kl/{split}": float(self.kl.mean()),
-            f"loss/{split}": self.loss,
-        }
+        return {f"{name}/{split}": float(np.mean(getattr(self, name))) for name in self._fields}
 
     def standard_errors(self, split: str) -> dict[str, float | None]:
         """Returns the standard error over images of each mean but the loss; None for one image."""
-        terms = {"elbo": self.elbo, "recon": self.recon, "kl": self.kl}
-        return {f"{name}/{split}": standard_error(values) for name, values in terms.items()}
+        terms = self._fields[:-1]
+        return {f"{name}/{split}": standard_error(getattr(self, name)) for name in terms}
 
 
 def standard_error(values: np.ndarray) -> float | None:
-    """Returns the standard error of the mean of values (N,); None where N is 1."""
+    """Returns the standard error of the mean of values (N,); None if N is 1."""
     if len(values) < 2:
         return None
     return float(values.std(ddof=1) / np.sqrt(len(values)))
@@ -67,12 +62,9 @@ def mean_over_images(name: str, words: str, values: np.ndarray, **protocol: Any)
 
 
 def target_entropy(images: ImageArray) -> np.ndarray:
-    """Returns the entropy of binary draws with the images as their means, in nats, (N,).
+    """Returns the entropy of binary draws with uint8 images (N, C, H, W) as means, in nats, (N,).
 
     It is the least that -log p(x|z) of a Bernoulli likelihood can be on these targets.
-
-    Args:
-        images: uint8, (N, C, H, W).
     """
     # The entropy of one binary draw for each of the 256 grey levels, (256,).
     mean = torch.arange(256, dtype=torch.float64) / 255
@@ -90,17 +82,11 @@ def target_entropy(images: ImageArray) -> np.ndarray:
 def bound_per_image(
     model: "VAE", images: ImageArray, *, num_samples: int, batch_size: int, split: str
 ) -> PerImage:
-    """Returns the sampled bound of every image.
+    """Returns the sampled bound of every image, uint8 (N, C, H, W), with K = `num_samples`.
 
-    The noise of an image depends only on its place in the split, so no batch split changes a
-    result, and evaluation moves no other random state.
-
-    Args:
-        model: in eval mode, in single precision.
-        images: uint8, (N, C, H, W).
-        num_samples: K, the posterior samples per image.
-        batch_size: how many decoded images at a time; changes memory, never the result.
-        split: names the noise stream.
+    The noise of an image depends only on its place in the split, whose name is that of the stream:
+    so `batch_size`, how many images are decoded at a time, changes memory and no result, and
+    evaluation moves no other random state.
     """
     # Drawn whole and looked up: a generator's draws in pieces differ from its draws at once.
     shape = (num_samples, len(images), model.latent_dim)

@@ -3,7 +3,7 @@
 Each warning has a threshold here, the same in docs/numbers.md, and a test that provokes it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -43,65 +43,54 @@ class ModelStatistics(NamedTuple):
 
 def diagnose(statistics: ModelStatistics) -> list[str]:
     """Returns one sentence for each thing that looks wrong."""
-    checks = (_unused, _overfitting, _exploded)
-    warnings = [text for check in checks if (text := check(statistics))]
-    return [*warnings, *_bugs(statistics)]
+    return [*_unused(statistics), *_after_training(statistics), *_bugs(statistics)]
 
 
-def _unused(statistics: ModelStatistics) -> str | None:
-    kl = statistics.kl_per_dimension
-    below = f"below {UNUSED_KL} nats"
+def _unused(statistics: ModelStatistics) -> Iterator[str]:
+    kl, below = statistics.kl_per_dimension, f"below {UNUSED_KL} nats"
     if statistics.kl_reference != "prior":
         below += f" from the {statistics.kl_reference}"
-    unused = [i for i, value in enumerate(kl) if value < UNUSED_KL]
-    if not unused:
-        return None
+    unused = [str(i) for i, value in enumerate(kl) if value < UNUSED_KL]
     if len(unused) == len(kl):
-        return (
+        yield (
             f"posterior collapse: every latent dimension has a KL {below}, so the "
             f"latent says nothing about the image. Lower objective.beta or the learning rate."
         )
-    return (
-        f"{len(unused)} of {len(kl)} latent dimensions are unused (KL {below}): "
-        f"{', '.join(map(str, unused))}, counted from 0."
-    )
+    elif unused:
+        yield (
+            f"{len(unused)} of {len(kl)} latent dimensions are unused (KL {below}): "
+            f"{', '.join(unused)}, counted from 0."
+        )
 
 
-def _overfitting(statistics: ModelStatistics) -> str | None:
+def _after_training(statistics: ModelStatistics) -> Iterator[str]:
     train, val = statistics.train_elbo, statistics.val_elbo
-    if train is None or val is None or train - val <= OVERFITTING * abs(train):
-        return None
-    return (
-        f"overfitting: after the last epoch the validation bound ({val:.2f}) is "
-        f"{(train - val) / abs(train):.0%} worse than the training bound ({train:.2f}); more than "
-        f"{OVERFITTING:.0%} is much. Train for fewer epochs or with more images."
-    )
+    if train is not None and val is not None and train - val > OVERFITTING * abs(train):
+        yield (
+            f"overfitting: after the last epoch the validation bound ({val:.2f}) is "
+            f"{(train - val) / abs(train):.0%} worse than the training bound ({train:.2f}); more "
+            f"than {OVERFITTING:.0%} is much. Train for fewer epochs or with more images."
+        )
+    if (variance := statistics.largest_variance) > EXPLODED_VARIANCE:
+        of_prior = " (the prior's is 1)" if statistics.kl_reference == "prior" else ""
+        yield (
+            f"exploding variance: a posterior has a variance of {variance:.3g}, above "
+            f"{EXPLODED_VARIANCE:g}{of_prior}. Lower the learning rate."
+        )
 
 
-def _exploded(statistics: ModelStatistics) -> str | None:
-    if statistics.largest_variance <= EXPLODED_VARIANCE:
-        return None
-    of_prior = " (the prior's is 1)" if statistics.kl_reference == "prior" else ""
-    return (
-        f"exploding variance: a posterior has a variance of {statistics.largest_variance:.3g}, "
-        f"above {EXPLODED_VARIANCE:g}{of_prior}. Lower the learning rate."
-    )
-
-
-def _bugs(statistics: ModelStatistics) -> list[str]:
+def _bugs(statistics: ModelStatistics) -> Iterator[str]:
     recon, entropy = statistics.recon, statistics.entropy
     if recon is None:
-        return []
-    found = []
+        return
     tolerance = TOLERANCE * max(1.0, statistics.num_pixels / PIXELS)
     if (recon < -tolerance).any():
-        found.append(
+        yield (
             f"a bug: a discrete likelihood has a positive log-probability ({-recon.min():.4g} "
             f"nats). No number of this run can be trusted."
         )
     elif entropy is not None and (short := entropy - recon).max() > tolerance:
-        found.append(
+        yield (
             f"a bug: a reconstruction term lies {short.max():.4g} nats below the entropy of its "
             f"grey targets, which is impossible. No number of this run can be trusted."
         )
-    return found

@@ -1,7 +1,7 @@
 """The evaluation of a trained model: what its metrics share, each part computed once.
 
 A metric is a function that yields numbers; `METRICS` lists them. Shapes: N images, C, H, W of an
-image, S steps, Z latent dimensions. Log-likelihoods in nats per image.
+image, Z latent dimensions. Log-likelihoods in nats per image.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,20 +17,14 @@ from vae_lab.data.binarize import TARGETS
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.data.images import ImageArray
 from vae_lab.errors import UserError
+from vae_lab.evaluate import marginal_likelihood
 from vae_lab.evaluate.bound import PerImage, bound_per_image, elbo
-from vae_lab.evaluate.classifiers import LabelledRows, probes
+from vae_lab.evaluate.classifiers import probes
 from vae_lab.evaluate.latent_space import active_units, mutual_information
-from vae_lab.evaluate.marginal_likelihood import (
-    Advance,
-    EvaluationImages,
-    ImportanceWeighted,
-    exact,
-    importance_weighted,
-    importance_weighted_bound,
-)
+from vae_lab.evaluate.marginal_likelihood import Advance, EvaluationImages, ImportanceWeighted
 from vae_lab.evaluate.picture_metrics import picture_metrics
 from vae_lab.evaluate.printing import progress_stage
-from vae_lab.evaluate.sample_quality import RealImageReference, rows_of, sample_quality
+from vae_lab.evaluate.sample_quality import RealImageReference, sample_quality
 from vae_lab.objectives.elbo import Elbo
 from vae_lab.posterior import Posterior
 from vae_lab.random_streams import stream, subset
@@ -54,7 +48,7 @@ class Evaluation:
     protocol: dict[str, Any] = field(default_factory=dict)
     # The fingerprint of images that are not those of the training.
     other_images: str | None = None
-    # Told how much of a metric is done.
+    # Takes how much of a metric is done.
     advance: Advance = lambda done, total: None
 
     @classmethod
@@ -94,25 +88,19 @@ class Evaluation:
             raise UserError(f"split={split} has {count} images in this run: choose split=test.")
         return evaluation
 
-    @property
-    def images(self) -> ImageArray:
-        """The images of the split, uint8 (N, C, H, W)."""
-        return self.data.test_images if self.split == "test" else self.data.val_images
-
-    @property
-    def has_labels(self) -> bool:
-        """Whether the images have labels, which classifiers need."""
-        return self._labels is not None and self.data.train_labels is not None
+    def __post_init__(self) -> None:
+        data, is_test = self.data, self.split == "test"
+        # The images of the split, uint8 (N, C, H, W).
+        self.images: ImageArray = data.test_images if is_test else data.val_images
+        self._labels = data.test_labels if is_test else data.val_labels
+        # Whether the images have labels, which classifiers need.
+        self.has_labels = self._labels is not None and data.train_labels is not None
 
     @property
     def labels(self) -> Tensor:
-        """The labels of the split, (N,)."""
+        """The labels of the split, (N,); only if `has_labels`."""
         assert self._labels is not None
         return self._labels
-
-    @property
-    def _labels(self) -> Tensor | None:
-        return self.data.test_labels if self.split == "test" else self.data.val_labels
 
     @cached_property
     def train(self) -> tuple[Tensor, Tensor]:
@@ -140,21 +128,16 @@ class Evaluation:
         """The images that costly metrics are computed on, drawn from the split."""
         size, settings = len(self.images), self.settings
         rows = subset(size, settings["num_images"], "evaluation", settings["seed"])
-        return EvaluationImages(self.images[rows].float() / 255, rows, self.split, size)
-
-    @property
-    def posterior_of_drawn(self) -> Posterior:
-        """q(z|x) of the images drawn, two fields of (N, Z), on the CPU."""
-        rows = self.drawn.rows
-        return Posterior(self.posterior.mean[rows], self.posterior.log_var[rows])
+        posterior = Posterior(*(field[rows] for field in self.posterior))
+        x = self.images[rows].float() / 255
+        return EvaluationImages(x, posterior, rows, self.split, size)
 
     @cached_property
     def importance_weighted(self) -> ImportanceWeighted:
         """The importance-weighted bound of the images drawn."""
-        return importance_weighted(
+        return marginal_likelihood.importance_weighted(
             self.model,
             self.drawn,
-            self.posterior_of_drawn,
             num_samples=self.settings["num_samples"],
             decoder_batch=self.settings["decoder_batch"],
             seed=self.settings["seed"],
@@ -173,16 +156,12 @@ class Evaluation:
         if not self.has_labels:
             return None
         images, labels = self.train
-        train = LabelledRows(rows_of(images.float() / 255), labels.numpy())
-        return RealImageReference(train, self.data.label_names, self.settings)
+        names = self.data.label_names or ()
+        return RealImageReference(images.float() / 255, labels, names, self.settings)
 
     def decode(self, z: Tensor) -> Tensor:
         """Returns mean images of points z (N, Z), cut to [0, 1], on the CPU, (N, C, H, W)."""
         return self.model.decode_in_batches(z).clamp(0, 1)
-
-    def interpolate(self, start: Tensor, end: Tensor, *, steps: int) -> Tensor:
-        """Returns mean images between points (N, Z), cut to [0, 1], (N, S, C, H, W)."""
-        return self.model.interpolate(start, end, steps=steps).clamp(0, 1)
 
 
 def _with_data(config: dict[str, Any], root: str | None, path: str | None) -> dict[str, Any]:
@@ -207,8 +186,8 @@ def _other_images(data: ImageDataModule, run: RunFolder, trained_on: str | None)
     if data.fingerprint == trained_on:
         return None
     print_warning(
-        f"these are other images than those that {run.name} was trained on: their figures "
-        f"get a file of their own, and no report takes them for the run's. If they were moved, "
+        f"these are other images than those that {run.name} was trained on: their values "
+        f"get another file, and no report takes them for the run's. If the images were moved, "
         f"name their place with data_path=PATH."
     )
     return data.fingerprint or "without-fingerprint"
@@ -218,8 +197,8 @@ Metric = Callable[[Evaluation], Iterator[Number]]
 
 METRICS: tuple[Metric, ...] = (
     elbo,
-    importance_weighted_bound,
-    exact,
+    marginal_likelihood.importance_weighted_bound,
+    marginal_likelihood.exact,
     active_units,
     mutual_information,
     probes,
@@ -237,15 +216,12 @@ def evaluate(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
     numbers: dict[str, Any] = {}
     pictures: dict[str, Any] = {}
     for metric in METRICS:
-        kept, common = (
-            (pictures, {}) if metric is picture_metrics else (numbers, evaluation.protocol)
-        )
+        is_of_pictures = metric is picture_metrics
+        kept, common = (pictures, {}) if is_of_pictures else (numbers, evaluation.protocol)
+        # A metric counts its steps on the bar of its stage.
         with progress_stage(metric.__name__.replace("_", " ")) as evaluation.advance:
             for number in metric(evaluation):
                 kept[number.name] = number._replace(protocol=common | number.protocol).to_json()
-    return {
-        "protocol": evaluation.protocol,
-        "settings": dict(evaluation.settings),
-        "numbers": numbers,
-        "picture_metrics": pictures,
-    }
+    settings = dict(evaluation.settings)
+    record = {"protocol": evaluation.protocol, "settings": settings, "numbers": numbers}
+    return record | {"picture_metrics": pictures}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vae_lab.evaluate.evaluation import Evaluation
     from vae_lab.vae import VAE
 
-# A latent dimension is active where its posterior mean varies over the images by more than this
+# A latent dimension is active if its posterior mean varies over the images by more than this
 # (Burda et al., Importance Weighted Autoencoders, arXiv:1509.00519, section 5.2).
 ACTIVE_VARIANCE = 0.01
 
@@ -36,22 +36,17 @@ def active_units(evaluation: "Evaluation") -> Iterator[Number]:
 
 def mutual_information(evaluation: "Evaluation") -> Iterator[Number]:
     """Yields bounds on I(x; z), and the bounds on KL(q(z) || p(z)) that follow."""
-    posterior, seed = evaluation.posterior_of_drawn, evaluation.settings["seed"]
+    posterior, seed = evaluation.drawn.posterior, evaluation.settings["seed"]
     num_images = len(posterior.mean)
     bounds = information(posterior, mean_kl(evaluation.model, posterior, seed=seed), seed=seed)
-    information_words = "the information of a code on its image"
-    aggregate_words = "the KL of all codes together from the prior"
-    not_above = f"too low, and at most log {num_images}"
+    of_code = "the information of a code on its image"
+    of_all = "the KL of all codes together from the prior"
+    at_most = f"too low, and at most log {num_images}"
     for name, words, value, bias in (
-        (
-            "mutual_information_lower",
-            information_words,
-            bounds.lower,
-            not_above,
-        ),
-        ("mutual_information_upper", information_words, bounds.upper, "too high"),
-        ("kl_of_aggregate_lower", aggregate_words, bounds.kl_lower, "too low"),
-        ("kl_of_aggregate_upper", aggregate_words, bounds.kl_upper, "too high"),
+        ("mutual_information_lower", of_code, bounds.lower, at_most),
+        ("mutual_information_upper", of_code, bounds.upper, "too high"),
+        ("kl_of_aggregate_lower", of_all, bounds.kl_lower, "too low"),
+        ("kl_of_aggregate_upper", of_all, bounds.kl_upper, "too high"),
     ):
         protocol = {"latent": "sampled", "samples": 1, "images": num_images, "bias": bias}
         yield Number(name, f"{words}, {bias}", value, bounds.standard_error, protocol)
@@ -61,7 +56,7 @@ def mutual_information(evaluation: "Evaluation") -> Iterator[Number]:
 def mean_kl(model: "VAE", posterior: Posterior, *, seed: int) -> float:
     """Returns the mean of KL(q(z|x) || p(z)) over images, in nats, fields (N, Z) on the CPU.
 
-    Where there is no closed form, it is estimated from one draw of each posterior.
+    If there is no closed form, it is estimated from a single draw of each posterior.
     """
     noise = torch.randn(posterior.mean.shape, generator=stream("kl", seed))
     q = Posterior(posterior.mean.to(model.device), posterior.log_var.to(model.device))
@@ -92,21 +87,17 @@ class Information(NamedTuple):
 def information(posterior: Posterior, mean_kl: float, *, seed: int) -> Information:
     """Returns the bounds, from one draw z_i ~ q(z|x_i) of each of N images, fields (N, Z).
 
-    With q(z) estimated by the mean over all N posteriors, z_i's own included, the estimate of
-    I(x; z) is too low in expectation; without z_i's own it is too high (Poole et al., On
-    Variational Bounds of Mutual Information, arXiv:1905.06922, eq. 12 and 13).
-
-    Args:
-        posterior: of at least two images.
-        mean_kl: the mean over the images of KL(q(z|x) || p(z)).
-        seed: of the draws.
+    With q(z) estimated by the mean over all N posteriors, that of z_i included, the estimate of
+    I(x; z) is too low in expectation; without that of z_i it is too high (Poole et al., On
+    Variational Bounds of Mutual Information, arXiv:1905.06922, eq. 12 and 13). `mean_kl` is the
+    mean of KL(q(z|x) || p(z)) over the images, of which there are at least two.
     """
     mean, log_var = posterior.mean.double(), posterior.log_var.double()
     num_images = len(mean)
     noise = torch.randn(mean.shape, generator=stream("information", seed), dtype=torch.float64)
     z = Posterior(mean, log_var).sample(noise)
-    # Allocated before the loop: small tensors that stay, between large ones that go, leave holes in
-    # memory that none fits into. With 10,000 images and 50 dimensions those came to 20 GB.
+    # Allocated before the loop: small tensors that stay, between large ones that are freed, leave
+    # holes in memory. With 10,000 images and 50 dimensions these came to 20 GB.
     low, high = mean.new_empty(num_images), mean.new_empty(num_images)
     num_rows = max(1, _ENTRIES // (num_images * mean.shape[1]))
     for images in torch.split(torch.arange(num_images), num_rows):

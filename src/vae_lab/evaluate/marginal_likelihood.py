@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vae_lab.evaluate.evaluation import Evaluation
     from vae_lab.vae import VAE
 
-# Told how much is done and how much there is.
+# Takes how much is done and how much there is.
 Advance = Callable[[int, int], None]
 
 # Log-probabilities of (point, image) pairs held at a time: 32 MB in double precision.
@@ -38,15 +38,13 @@ _FIRST_STEPS = 32
 def importance_weighted_bound(evaluation: "Evaluation") -> Iterator[Number]:
     """Yields the importance-weighted bound, its code length, and how far the bound lies below."""
     estimate = evaluation.importance_weighted
-    log_p = estimate.log_likelihood
-    protocol = {"latent": "sampled", "samples": estimate.num_samples, **_targets(evaluation)}
+    log_p, protocol = estimate.log_likelihood, _protocol(evaluation)
+    details = {
+        "monte_carlo_error": estimate.monte_carlo_error(),
+        "median_effective_samples": float(np.median(estimate.effective_samples)),
+    }
     words = "the importance-weighted bound on log p(x)"
-    yield mean_over_images("iw_bound", words, log_p, **protocol)._replace(
-        details={
-            "monte_carlo_error": estimate.monte_carlo_error(),
-            "median_effective_samples": float(np.median(estimate.effective_samples)),
-        }
-    )
+    yield mean_over_images("iw_bound", words, log_p, **protocol)._replace(details=details)
     bits = -log_p / (math.log(2) * evaluation.drawn.images[0].numel())
     words = "the code length of a pixel, by iw_bound"
     yield mean_over_images("bits_per_dimension", words, bits, **protocol)
@@ -60,32 +58,34 @@ def exact(evaluation: "Evaluation") -> Iterator[Number]:
     if evaluation.model.latent_dim != 2:
         return
     tolerance = evaluation.settings["grid_tolerance"]
-    integral = exact_on_grid(
+    log_p, num_points, _, change = exact_on_grid(
         evaluation.model,
-        evaluation.drawn.images,
-        evaluation.posterior_of_drawn,
+        evaluation.drawn,
         tolerance=tolerance,
         max_points=evaluation.settings["grid_points"],
         advance=evaluation.advance,
     )
-    change, log_p = integral.last_change, integral.log_likelihood
-    protocol: dict[str, Any] = {"grid_points": integral.num_points, **_targets(evaluation)}
+    protocol: dict[str, Any] = {"grid_points": num_points, **_targets(evaluation)}
     if change >= tolerance:
         protocol["warning"] = f"not converged: raise grid_points ({change:.2g} nats)"
-    yield mean_over_images("exact", "log p(x), by a grid", log_p, **protocol)._replace(
-        details={
-            "moved_at_last_refinement": change if math.isfinite(change) else None,
-            "converged": change < tolerance,
-        }
-    )
-    estimate = evaluation.importance_weighted
-    protocol = {"latent": "sampled", "samples": estimate.num_samples, **_targets(evaluation)}
-    words, gap = "how far iw_bound lies below exact", log_p - estimate.log_likelihood
-    yield mean_over_images("gap_iw_bound_to_exact", words, gap, **protocol)
+    details = {
+        "moved_at_last_refinement": change if math.isfinite(change) else None,
+        "converged": change < tolerance,
+    }
+    number = mean_over_images("exact", "log p(x), by a grid", log_p, **protocol)
+    yield number._replace(details=details)
+    words = "how far iw_bound lies below exact"
+    gap = log_p - evaluation.importance_weighted.log_likelihood
+    yield mean_over_images("gap_iw_bound_to_exact", words, gap, **_protocol(evaluation))
+
+
+def _protocol(evaluation: "Evaluation") -> dict[str, Any]:
+    num_samples = evaluation.settings["num_samples"]
+    return {"latent": "sampled", "samples": num_samples, **_targets(evaluation)}
 
 
 def _targets(evaluation: "Evaluation") -> dict[str, bool]:
-    """Returns whether targets are means of binary draws: the figures are no likelihoods then."""
+    """Returns whether targets are means of binary draws: the values are no likelihoods then."""
     grey = evaluation.data.binarize == "none"
     return {"targets_are_means": grey and evaluation.model.likelihood.grey_is_a_mean}
 
@@ -98,7 +98,7 @@ class ImportanceWeighted(NamedTuple):
     num_samples: int
 
     def monte_carlo_error(self) -> float:
-        """Returns the standard error of the mean estimate that is due to the finite K alone.
+        """Returns the part of the standard error of the mean that is due to the finite K.
 
         By the delta method: the variance of the log of a mean of K weights is 1/ESS - 1/K.
         """
@@ -107,11 +107,13 @@ class ImportanceWeighted(NamedTuple):
 
 
 class EvaluationImages(NamedTuple):
-    """Some images of a split: float in [0, 1], (N, C, H, W), their places in it (N,), its name
-    and its size. The noise of an image belongs to its place.
+    """Some images of a split, float in [0, 1], (N, C, H, W), and their places in it, (N,).
+
+    `posterior` is q(z|x) of them on the CPU. The noise of an image belongs to its place.
     """
 
     images: Tensor
+    posterior: Posterior
     rows: Tensor
     split: str
     split_size: int
@@ -121,20 +123,18 @@ class EvaluationImages(NamedTuple):
 def importance_weighted(
     model: "VAE",
     drawn: EvaluationImages,
-    posterior: Posterior,
     *,
     num_samples: int,
     decoder_batch: int,
     seed: int,
-    advance: Advance,
+    advance: Advance = lambda done, total: None,
 ) -> ImportanceWeighted:
     """Returns log (1/K) sum_k p(x, z_k) / q(z_k|x) for each image, z_k ~ q(z|x).
 
     A lower bound on log p(x) in expectation, which rises with K towards it (Burda et al.,
     Importance Weighted Autoencoders, arXiv:1509.00519, eq. 8 and theorem 1). `decoder_batch`, how
     many latent points are decoded at a time, decides the memory, and moves an estimate by no more
-    than the rounding of the decoder (1e-3 nats); see `_noise` for what else it depends on. The
-    `posterior` is that of the images, two fields of (N, Z) on the CPU.
+    than the rounding of the decoder (1e-3 nats).
     """
     num_images = len(drawn.images)
     # The logs of the sums of the weights and of their squares, over the samples so far.
@@ -147,7 +147,7 @@ def importance_weighted(
         noise = _noise(drawn, range(start, stop), model.latent_dim, seed)
         for left in range(0, num_images, decoder_batch):
             rows = slice(left, left + decoder_batch)
-            q = Posterior(posterior.mean[rows], posterior.log_var[rows])
+            q = Posterior(*(field[rows] for field in drawn.posterior))
             log_w = log_weights(model, drawn.images[rows], q, noise[:, rows])
             log_sum[rows] = torch.logaddexp(log_sum[rows], log_w.logsumexp(dim=0))
             log_squares = (2 * log_w).logsumexp(dim=0)
@@ -210,26 +210,24 @@ class GridIntegral(NamedTuple):
 @torch.no_grad()
 def exact_on_grid(
     model: "VAE",
-    images: Tensor,
-    posterior: Posterior,
+    drawn: EvaluationImages,
     *,
     tolerance: float,
     max_points: int,
-    advance: Advance,
+    advance: Advance = lambda done, total: None,
 ) -> GridIntegral:
     """Returns log p(x), the log of the integral of p(x|z) p(z) over the plane, for latent_dim=2.
 
-    The trapezoidal rule on a square grid whose spacing is halved until the figures of the images
-    (N, C, H, W), float in [0, 1], change by less than `tolerance` nats, or the next grid would pass
-    `max_points`. The change is the mean absolute one. The rule converges faster than any power of
-    the spacing if the integrand vanishes at the border (Trefethen and Weideman, The Exponentially
-    Convergent Trapezoidal Rule, SIAM Review 2014), so the error left is smaller than the last
-    change. The grid holds the `posterior` of the images, two fields of (N, 2) on the CPU.
+    The trapezoidal rule on a square grid that holds every posterior. Its spacing is halved until
+    the mean absolute change of the images is below `tolerance` nats, or the next grid would pass
+    `max_points`. The rule converges faster than any power of the spacing if the integrand vanishes
+    at the border (Trefethen and Weideman, The Exponentially Convergent Trapezoidal Rule, SIAM
+    Review 2014), so the error left is smaller than the last change.
     """
     assert model.latent_dim == 2
-    x = images.to(model.device)
-    extent = _extent(posterior, model.prior)
-    log_sum = torch.full((len(images),), -math.inf, dtype=torch.float64)
+    x = drawn.images.to(model.device)
+    extent = _extent(drawn.posterior, model.prior)
+    log_sum = torch.full((len(x),), -math.inf, dtype=torch.float64)
     steps, before = _FIRST_STEPS, log_sum
     while True:
         # A finer grid keeps the points of the coarser: only the new ones are decoded and added.
@@ -246,9 +244,9 @@ def exact_on_grid(
 def _extent(posterior: Posterior, prior: Prior) -> float:
     """Returns half the side of a square that holds the prior and every posterior."""
     of_prior = prior.reach()
-    # An absurdly wide posterior must not make the spacing coarse: none counts as wider than the
-    # prior. Its mean counts wherever it is. A grid without a code of large |z| would converge, and
-    # to a wrong figure; one that is too coarse says that it did not.
+    # A very wide posterior must not make the spacing coarse: none counts as wider than the
+    # prior. Its mean counts wherever it is. A grid without a code of large |z| would converge to a
+    # wrong value; a grid that is too coarse warns that it did not converge.
     width = (6 * torch.exp(0.5 * posterior.log_var)).clamp(max=of_prior)
     return max(of_prior, (posterior.mean.abs() + width).max().item())
 
@@ -259,9 +257,9 @@ def _new_points(steps: int, extent: float) -> Tensor:
     points = torch.cartesian_prod(axis, axis)
     if steps == _FIRST_STEPS:
         return points
-    # The coarser grid has the points whose two numbers are both even.
-    number = torch.arange(steps + 1)
-    return points[(torch.cartesian_prod(number, number) % 2).bool().any(dim=1)]
+    # The coarser grid has the points whose two indices are both even.
+    index = torch.arange(steps + 1)
+    return points[(torch.cartesian_prod(index, index) % 2).bool().any(dim=1)]
 
 
 def _log_sum_over(model: "VAE", points: Tensor, x: Tensor) -> Tensor:
@@ -270,6 +268,7 @@ def _log_sum_over(model: "VAE", points: Tensor, x: Tensor) -> Tensor:
     width = min(max(1, _PAIRS // len(x)), _POINTS)
     for start in range(0, len(points), width):
         part = points[start : start + width]
+        # log p(x|z) of every pair, (points, N), plus log p(z) of the point.
         outputs = model.decoder(part.float().to(model.device)).float()
         pairs = model.likelihood.log_prob_of_pairs(outputs, x).double().cpu()
         log_joint = pairs + _log_prior(model, part).unsqueeze(1)

@@ -12,15 +12,8 @@ import torch
 from torch import Tensor
 
 from vae_lab.evaluate.bound import mean_over_images, standard_error
-from vae_lab.evaluate.classifiers import LabelledRows, label_name
 from vae_lab.evaluate.latent_space import distance_of_moments, information, mean_kl
-from vae_lab.evaluate.sample_quality import (
-    PLAUSIBLE,
-    RealImageReference,
-    contrast,
-    rows_of,
-    sharpness,
-)
+from vae_lab.evaluate.sample_quality import PLAUSIBLE, RealImageReference, contrast, sharpness
 from vae_lab.posterior import Posterior
 from vae_lab.random_streams import stream, subset
 from vae_lab.run_folder import Number
@@ -42,21 +35,16 @@ def picture_metrics(evaluation: "Evaluation") -> Iterator[Number]:
     yield distance_from_prior(evaluation)
     if (reference := evaluation.reference) is None:
         return
-    test = LabelledRows(rows_of(images), evaluation.labels[rows].numpy())
-    yield Number(
-        "classifier_accuracy",
-        "the accuracy of the classifier on test images",
-        reference.classifier.accuracy(test),
-        None,
-        {**reference.protocol, "images": len(rows)},
-    )
+    words, protocol = "the accuracy of the classifier on test images", reference.protocol
+    accuracy = reference.accuracy(images, evaluation.labels[rows])
+    yield Number("classifier_accuracy", words, accuracy, None, {**protocol, "images": len(rows)})
     yield from reference.plausibility("data", images, "test images")
     yield from reference.plausibility("samples", evaluation.samples, "mean images of prior draws")
     yield from _interpolations(evaluation, reference)
     words, of = "the share of prior draws, by label", f"{len(evaluation.samples)} prior draws"
     yield reference.label_shares("digits_of_samples", words, evaluation.samples, of)
     yield from _latent_plane(evaluation, reference)
-    yield _distance_of_digits(evaluation)
+    yield _distance_of_digits(evaluation, reference)
 
 
 def _appearance(evaluation: "Evaluation", images: Tensor, rows: Tensor) -> Iterator[Number]:
@@ -96,16 +84,18 @@ def _interpolations(evaluation: "Evaluation", reference: RealImageReference) -> 
     if len(first) == 0:
         return
     num_steps = settings["num_steps"]
-    images = evaluation.interpolate(codes[first], codes[last], steps=num_steps).flatten(0, 1)
+    images = evaluation.model.interpolate(codes[first], codes[last], steps=num_steps)
+    images = images.flatten(0, 1).clamp(0, 1)
     shape, inner = (len(first), num_steps), slice(1, -1)
     protocol = {"pairs": len(first), "steps": num_steps, "latent": "posterior means"}
-    for name, values in reference.near_real_and_unanimous(rows_of(images)).items():
+    for name, values in reference.plausible(images).items():
+        # A row per pair, a column per step.
         by_step = values.reshape(shape).astype(float)
         for what, steps, of in (
             ("interpolations", by_step[:, inner], "points on interpolations"),
             ("ends", by_step[:, [0, -1]], "ends of interpolations"),
         ):
-            # Of each pair first: the points on a line depend on one another.
+            # Of each pair first: the points on a line depend on each other.
             of_pair = steps.mean(axis=1)
             yield Number(
                 f"{name}_of_{what}",
@@ -132,7 +122,10 @@ def _pairs(labels: Tensor, count: int, seed: int) -> tuple[Tensor, Tensor]:
 def _latent_plane(evaluation: "Evaluation", reference: RealImageReference) -> Iterator[Number]:
     """Yields what lies at the prior's mean, and, of a latent plane, each label's share of it."""
     prior, steps = evaluation.model.prior, evaluation.settings["map_steps"]
-    yield _digit_at_centre(evaluation, reference)
+    (votes,) = reference.votes(evaluation.decode(prior.mean()[None]))
+    protocol = {**reference.protocol, "votes": float(votes.max())}
+    digit, words = reference.labels[votes.argmax()], "the label of the image at the prior's mean"
+    yield Number("digit_at_centre", words, digit, None, protocol)
     if evaluation.model.latent_dim != 2:
         return
     # Equally spaced points: the pictures of the latent map.
@@ -153,20 +146,11 @@ def _latent_plane(evaluation: "Evaluation", reference: RealImageReference) -> It
     of = f"{steps} x {steps} points of equal prior probability"
     words = "the share of the prior's probability, by label"
     yield reference.label_shares("digits_of_prior", words, images, of)
+    # Only the points near 0, where the prior's density is highest.
     images = evaluation.decode(_disc(steps * steps // 4))
     of = f"{len(images)} points of the disc around 0 that holds {CENTRE:.0%} of the prior"
     words = "the share of the prior's central tenth, by label"
     yield reference.label_shares("digits_of_centre", words, images, of)
-
-
-def _digit_at_centre(evaluation: "Evaluation", reference: RealImageReference) -> Number:
-    """Returns the label of the image that is decoded at the prior's mean."""
-    image = rows_of(evaluation.decode(evaluation.model.prior.mean()[None]))
-    shares = reference.classifier.label_shares(image)
-    digit = max(shares, key=lambda label: shares[label])
-    protocol = {**reference.protocol, "votes": reference.classifier.confidence(image)}
-    words = "the label of the image at the prior's mean"
-    return Number("digit_at_centre", words, digit, None, protocol)
 
 
 def _disc(count: int) -> Tensor:
@@ -179,11 +163,11 @@ def _disc(count: int) -> Tensor:
     return torch.stack([radius * angle.cos(), radius * angle.sin()], dim=1).float()
 
 
-def _distance_of_digits(evaluation: "Evaluation") -> Number:
+def _distance_of_digits(evaluation: "Evaluation", reference: RealImageReference) -> Number:
     """Returns the median distance of each label's posterior means from 0."""
     labels, distance = evaluation.labels, evaluation.posterior.mean.double().norm(dim=1)
     medians = {
-        label_name(label, evaluation.data.label_names): float(distance[labels == label].median())
+        reference.names[label]: float(distance[labels == label].median())
         for label in torch.unique(labels).tolist()
     }
     protocol = {"images": len(labels), "latent": "median length of the posterior means"}

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,15 +13,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 @contextmanager
 def progress_stage(name: str) -> Iterator[Callable[[int, int], None]]:
     """Shows one stage on stderr: a bar on a terminal, one line when it ends anywhere else."""
-    start = time.monotonic()
+    start, console = time.monotonic(), Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bars:
+    silent = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=silent) as bars:
         task = bars.add_task(name, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
-    if not console.is_terminal:
+    if silent:
         print(f"{name}: {time.monotonic() - start:.1f} s", file=sys.stderr, flush=True)
 
 
@@ -46,36 +44,29 @@ def format_evaluation(evaluation: Mapping[str, Any]) -> str:
     ]
     numbers, pictures = evaluation["numbers"], evaluation["picture_metrics"]
     width = max(map(len, [*numbers, *pictures]))
-    lines = [_line(name.ljust(width), number, common) for name, number in numbers.items()]
-    picture_lines = [
-        f"{name.ljust(width)}  {_value(number):>16}" for name, number in pictures.items()
-    ]
+    # Beside each number, what its protocol adds to the common one and to the notes below.
+    hidden = {*common, *_FOOTNOTES, "targets_are_means"}
+    lines = [_line(name.ljust(width), number, hidden) for name, number in numbers.items()]
     notes = _footnotes(numbers | pictures)
     title = "pictures and interpolations, for the report:"
-    return "\n".join([*head, "", *lines, "", *notes, "", title, *picture_lines])
+    of_pictures = [
+        f"{name.ljust(width)}  {_value(number):>16}" for name, number in pictures.items()
+    ]
+    return "\n".join([*head, "", *lines, "", *notes, "", title, *of_pictures])
 
 
-def _line(name: str, number: Mapping[str, Any], common: Mapping[str, Any]) -> str:
-    notes = ", ".join(
-        f"{key} {note}"
-        for key, note in number["protocol"].items()
-        if key not in common and key not in _FOOTNOTES and key != "targets_are_means"
-    )
+def _line(name: str, number: Mapping[str, Any], hidden: Container[str]) -> str:
+    protocol = number["protocol"].items()
+    notes = ", ".join(f"{key} {note}" for key, note in protocol if key not in hidden)
     return f"{name}  {_value(number):>16}  {notes}".rstrip()
 
 
 def _footnotes(numbers: Mapping[str, Mapping[str, Any]]) -> list[str]:
     protocols = {name: number["protocol"] for name, number in numbers.items()}
-    notes = [
-        f"{key}: {protocol[key]}"
-        for protocol in protocols.values()
-        for key in _FOOTNOTES
-        if key in protocol
-    ]
+    common = [(key, protocol.get(key)) for protocol in protocols.values() for key in _FOOTNOTES]
+    notes = [f"{key}: {note}" for key, note in dict.fromkeys(common) if note is not None]
     grey = [name for name, protocol in protocols.items() if protocol.get("targets_are_means")]
-    if grey:
-        notes.append(f"{', '.join(grey)}: {_NO_LIKELIHOODS}")
-    return list(dict.fromkeys(notes))
+    return [*notes, f"{', '.join(grey)}: {_NO_LIKELIHOODS}"] if grey else notes
 
 
 def _value(number: Mapping[str, Any]) -> str:

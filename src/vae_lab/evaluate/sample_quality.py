@@ -8,71 +8,98 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from sklearn.neighbors import NearestNeighbors
+from sklearn.decomposition import PCA
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from torch import Tensor
 
 from vae_lab.evaluate.bound import mean_over_images
-from vae_lab.evaluate.classifiers import CLASSIFIER, FEATURES, LabelledRows, PixelClassifier
 from vae_lab.random_streams import stream, subset
 from vae_lab.run_folder import Number
 
 if TYPE_CHECKING:
     from vae_lab.evaluate.evaluation import Evaluation
 
+# Principal components of the pixels that the classifier and the manifold use.
+COMPONENTS = 50
+
+FEATURES = f"the first {COMPONENTS} principal components of the pixels of the training images"
+
+# Pixels, counted with channels, up to which their decomposition is a full one.
+_MOST_PIXELS = 1024
+
 # Images of the split that the real images of precision and recall are drawn from.
 _MAX_TEST_IMAGES = 10_000
 
 
 class RealImageReference:
-    """The classifier and the manifold of real images, both of training images."""
+    """Principal components of pixels, and in them a classifier and a manifold of real images."""
 
     def __init__(
-        self, train: LabelledRows, names: Sequence[str] | None, settings: Mapping[str, Any]
+        self, images: Tensor, labels: Tensor, names: Sequence[str], settings: Mapping[str, Any]
     ) -> None:
-        """Fits both on images (N, D) in [0, 1].
+        """Fits all three on training images (N, C, H, W) in [0, 1].
 
-        Args:
-            train: the images.
-            names: those of labels 0, 1, ..., if they have any.
-            settings: `neighbours`, `manifold_neighbours`.
+        `names` are those of the labels 0, 1, ...; `settings` hold the numbers of neighbours.
         """
-        neighbours = settings["neighbours"]
-        self.classifier = PixelClassifier(train=train, num_neighbours=neighbours, names=names)
-        self.manifold = self.features(train.rows)
-        self.neighbours = min(settings["manifold_neighbours"], len(train.rows) - 1)
+        rows, neighbours = _rows(images), settings["neighbours"]
+        # A full decomposition draws nothing at random. Of large images it would take minutes.
+        components = min(COMPONENTS, *rows.shape)
+        full = rows.shape[1] <= _MOST_PIXELS or components == min(rows.shape)
+        solver = "full" if full else "arpack"
+        self.pca = PCA(n_components=components, svd_solver=solver, random_state=0).fit(rows)
+        self.manifold = self.features(images)
+        self.neighbours = min(settings["manifold_neighbours"], len(rows) - 1)
+        # The classifier, and the names of the labels that it tells apart, in its order.
+        self.classifier = KNeighborsClassifier(n_neighbors=min(neighbours, len(rows)))
+        self.classifier.fit(self.manifold, labels.numpy())
+        self.names, self.labels = names, [names[label] for label in self.classifier.classes_]
         self.protocol = {
-            "train_images": len(train.rows),
-            "classifier": CLASSIFIER,
+            "train_images": len(rows),
+            "classifier": f"k-nearest neighbours on {FEATURES}",
             "features": FEATURES,
             "neighbours": neighbours,
             "manifold_neighbours": self.neighbours,
         }
 
-    def features(self, images: np.ndarray) -> np.ndarray:
-        """Returns the features (M, F) of images (M, D)."""
-        return np.asarray(self.classifier.features.transform(images))
+    def features(self, images: Tensor) -> np.ndarray:
+        """Returns the principal components (M, F) of images (M, C, H, W)."""
+        return np.asarray(self.pca.transform(_rows(images)))
 
-    def near_real_and_unanimous(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Returns which images (M, D) lie near real ones, and on which all neighbours agree."""
+    def accuracy(self, images: Tensor, labels: Tensor) -> float:
+        """Returns the accuracy of the classifier on images (M, C, H, W)."""
+        return float(self.classifier.score(self.features(images), labels.numpy()))
+
+    def votes(self, images: Tensor) -> np.ndarray:
+        """Returns the share of each label among the nearest training images, (M, labels)."""
+        return np.asarray(self.classifier.predict_proba(self.features(images)))
+
+    def plausible(self, images: Tensor) -> dict[str, np.ndarray]:
+        """Returns which images lie near real ones, and of which all neighbours have one label."""
         return {
             "precision": inside(self.features(images), self.manifold, self.neighbours),
-            "unanimity": self.classifier.unanimous(images),
+            "unanimity": self.votes(images).max(axis=1) == 1,
         }
 
     def plausibility(self, what: str, images: Tensor, of: str) -> Iterator[Number]:
         """Yields `precision_of_` and `unanimity_of_` images (M, C, H, W), described by `of`."""
-        for name, values in self.near_real_and_unanimous(rows_of(images)).items():
+        for name, values in self.plausible(images).items():
             words = f"the share of {of} {PLAUSIBLE[name]}"
             number = mean_over_images(f"{name}_of_{what}", words, values.astype(float), of=of)
             yield number._replace(protocol={**self.protocol, **number.protocol})
 
     def label_shares(self, name: str, words: str, images: Tensor, of: str) -> Number:
         """Returns the share of each label among images (M, C, H, W), described by `of`."""
-        shares = self.classifier.label_shares(rows_of(images))
+        counts = np.bincount(self.votes(images).argmax(axis=1), minlength=len(self.labels))
+        shares = dict(zip(self.labels, (counts / len(images)).tolist(), strict=True))
         return Number(name, words, shares, None, {**self.protocol, "of": of})
 
 
-# What is shared out by precision and by unanimity, in words.
+def _rows(images: Tensor) -> np.ndarray:
+    """Returns images (M, C, H, W) as rows of pixels, float64 (M, D)."""
+    return images.flatten(1).double().numpy()
+
+
+# The images that `plausible` counts, in words.
 PLAUSIBLE = {
     "precision": "near real images (precision)",
     "unanimity": "with a sure classification",
@@ -90,60 +117,44 @@ def sample_quality(evaluation: "Evaluation") -> Iterator[Number]:
     # As many real images as samples, or the larger set's manifold would be the denser one.
     rows = rows[torch.randperm(len(rows), generator=stream("manifold", seed))[: len(samples)]]
     neighbours = min(evaluation.settings["manifold_neighbours"], len(rows) - 1)
-    precision, recall = precision_recall(
-        reference.features(rows_of(images[rows].float() / 255)),
-        reference.features(rows_of(samples)),
-        num_neighbours=neighbours,
-    )
+    real, generated = reference.features(images[rows].float() / 255), reference.features(samples)
     protocol = {
         "samples": f"{len(samples)} prior samples, mean images",
         "images": len(rows),
         "features": FEATURES,
         "neighbours": neighbours,
     }
+    precision = float(inside(generated, real, neighbours).mean())
     words = "the share of samples within the manifold of real images of the split"
     yield Number("precision", words, precision, None, protocol)
+    recall = float(inside(real, generated, neighbours).mean())
     words = "the share of real images of the split within the manifold of samples"
     yield Number("recall", words, recall, None, protocol)
 
 
-def rows_of(images: Tensor) -> np.ndarray:
-    """Returns images (N, C, H, W) as rows, float64 (N, D)."""
-    return images.flatten(1).double().numpy()
-
-
-def precision_recall(
-    real: np.ndarray, generated: np.ndarray, *, num_neighbours: int
-) -> tuple[float, float]:
-    """Returns precision and recall of generated (M, F) against real features (N, F).
-
-    Precision is the share of generated rows within the real manifold, recall the share of real rows
-    within the generated one. A manifold is the union of balls around its rows, each as wide as the
-    distance to its k-th nearest other row (Kynkaanniemi et al., Improved Precision and Recall
-    Metric for Assessing Generative Models, arXiv:1904.06991, eq. 1 and 2; k = 3 there).
-    """
-    precision = inside(generated, real, num_neighbours)
-    recall = inside(real, generated, num_neighbours)
-    return float(precision.mean()), float(recall.mean())
-
-
 def inside(rows: np.ndarray, manifold: np.ndarray, num_neighbours: int) -> np.ndarray:
-    """Returns which rows (M, F) lie within the manifold of others (N, F), bool (M,)."""
+    """Returns which rows (M, F) lie within the manifold of others (N, F), bool (M,).
+
+    A manifold is the union of balls around its rows, each as wide as the distance to its k-th
+    nearest other row (Kynkaanniemi et al., Improved Precision and Recall Metric for Assessing
+    Generative Models, arXiv:1904.06991, eq. 1 and 2; k = 3 there).
+    """
     search = NearestNeighbors(algorithm="brute").fit(manifold)
-    # The radius of the ball around each row of the manifold, (N,). Asked without rows, the search
+    # The radius of the ball around each row of the manifold, (N,). Without rows given, the search
     # leaves each row itself out.
     radius = search.kneighbors(n_neighbors=num_neighbours)[0][:, -1]
     distance, index = search.kneighbors(rows, n_neighbors=len(manifold))
-    # A hair wider: a row that equals a row of the manifold lies at a rounded zero.
+    # Slightly wider: a row that equals a row of the manifold lies at a rounded zero.
     return np.asarray((distance <= radius[index] * (1 + 1e-9) + 1e-6).any(axis=1))
 
 
 def sharpness(images: Tensor) -> np.ndarray:
-    """Returns the sharpness of images (N, C, H, W), float64 (N,), whatever their contrast.
+    """Returns the sharpness of images (N, C, H, W), float64 (N,); contrast does not change it.
 
     The root mean square of the differences between neighbouring pixels over the standard deviation
     of all pixels; 0 for an image of one grey. White noise has sqrt(2), blur lowers it.
     """
+    # The mean square of the differences across and down, over the variance of the pixels.
     x = images.double()
     across, down = x.diff(dim=3).square(), x.diff(dim=2).square()
     mean_square = (across.flatten(1).mean(dim=1) + down.flatten(1).mean(dim=1)) / 2

@@ -1,75 +1,54 @@
 """Convolutional networks, and the sizes that an image has on its way through them.
 
-Shapes: B images per batch, C, H, W of an image, Z latent dimensions. `image_shape` is (C, H, W).
-Decoder outputs are unbounded; the likelihood gives them their meaning.
+Shapes: B images per batch, C, H, W of an image, D channels. `image_shape` is (C, H, W).
 """
 
 import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vae_lab.posterior import Posterior
+from vae_lab.networks.base import Decoder, Encoder
 
 
-class ConvEncoder(nn.Module):
-    """Halves the image once per entry of `channels`: x (B, C, H, W) -> Posterior of (B, Z).
-
-    `channels` None: as many as suit the image, see `suitable_channels`.
-    """
+class ConvEncoder(Encoder):
+    """Halves the image once per entry of `channels`; None: see `chosen_channels`."""
 
     def __init__(
         self, *, image_shape: Sequence[int], channels: Sequence[int] | None, latent_dim: int
     ) -> None:
-        super().__init__()
         channels = chosen_channels(image_shape, channels)
-        sizes = (image_shape[0], *channels)
-        self.layers = nn.Sequential(
-            *[_halve(wide, deep) for wide, deep in pairwise(sizes)],
+        sizes = pairwise((image_shape[0], *channels))
+        super().__init__(
+            # In place: in single precision 4 % of a step's time.
+            *[nn.Sequential(halving(wide, deep), nn.ReLU(inplace=True)) for wide, deep in sizes],
             nn.Flatten(),
             nn.Linear(math.prod(bottleneck(image_shape, channels)), 2 * latent_dim),
         )
-        # Channels innermost: a tenth less for a step in single precision, nothing more in bf16.
-        self.to(memory_format=torch.channels_last)
-
-    def forward(self, x: Tensor) -> Posterior:
-        return Posterior(*self.layers(x).chunk(2, dim=1))
 
 
-class ConvDecoder(nn.Module):
-    """Mirror of `ConvEncoder`: z (B, Z) -> likelihood parameters (B, C, H, W)."""
+class ConvDecoder(Decoder):
+    """Mirror of `ConvEncoder`."""
 
     def __init__(
         self, *, image_shape: Sequence[int], channels: Sequence[int] | None, latent_dim: int
     ) -> None:
-        super().__init__()
         channels = chosen_channels(image_shape, channels)
         narrowest = bottleneck(image_shape, channels)
-        self.layers = nn.Sequential(
+        super().__init__(
             nn.Linear(latent_dim, math.prod(narrowest)),
             nn.Unflatten(1, narrowest),
             *_double(image_shape, channels),
         )
-        self.to(memory_format=torch.channels_last)
-
-    def forward(self, z: Tensor) -> Tensor:
-        return self.layers(z)
-
-
-def _halve(wide: int, deep: int) -> nn.Sequential:
-    # In place: in single precision 4 % of a step's time.
-    return nn.Sequential(halving(wide, deep), nn.ReLU(inplace=True))
 
 
 def _double(image_shape: Sequence[int], channels: Sequence[int]) -> list[nn.Module]:
     # No activation before the first transposed convolution and none after the last: unbounded.
     *odd, last = odd_pixels(image_shape, len(channels))
-    sizes = pairwise(reversed(channels))
     layers: list[nn.Module] = []
-    for (wide, deep), left_over in zip(sizes, odd, strict=True):
+    for (wide, deep), left_over in zip(pairwise(reversed(channels)), odd, strict=True):
         layers += [Doubling(wide, deep, left_over), nn.ReLU(inplace=True)]
     return [*layers, ToImage(channels[0], image_shape[0], last)]
 
@@ -78,11 +57,10 @@ class ToImage(nn.ConvTranspose2d):
     """The transposed convolution that ends a decoder: (B, D, H, W) -> (B, C, 2H, 2W).
 
     As one matrix product and a sum of overlapping patches: with the one channel of a grey image,
-    the general form takes four times as long on a processor.
+    the general form takes four times as long on a processor. `odd`: see `odd_pixels`.
     """
 
     def __init__(self, wide: int, deep: int, odd: tuple[int, int]) -> None:
-        """Takes the channels before and after, and the pixels (height, width) beyond twice."""
         super().__init__(wide, deep, 4, stride=2, padding=1)
         self.odd = odd
 
@@ -109,7 +87,6 @@ class Doubling(nn.ConvTranspose2d):
     """
 
     def __init__(self, wide: int, deep: int, odd: tuple[int, int]) -> None:
-        """Takes the channels before and after, and the pixels (height, width) beyond twice."""
         super().__init__(wide, deep, 4, stride=2, padding=1, output_padding=odd)
 
     def forward(self, h: Tensor, output_size: list[int] | None = None) -> Tensor:
@@ -124,18 +101,14 @@ def odd_pixels(image_shape: Sequence[int], halvings: int) -> list[tuple[int, int
     return [((height >> k) % 2, (width >> k) % 2) for k in reversed(range(halvings))]
 
 
-def suitable_channels(image_shape: Sequence[int]) -> list[int]:
-    """Returns 64, 128, 256, 256, ...: one for each halving that leaves 4 pixels or more.
+def chosen_channels(image_shape: Sequence[int], channels: Sequence[int] | None) -> Sequence[int]:
+    """Returns the channels, for None those that suit the image: 64, 128, 256, 256, ...
 
-    8 x 8 images are halved once, 28 x 28 twice, 32 x 32 three times, 64 x 64 four times.
+    These are as many as there are halvings that leave 4 pixels or more: 8 x 8 images are halved
+    once, 28 x 28 twice, 32 x 32 three times, 64 x 64 four times.
     """
     halvings = max(1, (min(image_shape[1:]) // 4).bit_length() - 1)
-    return [min(64 * 2**k, 256) for k in range(halvings)]
-
-
-def chosen_channels(image_shape: Sequence[int], channels: Sequence[int] | None) -> list[int]:
-    """Returns the channels, those that suit the image for None."""
-    return suitable_channels(image_shape) if channels is None else list(channels)
+    return [min(64 * 2**k, 256) for k in range(halvings)] if channels is None else channels
 
 
 def bottleneck(image_shape: Sequence[int], channels: Sequence[int]) -> tuple[int, int, int]:

@@ -1,48 +1,39 @@
 """Fully connected networks: with ReLU, and with the tanh of Burda et al.
 
-Shapes: B images per batch, C, H, W of an image, Z latent dimensions. `image_shape` is (C, H, W).
-Every encoder and decoder takes `image_shape` and `latent_dim` from the run and its sizes from its
-YAML file. Decoder outputs are unbounded; the likelihood gives them their meaning.
-
-Source of the tanh networks: Burda et al., Importance Weighted Autoencoders, arXiv:1509.00519,
-section 5.
+`image_shape` is (C, H, W). Every encoder and decoder takes it and `latent_dim`, Z, from the run,
+and its other sizes from its YAML file.
 """
 
 import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-from torch import Tensor, nn
+from torch import nn
 
-from vae_lab.posterior import Posterior
+from vae_lab.networks.base import Decoder, Encoder
 
 
-class TanhEncoder(nn.Module):
-    """Layers of `hidden_dims` units: x (B, C, H, W) -> Posterior of (B, Z)."""
+class TanhEncoder(Encoder):
+    """Layers of `hidden_dims` units with tanh.
+
+    Source: Burda et al., Importance Weighted Autoencoders, arXiv:1509.00519, section 5.
+    """
 
     def __init__(
         self, *, image_shape: Sequence[int], hidden_dims: Sequence[int], latent_dim: int
     ) -> None:
-        super().__init__()
         sizes = (math.prod(image_shape), *hidden_dims, 2 * latent_dim)
-        self.layers = nn.Sequential(nn.Flatten(), *_tanh_layers(sizes))
-
-    def forward(self, x: Tensor) -> Posterior:
-        return Posterior(*self.layers(x).chunk(2, dim=1))
+        super().__init__(nn.Flatten(), *_tanh_layers(sizes))
 
 
-class TanhDecoder(nn.Module):
-    """Mirror of `TanhEncoder`: z (B, Z) -> likelihood parameters (B, C, H, W)."""
+class TanhDecoder(Decoder):
+    """Mirror of `TanhEncoder`."""
 
     def __init__(
         self, *, image_shape: Sequence[int], hidden_dims: Sequence[int], latent_dim: int
     ) -> None:
-        super().__init__()
         sizes = (latent_dim, *reversed(hidden_dims), math.prod(image_shape))
-        self.layers = nn.Sequential(*_tanh_layers(sizes), nn.Unflatten(1, tuple(image_shape)))
-
-    def forward(self, z: Tensor) -> Tensor:
-        return self.layers(z)
+        super().__init__(*_tanh_layers(sizes), nn.Unflatten(1, tuple(image_shape)))
 
 
 def _tanh_layers(sizes: Sequence[int]) -> list[nn.Module]:
@@ -56,41 +47,28 @@ def _tanh_layers(sizes: Sequence[int]) -> list[nn.Module]:
     return layers[:-1]
 
 
-class LinearEncoder(nn.Module):
-    """Fully connected layers with ReLU between them: x (B, C, H, W) -> Posterior of (B, Z)."""
+class LinearEncoder(Encoder):
+    """Layers of `hidden_dims` units with ReLU."""
 
     def __init__(
         self, *, image_shape: Sequence[int], hidden_dims: Sequence[int], latent_dim: int
     ) -> None:
-        super().__init__()
         sizes = (math.prod(image_shape), *hidden_dims)
-        self.layers = nn.Sequential(
-            nn.Flatten(),
-            *[_dense(wide, deep) for wide, deep in pairwise(sizes)],
-            nn.Linear(sizes[-1], 2 * latent_dim),
-        )
-
-    def forward(self, x: Tensor) -> Posterior:
-        return Posterior(*self.layers(x).chunk(2, dim=1))
+        super().__init__(nn.Flatten(), *_dense(sizes), nn.Linear(sizes[-1], 2 * latent_dim))
 
 
-class LinearDecoder(nn.Module):
-    """Mirror of `LinearEncoder`: z (B, Z) -> likelihood parameters (B, C, H, W)."""
+class LinearDecoder(Decoder):
+    """Mirror of `LinearEncoder`."""
 
     def __init__(
         self, *, image_shape: Sequence[int], hidden_dims: Sequence[int], latent_dim: int
     ) -> None:
-        super().__init__()
         sizes = (latent_dim, *reversed(hidden_dims))
-        self.layers = nn.Sequential(
-            *[_dense(wide, deep) for wide, deep in pairwise(sizes)],
-            nn.Linear(sizes[-1], math.prod(image_shape)),
-            nn.Unflatten(1, tuple(image_shape)),
-        )
-
-    def forward(self, z: Tensor) -> Tensor:
-        return self.layers(z)
+        layers = [*_dense(sizes), nn.Linear(sizes[-1], math.prod(image_shape))]
+        super().__init__(*layers, nn.Unflatten(1, tuple(image_shape)))
 
 
-def _dense(wide: int, deep: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(wide, deep), nn.ReLU())
+def _dense(sizes: Sequence[int]) -> list[nn.Module]:
+    """Returns linear layers with ReLU after each."""
+    pairs = pairwise(sizes)
+    return [nn.Sequential(nn.Linear(wide, deep), nn.ReLU()) for wide, deep in pairs]

@@ -1,7 +1,6 @@
 """Residual convolutional networks: for images of which two plain convolutions see too little.
 
-Shapes: B images per batch, C, H, W of an image, Z latent dimensions. `image_shape` is (C, H, W).
-Decoder outputs are unbounded; the likelihood gives them their meaning.
+Shapes: B images per batch, C, H, W of an image. `image_shape` is (C, H, W).
 
 Source: He et al., Identity Mappings in Deep Residual Networks, arXiv:1603.05027 (the order
 normalisation, activation, convolution); Wu and He, Group Normalization, arXiv:1803.08494, in the
@@ -12,24 +11,19 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
+from vae_lab.networks.base import Decoder, Encoder
 from vae_lab.networks.conv import Doubling, bottleneck, chosen_channels, halving, odd_pixels
-from vae_lab.posterior import Posterior
 
 # Channels that share a mean and a variance, at most.
 _GROUP = 16
 
 
-class ResNetEncoder(nn.Module):
-    """Halves the image and adds residual blocks for each of `channels`: x -> Posterior of (B, Z).
+class ResNetEncoder(Encoder):
+    """Halves the image for each of `channels`, with `num_blocks` residual blocks after each.
 
-    Args:
-        image_shape: of x.
-        channels: after each halving; None: as many as suit the image.
-        num_blocks: residual blocks after each halving.
-        latent_dim: Z.
+    `channels` None: see `chosen_channels`.
     """
 
     def __init__(
@@ -40,25 +34,20 @@ class ResNetEncoder(nn.Module):
         num_blocks: int,
         latent_dim: int,
     ) -> None:
-        super().__init__()
         channels = chosen_channels(image_shape, channels)
         layers: list[nn.Module] = []
         for wide, deep in pairwise((image_shape[0], *channels)):
             layers += [halving(wide, deep), *(Residual(deep) for _ in range(num_blocks))]
-        self.layers = nn.Sequential(
+        super().__init__(
             *layers,
             *_active(channels[-1]),
             nn.Flatten(),
             nn.Linear(math.prod(bottleneck(image_shape, channels)), 2 * latent_dim),
         )
-        self.to(memory_format=torch.channels_last)
-
-    def forward(self, x: Tensor) -> Posterior:
-        return Posterior(*self.layers(x).chunk(2, dim=1))
 
 
-class ResNetDecoder(nn.Module):
-    """Mirror of `ResNetEncoder`: z (B, Z) -> likelihood parameters (B, C, H, W)."""
+class ResNetDecoder(Decoder):
+    """Mirror of `ResNetEncoder`."""
 
     def __init__(
         self,
@@ -68,7 +57,6 @@ class ResNetDecoder(nn.Module):
         num_blocks: int,
         latent_dim: int,
     ) -> None:
-        super().__init__()
         channels = chosen_channels(image_shape, channels)
         narrowest = bottleneck(image_shape, channels)
         layers: list[nn.Module] = []
@@ -76,13 +64,8 @@ class ResNetDecoder(nn.Module):
         for (wide, deep), odd in zip(sizes, odd_pixels(image_shape, len(channels)), strict=True):
             blocks = [Residual(wide) for _ in range(num_blocks)]
             layers += [*blocks, *_active(wide), Doubling(wide, deep, odd)]
-        self.layers = nn.Sequential(
-            nn.Linear(latent_dim, math.prod(narrowest)), nn.Unflatten(1, narrowest), *layers
-        )
-        self.to(memory_format=torch.channels_last)
-
-    def forward(self, z: Tensor) -> Tensor:
-        return self.layers(z)
+        first = nn.Linear(latent_dim, math.prod(narrowest))
+        super().__init__(first, nn.Unflatten(1, narrowest), *layers)
 
 
 class Residual(nn.Module):

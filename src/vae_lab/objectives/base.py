@@ -5,7 +5,6 @@ averages over the batch, so beta, batch size and learning rate stay independent 
 Whatever the loss is, the terms stay those of a bound: that is what is logged and compared.
 """
 
-import logging
 from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
 
@@ -16,23 +15,12 @@ from vae_lab.errors import UserError
 from vae_lab.posterior import Posterior
 from vae_lab.priors import Prior
 
-log = logging.getLogger(__name__)
-
-
-def _check_batch(batch_size: int) -> None:
-    if batch_size == 1:
-        raise UserError(
-            "objective=beta_tc and mmd estimate the aggregate posterior from the images that a "
-            "process sees at once, which is 1: raise data.batch_size."
-        )
-
 
 class Draws(NamedTuple):
-    """K draws from the posterior of each image and what the decoder makes of them.
+    """K draws z (K, B, Z) from the posterior of each image, and log p(x|z) in nats, (K, B).
 
-    `z` has shape (K, B, Z); `log_likelihood`, log p(x|z) in nats, has shape (K, B). `generator` is
-    for objectives that draw more: that of the epoch in a training step, else None, so that what is
-    drawn depends on nothing.
+    `generator` is for objectives that draw more: that of the epoch in a training step, else None,
+    so that what is drawn depends on nothing.
     """
 
     posterior: Posterior
@@ -57,6 +45,8 @@ class Objective(ABC):
 
     # Which bound the terms are, for protocols: figures of two bounds do not compare.
     bound: ClassVar[str] = "elbo"
+    # Whether the loss estimates the aggregate posterior from the images of a batch.
+    needs_several_images: ClassVar[bool] = False
 
     def __init__(self, *, num_samples: int) -> None:
         self.num_samples = num_samples
@@ -68,12 +58,17 @@ class Objective(ABC):
         """
         return self
 
-    def begin(self, num_images: int, batch_size: int) -> None:  # noqa: B027  # most need not know
-        """Is told before training how many images there are, and how many a process sees at once.
+    def begin(self, num_images: int, batch_size: int) -> None:
+        """Takes before training the numbers of images: of all, and of a batch of a process.
 
         Raises:
-            UserError: where there is nothing to estimate from so few.
+            UserError: The batch has too few images for what the objective estimates from it.
         """
+        if self.needs_several_images and batch_size == 1:
+            raise UserError(
+                "objective=beta_tc and mmd estimate the aggregate posterior from the images that a "
+                "process sees at once, which is 1: raise data.batch_size."
+            )
 
     @abstractmethod
     def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:

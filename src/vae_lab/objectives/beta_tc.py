@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor
 
-from vae_lab.objectives.base import Draws, Terms, _check_batch, bound_terms
+from vae_lab.objectives.base import Draws, Terms, bound_terms
 from vae_lab.objectives.elbo import Elbo
 from vae_lab.posterior import Posterior
 from vae_lab.priors import Prior
@@ -23,11 +23,12 @@ class BetaTC(Elbo):
     correlation is added.
     """
 
+    needs_several_images = True
     # What q(z) is the mean over: the images of training, or the batch until they are known.
     num_images = 1
 
     def begin(self, num_images: int, batch_size: int) -> None:
-        _check_batch(batch_size)
+        super().begin(num_images, batch_size)
         self.num_images = num_images
 
     def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
@@ -40,14 +41,13 @@ class BetaTC(Elbo):
 def total_correlation(posterior: Posterior, z: Tensor, num_images: int) -> Tensor:
     """Returns an estimate of KL(q(z) || prod_j q(z_j)) in nats, a scalar.
 
-    Args:
-        posterior: of a batch of images, fields (B, Z).
-        z: one draw from each, (B, Z).
-        num_images: how many images q(z) is the mean over; at least the batch's.
+    z (B, Z) holds a draw from each posterior; q(z) is the mean over `num_images` images.
     """
+    # log q of each dimension: the draw for one image under the posterior of another.
     mean, log_var = posterior
     standardised = (z.unsqueeze(1) - mean) * torch.exp(-0.5 * log_var)  # (B, B, Z): draw, image
     log_q = -0.5 * (standardised.square() + log_var + math.log(2 * math.pi))
+    # log q(z) and log prod_j q(z_j), each a weighted mean over the images of the batch.
     log_weights = stratified_weights(len(z), num_images).log().to(z)
     joint = (log_q.sum(dim=2) + log_weights).logsumexp(dim=1)
     marginals = (log_q + log_weights.unsqueeze(2)).logsumexp(dim=1).sum(dim=1)

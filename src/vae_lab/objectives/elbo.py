@@ -6,6 +6,7 @@ Source: Kingma and Welling, Auto-Encoding Variational Bayes, arXiv:1312.6114, eq
 """
 
 import logging
+from copy import copy
 
 from torch import Tensor
 
@@ -66,7 +67,7 @@ class FreeBitsElbo(Elbo):
     """The ELBO in which a latent dimension's first `free_bits` nats cost nothing.
 
     What a dimension's mean KL over the batch falls short of them is added back, so below them
-    nothing pushes it towards the prior. Where the prior has no KL per dimension the shortfall is
+    nothing pushes it towards the prior. If the prior has no KL per dimension, the shortfall is
     that of the KL from the aggregate posterior, and the log says so.
 
     Source: Kingma et al., Inverse Autoregressive Flow, arXiv:1606.04934, eq. 15.
@@ -75,12 +76,12 @@ class FreeBitsElbo(Elbo):
     def __init__(self, *, beta: float, num_samples: int, free_bits: float) -> None:
         super().__init__(beta=beta, num_samples=num_samples)
         self.free_bits = free_bits
-        self._told = False
+        self._has_warned = False
 
     def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
         loss, terms = super().__call__(draws, prior)
-        if not (prior.has_closed_kl or self._told):
-            self._told = True
+        if not (prior.has_closed_kl or self._has_warned):
+            self._has_warned = True
             log.warning(
                 "this prior has no KL per latent dimension: free bits are counted in the KL from "
                 "the aggregate posterior of each batch."
@@ -103,13 +104,9 @@ class CapacityElbo(Elbo):
         self.capacity, self.warmup = capacity, warmup
 
     def at(self, progress: float) -> "CapacityElbo":
-        share = min(1.0, progress / self.warmup)
-        return CapacityElbo(
-            beta=self.beta,
-            num_samples=self.num_samples,
-            capacity=self.capacity * share,
-            warmup=self.warmup,
-        )
+        objective = copy(self)
+        objective.capacity *= min(1.0, progress / self.warmup)
+        return objective
 
     def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
         terms = bound_terms(draws, prior)

@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor
 
-from vae_lab.objectives.base import Draws, Objective, Terms, _check_batch, bound_terms
+from vae_lab.objectives.base import Draws, Objective, Terms, bound_terms
 from vae_lab.priors import Prior
 from vae_lab.random_streams import stream
 
@@ -17,26 +17,20 @@ from vae_lab.random_streams import stream
 class Mmd(Objective):
     """InfoVAE: recon + (1 - alpha) * KL + (alpha + mmd_weight - 1) * MMD(q(z), p(z)).
 
+    Alpha takes from the weight of each image's KL: at 1 only the MMD is left. `mmd_weight` is the
+    paper's lambda, `bandwidth` the kernel's standard deviation in units of the root of Z.
+
     Source: Zhao et al., InfoVAE, arXiv:1706.02262, eq. 6, with the maximum mean discrepancy as the
     divergence of q(z) and p(z).
     """
 
+    needs_several_images = True
+
     def __init__(
         self, *, alpha: float, mmd_weight: float, bandwidth: float, num_samples: int
     ) -> None:
-        """Sets the weights.
-
-        Args:
-            alpha: takes from the weight of each image's KL; at 1 only the MMD is left.
-            mmd_weight: lambda of the paper.
-            bandwidth: the kernel's standard deviation, in units of the root of Z.
-            num_samples: K.
-        """
         super().__init__(num_samples=num_samples)
         self.alpha, self.mmd_weight, self.bandwidth = alpha, mmd_weight, bandwidth
-
-    def begin(self, num_images: int, batch_size: int) -> None:
-        _check_batch(batch_size)
 
     def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
         terms = bound_terms(draws, prior)

@@ -6,7 +6,6 @@ Shapes: N images of a split, Z latent dimensions; values in nats per image.
 import logging
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ import pytorch_lightning as pl
 from vae_lab.checkpoints import load_weights
 from vae_lab.data.binarize import TARGETS
 from vae_lab.data.datamodule import ImageDataModule
-from vae_lab.evaluate.bound import PerImage, target_entropy
+from vae_lab.evaluate.bound import target_entropy
 from vae_lab.evaluate.diagnostics import ModelStatistics, diagnose
 from vae_lab.evaluate.evaluation import Evaluation
 from vae_lab.evaluate.latent_space import ACTIVE_VARIANCE, count_active_units
@@ -34,9 +33,9 @@ def final_test(
     data: ImageDataModule,
     curves: Mapping[str, float],
 ) -> dict[str, Any]:
-    """Evaluates the best weights, or the last where there is no validation.
+    """Evaluates the best weights, or the last if there is no validation.
 
-    Writes `per_image.npz`, and returns what `result.json` says of it and of the training's curves.
+    Writes `per_image.npz`, and returns the fields of `result.json` on it and on the curves.
     """
     model = trainer.lightning_module
     assert isinstance(model, VAE)
@@ -45,18 +44,22 @@ def final_test(
     model.float().eval()
     splits = ("test", "val") if len(data.val_images) else ("test",)
     settings = config.get("report") or {}
-    evaluations = {split: Evaluation(model, data, split, settings) for split in splits}
-    test = evaluations["test"]
-    bounds = {split: evaluation.bound for split, evaluation in evaluations.items()}
+    test, *others = (Evaluation(model, data, split, settings) for split in splits)
     for logger in trainer.loggers:
         logger.log_metrics(test.bound.means("test"), step=epoch)
-    _write_per_image(folder.per_image, test.bound)
+    metrics, errors = test.bound.means("test"), test.bound.standard_errors("test")
+    for other in others:
+        metrics |= other.bound.means(other.split)
+        errors |= other.bound.standard_errors(other.split)
+    # The bound and its terms of every test image, so that runs compare image by image.
+    with atomic(folder.per_image) as partial, partial.open("wb") as file:
+        np.savez(file, elbo=test.bound.elbo, recon=test.bound.recon, kl=test.bound.kl)
     kl = model.prior.kl(test.posterior).double().mean(dim=0).tolist()
-    warnings = diagnose(_statistics(test, kl, curves))
-    for warning in warnings:
+    for warning in (warnings := diagnose(_statistics(test, kl, curves))):
         log.warning("%s: %s", folder.name, warning)
     return {
-        **_metrics(bounds),
+        "metrics": metrics,
+        "standard_errors": errors,
         "latent": _latent(test, kl),
         "warnings": warnings,
         "picture_metrics": _picture_metrics(test, folder),
@@ -64,20 +67,11 @@ def final_test(
     }
 
 
-def _metrics(bounds: Mapping[str, PerImage]) -> dict[str, dict[str, Any]]:
-    return {
-        "metrics": {k: v for name, bound in bounds.items() for k, v in bound.means(name).items()},
-        "standard_errors": {
-            k: v for name, bound in bounds.items() for k, v in bound.standard_errors(name).items()
-        },
-    }
-
-
-def _latent(evaluation: Evaluation, kl: list[float]) -> dict[str, Any]:
+def _latent(test: Evaluation, kl: list[float]) -> dict[str, Any]:
     return {
         "kl_per_dimension": kl,
-        "kl_reference": evaluation.model.prior.kl_reference,
-        "active_units": count_active_units(evaluation.posterior.mean),
+        "kl_reference": test.model.prior.kl_reference,
+        "active_units": count_active_units(test.posterior.mean),
         "active_above_variance": ACTIVE_VARIANCE,
     }
 
@@ -134,9 +128,3 @@ def _load_best(folder: RunFolder, trainer: pl.Trainer, model: VAE) -> tuple[str,
         if path.exists():
             return name, load_weights(model, path).epochs_done
     return "last, not saved", trainer.current_epoch
-
-
-def _write_per_image(path: Path, bound: PerImage) -> None:
-    """Keeps the bound and its terms of every test image, so that runs compare image by image."""
-    with atomic(path) as partial, partial.open("wb") as file:
-        np.savez(file, elbo=bound.elbo, recon=bound.recon, kl=bound.kl)
