@@ -96,7 +96,7 @@ def test_a_map_of_one_dimension_is_one_row() -> None:
 
 
 def test_quantiles_cut_the_normal_distribution_into_equal_parts() -> None:
-    axis = QuantileMap(steps=20, **SETTINGS).axes(StandardNormal(latent_dim=1))[:, 0]
+    axis = QuantileMap(steps=20, **SETTINGS).axes(snapshot_of(latent_dim=1).model)[:, 0]
     below = 0.5 * (1 + torch.erf(axis / math.sqrt(2)))
     torch.testing.assert_close(below, (torch.arange(20) + 0.5) / 20)
     torch.testing.assert_close(axis, -axis.flip(0))

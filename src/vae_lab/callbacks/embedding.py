@@ -5,6 +5,7 @@ Shapes: N points, Z latent dimensions, C channels, H and W pixels.
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -18,15 +19,17 @@ from vae_lab.callbacks.snapshot import Snapshot
 from vae_lab.files import atomic
 from vae_lab.loggers.base import RunLogger
 from vae_lab.loggers.tensorboard import TensorBoardRunLogger
+from vae_lab.run_folder import RunFolder
 
 
+@dataclass(kw_only=True)
 class Embedding(Visualization):
     """Writes posterior means, with labels and small images, once: when the training has ended."""
 
-    def __init__(self, *, num_images: int) -> None:
-        self.num_images = num_images
+    every_n_epochs = None
+    num_images: int
 
-    def publish(self, snapshot: Snapshot, figures: Path, loggers: Sequence[RunLogger]) -> None:
+    def publish(self, snapshot: Snapshot, folder: RunFolder, loggers: Sequence[RunLogger]) -> None:
         # No other logger has a Projector, and its page looks for the files by their names.
         folders = {logger.log_dir for logger in loggers if isinstance(logger, TensorBoardRunLogger)}
         if not folders:
@@ -35,9 +38,9 @@ class Embedding(Visualization):
         if encoded.labels is not None:
             names = snapshot.data.label_names
             labels = [label_name(label, names) for label in encoded.labels.tolist()]
-        for folder in folders:
+        for log_dir in folders:
             write_projection(
-                Path(folder), points=encoded.mean, labels=labels, images=encoded.images
+                Path(log_dir), points=encoded.mean, labels=labels, images=encoded.images
             )
 
 

@@ -4,6 +4,7 @@ Shapes: N images, Z latent dimensions.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -15,6 +16,7 @@ from vae_lab.callbacks.picture import Picture
 from vae_lab.callbacks.snapshot import EncodedImages, Snapshot
 
 
+@dataclass(kw_only=True)
 class LatentScatter(Picture):
     """Draws posterior means coloured by label: as they are, or by PCA for more than two."""
 
@@ -26,9 +28,7 @@ class LatentScatter(Picture):
         "The text at a group is its label, at the group's median."
     )
 
-    def __init__(self, *, num_images: int, every_n_epochs: int, seed: int, scale: int) -> None:
-        super().__init__(every_n_epochs=every_n_epochs, seed=seed, scale=scale)
-        self.num_images = num_images
+    num_images: int
 
     def draw(self, snapshot: Snapshot, generator: torch.Generator) -> Scatter:
         encoded = snapshot.encoded(self.num_images)

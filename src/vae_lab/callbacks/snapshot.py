@@ -67,7 +67,7 @@ class Snapshot:
     def kl_name(self) -> str:
         """What the KL of a dimension is called in texts, which say if it is not from the prior."""
         prior = self.model.prior
-        return "KL" if prior.has_closed_kl else f"KL from {prior.kl_from}"
+        return "KL" if prior.has_closed_kl else f"KL from the {prior.kl_reference}"
 
     def encoded(self, num_images: int) -> EncodedImages:
         """Returns the first `num_images` images, or all there are, with their posterior."""
