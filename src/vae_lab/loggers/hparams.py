@@ -17,28 +17,17 @@ SHORT_NAMES = {"beta": "objective.beta", "lr": "optimizer.lr"}
 
 
 def values(config: Mapping[str, Any], choices: Mapping[str, str]) -> dict[str, Any]:
-    """Returns the value of every column that a run can have.
-
-    Args:
-        config: resolved; see `config.resolved`.
-        choices: the option of each group.
-    """
+    """Returns the value of every column that a run can have: keys, groups and short names."""
     keys = dict(flatten(config))
     short = {name: keys.get(key) for name, key in SHORT_NAMES.items()}
     return {**keys, **choices, **short}
 
 
 def check(runs: Sequence[tuple[Mapping[str, Any], Mapping[str, str]]]) -> None:
-    """Checks the columns that the runs of one command ask for.
+    """Raises UserError for the first column that none of the runs of one command has.
 
     A column that only some of the runs have is allowed: `model.channels` beside a linear model,
-    whose cell stays empty.
-
-    Args:
-        runs: the resolved configuration and choices of each.
-
-    Raises:
-        UserError: for the first column that none of the runs has.
+    whose cell stays empty. `runs` are the resolved configuration and the choices of each.
     """
     columns = {name for config, choices in runs for name in values(config, choices)}
     for config, _ in runs:

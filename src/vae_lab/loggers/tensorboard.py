@@ -6,7 +6,6 @@ run's folder itself, and a resumed run goes on where the stopped one left off.
 """
 
 import time
-from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -43,33 +42,26 @@ CHARTS = {
 class TensorBoardRunLogger(RunLogger, TensorBoardLogger):
     """Writes event files directly into `save_dir`: no sub-folder, hparams.yaml, graph, hp_metric.
 
-    The row in TensorBoard's HParams table is written by `open_run` and `close_run`, so that a run
-    that is running, or failed, has one too.
+    A run that is running, or failed, has a row in TensorBoard's HParams table too.
     """
 
     def __init__(
         self, *, save_dir: str | Path, columns: Sequence[str], metrics: Sequence[str]
     ) -> None:
-        """Sets the run's folder and what its HParams row shows.
+        """Takes the run's folder, and the hyper-parameters and metrics of its HParams row.
 
-        Args:
-            save_dir: the run's folder.
-            columns: hyper-parameters of the row; the same in every run that is to be compared. One
-                that a run has no value for stays empty there.
-            metrics: tags of scalars in the row; TensorBoard shows their last value.
+        The row of a run without a value for a column is empty there. Of a metric, the tag of a
+        scalar, TensorBoard shows the last value.
         """
         super().__init__(save_dir=str(save_dir), name="", version="")
         self._columns, self._metric_tags = tuple(dict.fromkeys(columns)), tuple(metrics)
 
     @rank_zero_only
     def open_run(self, hparams: Mapping[str, Any]) -> None:
-        """Writes the HParams row.
+        """Writes the HParams row: of all hyper-parameters the values of its columns.
 
         TensorBoard gives it the status "unknown" until it finds an end, as for a killed run. It
         would believe an early end that says "running" for ever.
-
-        Args:
-            hparams: values of the columns, and any others, which are left out.
         """
         for earlier_end in Path(self.log_dir).glob(f"{EVENT_FILES}{END_SUFFIX}"):
             earlier_end.unlink()
@@ -89,10 +81,8 @@ class TensorBoardRunLogger(RunLogger, TensorBoardLogger):
 
     @rank_zero_only
     def close_run(self, status: str) -> None:
-        codes = {"success": api_pb2.STATUS_SUCCESS, "failure": api_pb2.STATUS_FAILURE}
-        if status not in codes:
-            raise ValueError(f"status must be one of {', '.join(codes)}, got {status!r}.")
-        end = plugin_data_pb2.SessionEndInfo(status=codes[status], end_time_secs=time.time())
+        code = api_pb2.STATUS_SUCCESS if status == "success" else api_pb2.STATUS_FAILURE
+        end = plugin_data_pb2.SessionEndInfo(status=code, end_time_secs=time.time())
         self.experiment.close()
         writer = FileWriter(self.log_dir, filename_suffix=END_SUFFIX)
         writer.add_summary(hparams_summary(metadata.SESSION_END_INFO_TAG, session_end_info=end), 0)
@@ -110,11 +100,9 @@ class TensorBoardRunLogger(RunLogger, TensorBoardLogger):
         height, width, *colours = picture.shape
         png = BytesIO()
         PngImage.fromarray(picture).save(png, format="PNG", compress_level=3)
+        colorspace, content = 3 if colours else 1, png.getvalue()
         image = Summary.Image(
-            height=height,
-            width=width,
-            colorspace=3 if colours else 1,
-            encoded_image_string=png.getvalue(),
+            height=height, width=width, colorspace=colorspace, encoded_image_string=content
         )
         card = image_metadata.create_summary_metadata(display_name=tag, description=description)
         self._write(Summary(value=[Summary.Value(tag=tag, image=image, metadata=card)]), step)
@@ -129,21 +117,12 @@ class TensorBoardRunLogger(RunLogger, TensorBoardLogger):
         self._write(text_pb(tag, text))
 
     @rank_zero_only
-    def log_hyperparams(
-        self,
-        params: dict[str, Any] | Namespace,
-        metrics: dict[str, Any] | None = None,
-        step: int | None = None,
-    ) -> None:
-        """Does nothing: Lightning calls it with whatever a module saved; see `open_run`."""
-
-    @rank_zero_only
     def save(self) -> None:
         """Flushes the event file, without Lightning's hparams.yaml."""
         self.experiment.flush()
 
     @rank_zero_only
-    def finalize(self, status: str) -> None:
+    def finalize(self, status: str = "success") -> None:
         """Flushes only: Lightning calls it after fit and after test, and the run goes on."""
         self.experiment.flush()
 
