@@ -92,7 +92,6 @@ class PictureCallback(Callback):
                 "Pictures take their images from a data module, and the trainer has none. "
                 "Call trainer.fit(module, datamodule=...)."
             )
-        self._snapshot = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # A resumed run drew this epoch's pictures before it wrote the checkpoint it starts from.
@@ -121,27 +120,18 @@ class PictureCallback(Callback):
         self._snapshot = None
 
     def _publish(
-        self,
-        trainer: Trainer,
-        module: LightningModule,
-        epochs_done: int,
-        pictures: Sequence[Visualization],
+        self, trainer: Trainer, module: Any, epochs_done: int, pictures: Sequence[Visualization]
     ) -> None:
         if not trainer.is_global_zero:
             return
+        if self._snapshot is None or self._snapshot.epochs_done != epochs_done:
+            data = trainer.datamodule  # type: ignore[attr-defined]
+            self._snapshot = Snapshot(model=module, data=data, epochs_done=epochs_done)
         folder = RunFolder(Path(trainer.default_root_dir))
         loggers = [logger for logger in trainer.loggers if isinstance(logger, RunLogger)]
         for picture in pictures:
             with evaluation_mode(module):
-                snapshot = self._snapshot_of(trainer, module, epochs_done)
-                picture.publish(snapshot, folder, loggers)
-
-    def _snapshot_of(self, trainer: Trainer, module: Any, epochs_done: int) -> Snapshot:
-        """Returns the snapshot after so many epochs, the same one for all pictures."""
-        if self._snapshot is None or self._snapshot.epochs_done != epochs_done:
-            data = trainer.datamodule  # type: ignore[attr-defined]
-            self._snapshot = Snapshot(model=module, data=data, epochs_done=epochs_done)
-        return self._snapshot
+                picture.publish(self._snapshot, folder, loggers)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ class RunLogger:
     """What a logger can do beside Lightning's scalars. By default it does nothing of it.
 
     A subclass names it before Lightning's class. Loggers that are no RunLogger get scalars only.
+    Of several processes, the first one opens, closes and logs.
     """
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:

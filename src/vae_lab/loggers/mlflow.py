@@ -39,12 +39,10 @@ class MlflowRunLogger(RunLogger, MLFlowLogger):
             artifact_location=artifact_location,
         )
 
-    @rank_zero_only
     def open_run(self, hparams: Mapping[str, Any]) -> None:
         known = {key: value for key, value in hparams.items() if value is not None}
         MLFlowLogger.log_hyperparams(self, known)
 
-    @rank_zero_only
     def close_run(self, status: str) -> None:
         ended = "FINISHED" if status == "success" else "FAILED"
         self.experiment.set_terminated(self.run_id, ended)
@@ -53,11 +51,9 @@ class MlflowRunLogger(RunLogger, MLFlowLogger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         super().log_metrics(without_epoch(metrics), step)
 
-    @rank_zero_only
     def log_picture(self, tag: str, picture: np.ndarray, *, step: int, description: str) -> None:
         self.experiment.log_image(self.run_id, picture, key=tag, step=step)
 
-    @rank_zero_only
     def log_text(self, tag: str, text: str) -> None:
         self.experiment.log_text(self.run_id, text, f"{tag}.md")
 

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image as PngImage
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
-from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 from tensorboard.plugins.image import metadata as image_metadata
 from tensorboard.plugins.text.summary_v2 import text_pb
@@ -24,7 +24,6 @@ from torch.utils.tensorboard.writer import FileWriter
 
 from vae_lab.loggers import event_files
 from vae_lab.loggers.base import RunLogger, without_epoch
-from vae_lab.loggers.hparams import hparams_summary, typed_value
 from vae_lab.run_folder import EVENT_FILES
 
 # The end of a session has a file of its own, so that a resumed run can take it back: of two ends
@@ -56,7 +55,6 @@ class TensorBoardRunLogger(RunLogger, TensorBoardLogger):
         super().__init__(save_dir=str(save_dir), name="", version="")
         self._columns, self._metric_tags = tuple(dict.fromkeys(columns)), tuple(metrics)
 
-    @rank_zero_only
     def open_run(self, hparams: Mapping[str, Any]) -> None:
         """Writes the HParams row: of all hyper-parameters the values of its columns.
 
@@ -68,24 +66,23 @@ class TensorBoardRunLogger(RunLogger, TensorBoardLogger):
         experiment = api_pb2.Experiment(time_created_secs=time.time())
         start = plugin_data_pb2.SessionStartInfo(start_time_secs=time.time())
         for column in self._columns:
-            data_type, field, value = typed_value(hparams.get(column))
+            data_type, field, value = _typed(hparams.get(column))
             experiment.hparam_infos.add(name=column, type=data_type)
             if value is not None:
                 setattr(start.hparams[column], field, value)
         for tag in self._metric_tags:
             experiment.metric_infos.add(name=api_pb2.MetricName(tag=tag))
-        self._write(hparams_summary(metadata.EXPERIMENT_TAG, experiment=experiment))
-        self._write(hparams_summary(metadata.SESSION_START_INFO_TAG, session_start_info=start))
+        self._write(_hparams_summary(metadata.EXPERIMENT_TAG, experiment=experiment))
+        self._write(_hparams_summary(metadata.SESSION_START_INFO_TAG, session_start_info=start))
         self.experiment.add_custom_scalars(CHARTS)
         self.experiment.flush()
 
-    @rank_zero_only
     def close_run(self, status: str) -> None:
         code = api_pb2.STATUS_SUCCESS if status == "success" else api_pb2.STATUS_FAILURE
         end = plugin_data_pb2.SessionEndInfo(status=code, end_time_secs=time.time())
         self.experiment.close()
         writer = FileWriter(self.log_dir, filename_suffix=END_SUFFIX)
-        writer.add_summary(hparams_summary(metadata.SESSION_END_INFO_TAG, session_end_info=end), 0)
+        writer.add_summary(_hparams_summary(metadata.SESSION_END_INFO_TAG, session_end_info=end), 0)
         writer.close()
 
     @rank_zero_only
@@ -94,7 +91,6 @@ class TensorBoardRunLogger(RunLogger, TensorBoardLogger):
         # Once per epoch: what a checkpoint knows is on disk before the checkpoint is.
         self.experiment.flush()
 
-    @rank_zero_only
     def log_picture(self, tag: str, picture: np.ndarray, *, step: int, description: str) -> None:
         # SummaryWriter.add_image takes no description, and stores grey pictures in colour.
         height, width, *colours = picture.shape
@@ -107,11 +103,9 @@ class TensorBoardRunLogger(RunLogger, TensorBoardLogger):
         card = image_metadata.create_summary_metadata(display_name=tag, description=description)
         self._write(Summary(value=[Summary.Value(tag=tag, image=image, metadata=card)]), step)
 
-    @rank_zero_only
     def log_histogram(self, tag: str, values: Tensor, *, step: int) -> None:
         self.experiment.add_histogram(tag, values, step)
 
-    @rank_zero_only
     def log_text(self, tag: str, text: str) -> None:
         # SummaryWriter.add_text would show `tag` as `tag/text_summary`.
         self._write(text_pb(tag, text))
@@ -139,3 +133,21 @@ class TensorBoardRunLogger(RunLogger, TensorBoardLogger):
         # The public methods of SummaryWriter take no ready-made summary. This one reopens the
         # writer where it was closed.
         self.experiment._get_file_writer().add_summary(summary, step)
+
+
+def _typed(value: Any) -> tuple[Any, str, str | float | bool | None]:
+    """Returns a value's data type in the HParams table, the protobuf field, and the value."""
+    if isinstance(value, bool):
+        return api_pb2.DATA_TYPE_BOOL, "bool_value", value
+    if isinstance(value, int | float):
+        return api_pb2.DATA_TYPE_FLOAT64, "number_value", value
+    return api_pb2.DATA_TYPE_STRING, "string_value", None if value is None else str(value)
+
+
+def _hparams_summary(tag: str, **content: Any) -> Summary:
+    """Wraps one message of the HParams plugin as the summary that TensorBoard expects."""
+    data = plugin_data_pb2.HParamsPluginData(version=metadata.PLUGIN_DATA_VERSION, **content)
+    plugin = SummaryMetadata.PluginData(
+        plugin_name=metadata.PLUGIN_NAME, content=data.SerializeToString()
+    )
+    return Summary(value=[Summary.Value(tag=tag, metadata=SummaryMetadata(plugin_data=plugin))])

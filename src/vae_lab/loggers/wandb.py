@@ -25,12 +25,10 @@ class WandbRunLogger(RunLogger, WandbLogger):
         name = Path(save_dir).name
         super().__init__(save_dir=save_dir, offline=offline, project=project, name=name)
 
-    @rank_zero_only
     def open_run(self, hparams: Mapping[str, Any]) -> None:
         known = {key: value for key, value in hparams.items() if value is not None}
         WandbLogger.log_hyperparams(self, known)
 
-    @rank_zero_only
     def close_run(self, status: str) -> None:
         self.experiment.finish(exit_code=0 if status == "success" else 1)
 
@@ -38,17 +36,14 @@ class WandbRunLogger(RunLogger, WandbLogger):
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         super().log_metrics({tag: value for tag, value in metrics.items() if tag != "epoch"}, step)
 
-    @rank_zero_only
     def log_picture(self, tag: str, picture: np.ndarray, *, step: int, description: str) -> None:
         self.log_image(tag, [picture], step=step, caption=[description])
 
-    @rank_zero_only
     def log_histogram(self, tag: str, values: Tensor, *, step: int) -> None:
         from wandb import Histogram
 
         self.log_metrics({tag: Histogram(values.flatten().tolist())}, step)
 
-    @rank_zero_only
     def log_text(self, tag: str, text: str) -> None:  # type: ignore[override]
         """Keeps a text in the run's notes on its summary."""
         self.experiment.summary[tag] = text
