@@ -96,7 +96,7 @@ def test_a_map_of_one_dimension_is_one_row() -> None:
 
 
 def test_quantiles_cut_the_normal_distribution_into_equal_parts() -> None:
-    axis = QuantileMap(steps=20, **SETTINGS).axes(StandardNormal(latent_dim=1))[:, 0]
+    axis = QuantileMap(steps=20, **SETTINGS).axes(snapshot_of(latent_dim=1).model)[:, 0]
     below = 0.5 * (1 + torch.erf(axis / math.sqrt(2)))
     torch.testing.assert_close(below, (torch.arange(20) + 0.5) / 20)
     torch.testing.assert_close(axis, -axis.flip(0))
@@ -185,26 +185,26 @@ def test_values_that_are_no_numbers_come_last_and_stop_no_picture() -> None:
 def test_two_principal_components_and_the_variance_they_show() -> None:
     points = torch.randn(40, 5, generator=torch.Generator().manual_seed(1)).double()
     points *= torch.tensor([1.0, 5.0, 0.5, 3.0, 2.0])
-    found = principal(points.float() + 7)
+    shown, share = principal(points.float() + 7)
     centred = points - points.mean(dim=0)
     u, s, vh = torch.linalg.svd(centred, full_matrices=False)
     expected = u[:, :2] * s[:2]
     expected *= vh[:2].gather(1, vh[:2].abs().argmax(dim=1, keepdim=True)).sign().T
-    torch.testing.assert_close(found.points, expected, rtol=1e-4, atol=1e-4)
-    assert found.share == pytest.approx((s[:2].square().sum() / s.square().sum()).item(), rel=1e-5)
+    torch.testing.assert_close(shown, expected, rtol=1e-4, atol=1e-4)
+    assert share == pytest.approx((s[:2].square().sum() / s.square().sum()).item(), rel=1e-5)
 
 
 def test_points_that_do_not_vary_have_components_too() -> None:
-    found = principal(torch.ones(4, 3))
-    assert found.points.tolist() == [[0, 0]] * 4 and found.share == 1.0
+    shown, share = principal(torch.ones(4, 3))
+    assert shown.tolist() == [[0, 0]] * 4 and share == 1.0
 
 
 def test_more_than_two_dimensions_are_shown_by_components_and_say_so() -> None:
     snapshot = snapshot_of(latent_dim=4)
     chart: Scatter = draw(LatentScatter(**SETTINGS), snapshot)
-    share = principal(snapshot.encoded(12).mean).share
+    points, share = principal(snapshot.encoded(12).mean)
     assert f"of 4 dimensions: {100 * share:.0f} % of the variance" in chart.heading.subtitle
-    assert torch.equal(chart.points, principal(snapshot.encoded(12).mean).points)
+    assert torch.equal(chart.points, points)
     assert chart.heading.title == "Posterior means of 12 validation images"
 
 

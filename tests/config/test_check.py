@@ -286,6 +286,13 @@ def test_what_a_persons_own_option_leaves_out_is_named(tmp_path: Path) -> None:
     assert str(error.value) == "optimizer.schedule is missing: optimizer=sgd must set it."
 
 
+def test_the_keys_of_a_persons_own_callback_have_no_rules(tmp_path: Path) -> None:
+    (tmp_path / "callbacks").mkdir()
+    text = "mine: {_target_: mine.Mine, steps: some, every_n_epochs: 0}"
+    (tmp_path / "callbacks" / "mine.yaml").write_text(text)
+    assert compose_jobs(["--config-dir", str(tmp_path), "callbacks=mine", "data=digits"])
+
+
 def hash_of(*overrides: str) -> str:
     (job,) = compose_jobs(overrides)
     return config_hash(resolved(job.config))

@@ -24,7 +24,7 @@ def test_groups_short_names_and_keys_have_values(tmp_path: Path) -> None:
         ("model.hiden_dims", "did you mean model.hidden_dims?"),
         ("hidden_dims", "did you mean model.hidden_dims?"),
         ("modle", "did you mean model?"),
-        ("nothing.like.it", "Choose from beta, callbacks, compile, data, latent_dim,"),
+        ("nothing.like.it", "Choose from beta, callbacks, compile, data,"),
         ("7", "7 is no hyper-parameter of this run."),
     ],
 )

@@ -207,11 +207,6 @@ def test_a_column_without_a_value_is_an_empty_cell_and_one_named_twice_is_one(
     }
 
 
-def test_a_wrong_status_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="one of success, failure, got 'done'"):
-        new_logger(tmp_path).close_run("done")
-
-
 def test_training_and_validation_share_a_chart(tmp_path: Path) -> None:
     new_logger(tmp_path).open_run(HPARAMS)
     (event,) = read(tmp_path).Tensors("custom_scalars__config__")

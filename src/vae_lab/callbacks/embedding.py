@@ -5,6 +5,7 @@ Shapes: N points, Z latent dimensions, C channels, H and W pixels.
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,30 +16,31 @@ from vae_lab.callbacks.drawing.canvas import label_name
 from vae_lab.callbacks.drawing.grids import to_array, to_uint8
 from vae_lab.callbacks.picture import Visualization
 from vae_lab.callbacks.snapshot import Snapshot
-from vae_lab.files import atomic
+from vae_lab.files import atomic, write_text
 from vae_lab.loggers.base import RunLogger
 from vae_lab.loggers.tensorboard import TensorBoardRunLogger
+from vae_lab.run_folder import RunFolder
 
 
+@dataclass(kw_only=True)
 class Embedding(Visualization):
     """Writes posterior means, with labels and small images, once: when the training has ended."""
 
-    def __init__(self, *, num_images: int) -> None:
-        self.num_images = num_images
+    every_n_epochs = None
+    num_images: int
 
-    def publish(self, snapshot: Snapshot, figures: Path, loggers: Sequence[RunLogger]) -> None:
+    def publish(self, snapshot: Snapshot, folder: RunFolder, loggers: Sequence[RunLogger]) -> None:
         # No other logger has a Projector, and its page looks for the files by their names.
-        folders = {logger.log_dir for logger in loggers if isinstance(logger, TensorBoardRunLogger)}
+        folders = [logger.log_dir for logger in loggers if isinstance(logger, TensorBoardRunLogger)]
         if not folders:
             return
         encoded, labels = snapshot.encoded(self.num_images), None
         if encoded.labels is not None:
             names = snapshot.data.label_names
             labels = [label_name(label, names) for label in encoded.labels.tolist()]
-        for folder in folders:
-            write_projection(
-                Path(folder), points=encoded.mean, labels=labels, images=encoded.images
-            )
+        for log_dir in folders:
+            images = encoded.images
+            write_projection(Path(log_dir), points=encoded.mean, labels=labels, images=images)
 
 
 # TensorBoard's page loads no larger picture of all sprites together.
@@ -50,12 +52,9 @@ def write_projection(
 ) -> None:
     """Writes `projector/` and then `projector_config.pbtxt`, which makes TensorBoard look there.
 
-    Args:
-        folder: where the run's event files are.
-        points: (N, Z). Fewer than three columns are filled up with zeros: of two, the page shows
-            nothing.
-        labels: of each point, or None.
-        images: the small picture of each point, (N, C, H, W) in [0, 1], of 1 or 3 channels.
+    Takes the folder of the event files, and points (N, Z) with their labels and small images,
+    (N, C, H, W) in [0, 1]. Fewer than three columns are filled up with zeros: of two, the page
+    shows nothing.
     """
     height, width = images.shape[2:]
     most = (MAX_SPRITE_SIZE // height) * (MAX_SPRITE_SIZE // width)
@@ -66,16 +65,16 @@ def write_projection(
     projector = folder / "projector"
     rows = torch.nn.functional.pad(points, (0, max(0, 3 - points.shape[1]))).tolist()
     tsv = "".join("\t".join(f"{value:.6g}" for value in row) + "\n" for row in rows)
-    _write(projector / "points.tsv", tsv.encode())
+    write_text(projector / "points.tsv", tsv)
     config = 'embeddings {\n  tensor_name: "posterior means"\n'
     config += '  tensor_path: "projector/points.tsv"\n'
     if labels is not None:
-        _write(projector / "labels.tsv", "".join(f"{label}\n" for label in labels).encode())
+        write_text(projector / "labels.tsv", "".join(f"{label}\n" for label in labels))
         config += '  metadata_path: "projector/labels.tsv"\n'
     _write_sprites(projector / "sprites.png", images)
     config += '  sprite {\n    image_path: "projector/sprites.png"\n'
     config += f"    single_image_dim: {width}\n    single_image_dim: {height}\n  }}\n}}\n"
-    _write(folder / "projector_config.pbtxt", config.encode())
+    write_text(folder / "projector_config.pbtxt", config)
 
 
 def _write_sprites(path: Path, images: Tensor) -> None:
@@ -88,8 +87,3 @@ def _write_sprites(path: Path, images: Tensor) -> None:
     pixels = to_uint8(sheet.reshape(channels, side * height, side * width))
     with atomic(path) as partial:
         Image.fromarray(to_array(pixels)).save(partial, format="PNG")
-
-
-def _write(path: Path, content: bytes) -> None:
-    with atomic(path) as partial:
-        partial.write_bytes(content)

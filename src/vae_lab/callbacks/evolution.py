@@ -1,6 +1,7 @@
 """The training as a film, made of the pictures that were drawn."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from vae_lab.callbacks.picture import Visualization
 from vae_lab.callbacks.snapshot import Snapshot
 from vae_lab.files import atomic
 from vae_lab.loggers.base import RunLogger
+from vae_lab.run_folder import RunFolder
 
 HEADER = 26  # pixels above each picture, for its epoch
 
@@ -20,36 +22,24 @@ HEADER = 26  # pixels above each picture, for its epoch
 LEVELS = 32
 
 
+@dataclass(kw_only=True)
 class Evolution(Visualization):
     """Writes `figures/evolution.gif` from the PNG files of one picture when the training ended."""
 
-    def __init__(
-        self,
-        *,
-        pictures: Sequence[str],
-        max_frames: int,
-        max_width: int,
-        seconds_per_frame: float,
-        seconds_at_end: float,
-    ) -> None:
-        """Sets what the film is made of.
+    every_n_epochs = None
+    pictures: Sequence[str]  # names of pictures; the first of which there are files is taken
+    max_frames: int  # equally spaced, with the first and the last
+    max_width: int  # pixels; wider pictures are reduced by a whole factor
+    seconds_per_frame: float
+    seconds_at_end: float  # how long the last frame is shown
 
-        Args:
-            pictures: beginnings of file names; the first of which there are files is taken.
-            max_frames: at most so many, equally spaced, with the first and the last.
-            max_width: wider pictures are reduced by a whole factor.
-            seconds_per_frame: how long each epoch is shown.
-            seconds_at_end: how long the last one is.
-        """
-        self.pictures, self.max_frames, self.max_width = tuple(pictures), max_frames, max_width
-        self.seconds_per_frame, self.seconds_at_end = seconds_per_frame, seconds_at_end
-
-    def publish(self, snapshot: Snapshot, figures: Path, loggers: Sequence[RunLogger]) -> None:
+    def publish(self, snapshot: Snapshot, folder: RunFolder, loggers: Sequence[RunLogger]) -> None:
         for name in self.pictures:
-            files = find_frames(figures, name, last_epoch=snapshot.epochs_done)
-            if files:
-                self._write(figures / "evolution.gif", equally_spaced(files, self.max_frames))
-                return
+            # Those of later epochs are left from an earlier run in the same folder.
+            frames = [f for f in folder.figures(name).items() if f[0] <= snapshot.epochs_done]
+            if frames:
+                path = folder.path / "figures" / "evolution.gif"
+                return self._write(path, equally_spaced(frames, self.max_frames))
 
     def _write(self, path: Path, files: Sequence[tuple[int, Path]]) -> None:
         pictures = [(epoch, reduced(file, max_width=self.max_width)) for epoch, file in files]
@@ -73,19 +63,9 @@ class Evolution(Visualization):
             )
 
 
-def find_frames(figures: Path, name: str, *, last_epoch: int) -> list[tuple[int, Path]]:
-    """Returns epoch and file of each picture of a name, in the order of epochs."""
-    pictures = [
-        (int(file.stem.rpartition("_")[2]), file) for file in figures.glob(f"{name}_[0-9]*.png")
-    ]
-    # Later ones are left from an earlier run in the same folder.
-    return sorted(pair for pair in pictures if pair[0] <= last_epoch)
-
-
 def equally_spaced(files: Sequence[tuple[int, Path]], at_most: int) -> list[tuple[int, Path]]:
     """Returns at most so many, equally spaced, with the first and the last."""
-    count = min(len(files), at_most)
-    indices = np.linspace(0, len(files) - 1, count).round().astype(int)
+    indices = np.linspace(0, len(files) - 1, min(len(files), at_most)).round().astype(int)
     return [files[index] for index in indices]
 
 

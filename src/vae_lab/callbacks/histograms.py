@@ -4,20 +4,23 @@ Shapes: N images, Z latent dimensions.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
 
 from vae_lab.callbacks.picture import Visualization
 from vae_lab.callbacks.snapshot import Snapshot
 from vae_lab.loggers.base import RunLogger
+from vae_lab.run_folder import RunFolder
 
 
+@dataclass(kw_only=True)
 class Histograms(Visualization):
     """Logs all posterior means and variances: N x Z values each."""
 
-    def __init__(self, *, num_images: int, every_n_epochs: int, seed: int) -> None:
-        self.num_images, self.every_n_epochs, self.seed = num_images, every_n_epochs, seed
+    num_images: int
+    every_n_epochs: int
+    seed: int
 
-    def publish(self, snapshot: Snapshot, figures: Path, loggers: Sequence[RunLogger]) -> None:
+    def publish(self, snapshot: Snapshot, folder: RunFolder, loggers: Sequence[RunLogger]) -> None:
         if not loggers:
             return
         encoded = snapshot.encoded(self.num_images)

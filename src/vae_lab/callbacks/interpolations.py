@@ -5,6 +5,7 @@ Shapes: N images, P pairs, S steps, C channels, H and W pixels, Z latent dimensi
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from vae_lab.callbacks.picture import Picture
 from vae_lab.callbacks.snapshot import Snapshot
 
 
+@dataclass(kw_only=True)
 class Interpolations(Picture):
     """Decodes points on the straight line between the posterior means of two images, a row each."""
 
@@ -24,18 +26,8 @@ class Interpolations(Picture):
         "equally spaced, on the straight line between their posterior means (no sampling)."
     )
 
-    def __init__(
-        self,
-        *,
-        pairs: Sequence[Sequence[int]],
-        steps: int,
-        every_n_epochs: int,
-        seed: int,
-        scale: int,
-    ) -> None:
-        super().__init__(every_n_epochs=every_n_epochs, seed=seed, scale=scale)
-        self.pairs = [(first, last) for first, last in pairs]
-        self.steps = steps
+    pairs: Sequence[Sequence[int]]  # labels: from, to
+    steps: int
 
     def draw(self, snapshot: Snapshot, generator: torch.Generator) -> ImageGrid:
         model = snapshot.model
@@ -54,20 +46,14 @@ def between(start: Tensor, end: Tensor, *, steps: int) -> Tensor:
     return start[:, None] * (1 - weight) + end[:, None] * weight
 
 
-def find_pairs(labels: Tensor | None, pairs: Sequence[tuple[int, int]], *, count: int) -> Tensor:
+def find_pairs(labels: Tensor | None, pairs: Sequence[Sequence[int]], *, count: int) -> Tensor:
     """Chooses the images of each pair, always the same ones for the same data.
 
     The first image of a label is used first, its second image if the label comes up again.
     A pair with a label that is not there (or no longer), and every pair if there are no labels,
     gets the images 2p and 2p + 1, p being its row.
 
-    Args:
-        labels: (N,), or None.
-        pairs: two labels each.
-        count: N.
-
-    Returns:
-        Indices of images, (P, 2).
+    Returns the indices (P, 2) of images of the `pairs` of two labels each; `labels` is (N,).
     """
     used: Counter[int] = Counter()
     chosen = []

@@ -1,5 +1,7 @@
 """Which latent dimensions are used."""
 
+from dataclasses import dataclass
+
 import torch
 
 from vae_lab.callbacks.drawing.charts import Bars, Heading
@@ -9,6 +11,7 @@ from vae_lab.callbacks.snapshot import Snapshot
 MOST_NUMBERED = 30  # bars that have room for their dimension's number
 
 
+@dataclass(kw_only=True)
 class KLPerDim(Picture):
     """Draws the mean KL of each latent dimension, from the largest to the smallest."""
 
@@ -21,11 +24,8 @@ class KLPerDim(Picture):
         "as the axis says, and the bars add up to another number."
     )
 
-    def __init__(
-        self, *, threshold: float, num_images: int, every_n_epochs: int, seed: int, scale: int
-    ) -> None:
-        super().__init__(every_n_epochs=every_n_epochs, seed=seed, scale=scale)
-        self.threshold, self.num_images = threshold, num_images
+    threshold: float  # nats
+    num_images: int
 
     def draw(self, snapshot: Snapshot, generator: torch.Generator) -> Bars:
         encoded = snapshot.encoded(self.num_images)

@@ -4,6 +4,8 @@ Shapes: S steps, C channels, H and W pixels, Z latent dimensions.
 """
 
 from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,7 +17,9 @@ from vae_lab.callbacks.drawing.grids import grid, latent_plane, to_uint8
 from vae_lab.callbacks.drawing.style import LINE
 from vae_lab.callbacks.picture import Picture
 from vae_lab.callbacks.snapshot import Snapshot
-from vae_lab.priors import Prior
+
+if TYPE_CHECKING:
+    from vae_lab.vae import VAE
 
 OTHERS = (
     "Where the latent space has more than two dimensions, the map is over the two with the "
@@ -24,26 +28,24 @@ OTHERS = (
 )
 
 
+@dataclass(kw_only=True)
 class Lattice(Picture):
     """Decodes the points of a square lattice. The subclass says at which values its lines are."""
 
-    def __init__(
-        self, *, steps: int, num_images: int, every_n_epochs: int, seed: int, scale: int
-    ) -> None:
-        super().__init__(every_n_epochs=every_n_epochs, seed=seed, scale=scale)
-        self.steps, self.num_images = steps, num_images
+    steps: int
+    num_images: int  # to find the most used dimensions
 
     @abstractmethod
-    def axes(self, prior: Prior) -> Tensor:
+    def axes(self, model: "VAE") -> Tensor:
         """Returns the values of each coordinate, ascending, (S, Z)."""
 
     @abstractmethod
-    def subtitle(self, prior: Prior) -> str:
+    def subtitle(self, model: "VAE") -> str:
         """Returns a text that says where the points lie."""
 
     def draw(self, snapshot: Snapshot, generator: torch.Generator) -> Framed:
         model, latent_dim = snapshot.model, snapshot.model.latent_dim
-        axes = self.axes(model.prior)
+        axes = self.axes(model)
         dims, names = self._dimensions(snapshot)
         # The lattice, in the plane of two dimensions; the others stay at the prior's mean.
         right, up = axes[:, dims[0]], axes[:, dims[-1]]
@@ -61,8 +63,7 @@ class Lattice(Picture):
         others = f", {latent_dim - 2} other dimensions at {centre_name}" if latent_dim > 2 else ""
         return Framed(
             heading=Heading(
-                f"{len(plane)} decoded points of the latent space",
-                self.subtitle(model.prior) + others,
+                f"{len(plane)} decoded points of the latent space", self.subtitle(model) + others
             ),
             picture=to_uint8(grid(images, columns=self.steps)),
             across=across,
@@ -81,6 +82,7 @@ class Lattice(Picture):
         return dims, [f"z[{dim}], {snapshot.kl_name} {kl[dim]:.2f} nats" for dim in dims]
 
 
+@dataclass(kw_only=True)
 class LatentMap(Lattice):
     """Decodes equally spaced points of [-extent, extent]^2, in the prior's standard deviations."""
 
@@ -92,32 +94,15 @@ class LatentMap(Lattice):
         f"{OTHERS}"
     )
 
-    def __init__(
-        self,
-        *,
-        steps: int,
-        extent: float,
-        num_images: int,
-        every_n_epochs: int,
-        seed: int,
-        scale: int,
-    ) -> None:
-        super().__init__(
-            steps=steps,
-            num_images=num_images,
-            every_n_epochs=every_n_epochs,
-            seed=seed,
-            scale=scale,
-        )
-        self.extent = extent
+    extent: float
 
-    def axes(self, prior: Prior) -> Tensor:
+    def axes(self, model: "VAE") -> Tensor:
         steps = torch.linspace(-self.extent, self.extent, self.steps)
-        return prior.mean() + steps[:, None] * prior.scale()
+        return model.prior.mean() + steps[:, None] * model.prior.scale()
 
-    def subtitle(self, prior: Prior) -> str:
+    def subtitle(self, model: "VAE") -> str:
         steps = f"equally spaced from {-self.extent:g} to {self.extent:g}"
-        if prior.has_closed_kl:
+        if model.prior.has_closed_kl:
             return steps
         return f"{steps} standard deviations of the prior around its mean"
 
@@ -134,22 +119,20 @@ class QuantileMap(Lattice):
         f"cells are not. {OTHERS}"
     )
 
-    def axes(self, prior: Prior) -> Tensor:
+    def axes(self, model: "VAE") -> Tensor:
         # The middle of each of S parts of equal probability.
         probability = (torch.arange(self.steps, dtype=torch.float64) + 0.5) / self.steps
-        return prior.quantiles(probability)
+        return model.prior.quantiles(probability)
 
-    def subtitle(self, prior: Prior) -> str:
-        what = "cell" if prior.has_closed_kl else "row and column"
+    def subtitle(self, model: "VAE") -> str:
+        what = "cell" if model.prior.has_closed_kl else "row and column"
         return f"at the prior's quantiles: each {what} is equally probable"
 
 
 def axis_ticks(axis: Tensor, *, cell: int) -> list[Tick]:
-    """Returns round values of an axis and where they stand, in pixels from the first cell's edge.
+    """Returns round values and where they stand, in pixels from the first cell's edge.
 
-    Args:
-        axis: the value in the middle of each cell, ascending, (S,).
-        cell: pixels of a cell.
+    `axis` has the value in the middle of each cell of `cell` pixels, ascending, (S,).
     """
     values = axis.double().numpy()
     pitch = cell + LINE

@@ -4,7 +4,7 @@ Shapes: N images, Z latent dimensions.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from vae_lab.callbacks.picture import Picture
 from vae_lab.callbacks.snapshot import EncodedImages, Snapshot
 
 
+@dataclass(kw_only=True)
 class LatentScatter(Picture):
     """Draws posterior means coloured by label: as they are, or by PCA for more than two."""
 
@@ -26,9 +27,7 @@ class LatentScatter(Picture):
         "The text at a group is its label, at the group's median."
     )
 
-    def __init__(self, *, num_images: int, every_n_epochs: int, seed: int, scale: int) -> None:
-        super().__init__(every_n_epochs=every_n_epochs, seed=seed, scale=scale)
-        self.num_images = num_images
+    num_images: int
 
     def draw(self, snapshot: Snapshot, generator: torch.Generator) -> Scatter:
         encoded = snapshot.encoded(self.num_images)
@@ -42,37 +41,31 @@ class LatentScatter(Picture):
             axes = ("z[0]", "label" if encoded.labels is not None else "")
             subtitle = "one latent dimension; heights within a row mean nothing"
         elif latent_dim > 2:
-            components = principal(encoded.mean)
-            points, axes = components.points, ("1st component", "2nd component")
+            points, share = principal(encoded.mean)
+            axes = ("1st component", "2nd component")
             subtitle = (
                 f"2 principal components of {latent_dim} dimensions: "
-                f"{100 * components.share:.0f} % of the variance of the means"
+                f"{100 * share:.0f} % of the variance of the means"
             )
         return Scatter(Heading(title, subtitle), points, encoded.labels, axes, rows, names)
 
 
-class Components(NamedTuple):
-    """The first two principal components of points."""
+def principal(points: Tensor) -> tuple[Tensor, float]:
+    """Returns points (N, Z), centred, on their first two principal components, and their share.
 
-    points: Tensor  # (N, 2), centred
-    share: float  # of the variance, in [0, 1]
-
-
-def principal(points: Tensor) -> Components:
-    """Projects points (N, Z) on the two directions of largest variance.
-
+    The points that come out are (N, 2); the share is that of the variance, in [0, 1].
     A direction's sign is that of its largest coordinate, so that it does not flip by chance from
     epoch to epoch. Points that do not vary have the share 1: nothing is hidden.
     """
     centred = points.double() - points.double().mean(dim=0)
     if not centred.isfinite().all():
-        return Components(points[:, :2], 0.0)
+        return points[:, :2], 0.0
     values, vectors = torch.linalg.eigh(centred.T @ centred)  # ascending
     first = vectors[:, -2:].flip(1)  # (Z, 2)
     first = first * first.gather(0, first.abs().argmax(dim=0)[None]).sign()
     total = values.sum()
     share = (values[-2:].sum() / total).item() if total > 0 else 1.0
-    return Components(centred @ first, min(share, 1.0))
+    return centred @ first, min(share, 1.0)
 
 
 def in_rows(

@@ -6,6 +6,7 @@ Shapes: C channels, H and W pixels.
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +18,7 @@ from torch import nn
 from vae_lab.callbacks.drawing.grids import Drawing, to_array, to_png
 from vae_lab.callbacks.snapshot import Snapshot
 from vae_lab.loggers.base import RunLogger
+from vae_lab.run_folder import RunFolder
 
 
 class Visualization(ABC):
@@ -26,17 +28,18 @@ class Visualization(ABC):
     the training. With None it is due once: after the training, when everything else is drawn.
     """
 
-    every_n_epochs: int | None = None
+    every_n_epochs: int | None
 
     def is_due(self, epochs_done: int) -> bool:
         """Tells whether it is due after so many epochs, whether or not they are the last."""
         return self.every_n_epochs is not None and epochs_done % self.every_n_epochs == 0
 
     @abstractmethod
-    def publish(self, snapshot: Snapshot, figures: Path, loggers: Sequence[RunLogger]) -> None:
-        """Writes into the folder of figures and to the loggers what it shows of a snapshot."""
+    def publish(self, snapshot: Snapshot, folder: RunFolder, loggers: Sequence[RunLogger]) -> None:
+        """Writes into the run's folder and to the loggers what it shows of a snapshot."""
 
 
+@dataclass(kw_only=True)
 class Picture(Visualization):
     """One kind of picture: what is drawn of a snapshot, and how often.
 
@@ -47,23 +50,17 @@ class Picture(Visualization):
     description: ClassVar[str]  # Markdown, for the picture's card in TensorBoard
     tag: ClassVar[str] = "{name}/{split}"  # in loggers; the split is val, or train without val
 
-    def __init__(self, *, every_n_epochs: int, seed: int, scale: int) -> None:
-        """Sets when and how large to draw.
-
-        Args:
-            every_n_epochs: draw after every so many epochs, besides the first and last picture.
-            seed: of the generator that `draw` gets, the same for each picture.
-            scale: the PNG file shows each pixel as scale x scale pixels.
-        """
-        self.every_n_epochs, self.seed, self.scale = every_n_epochs, seed, scale
+    every_n_epochs: int  # besides before training and at its end
+    seed: int  # of the generator that `draw` gets, the same after each epoch
+    scale: int  # the PNG file shows each pixel as scale x scale pixels
 
     @abstractmethod
     def draw(self, snapshot: Snapshot, generator: torch.Generator) -> Drawing:
         """Returns the drawing: an `ImageGrid`, or a chart."""
 
-    def publish(self, snapshot: Snapshot, figures: Path, loggers: Sequence[RunLogger]) -> None:
+    def publish(self, snapshot: Snapshot, folder: RunFolder, loggers: Sequence[RunLogger]) -> None:
         drawing = self.draw(snapshot, torch.Generator().manual_seed(self.seed))
-        path = figures / f"{self.name}_{snapshot.epochs_done:04d}.png"
+        path = folder.figure(self.name, snapshot.epochs_done)
         to_png(drawing.render(self.scale), path)
         if not loggers:
             return
@@ -95,7 +92,6 @@ class PictureCallback(Callback):
                 "Pictures take their images from a data module, and the trainer has none. "
                 "Call trainer.fit(module, datamodule=...)."
             )
-        self._snapshot = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # A resumed run drew this epoch's pictures before it wrote the checkpoint it starts from.
@@ -124,27 +120,18 @@ class PictureCallback(Callback):
         self._snapshot = None
 
     def _publish(
-        self,
-        trainer: Trainer,
-        module: LightningModule,
-        epochs_done: int,
-        pictures: Sequence[Visualization],
+        self, trainer: Trainer, module: Any, epochs_done: int, pictures: Sequence[Visualization]
     ) -> None:
         if not trainer.is_global_zero:
             return
-        figures = Path(trainer.default_root_dir) / "figures"
-        loggers = [logger for logger in trainer.loggers if isinstance(logger, RunLogger)]
-        for picture in pictures:
-            with evaluation_mode(module):
-                snapshot = self._snapshot_of(trainer, module, epochs_done)
-                picture.publish(snapshot, figures, loggers)
-
-    def _snapshot_of(self, trainer: Trainer, module: Any, epochs_done: int) -> Snapshot:
-        """Returns the snapshot after so many epochs, the same one for all pictures."""
         if self._snapshot is None or self._snapshot.epochs_done != epochs_done:
             data = trainer.datamodule  # type: ignore[attr-defined]
             self._snapshot = Snapshot(model=module, data=data, epochs_done=epochs_done)
-        return self._snapshot
+        folder = RunFolder(Path(trainer.default_root_dir))
+        loggers = [logger for logger in trainer.loggers if isinstance(logger, RunLogger)]
+        for picture in pictures:
+            with evaluation_mode(module):
+                picture.publish(self._snapshot, folder, loggers)
 
 
 @contextmanager

@@ -24,11 +24,7 @@ class Progress(ProgressBar):
     """
 
     def __init__(self, *, refreshes_per_second: float) -> None:
-        """Sets how often the bar is redrawn.
-
-        Args:
-            refreshes_per_second: upper limit; of no effect if the output is no terminal.
-        """
+        """Sets how often the bar is redrawn at most; of no effect without a terminal."""
         super().__init__()
         self._interval = 1 / refreshes_per_second
         self._enabled = True

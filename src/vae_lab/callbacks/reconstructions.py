@@ -3,6 +3,8 @@
 Shapes: N images, C channels, H and W pixels.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -11,6 +13,7 @@ from vae_lab.callbacks.picture import Picture
 from vae_lab.callbacks.snapshot import Snapshot
 
 
+@dataclass(kw_only=True)
 class Reconstructions(Picture):
     """Shows the same examples in every epoch and run, each above its reconstruction."""
 
@@ -20,29 +23,20 @@ class Reconstructions(Picture):
         "by the posterior mean (no sampling, so sharper than the bound sees them)."
     )
 
-    def __init__(
-        self, *, num_images: int, columns: int, every_n_epochs: int, seed: int, scale: int
-    ) -> None:
-        super().__init__(every_n_epochs=every_n_epochs, seed=seed, scale=scale)
-        self.num_images, self.columns = num_images, columns
+    num_images: int
+    columns: int
 
     def draw(self, snapshot: Snapshot, generator: torch.Generator) -> ImageGrid:
         model = snapshot.model
         images, labels = snapshot.data.examples()
         originals = images[in_turn(labels, len(images))[: self.num_images]].to(model.device)
-        reconstructions = model.reconstruct(originals)
-        return ImageGrid(above(originals, reconstructions, columns=self.columns))
+        return ImageGrid(above(originals, model.reconstruct(originals), columns=self.columns))
 
 
 def in_turn(labels: Tensor | None, count: int) -> Tensor:
-    """Returns an order of the images that takes one of each label in turn: 0 1 ... 9 0 1 ... 9.
+    """Returns indices (N,) that take an image of each label (N,) in turn: 0 1 ... 9 0 1 ... 9.
 
-    Args:
-        labels: (N,), or None if the images have none: then the order is theirs.
-        count: N.
-
-    Returns:
-        Indices, (N,). With ten digits and ten columns, each column shows one digit.
+    With ten digits and ten columns, each column shows one digit. Without labels the order is kept.
     """
     if labels is None:
         return torch.arange(count)

@@ -3,6 +3,8 @@
 Shapes: C channels, H and W pixels.
 """
 
+from dataclasses import dataclass
+
 import torch
 
 from vae_lab.callbacks.drawing.grids import ImageGrid, grid
@@ -10,6 +12,7 @@ from vae_lab.callbacks.picture import Picture
 from vae_lab.callbacks.snapshot import Snapshot
 
 
+@dataclass(kw_only=True)
 class Samples(Picture):
     """Decodes the same prior draws each time, so that epochs and runs compare."""
 
@@ -20,11 +23,8 @@ class Samples(Picture):
         "in every run with the same latent_dim."
     )
 
-    def __init__(
-        self, *, num_images: int, columns: int, every_n_epochs: int, seed: int, scale: int
-    ) -> None:
-        super().__init__(every_n_epochs=every_n_epochs, seed=seed, scale=scale)
-        self.num_images, self.columns = num_images, columns
+    num_images: int
+    columns: int
 
     def draw(self, snapshot: Snapshot, generator: torch.Generator) -> ImageGrid:
         images = snapshot.model.sample(self.num_images, generator=generator)

@@ -3,6 +3,8 @@
 Shapes: R rows, S steps, C channels, H and W pixels, Z latent dimensions.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -17,6 +19,7 @@ _AXIS = "value of the row's dimension; the others are kept"
 _SCALED_AXIS = "row's dimension, in the prior's standard deviations from its mean"
 
 
+@dataclass(kw_only=True)
 class Traversals(Picture):
     """Moves one latent dimension per row from -extent to extent, the most used dimension first."""
 
@@ -29,33 +32,11 @@ class Traversals(Picture):
         "information, and a row that does not change belongs to a dimension that is not used."
     )
 
-    def __init__(
-        self,
-        *,
-        max_rows: int,
-        steps: int,
-        extent: float,
-        start: int | None,
-        num_images: int,
-        every_n_epochs: int,
-        seed: int,
-        scale: int,
-    ) -> None:
-        """Sets what is drawn.
-
-        Args:
-            max_rows: the most used dimensions, at most so many.
-            steps: images per row.
-            extent: a row leads from -extent to extent, in the prior's standard deviations.
-            start: the image from whose posterior mean rows start; None for the prior's mean.
-            num_images: how many images the KL is averaged over.
-            every_n_epochs: see `Picture`.
-            seed: see `Picture`.
-            scale: see `Picture`.
-        """
-        super().__init__(every_n_epochs=every_n_epochs, seed=seed, scale=scale)
-        self.max_rows, self.steps, self.extent = max_rows, steps, extent
-        self.start, self.num_images = start, num_images
+    max_rows: int  # the most used dimensions, at most so many
+    steps: int  # images per row
+    extent: float  # a row leads from -extent to extent, in the prior's standard deviations
+    start: int | None  # the image from whose posterior mean rows start; None: the prior's mean
+    num_images: int  # that the KL is averaged over
 
     def draw(self, snapshot: Snapshot, generator: torch.Generator) -> Framed:
         encoded = snapshot.encoded(self.num_images)
@@ -94,12 +75,9 @@ class Traversals(Picture):
 
 
 def traverse(start: Tensor, dims: list[int], values: Tensor) -> Tensor:
-    """Returns points that equal `start` but for one dimension, (R, S, Z).
+    """Returns points (R, S, Z) that equal `start` (Z,) except in the dimension that a row changes.
 
-    Args:
-        start: (Z,).
-        dims: the dimension that row r changes.
-        values: what each dimension is set to at each step, (S, Z).
+    Row r sets the dimension dims[r] to its column of `values` (S, Z), step by step.
     """
     z = start.repeat(len(dims), len(values), 1)
     for row, dim in enumerate(dims):

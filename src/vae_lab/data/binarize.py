@@ -35,13 +35,9 @@ def binarized_once(
 ) -> np.ndarray | MemmapImages:
     """Returns what evaluation and pictures see of uint8 images (N, C, H, W), same shape.
 
-    Binary images are made in memory, where grey ones may lie on disk.
-
-    Args:
-        images: all images of a data set's training or test part, before validation is split off, so
-            that the draw of an image depends on no split.
-        kind: `data.binarize`.
-        split: names the random stream: `train` or `test`.
+    Binary images are made in memory, while grey ones may lie on disk. Validation is not yet split
+    off the training images, so that the draw of an image depends on no split: `split` is train or
+    test, and names the random stream. `kind` is `data.binarize`.
     """
     if kind == "none":
         return images

@@ -10,6 +10,7 @@ import pickle
 import tarfile
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,34 +31,22 @@ _HARMLESS = {
 }
 
 
+@dataclass(kw_only=True)
 class CIFAR10:
     """The 50,000 and 10,000 images of CIFAR-10, 32 x 32 in colour.
 
     Source: Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009.
     """
 
-    def __init__(
-        self,
-        *,
-        root: str,
-        folder: str,
-        files: download.Files,
-        train_batches: Mapping[str, str],
-        test_batches: Mapping[str, str],
-        label_names: Sequence[str],
-    ) -> None:
-        """Takes the one archive of `files`, and the name in it and the MD5 of each batch."""
-        self.root, self.folder, self.files = root, folder, files
-        self.train_batches, self.test_batches = train_batches, test_batches
-        self.label_names = tuple(label_names)
+    root: str
+    folder: str
+    files: download.Files  # one archive
+    train_batches: Mapping[str, str]  # the name of each batch in it, and its MD5
+    test_batches: Mapping[str, str]
+    label_names: Sequence[str]
 
     def load(self) -> Images:
-        """Returns the images in the order of the batches.
-
-        Raises:
-            DataUnavailable: The archive is not there.
-            UserError: It is broken, or holds something else.
-        """
+        """Returns the images in the order of the batches."""
         (path,) = download.locate(self.root, self.folder, self.files).values()
         try:
             with tarfile.open(path) as archive:
@@ -65,17 +54,15 @@ class CIFAR10:
                 test = _read_all(archive, path, self.test_batches)
         except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
             raise UserError(f"cannot unpack {path}: {error}. Delete it and start again.") from error
-        return Images(*train, *test, self.label_names)
+        return Images(*train, *test, tuple(self.label_names))
 
 
 def _read_all(
     archive: tarfile.TarFile, path: Path, batches: Mapping[str, str]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns images uint8 (N, 3, 32, 32) and labels int64 (N,) of some batches."""
-    images, labels = zip(
-        *(_read(archive, path, name, md5) for name, md5 in batches.items()), strict=True
-    )
-    return np.concatenate(images), np.concatenate(labels)
+    read = [_read(archive, path, name, md5) for name, md5 in batches.items()]
+    return np.concatenate([images for images, _ in read]), np.concatenate([it for _, it in read])
 
 
 def _read(

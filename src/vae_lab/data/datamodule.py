@@ -31,22 +31,19 @@ class ImageDataModule(pl.LightningDataModule):
 
     The split depends on `split_seed` alone, and the order of an epoch, like the draws of
     `binarize=dynamic`, on `seed` and the epoch alone. Each of several processes has its part of
-    every training and validation batch; pictures and evaluation see all images.
-    After `setup`: `train_images`, `val_images`, `test_images`, uint8 (N, C, H, W), with
-    `train_labels`, `val_labels`, `test_labels`, int64 (N,) or None, the `label_names` of 0, 1, ...
-    or None, and `image_shape` (C, H, W); `num_val` is a number then, also where it was a share;
-    `fixed_train_images` are the training images as evaluation and pictures see them.
+    every training and validation batch; pictures and evaluation see all images. What follows is
+    there after `setup`; `num_val` is a number then, also if it was a share.
     """
 
-    train_images: Tensor | MemmapTensors
-    fixed_train_images: Tensor | MemmapTensors
+    train_images: Tensor | MemmapTensors  # uint8 (N, C, H, W), like those that follow
+    fixed_train_images: Tensor | MemmapTensors  # as evaluation and pictures see them
     val_images: Tensor | MemmapTensors
     test_images: Tensor | MemmapTensors
-    train_labels: Tensor | None
+    train_labels: Tensor | None  # int64 (N,)
     val_labels: Tensor | None
     test_labels: Tensor | None
-    label_names: tuple[str, ...] | None
-    image_shape: tuple[int, int, int]
+    label_names: tuple[str, ...] | None  # of the labels 0, 1, ...
+    image_shape: tuple[int, int, int]  # C, H, W
 
     def __init__(
         self,
@@ -70,21 +67,12 @@ class ImageDataModule(pl.LightningDataModule):
     def from_config(cls, config: Mapping[str, Any], *, trust: bool) -> "ImageDataModule":
         """Returns the data of a resolved configuration; nothing is read yet."""
         data = config["data"]
-        return cls(
-            source=instantiate(data["source"], trust=trust),
-            batch_size=data["batch_size"],
-            num_val=data["num_val"],
-            split_seed=data["split_seed"],
-            seed=config["seed"],
-            binarize=data["binarize"],
-        )
+        keys = ("batch_size", "num_val", "split_seed", "binarize")
+        source = instantiate(data["source"], trust=trust)
+        return cls(source=source, seed=config["seed"], **{key: data[key] for key in keys})
 
     def setup(self, stage: str | None = None) -> None:
-        """Loads and splits the images, the first time it is called.
-
-        Raises:
-            UserError: The source cannot be read, or `num_val` or `batch_size` do not suit it.
-        """
+        """Loads and splits the images, once; UserError if a setting does not suit them."""
         if self._is_loaded:
             return
         loaded = self.source.load()
@@ -129,11 +117,7 @@ class ImageDataModule(pl.LightningDataModule):
             )
 
     def check_processes(self, processes: int) -> None:
-        """Checks that processes can share each batch; the number of validation images is known.
-
-        Raises:
-            UserError: where the batches do not divide.
-        """
+        """Raises UserError unless processes can share each batch; `num_val` is a number."""
         if self.batch_size % processes or 0 < self.num_val < processes:
             raise UserError(
                 f"data.batch_size={self.batch_size} must be a multiple of the {processes} "

@@ -16,11 +16,7 @@ class Digits:
         self.num_test = num_test
 
     def load(self) -> Images:
-        """Returns the images in scikit-learn's order, `num_test` of them as test images.
-
-        Raises:
-            UserError: `num_test` leaves no image for training.
-        """
+        """Returns the images in scikit-learn's order, `num_test` of them as test images."""
         from sklearn.datasets import load_digits
 
         digits = load_digits()

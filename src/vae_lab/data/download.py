@@ -46,8 +46,7 @@ class DataUnavailable(UserError):
 def find(root: str | Path, folder: str, files: Files) -> dict[str, Path]:
     """Returns where each of `files` lies under `root`, unzipped or not; absent ones are left out.
 
-    Raises:
-        BrokenFile: A file is there, but with another MD5. It is left as it is.
+    Raises BrokenFile if a file has another MD5; it is left as it is.
     """
     directory = _directory(root, folder)
     paths = {name: _intact(directory, name, sums) for name, sums in files.items()}
@@ -55,12 +54,7 @@ def find(root: str | Path, folder: str, files: Files) -> dict[str, Path]:
 
 
 def locate(root: str | Path, folder: str, files: Files) -> dict[str, Path]:
-    """Returns where each of `files` lies under `root`; nothing is downloaded.
-
-    Raises:
-        DataUnavailable: A file is not there.
-        BrokenFile: see `find`.
-    """
+    """As `find`, but raises DataUnavailable if a file is absent."""
     paths = find(root, folder, files)
     if absent := [name for name in files if name not in paths]:
         raise DataUnavailable(
@@ -83,10 +77,9 @@ def ensure(
     anywhere else is left as it is. Of several processes one downloads, and the others wait for it.
 
     Args:
-        files: None or empty where a data set needs no files.
-        mirrors: Addresses that a file's name is appended to, asked in this order.
-        timeout: Seconds to wait for data, over all mirrors together. A download that flows may
-            take longer.
+        files: None or empty if a data set needs no files.
+        mirrors: addresses that a file's name is appended to, asked in this order.
+        timeout: seconds to wait for data, over all mirrors together; a download may take longer.
 
     Raises:
         DataUnavailable: No mirror delivered.
@@ -147,9 +140,8 @@ def _intact(directory: Path, name: str, sums: Checksums) -> Path | None:
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
-            raise UserError(
-                f"cannot read {path}: {error.strerror}. Set data.root=FOLDER."
-            ) from error
+            text = f"cannot read {path}: {error.strerror}. Set data.root=FOLDER."
+            raise UserError(text) from error
         if actual == expected:
             return path
         wrong[path] = f"{path} is broken: MD5 {actual}, expected {expected}"

@@ -27,12 +27,6 @@ class ImageFile(NamedTuple):
     size: int  # bytes
     modified: int  # ns
 
-    @property
-    def label(self) -> str | None:
-        """The sub-folder it lies in, the uppermost one; None for a file of the folder itself."""
-        top, slash, _ = self.name.partition("/")
-        return top if slash else None
-
 
 def list_files(folder: Path) -> list[ImageFile]:
     """Returns every image file in a folder and its sub-folders, in the order of their names.

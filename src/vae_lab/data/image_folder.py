@@ -53,21 +53,13 @@ class ImageFolder:
         self.num_test, self.skip_broken = num_test, skip_broken
 
     def prepare(self) -> tuple[int, ...]:
-        """Makes the images ready, if they are not, and returns their shape (N, C, H, W).
-
-        Raises:
-            UserError: There are none, or some cannot be used and are not to be skipped.
-        """
+        """Makes the images ready, if they are not, and returns their shape (N, C, H, W)."""
         inventory = self._inventory(self._prepared())
         _labels(self.path, inventory["files"])
         return self._shape(inventory)
 
     def load(self) -> Images:
-        """Returns the images in the order of their names, `num_test` of them as test images.
-
-        Raises:
-            UserError: see `prepare`.
-        """
+        """Returns the images in the order of their names, `num_test` of them as test images."""
         folder = self._prepared()
         inventory = self._inventory(folder)
         pixels = np.memmap(folder / PIXELS, np.uint8, mode="r", shape=self._shape(inventory))
@@ -100,11 +92,8 @@ class ImageFolder:
         return folder
 
     def _fill(self, folder: Path, files: Sequence[ImageFile]) -> None:
-        print(
-            f"vae-lab: preparing {len(files)} files of {self.path} in {folder}",
-            file=sys.stderr,
-            flush=True,
-        )
+        text = f"vae-lab: preparing {len(files)} files of {self.path} in {folder}"
+        print(text, file=sys.stderr, flush=True)
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(
@@ -122,9 +111,8 @@ class ImageFolder:
         except OSError as error:
             if folder.exists():  # as above, under the error of another system
                 return
-            raise UserError(
-                f"{describe_os_error(error, folder)} Or set data.root=FOLDER."
-            ) from error
+            text = f"{describe_os_error(error, folder)} Or set data.root=FOLDER."
+            raise UserError(text) from error
 
     def _write(self, target: IO[bytes], files: Sequence[ImageFile]) -> dict[str, Any]:
         """Writes the images that can be used; returns which they are, and why others cannot."""
@@ -153,14 +141,12 @@ class ImageFolder:
     def _inventory(self, folder: Path) -> dict[str, Any]:
         """Returns which files the prepared images are of, after checking that they can be used."""
         try:
-            text = (folder / INVENTORY).read_text(encoding="utf-8")
-            inventory: dict[str, Any] = json.loads(text)
+            inventory: dict[str, Any] = json.loads((folder / INVENTORY).read_bytes())
             size = (folder / PIXELS).stat().st_size
             expected = int(np.prod(self._shape(inventory)))
         except (OSError, ValueError, KeyError) as error:
-            raise UserError(
-                f"{folder} is damaged ({error}): delete it, and it is made anew."
-            ) from error
+            text = f"{folder} is damaged ({error}): delete it, and it is made anew."
+            raise UserError(text) from error
         if size != expected:
             raise UserError(
                 f"{folder / PIXELS} has {size} bytes and should have {expected}: delete {folder}, "
@@ -188,15 +174,14 @@ def _listed(unusable: dict[str, str]) -> str:
 
 
 def _labels(path: Path, names: Sequence[str]) -> Labels:
-    """Returns the sub-folders as labels; None where there are none, or not of every image."""
-    folders = [ImageFile(name, 0, 0).label for name in names]
-    loose = folders.count(None)
-    if loose == len(folders):
-        return UNLABELLED
-    if loose:
+    """Returns the uppermost sub-folders as labels; none unless every image lies in one."""
+    folders = [name.split("/")[0] for name in names if "/" in name]
+    loose = len(names) - len(folders)
+    if 0 < loose < len(names):
         print_warning(
-            f"{loose} of the {len(folders)} images of {path} lie in no sub-folder: all are taken "
+            f"{loose} of the {len(names)} images of {path} lie in no sub-folder: all are taken "
             f"as images without labels."
         )
+    if loose:
         return UNLABELLED
     return encode_labels(str(path), np.array(folders))

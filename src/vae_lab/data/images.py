@@ -66,4 +66,4 @@ class Source(Protocol):
     """A data set."""
 
     def load(self) -> Images:
-        """Returns all of its images."""
+        """Returns all of its images; UserError if they are not there or cannot be used."""

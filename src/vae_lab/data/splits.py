@@ -21,15 +21,7 @@ def num_images(setting: float, total: int) -> int:
 
 
 def check_split(data: Mapping[str, Any], total: int) -> None:
-    """Checks that test, validation and training share a set's images.
-
-    Args:
-        data: a data configuration: `num_test`, `num_val`, `batch_size`.
-        total: how many images there are.
-
-    Raises:
-        UserError: for the first setting that cannot be.
-    """
+    """Raises UserError for the first of num_test, num_val and batch_size that `total` forbids."""
     check_test(data["num_test"], total)
     rest = total - num_images(data["num_test"], total)
     check_val(data["num_val"], rest)
@@ -96,23 +88,15 @@ def split_test(
     label_names: tuple[str, ...] | None = None,
     fingerprint: str | None = None,
 ) -> Images:
-    """Returns all images, `num_test` of them, equally over the labels, as test images.
-
-    Raises:
-        UserError: `num_test` leaves no image for training, or none for the test.
-    """
+    """Returns all images, `num_test` of them, equally over the labels, as test images."""
     import torch
 
     total = len(images)
     check_test(num_test, total)
-    # A seed of its own: every run is tested on the same images.
+    # A fixed seed: every run is tested on the same images.
     generator = torch.Generator().manual_seed(0)
     test = stratified(labels, total, num_images(num_test, total), generator)
-    return Images(
-        select(images, ~test),
-        None if labels is None else labels[~test],
-        select(images, test),
-        None if labels is None else labels[test],
-        label_names,
-        fingerprint,
-    )
+    parts = [
+        (select(images, mask), None if labels is None else labels[mask]) for mask in (~test, test)
+    ]
+    return Images(*parts[0], *parts[1], label_names, fingerprint)

@@ -105,30 +105,20 @@ class Transfer:
 
 
 def _reason(error: Exception) -> str:
-    """Returns what went wrong at a mirror as a few words that follow its address.
-
-    Raises:
-        OSError: It was not the mirror but the disk.
-    """
+    """Returns what a mirror did, to follow its address; raises the error of a disk."""
     from requests import exceptions
 
-    match error:
-        case exceptions.HTTPError():
-            return f"answered {str(error).partition(' for url')[0]}"
-        case exceptions.ProxyError():
-            return "could not be reached through the proxy"
-        case exceptions.SSLError():
-            return "has no certificate that is trusted here"
-        case exceptions.ConnectTimeout() | exceptions.ReadTimeout():
-            return "did not answer"
-        case exceptions.ChunkedEncodingError():
-            return "broke off"
-        case exceptions.ConnectionError():
-            return "could not be reached"
-        case exceptions.RequestException():
-            return f"failed ({type(error).__name__})"
-        case OSError():
-            raise error
-        case ValueError():
-            return "sent something else (wrong MD5)"
-    return f"failed ({type(error).__name__}: {error})"
+    reasons: dict[type[Exception], str] = {  # what is special comes first
+        exceptions.HTTPError: f"answered {str(error).partition(' for url')[0]}",
+        exceptions.ProxyError: "could not be reached through the proxy",
+        exceptions.SSLError: "has no certificate that is trusted here",
+        exceptions.Timeout: "did not answer",
+        exceptions.ChunkedEncodingError: "broke off",
+        exceptions.ConnectionError: "could not be reached",
+        exceptions.RequestException: f"failed ({type(error).__name__})",
+        ValueError: "sent something else (wrong MD5)",
+    }
+    if isinstance(error, OSError) and not isinstance(error, exceptions.RequestException):
+        raise error
+    other = f"failed ({type(error).__name__}: {error})"
+    return next((text for kind, text in reasons.items() if isinstance(error, kind)), other)

@@ -25,11 +25,7 @@ UNLABELLED: Labels = (None, None)
 def prepare(data: Mapping[str, Any]) -> tuple[int, ...] | None:
     """Makes the images of a data configuration ready before its first run, and checks them.
 
-    Returns:
-        Their shape (N, C, H, W); None for a source that needs no preparation.
-
-    Raises:
-        UserError: for whatever is wrong with them.
+    Returns their shape (N, C, H, W); None for a source that needs no preparation.
     """
     arguments = dict(data["source"])
     module, _, name = str(arguments.pop("_target_")).rpartition(".")

@@ -17,9 +17,15 @@ from vae_lab.run_folder import RunResult
 class RunLogger:
     """What a logger can do beside Lightning's scalars. By default it does nothing of it.
 
-    A subclass comes first and Lightning's class second. Loggers that are no RunLogger are passed
-    over: they get scalars only.
+    A subclass names it before Lightning's class. Loggers that are no RunLogger get scalars only.
+    Of several processes, the first one opens, closes and logs.
     """
+
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """Does nothing: Lightning passes whatever a module saved; `open_run` has the run's."""
+
+    def finalize(self, status: str = "success") -> None:
+        """Does nothing: Lightning calls it after fit, and the test comes later; see `close_run`."""
 
     def open_run(self, hparams: Mapping[str, Any]) -> None:
         """Opens the run's row with its hyper-parameters; called once, before training."""

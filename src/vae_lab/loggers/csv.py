@@ -1,7 +1,6 @@
 """`metrics.csv` in the run's folder."""
 
 import csv
-from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,7 @@ class CsvLogger(RunLogger, Logger):
     """Writes `metrics.csv` into the run's folder: one row per step, one column per metric."""
 
     def __init__(self, *, save_dir: str | Path) -> None:
-        """Begins without rows; `load_state_dict` brings back those of an earlier part of the run.
-
-        Args:
-            save_dir: the run's folder.
-        """
+        """Takes the folder of the run, whose earlier rows `load_state_dict` brings back."""
         super().__init__()
         self._path = Path(save_dir) / "metrics.csv"
         self._rows: dict[int, dict[str, Any]] = {}
@@ -33,21 +28,11 @@ class CsvLogger(RunLogger, Logger):
         # The file follows with the next row.
         self._rows = {int(row["step"]): dict(row) for row in state.get("rows", [])}
 
-    @property
-    def name(self) -> str:
-        return ""
-
-    @property
-    def version(self) -> str:
-        return ""
+    name = version = ""
 
     @property
     def save_dir(self) -> str:
         return str(self._path.parent)
-
-    @rank_zero_only
-    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwds: Any) -> None:
-        """Does nothing: the run's config.yaml has them."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:

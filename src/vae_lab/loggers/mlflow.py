@@ -5,7 +5,6 @@ cannot take back what came after a checkpoint: the epoch that is repeated is the
 same values.
 """
 
-from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,10 +22,10 @@ class MlflowRunLogger(RunLogger, MLFlowLogger):
     def __init__(
         self, *, save_dir: str | Path, tracking_uri: str, artifact_location: str, project: str
     ) -> None:
-        """Names the store; it is opened with the first thing that is logged.
+        """Sets the store, which is opened with the first thing that is logged.
 
         Args:
-            save_dir: the run's folder, whose name is the run's.
+            save_dir: the run's folder, which names the run.
             tracking_uri: of the store, as in `sqlite:///outputs/mlflow.db`, or of a server.
             artifact_location: the folder for pictures and texts; a server has its own.
             project: MLflow's "experiment", which the runs belong to.
@@ -40,11 +39,10 @@ class MlflowRunLogger(RunLogger, MLFlowLogger):
             artifact_location=artifact_location,
         )
 
-    @rank_zero_only
     def open_run(self, hparams: Mapping[str, Any]) -> None:
-        super().log_hyperparams({key: value for key, value in hparams.items() if value is not None})
+        known = {key: value for key, value in hparams.items() if value is not None}
+        MLFlowLogger.log_hyperparams(self, known)
 
-    @rank_zero_only
     def close_run(self, status: str) -> None:
         ended = "FINISHED" if status == "success" else "FAILED"
         self.experiment.set_terminated(self.run_id, ended)
@@ -53,21 +51,11 @@ class MlflowRunLogger(RunLogger, MLFlowLogger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         super().log_metrics(without_epoch(metrics), step)
 
-    @rank_zero_only
     def log_picture(self, tag: str, picture: np.ndarray, *, step: int, description: str) -> None:
         self.experiment.log_image(self.run_id, picture, key=tag, step=step)
 
-    @rank_zero_only
     def log_text(self, tag: str, text: str) -> None:
         self.experiment.log_text(self.run_id, text, f"{tag}.md")
-
-    @rank_zero_only
-    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any) -> None:
-        """Does nothing: see `open_run`."""
-
-    @rank_zero_only
-    def finalize(self, status: str = "success") -> None:
-        """Does nothing: Lightning calls it after fit, and the test comes later."""
 
     def state_dict(self) -> dict[str, Any]:
         # Which row is this run's.

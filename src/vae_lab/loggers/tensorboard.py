@@ -6,7 +6,6 @@ run's folder itself, and a resumed run goes on where the stopped one left off.
 """
 
 import time
-from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 from PIL import Image as PngImage
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
-from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 from tensorboard.plugins.image import metadata as image_metadata
 from tensorboard.plugins.text.summary_v2 import text_pb
@@ -25,7 +24,6 @@ from torch.utils.tensorboard.writer import FileWriter
 
 from vae_lab.loggers import event_files
 from vae_lab.loggers.base import RunLogger, without_epoch
-from vae_lab.loggers.hparams import hparams_summary, typed_value
 from vae_lab.run_folder import EVENT_FILES
 
 # The end of a session has a file of its own, so that a resumed run can take it back: of two ends
@@ -43,59 +41,48 @@ CHARTS = {
 class TensorBoardRunLogger(RunLogger, TensorBoardLogger):
     """Writes event files directly into `save_dir`: no sub-folder, hparams.yaml, graph, hp_metric.
 
-    The row in TensorBoard's HParams table is written by `open_run` and `close_run`, so that a run
-    that is running, or failed, has one too.
+    A run that is running, or failed, has a row in TensorBoard's HParams table too.
     """
 
     def __init__(
         self, *, save_dir: str | Path, columns: Sequence[str], metrics: Sequence[str]
     ) -> None:
-        """Sets the run's folder and what its HParams row shows.
+        """Takes the run's folder, and the hyper-parameters and metrics of its HParams row.
 
-        Args:
-            save_dir: the run's folder.
-            columns: hyper-parameters of the row; the same in every run that is to be compared. One
-                that a run has no value for stays empty there.
-            metrics: tags of scalars in the row; TensorBoard shows their last value.
+        The row of a run without a value for a column is empty there. Of a metric, the tag of a
+        scalar, TensorBoard shows the last value.
         """
         super().__init__(save_dir=str(save_dir), name="", version="")
         self._columns, self._metric_tags = tuple(dict.fromkeys(columns)), tuple(metrics)
 
-    @rank_zero_only
     def open_run(self, hparams: Mapping[str, Any]) -> None:
-        """Writes the HParams row.
+        """Writes the HParams row: of all hyper-parameters the values of its columns.
 
         TensorBoard gives it the status "unknown" until it finds an end, as for a killed run. It
         would believe an early end that says "running" for ever.
-
-        Args:
-            hparams: values of the columns, and any others, which are left out.
         """
         for earlier_end in Path(self.log_dir).glob(f"{EVENT_FILES}{END_SUFFIX}"):
             earlier_end.unlink()
         experiment = api_pb2.Experiment(time_created_secs=time.time())
         start = plugin_data_pb2.SessionStartInfo(start_time_secs=time.time())
         for column in self._columns:
-            data_type, field, value = typed_value(hparams.get(column))
+            data_type, field, value = _typed(hparams.get(column))
             experiment.hparam_infos.add(name=column, type=data_type)
             if value is not None:
                 setattr(start.hparams[column], field, value)
         for tag in self._metric_tags:
             experiment.metric_infos.add(name=api_pb2.MetricName(tag=tag))
-        self._write(hparams_summary(metadata.EXPERIMENT_TAG, experiment=experiment))
-        self._write(hparams_summary(metadata.SESSION_START_INFO_TAG, session_start_info=start))
+        self._write(_hparams_summary(metadata.EXPERIMENT_TAG, experiment=experiment))
+        self._write(_hparams_summary(metadata.SESSION_START_INFO_TAG, session_start_info=start))
         self.experiment.add_custom_scalars(CHARTS)
         self.experiment.flush()
 
-    @rank_zero_only
     def close_run(self, status: str) -> None:
-        codes = {"success": api_pb2.STATUS_SUCCESS, "failure": api_pb2.STATUS_FAILURE}
-        if status not in codes:
-            raise ValueError(f"status must be one of {', '.join(codes)}, got {status!r}.")
-        end = plugin_data_pb2.SessionEndInfo(status=codes[status], end_time_secs=time.time())
+        code = api_pb2.STATUS_SUCCESS if status == "success" else api_pb2.STATUS_FAILURE
+        end = plugin_data_pb2.SessionEndInfo(status=code, end_time_secs=time.time())
         self.experiment.close()
         writer = FileWriter(self.log_dir, filename_suffix=END_SUFFIX)
-        writer.add_summary(hparams_summary(metadata.SESSION_END_INFO_TAG, session_end_info=end), 0)
+        writer.add_summary(_hparams_summary(metadata.SESSION_END_INFO_TAG, session_end_info=end), 0)
         writer.close()
 
     @rank_zero_only
@@ -104,38 +91,24 @@ class TensorBoardRunLogger(RunLogger, TensorBoardLogger):
         # Once per epoch: what a checkpoint knows is on disk before the checkpoint is.
         self.experiment.flush()
 
-    @rank_zero_only
     def log_picture(self, tag: str, picture: np.ndarray, *, step: int, description: str) -> None:
         # SummaryWriter.add_image takes no description, and stores grey pictures in colour.
         height, width, *colours = picture.shape
         png = BytesIO()
         PngImage.fromarray(picture).save(png, format="PNG", compress_level=3)
+        colorspace, content = 3 if colours else 1, png.getvalue()
         image = Summary.Image(
-            height=height,
-            width=width,
-            colorspace=3 if colours else 1,
-            encoded_image_string=png.getvalue(),
+            height=height, width=width, colorspace=colorspace, encoded_image_string=content
         )
         card = image_metadata.create_summary_metadata(display_name=tag, description=description)
         self._write(Summary(value=[Summary.Value(tag=tag, image=image, metadata=card)]), step)
 
-    @rank_zero_only
     def log_histogram(self, tag: str, values: Tensor, *, step: int) -> None:
         self.experiment.add_histogram(tag, values, step)
 
-    @rank_zero_only
     def log_text(self, tag: str, text: str) -> None:
         # SummaryWriter.add_text would show `tag` as `tag/text_summary`.
         self._write(text_pb(tag, text))
-
-    @rank_zero_only
-    def log_hyperparams(
-        self,
-        params: dict[str, Any] | Namespace,
-        metrics: dict[str, Any] | None = None,
-        step: int | None = None,
-    ) -> None:
-        """Does nothing: Lightning calls it with whatever a module saved; see `open_run`."""
 
     @rank_zero_only
     def save(self) -> None:
@@ -143,7 +116,7 @@ class TensorBoardRunLogger(RunLogger, TensorBoardLogger):
         self.experiment.flush()
 
     @rank_zero_only
-    def finalize(self, status: str) -> None:
+    def finalize(self, status: str = "success") -> None:
         """Flushes only: Lightning calls it after fit and after test, and the run goes on."""
         self.experiment.flush()
 
@@ -160,3 +133,21 @@ class TensorBoardRunLogger(RunLogger, TensorBoardLogger):
         # The public methods of SummaryWriter take no ready-made summary. This one reopens the
         # writer where it was closed.
         self.experiment._get_file_writer().add_summary(summary, step)
+
+
+def _typed(value: Any) -> tuple[Any, str, str | float | bool | None]:
+    """Returns a value's data type in the HParams table, the protobuf field, and the value."""
+    if isinstance(value, bool):
+        return api_pb2.DATA_TYPE_BOOL, "bool_value", value
+    if isinstance(value, int | float):
+        return api_pb2.DATA_TYPE_FLOAT64, "number_value", value
+    return api_pb2.DATA_TYPE_STRING, "string_value", None if value is None else str(value)
+
+
+def _hparams_summary(tag: str, **content: Any) -> Summary:
+    """Wraps one message of the HParams plugin as the summary that TensorBoard expects."""
+    data = plugin_data_pb2.HParamsPluginData(version=metadata.PLUGIN_DATA_VERSION, **content)
+    plugin = SummaryMetadata.PluginData(
+        plugin_name=metadata.PLUGIN_NAME, content=data.SerializeToString()
+    )
+    return Summary(value=[Summary.Value(tag=tag, metadata=SummaryMetadata(plugin_data=plugin))])

@@ -5,7 +5,6 @@ came after a checkpoint cannot be taken back: the epoch that is repeated is ther
 same values.
 """
 
-from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,21 +21,14 @@ class WandbRunLogger(RunLogger, WandbLogger):
     """Writes to Weights & Biases, or for later into the run's folder: scalars, pictures, texts."""
 
     def __init__(self, *, save_dir: str | Path, offline: bool, project: str) -> None:
-        """Names the project.
-
-        Args:
-            save_dir: the run's folder, whose name is the run's.
-            offline: keep everything in the folder, for `wandb sync`.
-            project: which the runs belong to.
-        """
+        """Takes the run's folder, which keeps everything for `wandb sync` if `offline`."""
         name = Path(save_dir).name
         super().__init__(save_dir=save_dir, offline=offline, project=project, name=name)
 
-    @rank_zero_only
     def open_run(self, hparams: Mapping[str, Any]) -> None:
-        super().log_hyperparams({key: value for key, value in hparams.items() if value is not None})
+        known = {key: value for key, value in hparams.items() if value is not None}
+        WandbLogger.log_hyperparams(self, known)
 
-    @rank_zero_only
     def close_run(self, status: str) -> None:
         self.experiment.finish(exit_code=0 if status == "success" else 1)
 
@@ -44,28 +36,17 @@ class WandbRunLogger(RunLogger, WandbLogger):
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         super().log_metrics({tag: value for tag, value in metrics.items() if tag != "epoch"}, step)
 
-    @rank_zero_only
     def log_picture(self, tag: str, picture: np.ndarray, *, step: int, description: str) -> None:
         self.log_image(tag, [picture], step=step, caption=[description])
 
-    @rank_zero_only
     def log_histogram(self, tag: str, values: Tensor, *, step: int) -> None:
         from wandb import Histogram
 
         self.log_metrics({tag: Histogram(values.flatten().tolist())}, step)
 
-    @rank_zero_only
     def log_text(self, tag: str, text: str) -> None:  # type: ignore[override]
         """Keeps a text in the run's notes on its summary."""
         self.experiment.summary[tag] = text
-
-    @rank_zero_only
-    def log_hyperparams(self, params: dict[str, Any] | Namespace) -> None:
-        """Does nothing: see `open_run`."""
-
-    @rank_zero_only
-    def finalize(self, status: str) -> None:
-        """Does nothing: Lightning calls it after fit, and the test comes later."""
 
     def state_dict(self) -> dict[str, Any]:
         # Which row is this run's.

@@ -19,6 +19,7 @@ from vae_lab.callbacks.drawing.canvas import (
 from vae_lab.callbacks.drawing.charts import (
     BARS_HEIGHT,
     BARS_WIDTH,
+    BELOW,
     LEFT,
     SIDE,
     Bars,
@@ -51,7 +52,7 @@ def test_a_framed_picture_is_shown_pixel_by_pixel(scale: int, channels: int) -> 
     chart = Framed(HEADING, picture, [(15, "x")], [(20, "y")], ("across", "up"), left=40)
     pixels = chart.render(scale)
     assert len(pixels) == channels
-    top, left = chart.top * scale, 40 * scale
+    top, left = pixels.shape[1] - (40 + BELOW) * scale, 40 * scale
     inside = pixels[:, top : top + 40 * scale, left : left + 30 * scale]
     expected = picture.repeat_interleave(scale, 1).repeat_interleave(scale, 2)
     assert torch.equal(inside, expected)

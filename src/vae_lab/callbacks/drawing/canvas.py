@@ -124,10 +124,7 @@ class Canvas:
 def ticks(low: float, high: float, *, at_most: int) -> list[tuple[float, str]]:
     """Returns round numbers within [low, high], equally spaced, and how to write them.
 
-    Args:
-        low: smallest number that may be returned.
-        high: largest one, above low.
-        at_most: how many, at least 2.
+    They are `at_most` so many, at least 2; high is above low.
     """
     for exponent in range(math.floor(math.log10((high - low) / at_most)), 300):
         for digit in (1, 2, 5):

@@ -3,26 +3,14 @@
 Each is a `Drawing`: what it shows, in numbers, which `render` draws. Shapes: N points.
 """
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from vae_lab.callbacks.drawing.canvas import (
-    FAINT,
-    INK,
-    QUIET,
-    TEXT,
-    TICK,
-    TITLE,
-    Canvas,
-    label_name,
-    legend_width,
-    ticks,
-    wrapped,
-)
+from vae_lab.callbacks.drawing import canvas
+from vae_lab.callbacks.drawing.canvas import FAINT, INK, QUIET, TITLE, label_name, ticks
 from vae_lab.callbacks.drawing.style import PALETTE
 
 LINE_HEIGHT = 15  # units from one line of a title to the next
@@ -48,14 +36,60 @@ class Heading(NamedTuple):
     title: str
     subtitle: str
 
-    def lines(self, width: int) -> list[tuple[str, int, str]]:
-        """Returns text, size and colour of each line, wrapped to a width in units."""
-        parts = ((self.title, TITLE, INK), (self.subtitle, TEXT, QUIET))
-        return [
+
+class Plot(canvas.Canvas):
+    """A heading above an area between axes, whose edges are left, top, right and bottom."""
+
+    def __init__(
+        self,
+        heading: Heading,
+        *,
+        left: int,
+        width: int,
+        height: int,
+        beside: int = MARGIN,
+        scale: int,
+        coloured: bool = True,
+    ) -> None:
+        """Draws the heading; beside an area of width x height there is room in units."""
+        reach = max(width, NARROWEST)
+        lines = [
             (line, size, colour)
-            for text, size, colour in parts
-            for line in wrapped(text, size=size, width=width)
+            for text, size, colour in zip(heading, (TITLE, canvas.TEXT), (INK, QUIET), strict=True)
+            for line in canvas.wrapped(text, size=size, width=reach)
         ]
+        self.left, self.top = left, MARGIN + LINE_HEIGHT * len(lines) + 6
+        self.right, self.bottom = left + width, self.top + height
+        width, height = left + reach + beside, self.bottom + BELOW
+        super().__init__(width=width, height=height, scale=scale, coloured=coloured)
+        for k, (line, size, colour) in enumerate(lines):
+            self.text(left, MARGIN + k * LINE_HEIGHT, line, size=size, anchor="lt", colour=colour)
+
+    def levels(self, upwards: Sequence[Tick]) -> None:
+        """Draws a faint line across the area at each tick of the vertical axis."""
+        for y, _ in upwards:
+            self.box(self.left, y, self.right, y + 1, FAINT)
+
+    def frame(self) -> None:
+        """Draws a thin line around the area."""
+        left, top, right, bottom = self.left, self.top, self.right, self.bottom
+        self.box(left - 1, top - 1, right + 1, top, QUIET)
+        self.box(left - 1, bottom, right + 1, bottom + 1, QUIET)
+        self.box(left - 1, top, left, bottom, QUIET)
+        self.box(right, top, right + 1, bottom, QUIET)
+
+    def axes(self, across: Sequence[Tick], upwards: Sequence[Tick], names: tuple[str, str]) -> None:
+        """Writes the numbers of both axes, each with a tick towards its place, and their names."""
+        for x, name in across:
+            if name:
+                self.box(x, self.bottom + 1, x + 1, self.bottom + 4, QUIET)
+                self.text(x + 0.5, self.bottom + 5, name, size=canvas.TICK, anchor="mt")
+        for y, name in upwards:
+            self.box(self.left - 4, y, self.left - 1, y + 1, QUIET)
+            self.text(self.left - 7, y + 0.5, name, size=canvas.TICK, anchor="rm")
+        middle, below = (self.left + self.right) / 2, self.bottom + BELOW // 2 - 1
+        self.text(middle, below, names[0], anchor="mt")
+        self.text_upwards(MARGIN + 2, (self.top + self.bottom) / 2, names[1])
 
 
 class Scatter(NamedTuple):
@@ -69,22 +103,20 @@ class Scatter(NamedTuple):
     names: Sequence[str] | None = None  # of the labels 0, 1, ...; None: their numbers
 
     def render(self, scale: int) -> Tensor:
-        heading = self.heading.lines(SIDE)
-        top = MARGIN + LINE_HEIGHT * len(heading) + 6
         labels = [] if self.labels is None else torch.unique(self.labels).tolist()
-        legend = legend_width([label_name(label, self.names) for label in labels])
-        width = LEFT + SIDE + (max(LEGEND, legend) if labels else MARGIN)
-        canvas = Canvas(width=width, height=top + SIDE + BELOW, scale=scale, coloured=True)
-        _write(canvas, heading, LEFT)
+        legend = canvas.legend_width([label_name(label, self.names) for label in labels])
+        beside = max(LEGEND, legend) if labels else MARGIN
+        plot = Plot(self.heading, left=LEFT, width=SIDE, height=SIDE, beside=beside, scale=scale)
         finite = self.points.isfinite().all(dim=1)
         points = self.points[finite].double()
-        labels = None if self.labels is None else self.labels[finite]
         low, unit = self._window(points)
-        corner = torch.tensor([LEFT, top + SIDE], dtype=torch.float64)
+        self._axes(plot, low, unit)
+        # Upwards in the chart is downwards in pixels.
+        corner = torch.tensor([plot.left, plot.bottom], dtype=torch.float64)
         flip = torch.tensor([1.0, -1.0], dtype=torch.float64)
-        self._axes(canvas, low, unit, top)
-        self._dots(canvas, corner + flip * (points - low) * unit, labels, top)
-        return canvas.pixels()
+        places = corner + flip * (points - low) * unit
+        self._dots(plot, places, None if self.labels is None else self.labels[finite])
+        return plot.pixels()
 
     def _window(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the lower left corner of what is shown, and units per 1, both (2,)."""
@@ -99,40 +131,37 @@ class Scatter(NamedTuple):
         reach = reach * 1.06
         return (low + high - reach) / 2, SIDE / reach
 
-    def _axes(self, canvas: Canvas, low: Tensor, unit: Tensor, top: int) -> None:
-        bottom, right = top + SIDE, LEFT + SIDE
+    def _axes(self, plot: Plot, low: Tensor, unit: Tensor) -> None:
         (first_x, first_y), (unit_x, unit_y) = low.tolist(), unit.tolist()
         across = [
-            (LEFT + (value - first_x) * unit_x, name)
+            (plot.left + (value - first_x) * unit_x, name)
             for value, name in ticks(first_x, first_x + SIDE / unit_x, at_most=8)
         ]
         places = self.rows or ticks(first_y, first_y + SIDE / unit_y, at_most=8)
-        upwards = [(bottom - (value - first_y) * unit_y, name) for value, name in places]
+        upwards = [(plot.bottom - (value - first_y) * unit_y, name) for value, name in places]
         for x, _ in across:
-            canvas.box(x, top, x + 1, bottom, FAINT)
-        for y, _ in upwards:
-            canvas.box(LEFT, y, right, y + 1, FAINT)
-        _frame(canvas, LEFT, top, right, bottom)
-        _label(canvas, LEFT, top, right, bottom, across, upwards)
-        _name_axes(canvas, LEFT, top, right, bottom, self.axes)
+            plot.box(x, plot.top, x + 1, plot.bottom, FAINT)
+        plot.levels(upwards)
+        plot.frame()
+        plot.axes(across, upwards, self.axes)
 
-    def _dots(self, canvas: Canvas, places: Tensor, labels: Tensor | None, top: int) -> None:
+    def _dots(self, plot: Plot, places: Tensor, labels: Tensor | None) -> None:
         """Draws the points in their order, which mixes labels: none hides the others."""
         if labels is None:
             for x, y in places.tolist():
-                canvas.dot(x, y, group=0, radius=2)
+                plot.dot(x, y, group=0, radius=2)
             return
         classes, groups = torch.unique(labels, return_inverse=True)
         for (x, y), group in zip(places.tolist(), groups.tolist(), strict=True):
-            canvas.dot(x, y, group=group, radius=2.25)
+            plot.dot(x, y, group=group, radius=2.25)
         for group, label in enumerate(classes.tolist()):
-            y = top + 12 + 18 * group
-            canvas.dot(LEFT + SIDE + 14, y, group=group, radius=4)
+            y = plot.top + 12 + 18 * group
+            plot.dot(plot.right + 14, y, group=group, radius=4)
             name = label_name(label, self.names)
-            canvas.text(LEFT + SIDE + 24, y, name, anchor="lm")
+            plot.text(plot.right + 24, y, name, anchor="lm")
             if self.rows is None:
                 x, y = places[groups == group].median(dim=0).values.tolist()
-                canvas.text(x, y, name, size=TITLE + 3, halo=True)
+                plot.text(x, y, name, size=TITLE + 3, halo=True)
 
 
 class Bars(NamedTuple):
@@ -145,29 +174,23 @@ class Bars(NamedTuple):
     axes: tuple[str, str]
 
     def render(self, scale: int) -> Tensor:
-        heading = self.heading.lines(BARS_WIDTH)
-        top = MARGIN + LINE_HEIGHT * len(heading) + 6
-        bottom, right = top + BARS_HEIGHT, LEFT + BARS_WIDTH
-        canvas = Canvas(width=right + MARGIN, height=bottom + BELOW, scale=scale, coloured=True)
-        _write(canvas, heading, LEFT)
+        plot = Plot(self.heading, left=LEFT, width=BARS_WIDTH, height=BARS_HEIGHT, scale=scale)
+        left, right, bottom = plot.left, plot.right, plot.bottom
         highest = 1.08 * max(*self.heights, 2 * self.threshold)
         unit = BARS_HEIGHT / highest
         upwards = [(bottom - value * unit, name) for value, name in ticks(0, highest, at_most=6)]
-        for y, _ in upwards:
-            canvas.box(LEFT, y, right, y + 1, FAINT)
+        plot.levels(upwards)
         pitch = min(BARS_WIDTH / len(self.heights), 60.0)
         gap = pitch / 5 if pitch >= 5 else 0
         for k, height in enumerate(self.heights):
             colour = PALETTE[0] if height > self.threshold else PALETTE[3]
-            left = LEFT + k * pitch
-            canvas.box(left + gap, bottom - height * unit, left + pitch - gap, bottom, colour)
-        limit = bottom - self.threshold * unit
-        canvas.dashes(LEFT, right, limit, INK)
-        canvas.box(LEFT, bottom, right, bottom + 1, INK)
-        across = [(LEFT + (k + 0.5) * pitch, name) for k, name in enumerate(self.names)]
-        _label(canvas, LEFT, top, right, bottom, across, upwards)
-        _name_axes(canvas, LEFT, top, right, bottom, self.axes)
-        return canvas.pixels()
+            x = left + k * pitch
+            plot.box(x + gap, bottom - height * unit, x + pitch - gap, bottom, colour)
+        plot.dashes(left, right, bottom - self.threshold * unit, INK)
+        plot.box(left, bottom, right, bottom + 1, INK)
+        across = [(left + (k + 0.5) * pitch, name) for k, name in enumerate(self.names)]
+        plot.axes(across, upwards, self.axes)
+        return plot.pixels()
 
 
 class Framed(NamedTuple):
@@ -182,67 +205,10 @@ class Framed(NamedTuple):
 
     def render(self, scale: int) -> Tensor:
         channels, height, width = self.picture.shape
-        heading = self.heading.lines(max(width, NARROWEST))
-        top, right = self.top, self.left + width
-        canvas = Canvas(
-            width=self.left + max(width, NARROWEST) + MARGIN,
-            height=top + height + BELOW,
-            scale=scale,
-            coloured=channels == 3,
-        )
-        _write(canvas, heading, self.left)
-        _frame(canvas, self.left, top, right, top + height)
-        canvas.picture(self.left, top, self.picture)
-        across = [(self.left + x, name) for x, name in self.across]
-        upwards = [(top + y, name) for y, name in self.upwards]
-        _label(canvas, self.left, top, right, top + height, across, upwards)
-        _name_axes(canvas, self.left, top, right, top + height, self.axes)
-        return canvas.pixels()
-
-    @property
-    def top(self) -> int:
-        """The unit at which the picture begins, below the heading."""
-        return (
-            MARGIN
-            + LINE_HEIGHT * len(self.heading.lines(max(self.picture.shape[2], NARROWEST)))
-            + 6
-        )
-
-
-def _write(canvas: Canvas, heading: Sequence[tuple[str, int, str]], left: int) -> None:
-    for k, (text, size, colour) in enumerate(heading):
-        canvas.text(left, MARGIN + k * LINE_HEIGHT, text, size=size, anchor="lt", colour=colour)
-
-
-def _frame(canvas: Canvas, left: int, top: int, right: int, bottom: int) -> None:
-    """Draws a thin line around what lies within left, top, right and bottom."""
-    canvas.box(left - 1, top - 1, right + 1, top, QUIET)
-    canvas.box(left - 1, bottom, right + 1, bottom + 1, QUIET)
-    canvas.box(left - 1, top, left, bottom, QUIET)
-    canvas.box(right, top, right + 1, bottom, QUIET)
-
-
-def _label(
-    canvas: Canvas,
-    left: int,
-    top: int,
-    right: int,
-    bottom: int,
-    across: Sequence[Tick],
-    upwards: Sequence[Tick],
-) -> None:
-    """Writes the numbers of both axes, each with a tick towards its place."""
-    for x, name in across:
-        if name:
-            canvas.box(x, bottom + 1, x + 1, bottom + 4, QUIET)
-            canvas.text(x + 0.5, bottom + 5, name, size=TICK, anchor="mt")
-    for y, name in upwards:
-        canvas.box(left - 4, y, left - 1, y + 1, QUIET)
-        canvas.text(left - 7, y + 0.5, name, size=TICK, anchor="rm")
-
-
-def _name_axes(
-    canvas: Canvas, left: int, top: int, right: int, bottom: int, names: tuple[str, str]
-) -> None:
-    canvas.text((left + right) / 2, bottom + math.ceil(BELOW / 2) - 1, names[0], anchor="mt")
-    canvas.text_upwards(MARGIN + 2, (top + bottom) / 2, names[1])
+        area = {"left": self.left, "width": width, "height": height}
+        plot = Plot(self.heading, **area, scale=scale, coloured=channels == 3)
+        plot.frame()
+        plot.picture(plot.left, plot.top, self.picture)
+        across = [(plot.left + x, name) for x, name in self.across]
+        plot.axes(across, [(plot.top + y, name) for y, name in self.upwards], self.axes)
+        return plot.pixels()

@@ -36,16 +36,10 @@ class ImageGrid(NamedTuple):
 
 
 def grid(images: Tensor, *, columns: int) -> Tensor:
-    """Lays images out in rows, left to right and top to bottom, with a thin line between cells.
+    """Lays images (N, C, H, W) out in rows, left to right, with a thin line between cells.
 
-    Args:
-        images: (N, C, H, W), N at least 1.
-        columns: cells per row. Cells left over in the last row are grey, which no image is.
-
-    Returns:
-        The picture (C, R * (H + LINE) - LINE, K * (W + LINE) - LINE), of K = min(columns, N)
-        columns and R = ceil(N / K) rows. Image k has its corner at row k // K * (H + LINE), column
-        k % K * (W + LINE).
+    Returns the picture (C, R * (H + LINE) - LINE, K * (W + LINE) - LINE), of K = min(columns, N)
+    columns and R = ceil(N / K) rows. Cells left over in the last row are grey, which no image is.
     """
     count, channels, height, width = images.shape
     columns = min(columns, count)
@@ -58,15 +52,9 @@ def grid(images: Tensor, *, columns: int) -> Tensor:
 
 
 def above(originals: Tensor, reconstructions: Tensor, *, columns: int) -> Tensor:
-    """Puts each original directly above its reconstruction: double rows with a band between them.
+    """Returns the picture of originals directly above their reconstructions, both (N, C, H, W).
 
-    Args:
-        originals: (N, C, H, W).
-        reconstructions: (N, C, H, W), in the same order.
-        columns: pairs per double row.
-
-    Returns:
-        The picture; a double row is 2 * H + LINE high, and BAND lies between two of them.
+    A double row has `columns` pairs and is 2 * H + LINE high; BAND lies between two of them.
     """
     columns = min(columns, len(originals))
     doubles = []
@@ -78,32 +66,19 @@ def above(originals: Tensor, reconstructions: Tensor, *, columns: int) -> Tensor
 
 
 def paths(starts: Tensor, images: Tensor, ends: Tensor) -> Tensor:
-    """Draws one path per row: its first original, the images on the way, its last original.
+    """Returns the picture of one path per row, with a band between originals and decoded images.
 
-    Args:
-        starts: originals at the start of each path, (P, C, H, W).
-        images: decoded images on the way, (P, S, C, H, W).
-        ends: originals at the end of each path, (P, C, H, W).
-
-    Returns:
-        The picture; a band sets the originals, left and right, apart from the S images between.
+    The originals at its start and end are (P, C, H, W), the images between them (P, S, C, H, W).
     """
     middle = grid(images.flatten(0, 1), columns=images.shape[1])
     return _join([grid(starts, columns=1), middle, grid(ends, columns=1)], dim=2)
 
 
 def latent_plane(right: Tensor, up: Tensor) -> Tensor:
-    """Returns every pair of two axes' values, in the order of `grid`.
+    """Returns every pair of two axes' ascending values (S,), in the order of `grid`: (S * S, 2).
 
     The first coordinate grows to the right and the second upwards, as in a graph, so the first
     point is (right[0], up[-1]), the upper left corner.
-
-    Args:
-        right: values of the first coordinate, ascending, (S,).
-        up: values of the second, ascending, (S,).
-
-    Returns:
-        Points, (S * S, 2).
     """
     second, first = torch.meshgrid(up.flip(0), right, indexing="ij")
     return torch.stack([first.flatten(), second.flatten()], dim=1)
