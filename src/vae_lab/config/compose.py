@@ -23,7 +23,7 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import setup_globals
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
-from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from vae_lab.config.identity import is_volatile
 from vae_lab.config.job import Composition, Job, choices_of
@@ -42,11 +42,10 @@ CONFIG_NAME = "config"
 class Composer:
     """Composes configurations from `conf/` and the folder given by --config-dir."""
 
-    def __init__(
-        self, *, config_path: Path, config_dir: str | None = None, config_name: str | None = None
-    ) -> None:
+    def __init__(self, *, config_dir: str | None = None, config_name: str | None = None) -> None:
         setup_globals()
         register_resolvers()
+        config_path = conf_folder()
         _stand_for_plugins(config_path)
         path = create_automatic_config_search_path(None, None, str(config_path))
         if config_dir is not None:
@@ -96,13 +95,7 @@ class Composer:
         groups = [f"{group}={option}" for group, option in choices_of(choices).items()]
         # Hydra's record of choices leaves out those of several options, as logger=[csv,none].
         groups += [line for line in options if "=[" in line and self._is_group(key_of(line))]
-        return Composition(config, self._without_hydra(groups, run_mode))
-
-    def _without_hydra(self, options: Sequence[str], run_mode: RunMode) -> DictConfig:
-        config = self._load(options, run_mode)
-        with open_dict(config):
-            del config["hydra"]
-        return config
+        return Composition(config, self._load(groups, run_mode))
 
     def _is_value(self, override: Override) -> bool:
         """Tells whether an override sets a plain value, which Hydra does after all files are read.
@@ -177,23 +170,15 @@ def pick(names: Iterable[str]) -> str:
     return "${vae_lab.pick:${hydra:job.num},[" + ",".join(names) + "]}"
 
 
-def trial() -> str:
-    """Returns the interpolation that names a job by what it computes.
-
-    Not by its number, which begins anew when a search goes on: the same values find their own run
-    again.
-    """
-    return "${vae_lab.trial:${hydra:overrides.task}}"
+# The interpolation that names a job by what it computes. Not by its number, which begins anew when
+# a search goes on: the same values find their run again.
+TRIAL = "${vae_lab.trial:${hydra:overrides.task}}"
 
 
 def register_resolvers() -> None:
-    """Makes `pick` and `trial` known to OmegaConf."""
-    for name, resolver in (("pick", _pick), ("trial", _trial)):
+    """Makes the interpolations of `pick` and `TRIAL` known to OmegaConf."""
+    for name, resolver in (("pick", lambda number, names: names[number]), ("trial", _trial)):
         OmegaConf.register_new_resolver(f"vae_lab.{name}", resolver, replace=True)
-
-
-def _pick(number: int, names: Sequence[str]) -> str:
-    return names[number]
 
 
 def _trial(overrides: ListConfig) -> str:
@@ -207,10 +192,10 @@ def _trial(overrides: ListConfig) -> str:
 def _stand_for_plugins(config_path: Path) -> None:
     """Lets the files of `conf/hydra/` stand for the configurations that plugins bring.
 
-    Of two with one name Hydra would take the plugin's for the schema of the file, and warn, or
-    refuse where it has a defaults list.
+    Of two with the same name Hydra would take the plugin's for the schema of the file, and warn, or
+    refuse if it has a defaults list.
     """
-    Plugins.instance()  # they have said by now what they bring
+    Plugins.instance()  # which makes them register what they bring
     brought = ConfigStore.instance().repo["hydra"]
     for path in config_path.glob("hydra/*/*.yaml"):
         brought.get(path.parent.name, {}).pop(path.name, None)

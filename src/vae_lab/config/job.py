@@ -24,11 +24,9 @@ class Composition:
     """What Hydra composes of the options of all groups, before plain values are set in it."""
 
     def __init__(self, config: DictConfig, defaults: DictConfig | None) -> None:
-        """Keeps a configuration.
+        """Keeps a configuration, with Hydra's part in it.
 
-        Args:
-            config: as composed, with Hydra's own part.
-            defaults: the same options without any override, or None where `config` is that.
+        `defaults` are the same options without any override, or None if `config` is that.
         """
         self.choices = choices_of(config.hydra.runtime.choices)
         self.all_choices = dict(config.hydra.runtime.choices)  # Hydra's own groups and recipes too
