@@ -45,12 +45,7 @@ class NonFiniteError(RuntimeError):
         self.images, self.index = images, index
 
 
-JOB_FAILED = 1
-
-WRONG_INPUT = 2
-
-# What shells report for a program that Ctrl-C ended: 128 + SIGINT.
-INTERRUPTED = 130
+JOB_FAILED, WRONG_INPUT = 1, 2
 
 
 class UserError(ValueError):
@@ -84,7 +79,6 @@ class ArgumentParser(argparse.ArgumentParser):
     """A parser of command lines whose errors are those of this project."""
 
     def error(self, message: str) -> NoReturn:
-        """Raises UserError."""
         raise UserError(f"{message}: see {self.prog} --help.")
 
 
@@ -97,7 +91,7 @@ def command(work: Callable[[Sequence[str]], None]) -> None:
         sys.exit(WRONG_INPUT)
     except KeyboardInterrupt:
         print_error("interrupted.")
-        sys.exit(INTERRUPTED)
+        sys.exit(128 + signal.SIGINT)  # as shells report it
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str | None:

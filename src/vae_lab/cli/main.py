@@ -8,8 +8,8 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -22,14 +22,8 @@ from hydra.core.utils import configure_log
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from vae_lab.cli.command_lines import (
-    RESUME,
-    CommandLine,
-    command_of,
-    command_to_resume,
-    parse_words,
-    quoted,
-)
+from vae_lab.cli import command_lines
+from vae_lab.cli.command_lines import CommandLine, command_to_resume
 from vae_lab.cli.ensure_data import ensure_data
 from vae_lab.cli.jobs import Jobs, jobs_of
 from vae_lab.cli.launchers import as_lost_worker, is_parallel, mark_lost_runs
@@ -47,11 +41,8 @@ from vae_lab.terminal import print_error
 from vae_lab.training.distributed import join_run, joined_run
 from vae_lab.training.signals import handle_signals, signals_as_keyboard_interrupt
 
-# Set to 1 by those who want to see tracebacks.
-FULL_ERROR = "HYDRA_FULL_ERROR"
-
-# What FULL_ERROR was before Hydra was at work.
-TRACEBACKS = "VAE_LAB_FULL_ERROR"
+# Set to 1 by those who want to see tracebacks, and what it was before Hydra was at work.
+FULL_ERROR, TRACEBACKS = "HYDRA_FULL_ERROR", "VAE_LAB_FULL_ERROR"
 
 # A launcher may start `job` in a process that imports this file and composes nothing itself.
 register_resolvers()
@@ -90,7 +81,7 @@ def job(config: DictConfig) -> float | None:
                 config=resolved(config),
                 choices=choices_of(context.runtime.choices),
                 folder=RunFolder(folder),
-                command=command_of(context.overrides.task),
+                command=command_lines.command_of(context.overrides.task),
                 trust=True,
             )
     except UserError as error:
@@ -129,12 +120,12 @@ def _tell(error: Exception) -> None:
 
 def _main(argv: Sequence[str]) -> int:
     """Does what a command line asks for, and returns the exit code."""
-    line = parse_words(argv)
+    line = command_lines.parse_words(argv)
     if line.asks_hydra:
         _hydra(argv)
         return 0
     composer = Composer(config_dir=line.config_dir, config_name=line.config_name)
-    if any(key_of(override) == RESUME for override in line.overrides):
+    if any(key_of(override) == command_lines.RESUME for override in line.overrides):
         return _resume(composer, line)
     now = datetime.now()
     jobs = jobs_of(composer, line, now)
@@ -149,7 +140,7 @@ def _main(argv: Sequence[str]) -> int:
         jobs = jobs_of(composer, line, now)
     planned = plan(composer, jobs)
     check_writable(planned.root)
-    return _sweep(line, jobs, planned) if planned.is_sweep else _single(line, planned)
+    return _sweep(line, jobs, planned) if jobs.is_sweep else _single(line, planned)
 
 
 def _sweep(line: CommandLine, jobs: Jobs, planned: Plan) -> int:
@@ -176,9 +167,9 @@ def _sweep(line: CommandLine, jobs: Jobs, planned: Plan) -> int:
 def _single(line: CommandLine, planned: Plan) -> int:
     # Who names a folder of options may name classes there, which a run's folder alone may not.
     again = command_to_resume(planned.root, trust=line.config_dir is not None)
-    with _single_run(planned.root, again):
-        _hydra(line.for_hydra(planned.overrides, multirun=False))
-    return 0 if RunFolder(planned.root).is_finished else JOB_FAILED
+    return _run_in(
+        planned.root, again, lambda: _hydra(line.for_hydra(planned.overrides, multirun=False))
+    )
 
 
 def _resume(composer: Composer, line: CommandLine) -> int:
@@ -190,37 +181,29 @@ def _resume(composer: Composer, line: CommandLine) -> int:
     folder, result = run.path, run.require_result()
     if not run.is_finished:
         check_writable(folder)
-    with _single_run(folder, command_to_resume(folder, trust=trust)):
-        _open_log(composer, folder)
-        _perform(
-            config=config,
-            choices=result.choices,
-            folder=RunFolder(folder),
-            command=result.command,
-            trust=trust,
-        )
-    return 0 if RunFolder(folder).is_finished else JOB_FAILED
+
+    def perform() -> None:
+        place = f"hydra.runtime.output_dir={command_lines.quoted(folder.absolute())}"
+        settings = composer.job([place], RunMode.RUN).hydra
+        try:
+            configure_log(settings.job_logging, settings.verbose)
+        except Exception as error:  # logging wraps what the disk refuses
+            raise UserError(describe_os_error(error, folder)) from error
+        request = {"config": config, "choices": result.choices, "command": result.command}
+        _perform(folder=RunFolder(folder), trust=trust, **request)
+
+    return _run_in(folder, command_to_resume(folder, trust=trust), perform)
 
 
-@contextmanager
-def _single_run(folder: Path, again: str) -> Iterator[None]:
-    """Holds the folder of a run, and says in the end how to go on with what is not finished."""
+def _run_in(folder: Path, again: str, work: Callable[[], None]) -> int:
+    """Holds the folder of a run at work, and tells how to go on with it if it is not finished."""
     with locked(folder):
         try:
-            yield
+            work()
         finally:
             if (run := RunFolder(folder)).exists and not run.is_finished:
                 print("To go on:", again)
-
-
-def _open_log(composer: Composer, folder: Path) -> None:
-    """Opens the log in a run's folder as Hydra does."""
-    place = f"hydra.runtime.output_dir={quoted(folder.absolute())}"
-    settings = composer.job([place], RunMode.RUN).hydra
-    try:
-        configure_log(settings.job_logging, settings.verbose)
-    except Exception as error:  # logging wraps what the disk refuses
-        raise UserError(describe_os_error(error, folder)) from error
+    return 0 if run.is_finished else JOB_FAILED
 
 
 def _hydra(argv: Sequence[str]) -> None:
@@ -236,13 +219,7 @@ def _hydra(argv: Sequence[str]) -> None:
     asked = {FULL_ERROR: "1", TRACEBACKS: os.environ.get(FULL_ERROR, "0")}
     with environment_variables(asked):
         try:
-            _run_hydra(
-                args=parser.parse_args(argv),
-                args_parser=parser,
-                task_function=job,
-                config_path=str(conf_folder()),
-                config_name=CONFIG_NAME,
-            )
+            _run_hydra(parser.parse_args(argv), parser, job, str(conf_folder()), CONFIG_NAME)
         except Exception as error:
             raise as_lost_worker(error) or UserError(
                 describe_os_error(error, Path("outputs"))

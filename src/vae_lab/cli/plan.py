@@ -29,7 +29,6 @@ class Plan(NamedTuple):
     """Where each job goes, and the command line for Hydra that makes it so."""
 
     overrides: list[str]
-    is_sweep: bool
     root: Path
     folders: list[Path] | None  # None: to be looked for below `root` when the sweep ends
 
@@ -48,7 +47,7 @@ def _plan_run(composer: Composer, jobs: Jobs) -> Plan:
     # Of the same options: a copy with one value more, no second composition.
     job = composer.job(lines, RunMode.RUN)
     folder = _free(Path(job.hydra.run.dir), config_hash(job.values), taken=set())
-    return Plan([*lines, f"hydra.run.dir={quoted(folder)}"], False, folder, [folder])
+    return Plan([*lines, f"hydra.run.dir={quoted(folder)}"], folder, [folder])
 
 
 def _plan_sweep(jobs: Jobs) -> Plan:
@@ -56,16 +55,16 @@ def _plan_sweep(jobs: Jobs) -> Plan:
     _check_length(root)
     pinned = [*jobs.overrides, f"hydra.sweep.dir={quoted(root)}"]
     if any(key_of(line) == "hydra.sweep.subdir" for line in jobs.overrides):
-        return Plan(pinned, True, root, None)
+        return Plan(pinned, root, None)
     if not jobs.is_complete:
-        return Plan([*pinned, f"++run_name={quoted(TRIAL)}"], True, root, None)
+        return Plan([*pinned, f"++run_name={quoted(TRIAL)}"], root, None)
     names: dict[str, None] = {}
     for job in jobs.jobs:
         folder = root / _name(job, fixed=jobs.overrides)
         names[_free(folder, config_hash(job.values), taken=names).name] = None
     # Each job picks its own name by its number.
     pinned.append(f"++run_name={quoted(pick(names))}")
-    return Plan(pinned, True, root, [root / name for name in names])
+    return Plan(pinned, root, [root / name for name in names])
 
 
 def _free(folder: Path, hash_: str, taken: Container[str]) -> Path:

@@ -104,7 +104,7 @@ def _is_trainer_argument(key: str) -> bool:
 
 
 def _inside(key: str, reference: Mapping[str, Any]) -> bool:
-    """Tells whether the key lies below one that is null or empty by default: anything goes."""
+    """Tells whether the key lies below a key that is null or empty by default: anything goes."""
     parents = [key[: match.start()] for match in re.finditer(r"\.", key)]
     return any(parent in reference and reference[parent] in (None, {}) for parent in parents[1:])
 

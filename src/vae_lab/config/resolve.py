@@ -17,18 +17,15 @@ from vae_lab.errors import UserError
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
-    """Returns the configuration as plain values, without Hydra's part.
-
-    What depends on the machine, `threads` and `trainer.precision`, is settled.
+    """Returns the configuration as plain values, without Hydra's part, settled for this machine.
 
     Raises:
-        UserError: where an interpolation leads nowhere.
+        UserError: if an interpolation leads nowhere.
     """
-    own = config
     if "hydra" in config:
-        own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+        config = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     try:
-        values = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
+        values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
     assert isinstance(values, dict)
