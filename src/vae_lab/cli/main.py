@@ -52,8 +52,7 @@ def main() -> None:
     """Runs the command line and exits: 0 done, 1 a job failed, 2 wrong input, 130, 143 stopped."""
     try:
         with handle_signals():
-            joined = joined_run()
-            code = join_run(joined) if joined else _main(sys.argv[1:])
+            code = join_run(joined) if (joined := joined_run()) else _main(sys.argv[1:])
     except UserError as error:
         _tell(error)
         code = WRONG_INPUT
@@ -64,7 +63,7 @@ def main() -> None:
 
 
 def job(config: DictConfig) -> float | None:
-    """Runs one job for Hydra and returns its validation bound, or None where it failed.
+    """Runs one job for Hydra and returns its validation bound, or None if it failed.
 
     A failure is printed here and recorded in the run's folder. It is not raised, so that a sweep
     goes on, whatever launches it. Optuna takes None for a trial that failed; NaN would end it.
@@ -133,8 +132,7 @@ def _main(argv: Sequence[str]) -> int:
         shown = [str(override.input_line) for override in composer.parse(line.overrides)]
         _hydra(line.for_hydra(shown, multirun=line.multirun))
         return 0
-    fallback = ensure_data(jobs.jobs)
-    if fallback is not None:
+    if fallback := ensure_data(jobs.jobs):
         kept = [override for override in line.overrides if key_of(override) != "data"]
         line = replace(line, overrides=(*kept, f"data={fallback}"))
         jobs = jobs_of(composer, line, now)
@@ -147,7 +145,6 @@ def _sweep(line: CommandLine, jobs: Jobs, planned: Plan) -> int:
     """Runs the jobs of a sweep and closes it, also if it was stopped."""
     again = line.repeat_sweep(planned.root)
     open_sweep(planned.root, again)
-    runs: list[Path] = []
     with ExitStack() as stack:
         if is_parallel(jobs.jobs[0]):
             stack.enter_context(signals_as_keyboard_interrupt())
@@ -209,9 +206,7 @@ def _run_in(folder: Path, again: str, work: Callable[[], None]) -> int:
 def _hydra(argv: Sequence[str]) -> None:
     """Hands a command line to Hydra, which runs its jobs.
 
-    Raises:
-        UserError: for what Hydra cannot do itself, such as writing `.hydra/` on a full disk.
-        JobFailed: if an engine lost a process.
+    Raises UserError for what Hydra cannot do, JobFailed if an engine lost a process.
     """
     version.setbase("1.3")
     parser = get_args_parser()
@@ -221,6 +216,5 @@ def _hydra(argv: Sequence[str]) -> None:
         try:
             _run_hydra(parser.parse_args(argv), parser, job, str(conf_folder()), CONFIG_NAME)
         except Exception as error:
-            raise as_lost_worker(error) or UserError(
-                describe_os_error(error, Path("outputs"))
-            ) from error
+            refused = UserError(describe_os_error(error, Path("outputs")))
+            raise as_lost_worker(error) or refused from error

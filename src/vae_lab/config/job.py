@@ -1,9 +1,8 @@
 """A job of a command line: its overrides, its options, its configuration.
 
-Hydra takes half a second for a composition, and a sweep may have a thousand jobs. Most of them
-differ in plain values only, not in the options of groups. So the options are composed once, and
-each job is a copy in which its values are set as Hydra itself sets them: after all files are
-merged, in the order of the command line.
+Hydra takes half a second for a composition, and a sweep may have a thousand jobs, most of which
+differ only in plain values, not in options. So options are composed once, and each job is a copy
+in which its values are set as Hydra sets them: after all files, in the order of the command line.
 """
 
 import pickle
