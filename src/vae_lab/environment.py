@@ -4,7 +4,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,53 +18,52 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-_VISIBLE = "CUDA_VISIBLE_DEVICES"
-
 # What Linux calls the instructions that multiply bf16 matrices: x86, then ARM.
 _BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 
 
 @contextmanager
-def gpus_hidden(config: Mapping[str, Any]) -> Iterator[None]:
+def environment_variables(values: Mapping[str, str]) -> Iterator[None]:
+    """Sets environment variables, and sets them back."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def gpus_hidden(config: Mapping[str, Any]) -> AbstractContextManager[None]:
     """Hides GPUs from a run on the processor.
 
     Adam asks in every step whether there is one, and where there is none torch looks for the driver
     on the disk each time: as long as half a step of the linear model.
     """
-    if config["trainer"].get("accelerator") != "cpu":
-        yield
-        return
-    before = os.environ.get(_VISIBLE)
-    os.environ[_VISIBLE] = ""
+    on_cpu = config["trainer"].get("accelerator") == "cpu"
+    return environment_variables({"CUDA_VISIBLE_DEVICES": ""} if on_cpu else {})
+
+
+def _processor_facts(name: str) -> list[str]:
+    """Returns what Linux tells of each core under a name such as `flags`; elsewhere nothing."""
     try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[_VISIBLE]
-        else:
-            os.environ[_VISIBLE] = before
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    facts = (line.partition(":") for line in lines)
+    return [value.strip() for key, _, value in facts if key.strip().lower() == name]
 
 
 @cache
 def processor_has_bf16() -> bool:
-    """Tells whether the processor has instructions for bf16; False where the system is silent."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return False
-    flags = (line for line in lines if line.lower().startswith(("flags", "features")))
-    return any(_BF16_FLAGS & set(line.partition(":")[2].split()) for line in flags)
+    """Tells whether the processor has instructions for bf16; False if the system is silent."""
+    flags = [*_processor_facts("flags"), *_processor_facts("features")]
+    return any(_BF16_FLAGS & set(line.split()) for line in flags)
 
 
-PACKAGES = (
-    "vae-lab",
-    "torch",
-    "torchvision",
-    "pytorch-lightning",
-    "hydra-core",
-    "tensorboard",
-    "numpy",
-)
+PACKAGES = "vae-lab torch torchvision pytorch-lightning hydra-core tensorboard numpy".split()
 
 
 @cache
@@ -98,21 +97,12 @@ def git_commit() -> str | None:
 @cache
 def machine() -> str:
     """Returns the processor's name and the system, as the system tells them."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    except OSError:
-        names = []
-    return (
-        f"{names[0] if names else platform.processor() or platform.machine()}, {platform.system()}"
-    )
+    names = [*_processor_facts("model name"), platform.processor(), platform.machine()]
+    return f"{next(filter(None, names), '')}, {platform.system()}"
 
 
 def reset_peak_memory() -> bool:
-    """Starts a new peak, so that a job is not told the peak of the one before it in its process.
-
-    Returns whether the system can do that (Linux can).
-    """
+    """Starts a new peak for the next job of a process; returns whether the system can (Linux)."""
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     except OSError:

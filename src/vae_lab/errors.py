@@ -31,26 +31,21 @@ class NonFiniteError(RuntimeError):
         images: "Tensor | None" = None,
         index: "Tensor | None" = None,
     ) -> None:
-        found = ", ".join(f"{name} {value:g}" for name, value in terms.items())
+        values = ", ".join(f"{name} {value:g}" for name, value in terms.items())
         where = ", ".join(
             f"{name.replace('_', ' ')} {value:g}"
             for name, value in facts.items()
             if value is not None
         )
         super().__init__(
-            f"the {split} bound is not finite any more ({found}; {where}): lower optimizer.lr, or "
+            f"the {split} bound is not finite any more ({values}; {where}): lower optimizer.lr, or "
             f"add +trainer.gradient_clip_val=1."
         )
         self.facts = {"split": split, **facts, **terms}
         self.images, self.index = images, index
 
 
-JOB_FAILED = 1
-
-WRONG_INPUT = 2
-
-# What shells report for a program that Ctrl-C ended: 128 + SIGINT.
-INTERRUPTED = 130
+JOB_FAILED, WRONG_INPUT = 1, 2
 
 
 class UserError(ValueError):
@@ -84,7 +79,6 @@ class ArgumentParser(argparse.ArgumentParser):
     """A parser of command lines whose errors are those of this project."""
 
     def error(self, message: str) -> NoReturn:
-        """Raises UserError."""
         raise UserError(f"{message}: see {self.prog} --help.")
 
 
@@ -97,7 +91,7 @@ def command(work: Callable[[Sequence[str]], None]) -> None:
         sys.exit(WRONG_INPUT)
     except KeyboardInterrupt:
         print_error("interrupted.")
-        sys.exit(INTERRUPTED)
+        sys.exit(128 + signal.SIGINT)  # as shells report it
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str | None:
@@ -128,9 +122,6 @@ _REMEDIES = {
     errno.EIO: "look after the disk",
 }
 
-# What a run writes below its folder has paths this much longer at most, hidden parts included.
-_LONGEST_INSIDE = 80
-
 
 def describe_os_error(error: BaseException, folder: Path) -> str:
     """Returns an error in words; for what the disk refused, the path and the remedy."""
@@ -138,15 +129,3 @@ def describe_os_error(error: BaseException, folder: Path) -> str:
         return f"{error}" or type(error).__name__
     path = error.filename or folder
     return f"cannot write {path}: {error.strerror}. Remedy: {_REMEDIES[error.errno]}."
-
-
-def why_too_long(folder: Path) -> str | None:
-    """Returns why the folder's path leaves no room for a run's files, None where it does."""
-    path = str(folder.absolute())
-    # Linux: 4,096 bytes a path and 255 a name; no system that is used here allows more.
-    if len(path.encode()) + _LONGEST_INSIDE > 4096:
-        return f"its path has {len(path)} characters"
-    name = max(folder.parts, key=lambda part: len(part.encode()), default="")
-    if len(name.encode()) > 255:
-        return f"a name in it has {len(name)} characters"
-    return None

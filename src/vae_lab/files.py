@@ -14,9 +14,6 @@ from vae_lab.errors import UserError, describe_os_error
 # The ending of a file that is not complete. Nobody else uses it.
 PARTIAL = "vae-lab-partial"
 
-# The folders of a run, below its own, that such files can lie in.
-_FOLDERS_OF_A_RUN = (".", "checkpoints", "figures", "projector")
-
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
@@ -42,29 +39,21 @@ def write_text(path: Path, text: str) -> None:
 def remove_partial(folder: Path) -> None:
     """Removes what a killed process of the run in `folder` left beside the places of its files.
 
-    Only files with the ending of `atomic`, and only where a run writes: every other file, hidden or
-    not, is somebody else's.
+    Only files with the ending of `atomic`, and only where a run writes: all others are not ours.
     """
-    for place in _FOLDERS_OF_A_RUN:
+    for place in (".", "checkpoints", "figures", "projector"):
         for path in (folder / place).glob(f".*.{PARTIAL}"):
-            own = re.fullmatch(rf"\..+\.\d+\.{PARTIAL}", path.name)
-            if own and path.is_file() and not path.is_symlink():
+            is_ours = re.fullmatch(rf"\..+\.\d+\.{PARTIAL}", path.name)
+            if is_ours and path.is_file() and not path.is_symlink():
                 path.unlink()
-
-
-LOCK = ".lock"
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Holds a folder, which is made, against other processes.
-
-    Raises:
-        UserError: where another process holds it, or nothing can be written there.
-    """
+    """Holds a folder, which is made, against other processes; UserError if one is at work there."""
     from filelock import FileLock, Timeout
 
-    lock = FileLock(folder / LOCK, blocking=False)
+    lock = FileLock(folder / ".lock", blocking=False)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -103,7 +92,7 @@ def wait_for_lock(place: Path) -> Iterator[None]:
 
 
 def check_writable(root: Path) -> None:
-    """Raises UserError where nothing can be written at or below a folder that may not exist yet."""
+    """Raises UserError if nothing can be written at or below a folder that may not exist yet."""
     existing = root.absolute()
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent

@@ -17,7 +17,7 @@ from vae_lab.cli import launchers
 from vae_lab.cli.command_lines import parse_words
 from vae_lab.cli.jobs import compose_jobs, jobs_of
 from vae_lab.cli.plan import plan
-from vae_lab.config.compose import Composer, conf_folder
+from vae_lab.config.compose import Composer
 from vae_lab.errors import UserError
 from vae_lab.run_folder import RunFolder, RunResult
 
@@ -35,7 +35,7 @@ def joblib() -> None:
 
 def planned(*arguments: str) -> list[str]:
     line = parse_words(["-m", *arguments])
-    composer = Composer(config_path=conf_folder(), config_dir=line.config_dir)
+    composer = Composer(config_dir=line.config_dir)
     return plan(composer, jobs_of(composer, line, datetime.now())).overrides
 
 

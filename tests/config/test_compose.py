@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from vae_lab.cli.command_lines import parse_words
 from vae_lab.cli.jobs import jobs_of
 from vae_lab.cli.plan import plan
-from vae_lab.config.compose import Composer, conf_folder
+from vae_lab.config.compose import Composer
 from vae_lab.config.identity import flatten
 from vae_lab.config.resolve import resolved
 
@@ -48,7 +48,7 @@ def test_a_job_is_what_hydra_composes(
     recipe.parent.mkdir(parents=True)
     recipe.write_text(RECIPE)
     words = parse_words(line.split())
-    composer = Composer(config_path=conf_folder(), config_dir=words.config_dir)
+    composer = Composer(config_dir=words.config_dir)
     overrides = [str(override.input_line) for override in composer.parse(words.overrides)]
     # Other values of the same options first: what they set must not stay.
     composer.job([*overrides, "++seed=77", "++added.key=1"], RunMode.MULTIRUN)
@@ -67,7 +67,7 @@ def test_a_job_is_what_hydra_composes(
 def test_the_defaults_of_options_hold_no_override(tmp_path: Path) -> None:
     (tmp_path / "experiment").mkdir()
     (tmp_path / "experiment" / "mine.yaml").write_text(RECIPE)
-    composer = Composer(config_path=conf_folder(), config_dir=str(tmp_path))
+    composer = Composer(config_dir=str(tmp_path))
 
     def defaults(*overrides: str) -> list[tuple[str, object]]:
         return list(composer.job(overrides, RunMode.RUN).composition.defaults.items())
@@ -82,7 +82,7 @@ def test_the_defaults_of_options_hold_no_override(tmp_path: Path) -> None:
 
 @pytest.fixture
 def composer() -> Composer:
-    return Composer(config_path=conf_folder())
+    return Composer()
 
 
 @pytest.fixture

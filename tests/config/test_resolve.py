@@ -38,7 +38,7 @@ def test_auto_is_settled_by_model_and_processor(
 
 def test_a_choice_says_why() -> None:
     (job,) = compose_jobs(["model=linear"])
-    assert "model.gains_from_bf16" in resolve.choose(resolved(job.config)).reason
+    assert "model.gains_from_bf16" in resolve.choose(resolved(job.config))[1]
 
 
 def test_threads_suit_the_model() -> None:

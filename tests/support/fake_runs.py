@@ -10,7 +10,7 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from vae_lab.config.identity import config_hash, former_config_hash
+from vae_lab.config.identity import config_hash
 
 # A number as it is recorded.
 Record = dict[str, Any]
@@ -87,7 +87,7 @@ def make_former(folder: Path) -> Path:
     (folder / "config.yaml").write_text(json.dumps(config))
     result = json.loads((folder / "result.json").read_text())
     values = {key: value for key, value in config.items() if key != "choices"}
-    result["config_hash"] = former_config_hash(values)
+    result["config_hash"] = config_hash(values, with_modules=True)
     numbers = result.pop("picture_metrics")
     result["findings"] = {
         name: {key: value for key, value in record.items() if key != "words"}

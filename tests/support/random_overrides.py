@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from vae_lab.cli.command_lines import CommandLine
 from vae_lab.cli.jobs import jobs_of
-from vae_lab.config import compose
 from vae_lab.config.compose import Composer
 from vae_lab.errors import UserError
 
@@ -52,7 +51,7 @@ def override_lists(garbage: int = 1) -> st.SearchStrategy[list[str]]:
 
 @cache
 def _composer() -> Composer:
-    return Composer(config_path=compose.conf_folder())
+    return Composer()
 
 
 def _command_line(lines: list[str]) -> CommandLine:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from repository import ROOT
 
-from vae_lab.config.identity import former_config_hash
+from vae_lab.config.identity import config_hash
 from vae_lab.errors import UserError
 from vae_lab.run_folder import Number, RunFolder, RunResult, result_fields
 
@@ -36,7 +36,9 @@ def test_the_configuration_of_an_earlier_version_is_read(tmp_path: Path) -> None
     config = {"seed": 0, "model": {"encoder": {"_target_": "vae_lab.resnet.ResNetEncoder"}}}
     run = RunFolder(tmp_path)
     run.write_config(config, {})
-    run.write_result(RunResult(status="success", config_hash=former_config_hash(config)))
+    run.write_result(
+        RunResult(status="success", config_hash=config_hash(config, with_modules=True))
+    )
     assert RunFolder(tmp_path).config == config
     run.write_config({**config, "seed": 1}, {})
     with pytest.raises(UserError, match="is not the configuration of this run"):

@@ -1,4 +1,4 @@
-"""Command lines: what one says, and the text of those that repeat a run or go on with it."""
+"""Command lines: their parts, and the text of those that repeat a run or go on with it."""
 
 import re
 import shlex
@@ -19,7 +19,7 @@ RESUME, TRUST = "resume", "trust"
 
 @dataclass(frozen=True)
 class CommandLine:
-    """The words of a command line, taken apart."""
+    """The parts of a command line."""
 
     overrides: tuple[str, ...]
     multirun: bool
@@ -29,20 +29,13 @@ class CommandLine:
     asks_hydra: bool  # for help or completion, which need no job
 
     @property
-    def asks_to_resume(self) -> bool:
-        """Whether it names a run to go on with."""
-        return any(key_of(line) == RESUME for line in self.overrides)
-
-    @property
     def flags(self) -> list[str]:
         """The flags that choose the configuration."""
-        flags = {"--config-dir": self.config_dir, "--config-name": self.config_name}
-        return [
-            word for flag, value in flags.items() if value is not None for word in (flag, value)
-        ]
+        pairs = (("--config-dir", self.config_dir), ("--config-name", self.config_name))
+        return [word for flag, value in pairs if value is not None for word in (flag, value)]
 
     def for_hydra(self, overrides: Sequence[str], *, multirun: bool) -> list[str]:
-        """Returns the words for Hydra: the person's own flags, with what was decided for them."""
+        """Returns the arguments for Hydra: the user's flags, and the overrides as decided."""
         return [*["--multirun"] * multirun, *self.flags, *self.show, *overrides]
 
     def repeat_sweep(self, root: Path) -> str:
@@ -54,11 +47,7 @@ class CommandLine:
 
 
 def parse_words(argv: Sequence[str]) -> CommandLine:
-    """Returns Hydra's flags and the overrides of a command line.
-
-    Raises:
-        UserError: where it has a flag that does not exist.
-    """
+    """Returns the parts of a command line; UserError for a flag that does not exist."""
     parser = get_args_parser()
 
     def refuse(message: str) -> Any:
@@ -82,8 +71,10 @@ def parse_words(argv: Sequence[str]) -> CommandLine:
 
 def command_of(overrides: Sequence[str]) -> str:
     """Returns the command line that repeats one job, without the names that were made for it."""
-    own = [line.lstrip("+") for line in overrides if key_of(line) not in ("run_name", "sweep_name")]
-    return shlex.join([*PROGRAM, *own])
+    lines = (line.lstrip("+") for line in overrides)
+    return shlex.join(
+        [*PROGRAM, *[x for x in lines if key_of(x) not in ("run_name", "sweep_name")]]
+    )
 
 
 def command_to_resume(folder: Path, *, trust: bool) -> str:
@@ -92,12 +83,6 @@ def command_to_resume(folder: Path, *, trust: bool) -> str:
     return shlex.join([*PROGRAM, f"{RESUME}={path}", *[f"{TRUST}=true"] * trust])
 
 
-def tensorboard_command(folder: Path) -> str:
-    """Returns the command that opens TensorBoard on a folder."""
-    return f"python -m vae_lab.board {shlex.quote(str(folder))}"
-
-
 def quoted(value: object) -> str:
     """Returns a text as a value of Hydra's grammar, in quotes."""
-    text = str(value).replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{text}'"
+    return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -18,18 +18,15 @@ def ensure_data(jobs: Sequence[Job]) -> str | None:
     """Makes sure that the files of every job are there.
 
     Returns:
-        None where they are. Where they cannot be downloaded and `data.fallback` names another
-        option: this option, with a warning. All jobs take it instead: what follows is an ordinary
-        run of the other data set.
+        None if they are. If they cannot be downloaded and `data.fallback` names another option:
+        this option, with a warning. All jobs take it, as an ordinary run of that data set.
 
     Raises:
-        UserError: where the files cannot be used, or cannot be fetched and there is no fallback.
+        UserError: if the files cannot be used, or cannot be downloaded and there is no fallback.
     """
-    needs: dict[str, dict[str, Any]] = {}
-    for job in jobs:
-        data = job.values["data"]
-        needs[repr([data.get(key) for key in ("root", "folder", "files")])] = data
-    _prepare_own([job.values for job in jobs])
+    _prepare_user_images([job.values for job in jobs])
+    configs = [job.values["data"] for job in jobs]
+    needs = {repr([data.get(key) for key in ("root", "folder", "files")]): data for data in configs}
     for data in needs.values():
         if not data.get("files"):
             continue
@@ -39,19 +36,24 @@ def ensure_data(jobs: Sequence[Job]) -> str | None:
                 *(data[key] for key in ("root", "folder", "files", "mirrors", "timeout"))
             )
         except download.DataUnavailable as error:
-            if not data.get("fallback"):
+            fallback = data.get("fallback")
+            if not fallback:
                 raise
             if len({job.choices["data"] for job in jobs}) > 1:
                 raise UserError(
                     f"{error} (No fallback: this sweep names several data sets.)"
                 ) from error
-            _warn(data, error)
-            return str(data["fallback"])
+            print_warning(
+                f"data={data['name']} is not to be had: {error} GOING ON WITH data={fallback} FOR "
+                f"EVERY JOB. These runs say so in their names and results; their numbers do not "
+                f"compare with those of data={data['name']}."
+            )
+            return str(fallback)
     return None
 
 
-def _prepare_own(configs: Sequence[dict[str, Any]]) -> None:
-    """Makes every job's own images ready, each set once, and checks that its networks suit them."""
+def _prepare_user_images(configs: Sequence[dict[str, Any]]) -> None:
+    """Prepares the user's images of every job, each set once, and checks that networks suit."""
     shapes: dict[str, tuple[int, ...] | None] = {}
     for config in configs:
         if config["data"].get("path") is None:
@@ -63,16 +65,8 @@ def _prepare_own(configs: Sequence[dict[str, Any]]) -> None:
             check_halvings(shape[1:], config["model"].get("channels"))
 
 
-def _warn(data: dict[str, Any], error: Exception) -> None:
-    print_warning(
-        f"data={data['name']} is not to be had: {error} GOING ON WITH data={data['fallback']} FOR "
-        f"EVERY JOB. These runs say so in their names and results; their numbers do not compare "
-        f"with those of data={data['name']}."
-    )
-
-
 def _check_readable(root: Path) -> None:
-    """Raises UserError where data.root is there, but is no folder that can be read."""
+    """Raises UserError if data.root is there, but is no folder that can be read."""
     try:
         if root.exists():
             next(root.iterdir(), None)

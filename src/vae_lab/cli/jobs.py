@@ -10,7 +10,7 @@ from hydra.types import RunMode
 from vae_lab.cli import launchers
 from vae_lab.cli.command_lines import CommandLine, parse_words
 from vae_lab.config.check import check
-from vae_lab.config.compose import Composer, conf_folder, key_of, split_sweep
+from vae_lab.config.compose import Composer, key_of, split_sweep
 from vae_lab.config.job import Job
 from vae_lab.errors import UserError
 from vae_lab.loggers import hparams
@@ -29,15 +29,9 @@ class Jobs(NamedTuple):
 
 
 def compose_jobs(argv: Sequence[str]) -> list[Job]:
-    """Returns the jobs of a command line, all of them composed and checked.
-
-    Raises:
-        UserError: for the first that is not valid.
-    """
+    """Returns the jobs of a command line; see `jobs_of`."""
     line = parse_words(argv)
-    composer = Composer(
-        config_path=conf_folder(), config_dir=line.config_dir, config_name=line.config_name
-    )
+    composer = Composer(config_dir=line.config_dir, config_name=line.config_name)
     return jobs_of(composer, line, datetime.now()).jobs
 
 
@@ -48,13 +42,21 @@ def jobs_of(composer: Composer, line: CommandLine, now: datetime) -> Jobs:
         UserError: for the first that is not valid; in a sweep it says which job that is.
     """
     overrides = composer.parse(line.overrides)
-    if line.multirun or _asks_for_sweep(overrides):
+    swept = [override for override in overrides if override.is_sweep_override()]
+    if line.multirun or any(
+        override.key_or_group == "hydra.mode" and str(override.value()).endswith("MULTIRUN")
+        for override in overrides
+    ):
         jobs = _sweep(composer, overrides, now)
+    elif swept:
+        (first,) = _lines(swept[:1])
+        raise UserError(
+            f"{first.lstrip('+')} names several values: add -m to run them all as a sweep."
+        )
     else:
-        _refuse_values_without_sweep(overrides)
         lines = _lines(overrides)
         jobs = Jobs([composer.job(lines, RunMode.RUN)], lines, is_sweep=False, is_complete=True)
-    _check(jobs.jobs, [override for override in overrides if override.is_sweep_override()])
+    _check(jobs.jobs, swept)
     return jobs
 
 
@@ -65,7 +67,7 @@ def _sweep(composer: Composer, overrides: Sequence[Override], now: datetime) -> 
     decided = launchers.parallel_overrides(common)
     named = any(key_of(line) == "sweep_name" for line in common_lines)
     stamp = [] if named else [f"++sweep_name={now:%Y-%m-%d_%H-%M-%S}"]
-    # The person's own come later and win.
+    # The user's come later and win.
     lines = [*decided, *_lines(overrides), *stamp]
     is_complete = common.composition.sweeper.endswith(BASIC_SWEEPER)
     if is_complete:
@@ -93,20 +95,6 @@ def _check(jobs: Sequence[Job], swept: Sequence[Override]) -> None:
     for job in jobs:
         launchers.check_installed(job)
     hparams.check([(job.values, job.choices) for job in jobs])
-
-
-def _asks_for_sweep(overrides: Sequence[Override]) -> bool:
-    return any(
-        override.key_or_group == "hydra.mode" and str(override.value()).endswith("MULTIRUN")
-        for override in overrides
-    )
-
-
-def _refuse_values_without_sweep(overrides: Sequence[Override]) -> None:
-    for override in overrides:
-        if override.is_sweep_override():
-            line = str(override.input_line).lstrip("+")
-            raise UserError(f"{line} names several values: add -m to run them all as a sweep.")
 
 
 def _lines(overrides: Sequence[Override]) -> list[str]:

@@ -29,28 +29,27 @@ EXTRAS = {
 
 # The class of a logger -> its package, which is the extra's name too.
 LOGGERS = {"MlflowRunLogger": "mlflow", "WandbRunLogger": "wandb"}
+
 # Where the errors of engines are defined that have lost a process, by the beginning of the module.
 LOST = ("concurrent.futures.process", "submitit.", "ray.")
 
 
 def check_installed(job: Job) -> None:
-    """Raises UserError where a launcher, sweeper or logger is chosen whose package is missing."""
+    """Raises UserError if a launcher, sweeper or logger is chosen whose package is missing."""
+    needed: list[tuple[str, str, str | None]] = []  # the choice, its module, its extra
     for name, logger in (job.values["logger"] or {}).items():
-        package = LOGGERS.get(str(logger.get("_target_")).rpartition(".")[2], "")
-        if package and not _is_installed(package):
-            raise UserError(
-                f"logger={name} needs a package that is not installed: "
-                f"pip install 'vae-lab[{package}]'."
-            )
+        package = LOGGERS.get(str(logger.get("_target_")).rpartition(".")[2])
+        needed.append((f"logger={name}", str(package), package))
     composition = job.composition
     for group, target in (("launcher", composition.launcher), ("sweeper", composition.sweeper)):
         module = target.rpartition(".")[0]
-        package = module.split(".")[1] if module.startswith("hydra_plugins.") else ""
-        if package in EXTRAS and not _is_installed(module):
-            option = composition.all_choices[f"hydra/{group}"]
+        option = composition.all_choices[f"hydra/{group}"]
+        package = EXTRAS.get(module.removeprefix("hydra_plugins.").partition(".")[0])
+        needed.append((f"hydra/{group}={option}", module, package))
+    for choice, module, extra in needed:
+        if extra and not _is_installed(module):
             raise UserError(
-                f"hydra/{group}={option} needs a package that is not installed: "
-                f"pip install 'vae-lab[{EXTRAS[package]}]'."
+                f"{choice} needs a package that is not installed: pip install 'vae-lab[{extra}]'."
             )
 
 
@@ -60,7 +59,7 @@ def is_parallel(job: Job) -> bool:
 
 
 def parallel_overrides(job: Job) -> list[str]:
-    """Returns the overrides that jobs side by side get where the person chose nothing else.
+    """Returns the overrides that jobs side by side get if the user chose nothing else.
 
     One thread each: two jobs of two threads on two cores take many times as long. The number enters
     the hash, so it is settled here, once, and not in each job by the machine that it is on.
@@ -75,9 +74,9 @@ def parallel_overrides(job: Job) -> list[str]:
 
 
 def mark_lost_runs(runs: Sequence[Path]) -> None:
-    """Records the end of runs whose process is gone: engines end their processes without a word.
+    """Records the end of runs whose process is gone: engines end their processes silently.
 
-    A run where some process is at work, perhaps on another machine, stays as it is.
+    A run in which some process is at work, perhaps on another machine, stays as it is.
     """
     ray = sys.modules.get("ray")
     if ray is not None and ray.is_initialized():
@@ -94,7 +93,7 @@ def mark_lost_runs(runs: Sequence[Path]) -> None:
 
 
 def as_lost_worker(error: Exception) -> JobFailed | None:
-    """Returns an engine's error in words where one of its processes was ended from outside."""
+    """Returns an engine's error in words if one of its processes was ended from outside."""
     modules = [cls.__module__ for cls in type(error).__mro__]
     if not any(module.startswith(LOST) for module in modules):
         return None

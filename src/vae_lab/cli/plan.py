@@ -12,7 +12,7 @@ from hydra.types import RunMode
 
 from vae_lab.cli.command_lines import quoted
 from vae_lab.cli.jobs import Jobs
-from vae_lab.config.compose import Composer, key_of, pick, trial
+from vae_lab.config.compose import TRIAL, Composer, key_of, pick
 from vae_lab.config.identity import (
     NOT_IN_NAME,
     NOT_IN_SINGLE_RUN_NAME,
@@ -21,7 +21,7 @@ from vae_lab.config.identity import (
     run_name,
 )
 from vae_lab.config.job import Job
-from vae_lab.errors import UserError, why_too_long
+from vae_lab.errors import UserError
 from vae_lab.run_folder import RunFolder
 
 
@@ -29,7 +29,6 @@ class Plan(NamedTuple):
     """Where each job goes, and the command line for Hydra that makes it so."""
 
     overrides: list[str]
-    is_sweep: bool
     root: Path
     folders: list[Path] | None  # None: to be looked for below `root` when the sweep ends
 
@@ -48,7 +47,7 @@ def _plan_run(composer: Composer, jobs: Jobs) -> Plan:
     # Of the same options: a copy with one value more, no second composition.
     job = composer.job(lines, RunMode.RUN)
     folder = _free(Path(job.hydra.run.dir), config_hash(job.values), taken=set())
-    return Plan([*lines, f"hydra.run.dir={quoted(folder)}"], False, folder, [folder])
+    return Plan([*lines, f"hydra.run.dir={quoted(folder)}"], folder, [folder])
 
 
 def _plan_sweep(jobs: Jobs) -> Plan:
@@ -56,16 +55,16 @@ def _plan_sweep(jobs: Jobs) -> Plan:
     _check_length(root)
     pinned = [*jobs.overrides, f"hydra.sweep.dir={quoted(root)}"]
     if any(key_of(line) == "hydra.sweep.subdir" for line in jobs.overrides):
-        return Plan(pinned, True, root, None)
+        return Plan(pinned, root, None)
     if not jobs.is_complete:
-        return Plan([*pinned, f"++run_name={quoted(trial())}"], True, root, None)
+        return Plan([*pinned, f"++run_name={quoted(TRIAL)}"], root, None)
     names: dict[str, None] = {}
     for job in jobs.jobs:
         folder = root / _name(job, fixed=jobs.overrides)
         names[_free(folder, config_hash(job.values), taken=names).name] = None
     # Each job picks its own name by its number.
     pinned.append(f"++run_name={quoted(pick(names))}")
-    return Plan(pinned, True, root, [root / name for name in names])
+    return Plan(pinned, root, [root / name for name in names])
 
 
 def _free(folder: Path, hash_: str, taken: Container[str]) -> Path:
@@ -76,37 +75,47 @@ def _free(folder: Path, hash_: str, taken: Container[str]) -> Path:
     """
     _check_length(folder)
     candidate, number = folder, 1
-    while candidate.name in taken or _holds_another_run(candidate, hash_):
+    while candidate.name in taken or (
+        (run := RunFolder(candidate)).exists and not run.has_hash(hash_)
+    ):
         number += 1
         candidate = folder.with_name(f"{folder.name}-{number}")
     return candidate
 
 
-def _holds_another_run(folder: Path, hash_: str) -> bool:
-    run = RunFolder(folder)
-    return run.exists and not run.has_hash(hash_)
+# The files of a run have paths this much longer than its folder's at most, hidden parts included.
+_LONGEST_INSIDE = 80
 
 
 def _check_length(folder: Path) -> None:
-    if reason := why_too_long(folder):
-        raise UserError(
-            f"the output folder {str(folder)[:200]}... cannot be made ({reason}): choose a shorter "
-            f"one with hydra.run.dir=FOLDER or run_name=NAME, or for a sweep with "
-            f"hydra.sweep.dir=FOLDER or sweep_name=NAME."
-        )
+    path, name = (
+        str(folder.absolute()),
+        max(folder.parts, key=lambda part: len(part.encode()), default=""),
+    )
+    # Linux: 4,096 bytes a path and 255 a name; no system that is used here allows more.
+    if len(path.encode()) + _LONGEST_INSIDE > 4096:
+        reason = f"its path has {len(path)} characters"
+    elif len(name.encode()) > 255:
+        reason = f"a name in it has {len(name)} characters"
+    else:
+        return
+    raise UserError(
+        f"the output folder {str(folder)[:200]}... cannot be made ({reason}): choose a shorter one "
+        f"with hydra.run.dir=FOLDER or run_name=NAME, or for a sweep with hydra.sweep.dir=FOLDER "
+        f"or sweep_name=NAME."
+    )
 
 
 def _name(job: Job, fixed: Sequence[str]) -> str:
-    """Returns a job's name: the person's own, or one made of what differs between the jobs."""
-    given = job.values["run_name"]
-    if given:
+    """Returns a job's name: the user's, or a name made of what differs between the jobs."""
+    if given := job.values["run_name"]:
         return str(given)
-    others: dict[str, str] = {}
-    for line in job.overrides:
-        key = key_of(line)
-        silent = key in NOT_IN_NAME or is_volatile(key) or key.startswith("hydra")
-        if line not in fixed and not silent:
-            others[key] = line.partition("=")[2]
+    others = {
+        key: line.partition("=")[2]
+        for line in job.overrides
+        if not ((key := key_of(line)) in NOT_IN_NAME or is_volatile(key) or key.startswith("hydra"))
+        and line not in fixed
+    }
     experiment = job.composition.all_choices.get("experiment")
     name = run_name(job.choices, job.values["latent_dim"], others)
     return f"{experiment}-{name}" if experiment else name

@@ -5,7 +5,7 @@ checkout, or somebody else's folder.
 """
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from vae_lab.cli.command_lines import RESUME, TRUST, CommandLine
 from vae_lab.config.check import check_values
@@ -15,22 +15,15 @@ from vae_lab.errors import UserError
 from vae_lab.run_folder import RunFolder
 
 
-class Resumed(NamedTuple):
-    """A run that is to go on, with its configuration as it is now.
+def read_resumed(
+    composer: Composer, command_line: CommandLine
+) -> tuple[RunFolder, dict[str, Any], bool]:
+    """Returns the run that a command line names, its configuration as it is now, and `trust`.
 
     `trust`: classes from outside the package may be used.
-    """
-
-    run: RunFolder
-    config: dict[str, Any]
-    trust: bool
-
-
-def read_resumed(composer: Composer, command_line: CommandLine) -> Resumed:
-    """Returns the run that a command line names, with what else it sets.
 
     Raises:
-        UserError: where the folder is no run, or an override would change what it computes.
+        UserError: if the folder is no run, or an override would change what it computes.
     """
     parsed = composer.parse(command_line.overrides)
     if command_line.multirun or any(override.is_sweep_override() for override in parsed):
@@ -49,11 +42,11 @@ def read_resumed(composer: Composer, command_line: CommandLine) -> Resumed:
     for key, value in values.items():
         _set(config, key, value)
     check_values(config)
-    return Resumed(run, config, trust)
+    return run, config, trust
 
 
 def _refuse_links(folder: Path) -> None:
-    """Raises UserError where something in the folder stands for a place outside of it."""
+    """Raises UserError if a link in the folder leads out of it."""
     root = folder.resolve()
     for path in folder.rglob("*"):
         if path.is_symlink() and not path.resolve().is_relative_to(root):
@@ -71,9 +64,8 @@ def _set(config: dict[str, Any], key: str, value: Any) -> None:
             f"{key} cannot be changed when a run goes on: only {', '.join(allowed)} and trust can. "
             f"Start a new run without resume=."
         )
-    keys = ("data.root", "data.source.root") if key == "data.root" else (key,)
-    for one in keys:
-        *parents, name = one.split(".")
+    for place in ("data.root", "data.source.root") if key == "data.root" else (key,):
+        *parents, name = place.split(".")
         node: Any = config
         for parent in parents:
             node = node.get(parent) if isinstance(node, dict) else None

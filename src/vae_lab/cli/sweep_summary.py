@@ -1,4 +1,4 @@
-"""What a sweep says when it ends: the table, the failed jobs, the line that opens TensorBoard."""
+"""A sweep's folder: its command lines at the start; at the end its table and what failed."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -8,10 +8,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 
-from vae_lab.cli.command_lines import tensorboard_command
-from vae_lab.errors import describe_os_error
+from vae_lab.errors import UserError, describe_os_error
+from vae_lab.files import write_text
 from vae_lab.report.summary import write_summary
-from vae_lab.run_folder import RunFolder
+from vae_lab.run_folder import COMMANDS, RunFolder
 from vae_lab.terminal import print_error, print_warning
 
 LEFT_ALIGNED = ("run", "status", "data")
@@ -20,45 +20,48 @@ LEFT_ALIGNED = ("run", "status", "data")
 WIDE = 160
 
 
-def close_sweep(root: Path, runs: Sequence[Path], *, again: str, report: bool) -> None:
-    """Writes `summary.csv` and prints the table of a sweep, also when some jobs failed.
+def open_sweep(root: Path, command: str) -> None:
+    """Makes a sweep's folder with the command line in it, below those that were there before."""
+    path = root / COMMANDS
+    try:
+        before = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        if command not in before:
+            write_text(path, "\n".join([*before, command]) + "\n")
+    except OSError as error:
+        raise UserError(describe_os_error(error, path)) from error
 
-    Args:
-        root: the sweep's folder.
-        runs: its runs, in order.
-        again: the command that goes on with the sweep, told where not all jobs succeeded.
-        report: whether the page that compares them is written too.
+
+def close_sweep(root: Path, runs: Sequence[Path], *, again: str, report: bool) -> None:
+    """Writes `summary.csv` and prints the table of a sweep, also if some jobs failed.
+
+    `again` is the command that goes on with the sweep, `report` whether the page is written too.
     """
     if not any(RunFolder(folder).exists for folder in runs):
         return
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=WIDE)
     try:
-        _close(root, runs, again, report)
+        rows = write_summary(root, runs)
+        console.print(_table(rows, title=f"Test set, nats per image: {root}"))
+        failed = [run for run in map(RunFolder, runs) if not run.is_finished]
+        for run in failed:
+            reason = (
+                "never started" if run.result is None else run.result.error or run.result.status
+            )
+            console.print(f"FAILED {run.name}: {reason}", markup=False)
+        if failed:
+            print("To go on with what is not finished:", again)
+        print(f"The same table: {root / 'summary.csv'}")
+        if report and len(failed) < len(runs):
+            _report(root)
+        print("See the runs side by side:", f"python -m vae_lab.board {shlex.quote(str(root))}")
     except OSError as error:
         print_error(describe_os_error(error, root))
 
 
-def _close(root: Path, runs: Sequence[Path], again: str, report: bool) -> None:
-    rows = write_summary(root, runs)
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=WIDE)
-    console.print(_table(rows, title=f"Test set, nats per image: {root}"))
-    finished = [folder for folder in runs if RunFolder(folder).is_finished]
-    for folder in runs:
-        if folder not in finished:
-            result = RunFolder(folder).result
-            reason = "never started" if result is None else result.error or result.status
-            console.print(f"FAILED {folder.name}: {reason}", markup=False)
-    if len(finished) < len(runs):
-        print("To go on with what is not finished:", again)
-    print(f"The same table: {root / 'summary.csv'}")
-    if report and finished:
-        _report(root)
-    print("See the runs side by side:", tensorboard_command(root))
-
-
 def _report(root: Path) -> None:
-    """Writes the page and prints where it is; a failure costs the page alone."""
+    """Writes the page and prints where it is; a failure costs only the page."""
     try:
         from vae_lab.report.page import write_report  # imports matplotlib
 
@@ -71,7 +74,7 @@ def _report(root: Path) -> None:
 
 
 def _table(rows: Sequence[Mapping[str, str]], title: str) -> Table:
-    """Returns the rows as a table, without the columns that say the same of every run."""
+    """Returns the rows as a table, without the columns in which all runs are the same."""
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     same = {name for name in LEFT_ALIGNED[1:] if len({row[name] for row in rows}) == 1}
     if same:

@@ -18,24 +18,28 @@ from vae_lab.config.rules import (
     REQUIRED,
     RULES,
     TRAINER_ARGUMENTS,
-    TYPES,
     Rule,
     is_number,
     stays_inside,
 )
 from vae_lab.errors import UserError, did_you_mean
 
+# What a value must be if its default is of a type; bool before int, for a bool is an int.
+TYPES = {
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    str: "text",
+    list: "a list such as [1,2]",
+}
+
 
 def check(
     values: Mapping[str, Any], defaults: Mapping[str, Any], choices: Mapping[str, str]
 ) -> None:
-    """Checks the configuration of one job.
+    """Checks the resolved configuration of one job.
 
-    Args:
-        values: resolved, with every override.
-        defaults: the value of each dotted key where nothing is overridden: the keys that exist,
-            and the type of each.
-        choices: the option of each group.
+    `defaults` are the values without overrides by dotted key: the keys that exist, and their types.
 
     Raises:
         UserError: one line that says what was given, what is allowed, what to do.
@@ -46,20 +50,21 @@ def check(
         kept = key in given or any(other.startswith(f"{key}.") for other in given)
         if not kept and key.partition(".")[0] not in REMOVABLE:
             raise UserError(f"{key} is missing: it cannot be removed, only changed.")
-    _check_complete(given, choices)
+    # A user's option may leave something out.
+    for key in REQUIRED:
+        group = key.partition(".")[0]
+        if key not in given:
+            raise UserError(f"{key} is missing: {group}={choices.get(group)} must set it.")
     check_values(values)
-    for key, value in given.items():
-        _check_type(key, value, defaults.get(key))
+    _check_types(given, defaults)
     _check_together(given)
     _check_meaning(given, choices)
 
 
 def check_settings(settings: DictConfig, known: DictConfig) -> dict[str, Any]:
-    """Checks settings that belong to no run, and returns them as plain values.
+    """Checks settings that belong to no run against the same without overrides, `known`.
 
-    Args:
-        settings: with every override.
-        known: the same without an override: the keys that exist, and their types.
+    Returns the settings by dotted key.
 
     Raises:
         UserError: for the first that is not allowed.
@@ -67,8 +72,7 @@ def check_settings(settings: DictConfig, known: DictConfig) -> dict[str, Any]:
     given, reference = (dict(flatten(resolved(config))) for config in (settings, known))
     _check_known(given, reference, {})
     check_values(given)
-    for key, value in given.items():
-        _check_type(key, value, reference.get(key))
+    _check_types(given, reference)
     return given
 
 
@@ -82,17 +86,16 @@ def _check_known(
 
 
 def check_values(values: Mapping[str, Any]) -> None:
-    """Checks the ranges, names and paths of a resolved configuration, wherever it came from.
-
-    Raises:
-        UserError: for the first that is not allowed.
-    """
+    """Raises UserError for the first value outside its range, of any resolved configuration."""
     given = dict(flatten(values))
     for key, value in given.items():
         # The keys of a person's callback mean what its class makes of them.
         callback = ".".join(key.split(".")[:2]) if key.startswith("callbacks.") else ""
-        if str(given.get(f"{callback}._target_", "vae_lab.")).startswith("vae_lab."):
-            _check_rule(key, value)
+        if not str(given.get(f"{callback}._target_", "vae_lab.")).startswith("vae_lab."):
+            continue
+        for rule in _rules_of(key):
+            if not rule.holds(value):
+                raise UserError(f"{key} must be {rule.requirement}, got {_shown(value)}.")
     data = values.get("data")
     files = data.get("files") if isinstance(data, Mapping) else None
     for name in files if isinstance(files, Mapping) else ():
@@ -106,7 +109,7 @@ def _is_trainer_argument(key: str) -> bool:
 
 
 def _inside(key: str, reference: Mapping[str, Any]) -> bool:
-    """Tells whether the key lies below one that is null or empty by default: anything goes."""
+    """Tells whether the key lies below a key that is null or empty by default: anything goes."""
     parents = [key[: match.start()] for match in re.finditer(r"\.", key)]
     return any(parent in reference and reference[parent] in (None, {}) for parent in parents[1:])
 
@@ -130,39 +133,27 @@ def _unknown(key: str, reference: Mapping[str, Any], choices: Mapping[str, str])
     return f"unknown key {key}: {where} {', '.join(shown)}."
 
 
-def _check_complete(given: Mapping[str, Any], choices: Mapping[str, str]) -> None:
-    """Finds what a person's own option leaves out."""
-    for key in REQUIRED:
-        group = key.partition(".")[0]
-        if key not in given:
-            raise UserError(f"{key} is missing: {group}={choices.get(group)} must set it.")
-
-
-def _check_rule(key: str, value: Any) -> None:
-    for rule in _rules_of(key):
-        if not rule.holds(value):
-            raise UserError(f"{key} must be {rule.words}, got {_shown(value)}.")
-
-
 @cache
 def _rules_of(key: str) -> list[Rule]:
-    return [rule for rule in RULES if fnmatch(key, rule.pattern)]
+    return [
+        rule for rule in RULES if any(fnmatch(key, pattern) for pattern in rule.patterns.split())
+    ]
 
 
-def _check_type(key: str, value: Any, default: Any) -> None:
-    # Trainer's own arguments take many types (devices=1 or auto): it checks them itself.
-    if value is None or (_is_trainer_argument(key) and not isinstance(default, bool)):
-        return
-    for kind, words in TYPES.items():
-        if isinstance(default, kind):
-            right = is_number(value) if kind in (int, float) else isinstance(value, kind)
-            if not right:
-                raise UserError(f"{key} must be {words}, got {_shown(value)}.")
-            return
+def _check_types(given: Mapping[str, Any], reference: Mapping[str, Any]) -> None:
+    for key, value in given.items():
+        default = reference.get(key)
+        # Trainer's own arguments take many types (devices=1 or auto): it checks them itself.
+        if value is None or (_is_trainer_argument(key) and not isinstance(default, bool)):
+            continue
+        kind = next((kind for kind in TYPES if isinstance(default, kind)), object)
+        right = is_number(value) if kind in (int, float) else isinstance(value, kind)
+        if not right:
+            raise UserError(f"{key} must be {TYPES[kind]}, got {_shown(value)}.")
 
 
 def check_halvings(shape: Sequence[int], channels: Sequence[int] | None) -> None:
-    """Raises UserError where images (C, H, W) cannot be halved once for each of the channels."""
+    """Raises UserError if images (C, H, W) cannot be halved once for each of the channels."""
     if channels and any(size % 2 ** len(channels) for size in shape[1:]):
         raise UserError(
             f"model.channels={_shown(channels)} halves the image {len(channels)} times, but "
@@ -197,7 +188,6 @@ def _check_together(given: Mapping[str, Any]) -> None:
 
 
 def _check_meaning(given: Mapping[str, Any], choices: Mapping[str, str]) -> None:
-    """Finds two values that mean nothing together."""
     for row in INVALID_COMBINATIONS:
         found = []
         for key, values in (row.first, row.second):

@@ -1,7 +1,7 @@
-"""From overrides to the configurations of jobs, by Hydra's own grammar, before Hydra runs.
+"""From overrides to the configurations of jobs, by Hydra's grammar, before Hydra runs.
 
-Hydra composes a job when its turn comes. Composing all of them first lets every job be checked
-before the first one starts, and lets each have a folder of its own.
+Hydra composes a job when its turn comes. All are composed here first, so that every job is checked
+before the first starts, and each gets a folder.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import setup_globals
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
-from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+from omegaconf import ListConfig, OmegaConf
 
 from vae_lab.config.identity import is_volatile
 from vae_lab.config.job import Composition, Job, choices_of
@@ -42,11 +42,10 @@ CONFIG_NAME = "config"
 class Composer:
     """Composes configurations from `conf/` and the folder given by --config-dir."""
 
-    def __init__(
-        self, *, config_path: Path, config_dir: str | None = None, config_name: str | None = None
-    ) -> None:
+    def __init__(self, *, config_dir: str | None = None, config_name: str | None = None) -> None:
         setup_globals()
         register_resolvers()
+        config_path = conf_folder()
         _stand_for_plugins(config_path)
         path = create_automatic_config_search_path(None, None, str(config_path))
         if config_dir is not None:
@@ -63,32 +62,27 @@ class Composer:
     def parse(self, overrides: Sequence[str]) -> list[Override]:
         """Parses overrides; a `+` is optional: a plain key is set wherever it is, or is new.
 
-        What may be new is decided by the check alone, so that `key`, `+key` and `++key` get one
-        answer.
+        Only the check decides what may be new, so that `key`, `+key` and `++key` get one answer.
         """
-        parsed = self._parse(overrides)
-        for override in parsed:
-            if not override.key_or_group.strip("./@ "):
-                raise UserError(f"'{override.input_line}' names no key: write key=value.")
-        return self._parse([self._forced(override) for override in parsed])
+        return self._parse([self._forced(override) for override in self._parse(overrides)])
 
     def job(self, overrides: Sequence[str], run_mode: RunMode) -> Job:
         """Returns one job, composed as Hydra will compose it."""
         parsed = self._parse(overrides)
         assigned = [override for override in parsed if self._is_value(override)]
         options = tuple(str(o.input_line) for o in parsed if not self._is_value(o))
-        composition = self._compositions.get((run_mode, options))
-        if composition is None:
-            composition = self._compose(options, run_mode)
-            self._compositions[run_mode, options] = composition
+        key = (run_mode, options)
         try:
+            if key not in self._compositions:
+                self._compositions[key] = self._compose(options, run_mode)
+            composition = self._compositions[key]
             config = composition.with_values(assigned)
-        except Exception as error:  # Hydra raises whatever an odd value leads it into
+        except Exception as error:  # Hydra raises any error for an odd value
             raise UserError(_describe(error)) from error
         return Job(list(overrides), parsed, composition, assigned, config)
 
     def _compose(self, options: Sequence[str], run_mode: RunMode) -> Composition:
-        config = self._load(options, run_mode)
+        config = self.loader.load_configuration(self.config_name, [*options], run_mode)
         choices = config.hydra.runtime.choices
         if choices.get("experiment") is None and not any(line.startswith("~") for line in options):
             return Composition(config, None)
@@ -96,13 +90,8 @@ class Composer:
         groups = [f"{group}={option}" for group, option in choices_of(choices).items()]
         # Hydra's record of choices leaves out those of several options, as logger=[csv,none].
         groups += [line for line in options if "=[" in line and self._is_group(key_of(line))]
-        return Composition(config, self._without_hydra(groups, run_mode))
-
-    def _without_hydra(self, options: Sequence[str], run_mode: RunMode) -> DictConfig:
-        config = self._load(options, run_mode)
-        with open_dict(config):
-            del config["hydra"]
-        return config
+        defaults = self.loader.load_configuration(self.config_name, groups, run_mode)
+        return Composition(config, defaults)
 
     def _is_value(self, override: Override) -> bool:
         """Tells whether an override sets a plain value, which Hydra does after all files are read.
@@ -118,12 +107,14 @@ class Composer:
     def _forced(self, override: Override) -> str:
         line = override.input_line
         assert line is not None
+        if not override.key_or_group.strip("./@ "):
+            raise UserError(f"'{line}' names no key: write key=value.")
         if override.value() is None and self._is_group(group := override.key_or_group):
             options = ", ".join(self.loader.get_group_options(group))
             raise UserError(f"{group}=null is no option: choose from {options}, or leave it out.")
-        plain = not override.is_delete() and not override.is_force_add()
-        own = not override.key_or_group.startswith("hydra.") and override.package is None
-        if plain and own and not self._is_group(override.key_or_group):
+        is_plain = not override.is_delete() and not override.is_force_add()
+        is_ours = not override.key_or_group.startswith("hydra.") and override.package is None
+        if is_plain and is_ours and not self._is_group(override.key_or_group):
             return "++" + line.removeprefix("+")
         return line
 
@@ -137,15 +128,9 @@ class Composer:
                 # The jobs of a sweep have most lines in common.
                 if line not in self._parsed:
                     (self._parsed[line],) = parser.parse_overrides([line])
-        except Exception as error:  # Hydra raises whatever an odd word leads it into
+        except Exception as error:  # Hydra raises any error for an odd line
             raise UserError(f"{first_line(error)} Write key=value, or group=option.") from error
         return [self._parsed[line] for line in overrides]
-
-    def _load(self, overrides: Sequence[str], run_mode: RunMode) -> DictConfig:
-        try:
-            return self.loader.load_configuration(self.config_name, list(overrides), run_mode)
-        except Exception as error:  # as above
-            raise UserError(_describe(error)) from error
 
 
 class _ParsedFiles(dict[tuple[str, ...], bytes]):
@@ -177,23 +162,15 @@ def pick(names: Iterable[str]) -> str:
     return "${vae_lab.pick:${hydra:job.num},[" + ",".join(names) + "]}"
 
 
-def trial() -> str:
-    """Returns the interpolation that names a job by what it computes.
-
-    Not by its number, which begins anew when a search goes on: the same values find their own run
-    again.
-    """
-    return "${vae_lab.trial:${hydra:overrides.task}}"
+# The interpolation that names a job by what it computes. Not by its number, which begins anew when
+# a search goes on: the same values find their run again.
+TRIAL = "${vae_lab.trial:${hydra:overrides.task}}"
 
 
 def register_resolvers() -> None:
-    """Makes `pick` and `trial` known to OmegaConf."""
-    for name, resolver in (("pick", _pick), ("trial", _trial)):
+    """Makes the interpolations of `pick` and `TRIAL` known to OmegaConf."""
+    for name, resolver in (("pick", lambda number, names: names[number]), ("trial", _trial)):
         OmegaConf.register_new_resolver(f"vae_lab.{name}", resolver, replace=True)
-
-
-def _pick(number: int, names: Sequence[str]) -> str:
-    return names[number]
 
 
 def _trial(overrides: ListConfig) -> str:
@@ -207,21 +184,17 @@ def _trial(overrides: ListConfig) -> str:
 def _stand_for_plugins(config_path: Path) -> None:
     """Lets the files of `conf/hydra/` stand for the configurations that plugins bring.
 
-    Of two with one name Hydra would take the plugin's for the schema of the file, and warn, or
-    refuse where it has a defaults list.
+    Of two with the same name Hydra would take the plugin's for the schema of the file, and warn, or
+    refuse if it has a defaults list.
     """
-    Plugins.instance()  # they have said by now what they bring
+    Plugins.instance()  # which makes them register what they bring
     brought = ConfigStore.instance().repo["hydra"]
     for path in config_path.glob("hydra/*/*.yaml"):
         brought.get(path.parent.name, {}).pop(path.name, None)
 
 
 def split_sweep(overrides: Sequence[Override]) -> list[list[str]]:
-    """Returns the overrides of each job of a sweep, in Hydra's order.
-
-    Raises:
-        UserError: for a kind of sweep that only other sweepers know.
-    """
+    """Returns the overrides of each job in Hydra's order; UserError for what it cannot expand."""
     try:
         return BasicSweeper.split_arguments(list(overrides), max_batch_size=None)[0]
     except Exception as error:  # as above

@@ -33,52 +33,32 @@ NOT_IN_NAME = ("model", "data", "latent_dim", "experiment")
 NOT_IN_SINGLE_RUN_NAME = ("callbacks", "logger", "threads")
 
 
-def config_hash(values: Mapping[str, Any]) -> str:
+def config_hash(values: Mapping[str, Any], *, with_modules: bool = False) -> str:
     """Returns 12 hexadecimal digits that identify what a resolved configuration computes.
 
-    Of a class of this package only its name counts: a move of its file changes no hash.
+    Of a class of this package only its name counts: a move of its file changes no hash. Earlier
+    versions made it `with_modules`.
     """
-    return _digest(
-        {
-            key: _class_name(value) if key.rpartition(".")[2] == "_target_" else value
-            for key, value in _relevant(values)
-        }
-    )
-
-
-def former_config_hash(values: Mapping[str, Any]) -> str:
-    """Returns the hash as earlier versions made it: with the modules of all classes."""
-    return _digest(dict(_relevant(values)))
+    relevant = {key: value for key, value in flatten(values) if not is_volatile(key)}
+    for key, value in relevant.items():
+        is_class = key.rpartition(".")[2] == "_target_" and isinstance(value, str)
+        if is_class and value.startswith("vae_lab.") and not with_modules:
+            relevant[key] = value.rpartition(".")[2]
+    return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def has_hash(values: Mapping[str, Any], recorded: str) -> bool:
     """Tells whether a configuration has a hash that this version or an earlier one recorded."""
     try:
-        return recorded in (config_hash(values), former_config_hash(values))
+        return recorded in (config_hash(values, with_modules=modules) for modules in (False, True))
     except (TypeError, ValueError, RecursionError):  # a date, or keys of two kinds
         return False
-
-
-def _relevant(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    return ((key, value) for key, value in flatten(values) if not is_volatile(key))
-
-
-def _digest(values: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _class_name(target: Any) -> Any:
-    ours = isinstance(target, str) and target.startswith("vae_lab.")
-    return target.rpartition(".")[2] if ours else target
 
 
 def run_name(choices: Mapping[str, str], latent_dim: int, others: Mapping[str, str]) -> str:
     """Returns a short name such as `conv-z10`, `conv-z10-beta4` or `conv-z10-5k`.
 
-    Args:
-        choices: the option of each group.
-        latent_dim: Z.
-        others: what else was overridden, key -> value as text, in order.
+    `others` is what else was overridden, key -> value as text, in order.
     """
     parts = [choices["model"], f"z{latent_dim}"]
     if data := choices["data"].removeprefix("mnist").strip("_"):

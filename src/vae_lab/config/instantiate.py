@@ -32,13 +32,11 @@ ALLOWED_PATHS = (*ALLOWED_MODULES, "torch.nn.", "pytorch_lightning.callbacks.")
 def locate(target: Any, *, trust: bool) -> type:
     """Returns the class that a `_target_` such as `vae_lab.networks.ConvEncoder` names.
 
-    Args:
-        target: the dotted path.
-        trust: whether classes of other packages may be used: the person's own, from their own
-            command line, never from a file that somebody sent.
+    `trust` allows classes of other packages: the user's, from their command line, never from a file
+    that somebody sent.
 
     Raises:
-        UserError: where nothing is there, or something that may not be used.
+        UserError: if nothing is there, or something that may not be used.
     """
     if not isinstance(target, str):
         raise UserError(f"_target_={target} is no text: name a class.")
@@ -66,16 +64,14 @@ def _untrusted(target: str) -> UserError:
 def instantiate(
     node: Mapping[str, Any], *, trust: bool, offered: Mapping[str, Any] | None = None, **given: Any
 ) -> Any:
-    """Returns the object of a node with `_target_`.
+    """Returns the object of a node with `_target_`: its class (see `locate`) called on the rest.
 
-    Args:
-        node: the class and its arguments.
-        trust: see `locate`.
-        offered: arguments that the class gets if its constructor names them.
-        given: further arguments.
+    The class gets all the `given` arguments, and those of `offered` that its constructor names.
     """
     arguments = {
-        key: instantiate(value, trust=trust) if _is_node(value) else value
+        key: instantiate(value, trust=trust)
+        if isinstance(value, Mapping) and "_target_" in value
+        else value
         for key, value in node.items()
         if key != "_target_"
     }
@@ -84,11 +80,7 @@ def instantiate(
     taken = {key: value for key, value in (offered or {}).items() if key in wanted}
     try:
         return cls(**arguments, **taken, **given)
+    except UserError:
+        raise
     except (TypeError, ValueError) as error:
-        if isinstance(error, UserError):
-            raise
         raise UserError(f"{node['_target_']}: {error}") from error
-
-
-def _is_node(value: Any) -> bool:
-    return isinstance(value, Mapping) and "_target_" in value

@@ -1,9 +1,8 @@
 """A job of a command line: its overrides, its options, its configuration.
 
-Hydra takes half a second for a composition, and a sweep may have a thousand jobs. Most of them
-differ in plain values only, not in the options of groups. So the options are composed once, and
-each job is a copy in which its values are set as Hydra itself sets them: after all files are
-merged, in the order of the command line.
+Hydra takes half a second for a composition, and a sweep may have a thousand jobs, most of which
+differ only in plain values, not in options. So options are composed once, and each job is a copy
+in which its values are set as Hydra sets them: after all files, in the order of the command line.
 """
 
 import pickle
@@ -24,11 +23,9 @@ class Composition:
     """What Hydra composes of the options of all groups, before plain values are set in it."""
 
     def __init__(self, config: DictConfig, defaults: DictConfig | None) -> None:
-        """Keeps a configuration.
+        """Keeps a configuration, with Hydra's part in it.
 
-        Args:
-            config: as composed, with Hydra's own part.
-            defaults: the same options without any override, or None where `config` is that.
+        `defaults` are the same options without any override, or None if `config` is that.
         """
         self.choices = choices_of(config.hydra.runtime.choices)
         self.all_choices = dict(config.hydra.runtime.choices)  # Hydra's own groups and recipes too

@@ -7,7 +7,7 @@ precision either way.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -17,18 +17,15 @@ from vae_lab.errors import UserError
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
-    """Returns the configuration as plain values, without Hydra's part.
-
-    What depends on the machine, `threads` and `trainer.precision`, is settled.
+    """Returns the configuration as plain values, without Hydra's part, settled for this machine.
 
     Raises:
-        UserError: where an interpolation leads nowhere.
+        UserError: if an interpolation leads nowhere.
     """
-    own = config
     if "hydra" in config:
-        own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+        config = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     try:
-        values = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
+        values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
     assert isinstance(values, dict)
@@ -38,38 +35,30 @@ def resolved(config: DictConfig) -> dict[str, Any]:
         devices = plain.get("trainer", {}).get("devices")
         processes = devices if isinstance(devices, int) and devices > 0 else 1
         plain["threads"] = max(1, available_cores() // processes)
-    if plain.get("trainer", {}).get("precision") == AUTO:
-        plain["trainer"]["precision"] = choose(plain).precision
+    if plain.get("trainer", {}).get("precision") == "auto":
+        plain["trainer"]["precision"] = choose(plain)[0]
     return plain
 
 
-AUTO = "auto"
-
-SINGLE, MIXED = "32-true", "bf16-mixed"
-
-
-class Choice(NamedTuple):
-    """A value of `trainer.precision`, and the reason for it in words."""
-
-    precision: str
-    reason: str
-
-
-def choose(config: Mapping[str, Any]) -> Choice:
-    """Returns what `auto` stands for, from what the model gains and what the processor can do."""
-    if not config["model"].get("gains_from_bf16", False):
-        return Choice(SINGLE, "this model gains nothing from bf16 (model.gains_from_bf16)")
+def choose(config: Mapping[str, Any]) -> tuple[str, str]:
+    """Returns the precision that `auto` stands for, and the reason."""
     trainer = config["trainer"]
-    if trainer.get("gradient_clip_val") and config["optimizer"].get("fused"):
-        return Choice(SINGLE, "a fused optimizer cannot clip gradients in mixed precision")
-    if trainer.get("accelerator") != "cpu":
-        return Choice(SINGLE, "bf16 was measured on processors alone")
-    if not processor_has_bf16():
-        return Choice(SINGLE, "this processor has no bf16 instructions")
-    return Choice(MIXED, "this processor has bf16 instructions, and this model gains from them")
+    clips = trainer.get("gradient_clip_val") and config["optimizer"].get("fused")
+    in_the_way = {
+        "this model gains nothing from bf16 (model.gains_from_bf16)": not config["model"].get(
+            "gains_from_bf16"
+        ),
+        "a fused optimizer cannot clip gradients in mixed precision": clips,
+        "bf16 was measured on processors only": trainer.get("accelerator") != "cpu",
+        "this processor has no bf16 instructions": not processor_has_bf16(),
+    }
+    for reason, applies in in_the_way.items():
+        if applies:
+            return "32-true", reason
+    return "bf16-mixed", "this processor has bf16 instructions, and this model gains from them"
 
 
 def stated(config: Mapping[str, Any]) -> str:
     """Returns in which precision a run is, and why if it is what `auto` chooses."""
-    used, auto = config["trainer"].get("precision"), choose(config)
-    return f"precision {used}{f': {auto.reason}' if used == auto.precision else ', as asked'}"
+    used, (auto, reason) = config["trainer"].get("precision"), choose(config)
+    return f"precision {used}{f': {reason}' if used == auto else ', as asked'}"

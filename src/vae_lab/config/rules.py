@@ -28,34 +28,19 @@ REMOVABLE = ("callbacks", "logger", "trainer", "report")
 OPTIONAL = ("report",)
 
 # What every option of a group must say.
-REQUIRED = (
-    "model.encoder._target_",
-    "model.decoder._target_",
-    "data.name",
-    "data.source._target_",
-    "data.num_val",
-    "data.split_seed",
-    "data.batch_size",
-    "data.binarize",
-    "objective._target_",
-    "likelihood._target_",
-    "prior._target_",
-    "optimizer._target_",
-    "optimizer.schedule",
-    "optimizer.warmup",
-)
+REQUIRED = """
+    model.encoder._target_ model.decoder._target_ data.name data.source._target_ data.num_val
+    data.split_seed data.batch_size data.binarize objective._target_ likelihood._target_
+    prior._target_ optimizer._target_ optimizer.schedule optimizer.warmup
+""".split()
 
 
 class Rule(NamedTuple):
-    """A key or pattern of keys, what its value must be, in words and as a test."""
+    """What a value must be, in words and as a test, and the patterns of the keys it belongs to."""
 
-    pattern: str
-    words: str
+    requirement: str
     holds: Callable[[Any], bool]
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    patterns: str
 
 
 def is_number(value: Any) -> bool:
@@ -64,8 +49,12 @@ def is_number(value: Any) -> bool:
     return real and math.isfinite(value)
 
 
+def _whole(value: Any, least: float = -math.inf) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
 def _sizes(value: Any) -> bool:
-    return isinstance(value, list) and all(_whole(size) and size >= 1 for size in value)
+    return isinstance(value, list) and all(_whole(size, 1) for size in value)
 
 
 def _pairs(value: Any) -> bool:
@@ -90,168 +79,118 @@ def stays_inside(value: Any) -> bool:
     return value is None or (inside and str(value).isprintable())
 
 
-def _inside_or_itself(value: Any) -> bool:
-    return value == "." or stays_inside(value)
+def _at_least(least: int, patterns: str) -> Rule:
+    words = f"a whole number of at least {least}"
+    return Rule(words, lambda value: _whole(value, least), patterns)
 
 
-def _number_or_share(value: Any) -> bool:
-    return (_whole(value) and value >= 0) or (is_number(value) and 0 <= value < 1)
+def _number(interval: str, holds: Callable[[float], bool], patterns: str) -> Rule:
+    words = f"a number {interval}"
+    return Rule(words, lambda value: is_number(value) and holds(value), patterns)
 
 
-AT_LEAST_1 = ("a whole number of at least 1", lambda value: _whole(value) and value >= 1)
+def _option(patterns: str, *options: str | None) -> Rule:
+    names = ["null" if option is None else option for option in options]
+    words = f"{', '.join(names[:-1])} or {names[-1]}"
+    return Rule(words, lambda value: value in options, patterns)
 
-AT_LEAST_2 = ("a whole number of at least 2", lambda value: _whole(value) and value >= 2)
 
-AT_LEAST_3 = ("a whole number of at least 3", lambda value: _whole(value) and value >= 3)
+def _report(keys: str) -> str:
+    """The keys of conf/picture_metrics/: below `report` in a run, at the top in an evaluation."""
+    return f"{keys} " + " ".join(f"report.{key}" for key in keys.split())
 
-AT_LEAST_0 = ("a whole number of at least 0", lambda value: _whole(value) and value >= 0)
-
-ABOVE_0 = ("a number above 0", lambda value: is_number(value) and value > 0)
-
-NOT_NEGATIVE = ("a number of at least 0", lambda value: is_number(value) and value >= 0)
 
 RULES = (
-    Rule("run_name", "a name of letters, digits and . _ + -, not beginning with a dot", _is_name),
-    Rule("sweep_name", "a folder below outputs/sweeps", stays_inside),
-    Rule("data.folder", "a folder below data.root", _inside_or_itself),
-    Rule("latent_dim", *AT_LEAST_1),
-    Rule("seed", *AT_LEAST_0),
-    *(
-        Rule(
-            key,
-            "a whole number of at least 1, or null for all cores",
-            lambda value: value is None or (_whole(value) and value >= 1),
-        )
-        for key in ("threads", "model.threads")
+    _at_least(0, "seed data.split_seed report.seed"),
+    _at_least(
+        1,
+        """
+        latent_dim data.batch_size trainer.max_epochs trainer.check_val_every_n_epoch
+        optimizer.iterations model.num_blocks objective.cycles objective.num_samples
+        prior.num_components callbacks.*.every_n_epochs callbacks.*.num_images callbacks.*.columns
+        callbacks.*.scale callbacks.*.max_rows callbacks.*.max_width
+        num_samples decoder_batch grid_points
+        """
+        + _report("neighbours manifold_neighbours"),
     ),
-    Rule("data.batch_size", *AT_LEAST_1),
-    *(
-        Rule(f"data.{key}", "a whole number of at least 0, or a share below 1", _number_or_share)
-        for key in ("num_val", "num_test")
+    _at_least(
+        2,
+        "callbacks.*.steps callbacks.*.max_frames "
+        + _report("num_images num_train num_generated num_pairs map_steps"),
+    ),
+    _at_least(3, _report("num_steps")),
+    _number(
+        "above 0",
+        lambda value: value > 0,
+        """
+        data.timeout model.lr optimizer.lr optimizer.adam_lr optimizer.eps objective.bandwidth
+        likelihood.scale callbacks.*.extent callbacks.*.threshold callbacks.*.refreshes_per_second
+        grid_tolerance
+        """,
+    ),
+    _number(
+        "of at least 0",
+        lambda value: value >= 0,
+        """
+        optimizer.weight_decay objective.beta objective.free_bits objective.capacity
+        objective.mmd_weight
+        """,
+    ),
+    _number("from 0 to 1", lambda value: 0 <= value <= 1, "objective.alpha"),
+    _number("above 0 and at most 1", lambda value: 0 < value <= 1, "objective.warmup"),
+    _number("of at least 0, below 1", lambda value: 0 <= value < 1, "optimizer.momentum"),
+    _number("between 0 and 1, neither included", lambda value: 0 < value < 1, "optimizer.warmup"),
+    _number(
+        "of at least 0.02, since no film is shown faster",
+        lambda value: value >= 0.02,
+        "callbacks.*.seconds_per_frame callbacks.*.seconds_at_end",
     ),
     Rule(
-        "data.image_size",
+        "a whole number of at least 0, or a share below 1",
+        lambda value: _whole(value, 0) or (is_number(value) and 0 <= value < 1),
+        "data.num_val data.num_test",
+    ),
+    Rule(
+        "a whole number of at least 1, or null for all cores",
+        lambda value: value is None or _whole(value, 1),
+        "threads model.threads",
+    ),
+    Rule(
+        "a whole number of at least 0, or null for the prior's mean",
+        lambda value: value is None or _whole(value, 0),
+        "callbacks.*.start",
+    ),
+    Rule(
         "a whole number of pixels from 8 to 64",
-        lambda value: _whole(value) and 8 <= value <= 64,
+        lambda value: _whole(value, 8) and value <= 64,
+        "data.image_size",
     ),
-    Rule("data.split_seed", *AT_LEAST_0),
+    Rule("a list of sizes of at least 1, such as [512,256]", _sizes, "model.hidden_dims"),
     Rule(
-        "data.binarize",
-        "none, static, dynamic or threshold",
-        lambda value: value in ("none", "static", "dynamic", "threshold"),
-    ),
-    Rule("data.timeout", *ABOVE_0),
-    Rule("trainer.max_epochs", *AT_LEAST_1),
-    Rule("trainer.check_val_every_n_epoch", *AT_LEAST_1),
-    Rule(
-        "compile",
-        "null, default, reduce-overhead or max-autotune",
-        lambda value: value in (None, "default", "reduce-overhead", "max-autotune"),
-    ),
-    Rule(
-        "matmul_precision",
-        "highest, high or medium",
-        lambda value: value in ("highest", "high", "medium"),
-    ),
-    *(Rule(key, *ABOVE_0) for key in ("model.lr", "optimizer.lr", "optimizer.adam_lr")),
-    Rule(
-        "optimizer.momentum",
-        "a number of at least 0, below 1",
-        lambda value: is_number(value) and 0 <= value < 1,
-    ),
-    Rule("optimizer.iterations", *AT_LEAST_1),
-    Rule("optimizer.eps", *ABOVE_0),
-    Rule("optimizer.weight_decay", *NOT_NEGATIVE),
-    Rule(
-        "optimizer.schedule",
-        "one_cycle, constant or tripling",
-        lambda value: value in ("one_cycle", "constant", "tripling"),
-    ),
-    Rule(
-        "optimizer.warmup",
-        "a number between 0 and 1, neither included",
-        lambda value: is_number(value) and 0 < value < 1,
-    ),
-    Rule("model.hidden_dims", "a list of sizes of at least 1, such as [512,256]", _sizes),
-    Rule(
-        "model.channels",
         "a list of one or more sizes of at least 1, such as [32,64], or null",
         lambda value: value is None or (_sizes(value) and len(value) > 0),
+        "model.channels",
     ),
-    Rule("model.num_blocks", *AT_LEAST_1),
-    Rule("model.gains_from_bf16", "true or false", lambda value: isinstance(value, bool)),
-    Rule("objective.beta", *NOT_NEGATIVE),
+    Rule("a list of two labels each, such as [[1,7],[0,6]]", _pairs, "callbacks.*.pairs"),
+    Rule("a list of names of pictures, such as [samples]", _picture_names, "callbacks.*.pictures"),
+    Rule("a name of letters, digits and . _ + -, not beginning with a dot", _is_name, "run_name"),
+    Rule("a folder below outputs/sweeps", stays_inside, "sweep_name"),
     Rule(
-        "objective.warmup",
-        "a number above 0 and at most 1",
-        lambda value: is_number(value) and 0 < value <= 1,
-    ),
-    Rule("objective.cycles", *AT_LEAST_1),
-    Rule("objective.free_bits", *NOT_NEGATIVE),
-    Rule("objective.capacity", *NOT_NEGATIVE),
-    Rule(
-        "objective.alpha",
-        "a number from 0 to 1",
-        lambda value: is_number(value) and 0 <= value <= 1,
-    ),
-    Rule("objective.mmd_weight", *NOT_NEGATIVE),
-    Rule("objective.bandwidth", *ABOVE_0),
-    Rule("objective.num_samples", *AT_LEAST_1),
-    Rule("likelihood.scale", *ABOVE_0),
-    Rule("prior.num_components", *AT_LEAST_1),
-    *(
-        Rule(f"callbacks.*.{key}", *AT_LEAST_1)
-        for key in ("every_n_epochs", "num_images", "columns", "scale", "max_rows", "max_width")
-    ),
-    *(Rule(f"callbacks.*.{key}", *AT_LEAST_2) for key in ("steps", "max_frames")),
-    *(
-        Rule(f"callbacks.*.{key}", *ABOVE_0)
-        for key in ("extent", "threshold", "refreshes_per_second")
-    ),
-    *(
-        Rule(
-            f"callbacks.*.{key}",
-            "a number of at least 0.02, since no film is shown faster",
-            lambda value: is_number(value) and value >= 0.02,
-        )
-        for key in ("seconds_per_frame", "seconds_at_end")
+        "a folder below data.root",
+        lambda value: value == "." or stays_inside(value),
+        "data.folder",
     ),
     Rule(
-        "callbacks.*.start",
-        "a whole number of at least 0, or null for the prior's mean",
-        lambda value: value is None or (_whole(value) and value >= 0),
+        "a path or null",
+        lambda value: value is None or isinstance(value, str),
+        "data_root data_path",
     ),
-    Rule("callbacks.*.pairs", "a list of two labels each, such as [[1,7],[0,6]]", _pairs),
-    Rule("callbacks.*.pictures", "a list of names of pictures, such as [samples]", _picture_names),
-    Rule("report", "null, or changed key by key, as in report.seed=1", lambda value: value is None),
-    Rule("report.seed", *AT_LEAST_0),
-    # The keys of conf/picture_metrics/: below `report` in a run, at the top in an evaluation.
-    *(
-        Rule(f"{parent}{key}", *rule)
-        for parent in ("report.", "")
-        for key, rule in (
-            *((key, AT_LEAST_1) for key in ("neighbours", "manifold_neighbours")),
-            *((key, AT_LEAST_2) for key in ("num_images", "num_train", "num_generated")),
-            *((key, AT_LEAST_2) for key in ("num_pairs", "map_steps")),
-            ("num_steps", AT_LEAST_3),
-        )
-    ),
-    # The other keys of conf/evaluate.yaml.
-    Rule("weights", "best, last or null", lambda value: value in ("best", "last", None)),
-    Rule("split", "test or val", lambda value: value in ("test", "val")),
-    *(Rule(key, *AT_LEAST_1) for key in ("num_samples", "decoder_batch", "grid_points")),
-    Rule("grid_tolerance", *ABOVE_0),
-    *(
-        Rule(key, "a path or null", lambda value: value is None or isinstance(value, str))
-        for key in ("data_root", "data_path")
-    ),
+    Rule("true or false", lambda value: isinstance(value, bool), "model.gains_from_bf16"),
+    Rule("null, or changed key by key, as in report.seed=1", lambda value: value is None, "report"),
+    _option("data.binarize", "none", "static", "dynamic", "threshold"),
+    _option("compile", None, "default", "reduce-overhead", "max-autotune"),
+    _option("matmul_precision", "highest", "high", "medium"),
+    _option("optimizer.schedule", "one_cycle", "constant", "tripling"),
+    _option("weights", "best", "last", None),
+    _option("split", "test", "val"),
 )
-
-# What a value must be where its default is of a type; bool before int, for a bool is an int.
-TYPES = {
-    bool: "true or false",
-    int: "a number",
-    float: "a number",
-    str: "text",
-    list: "a list such as [1,2]",
-}
