@@ -1,11 +1,13 @@
 """What varies between runs: groups that can be compared, settings, and the seeds of each."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from vae_lab.report.runs import Run
 from vae_lab.report.statistics import Sample
+
+T = TypeVar("T")
 
 MOST_IN_COLOUR = 8
 
@@ -21,7 +23,7 @@ SETTLED_BY = {"trainer.precision": "model"}
 
 
 class Setting(NamedTuple):
-    """Runs that differ in their seeds alone."""
+    """Runs that differ only in their seeds."""
 
     label: str
     values: dict[str, Any]  # of the keys that vary, by short name
@@ -39,7 +41,7 @@ class Setting(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Settings whose figures can be compared; the title says in what other groups differ."""
+    """Settings whose numbers can be compared; the title says in what other groups differ."""
 
     title: str
     keys: list[str]  # those that vary, by short name
@@ -52,55 +54,52 @@ class Group(NamedTuple):
 
 # What two runs must share for their bounds to be comparable: its name, and its value in a run.
 COMMON: tuple[tuple[str, Callable[[Run], Any]], ...] = (
-    ("data set", lambda run: run.protocol.get("data") or run.result.data.get("name")),
-    ("targets", lambda run: run.protocol.get("targets")),
+    ("data set", lambda run: run.result.protocol.get("data") or run.result.data.get("name")),
+    ("targets", lambda run: run.result.protocol.get("targets")),
     ("number of test images", lambda run: run.result.data.get("test")),
     ("likelihood", lambda run: run.settings.get("likelihood._target_", "").rpartition(".")[2]),
     ("scale of the likelihood", lambda run: run.settings.get("likelihood.scale")),
     # A bound of k weighted draws is another one than the ELBO.
-    ("bound", lambda run: run.protocol.get("bound", "elbo")),
-    ("posterior samples per image in the bound", lambda run: run.protocol.get("num_samples")),
+    ("bound", lambda run: run.result.protocol.get("bound", "elbo")),
+    (
+        "posterior samples per image in the bound",
+        lambda run: run.result.protocol.get("num_samples"),
+    ),
 )
 
 
 def group_runs(runs: Sequence[Run]) -> tuple[list[Group], list[str]]:
-    """Returns the runs in groups that can be compared, and in words in what the groups differ."""
-    by_facts: dict[str, list[Run]] = {}
-    for run in runs:
-        facts = [value_of(run) for _, value_of in COMMON]
-        by_facts.setdefault(json.dumps(facts, default=str), []).append(run)
-    firsts = [of_group[0] for of_group in by_facts.values()]
-    differing = [
-        (name, value_of)
-        for name, value_of in COMMON
-        if len({json.dumps(value_of(run), default=str) for run in firsts}) > 1
+    """Returns the runs in groups that can be compared, and the names of what tells them apart."""
+    groups = _grouped(runs, lambda run: [value_of(run) for _, value_of in COMMON])
+    firsts = [group[0] for group in groups]
+    differing = [it for it in COMMON if len(_grouped(firsts, it[1])) > 1]
+    titles = [
+        ", ".join(f"{name}: {_shown(value_of(first))}" for name, value_of in differing)
+        for first in firsts
     ]
-    groups = []
-    for of_group in by_facts.values():
-        first = of_group[0]
-        title = ", ".join(f"{name}: {_shown(value_of(first))}" for name, value_of in differing)
-        groups.append(_group(title or str(COMMON[0][1](first)), of_group))
-    return groups, [name for name, _ in differing]
+    default = str(COMMON[0][1](firsts[0]))
+    named = [_group(title or default, of) for title, of in zip(titles, groups, strict=True)]
+    return named, [name for name, _ in differing]
+
+
+def _grouped(items: Iterable[T], key_of: Callable[[T], Any]) -> list[list[T]]:
+    """Returns the items in lists of equal keys, in the order in which the keys come first."""
+    groups: dict[str, list[T]] = {}
+    for item in items:
+        groups.setdefault(json.dumps(key_of(item), default=str), []).append(item)
+    return list(groups.values())
 
 
 def _group(title: str, runs: Sequence[Run]) -> Group:
     keys = varying_keys([run.settings for run in runs])
-    names = {key: SHORT_NAMES.get(key, key) for key in keys}
-    by_values: dict[str, list[Run]] = {}
-    for run in runs:
-        values = [run.settings.get(key) for key in keys]
-        by_values.setdefault(json.dumps(values, default=str), []).append(run)
     settings = []
-    for of_setting in by_values.values():
+    for of_setting in _grouped(runs, lambda run: [run.settings.get(key) for key in keys]):
         first = of_setting[0]
-        by_name = {names[key]: first.settings.get(key) for key in keys}
-        label = _label(by_name) if keys else first.name
-        settings.append(Setting(label, by_name, sorted(of_setting, key=_seed)))
-    return Group(title, list(names.values()), _sorted(settings, list(names.values())))
-
-
-def _seed(run: Run) -> int:
-    return int(run.seed or 0)
+        values = {SHORT_NAMES.get(key, key): first.settings.get(key) for key in keys}
+        label = _label(values) if keys else first.name
+        by_seed = sorted(of_setting, key=lambda run: int(run.seed or 0))
+        settings.append(Setting(label, values, by_seed))
+    return Group(title, [SHORT_NAMES.get(key, key) for key in keys], _sorted(settings))
 
 
 def varying_keys(settings: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -131,11 +130,10 @@ def varying_keys(settings: Sequence[Mapping[str, Any]]) -> list[str]:
     return kept
 
 
-def _order(name: str) -> tuple[int, int, int, str]:
+def _order(name: str) -> tuple[int, int, bool, str]:
     first = FIRST.index(name) if name in FIRST else len(FIRST)
-    group_first = name.count(".")
-    # model.lr is looked at before optimizer.lr, which is taken from it.
-    return first, group_first, 0 if name.startswith("model.") else 1, name
+    # Groups come first. model.lr is looked at before optimizer.lr, which is taken from it.
+    return first, name.count("."), not name.startswith("model."), name
 
 
 def _follows(column: Sequence[str], option: Sequence[str]) -> bool:
@@ -160,32 +158,27 @@ def _shown(value: Any) -> str:
     return "none" if value is None else json.dumps(value, default=str)
 
 
-def _sorted(settings: Sequence[Setting], names: Sequence[str]) -> list[Setting]:
+def _sorted(settings: Sequence[Setting]) -> list[Setting]:
     """Returns settings by their values: numbers by size, options by when they first ran."""
-    options = {name: _distinct(settings, name) for name in names}
 
     def rank(setting: Setting) -> list[tuple[float, int]]:
         return [
             (float(value), 0)
-            if isinstance(value := setting.values[name], int | float)
-            else (float("-inf"), options[name].index(_shown(value)))
-            for name in names
+            if isinstance(value, int | float)
+            else (float("-inf"), [_shown(it.values[name]) for it in settings].index(_shown(value)))
+            for name, value in setting.values.items()
         ]
 
     return sorted(settings, key=rank)
 
 
-def _distinct(settings: Sequence[Setting], name: str) -> list[str]:
-    return list(dict.fromkeys(_shown(setting.values[name]) for setting in settings))
-
-
 def contrasts(group: Group, key: str) -> list[list[Setting]]:
-    """Returns the sets of two or more settings that differ in the key alone, each by its value."""
-    by_others: dict[str, list[Setting]] = {}
-    for setting in group.settings:
-        others = {name: value for name, value in setting.values.items() if name != key}
-        by_others.setdefault(json.dumps(others, default=str), []).append(setting)
-    return [settings for settings in by_others.values() if len(settings) > 1]
+    """Returns the sets of two or more settings that differ only in the key, each by its value."""
+
+    def others(setting: Setting) -> dict[str, Any]:
+        return {name: value for name, value in setting.values.items() if name != key}
+
+    return [settings for settings in _grouped(group.settings, others) if len(settings) > 1]
 
 
 def in_colour(group: Group) -> list[Setting]:
