@@ -37,10 +37,6 @@ STYLE = {
     "grid.color": INK,
 }
 
-NOTHING = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-
-DPI = 120
-
 
 def styled_settings(group: Group) -> list[tuple[Setting, dict[str, Any], str | None]]:
     """Returns each setting with its style and label; those not told apart are faint, without one.
@@ -60,23 +56,20 @@ def styled_settings(group: Group) -> list[tuple[Setting, dict[str, Any], str | N
     ]
 
 
-def add_legend(figure: Figure) -> None:
-    """Puts a legend below a figure, of everything that has a label."""
+def finish(figure: Figure, name: str, alt: str, caption: str) -> Chart:
+    """Returns the chart in both forms, with a legend below it of everything that has a label."""
     entries = [entry for axis in figure.axes for entry in zip(*axis.get_legend_handles_labels())]  # noqa: B905
     if entries:
         handles, labels = zip(*entries, strict=True)
         columns = max(1, min(4, 90 // (max(map(len, labels)) + 6)))  # 90 characters fit
         figure.legend(handles, labels, loc="outside lower center", ncols=columns)
-
-
-def finish(figure: Figure, name: str, alt: str, caption: str) -> Chart:
-    """Returns the chart in both forms."""
     with rc_context({"svg.hashsalt": name}):
         vector, pixels = io.StringIO(), io.BytesIO()
-        figure.savefig(vector, format="svg", transparent=True, metadata=NOTHING)
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(vector, format="svg", transparent=True, metadata=nothing)
         # The layout is settled: to compute it again would take as long as drawing.
         figure.set_layout_engine("none")
-        figure.savefig(pixels, format="png", dpi=DPI, facecolor="white")
+        figure.savefig(pixels, format="png", dpi=120, facecolor="white")
     svg = vector.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     # Charts of one page share their names of clip paths and marks otherwise.

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from vae_lab.report.blocks import Chart
-from vae_lab.report.chart_style import INK, REST, STYLE, add_legend, finish, styled_settings
+from vae_lab.report.chart_style import INK, REST, STYLE, finish, styled_settings
 from vae_lab.report.grouping import Group
 from vae_lab.report.picture_metrics import PictureMetrics
 from vae_lab.report.runs import Run
@@ -48,8 +48,8 @@ def draw_all(metrics: PictureMetrics, prefix: str) -> dict[str, Chart]:
         }
         for name, drawing in drawings.items():
             if drawing:
-                add_legend(drawing[0])
-                charts[name] = finish(drawing[0], f"{prefix}{name}", *drawing[1:])
+                figure, alt, caption = drawing
+                charts[name] = finish(figure, f"{prefix}{name}", alt, caption)
     return charts
 
 

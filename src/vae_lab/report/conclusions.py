@@ -22,11 +22,11 @@ def missing(what: str) -> Sentence:
     )
 
 
+Samples = Sequence[tuple[Setting, Sample]]
+
+
 def effects(
-    group: Group,
-    keys: Sequence[str],
-    samples: Sequence[tuple[Setting, Sample]],
-    quantity: Quantity,
+    group: Group, keys: Sequence[str], samples: Samples, quantity: Quantity
 ) -> Iterator[Sentence]:
     """Yields the sentences on what each key does to a quantity, all else equal."""
     by_setting = {id(setting): sample for setting, sample in samples}

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from vae_lab.report.blocks import Sentence, Topic
 from vae_lab.report.conclusions import AT_MOST, DIMENSIONS, effects, missing
-from vae_lab.report.grouping import Group
+from vae_lab.report.grouping import Group, Setting
 from vae_lab.report.picture_metrics import PictureMetrics
-from vae_lab.report.statistics import best_and_ties
+from vae_lab.report.statistics import Sample, best_and_ties
 from vae_lab.report.wording import NATS, Quantity, estimate, listed, sentence, subject
 
 # The methods that measure the distance from the prior: in short, and what the distance is.
@@ -92,18 +92,20 @@ def _prior(metrics: PictureMetrics, keys: Sequence[str]) -> Iterator[Sentence]:
     samples = metrics.samples(DISTANCE_NAME)
     if len(samples) < len(metrics.group.settings):
         yield missing("The distance of all codes together from the prior was")
-    keys_of_methods = [metrics.method(setting, DISTANCE_NAME) for setting, _ in samples]
-    methods = {key: METHODS.get(key, (f"by {key}", f"found by {key}")) for key in keys_of_methods}
+    by_method: dict[str, list[tuple[Setting, Sample]]] = {}
+    for setting, sample in samples:
+        method = metrics.method(setting, DISTANCE_NAME)
+        by_method.setdefault(method, []).append((setting, sample))
+    methods = {it: METHODS.get(it, (f"by {it}", f"found by {it}")) for it in by_method}
     several = len(methods) > 1
     for short, meaning in methods.values():
         which = f"the distance {short}" if several else "the distance"
         yield sentence(f"{which} is {meaning}.")
     if several:
         yield sentence("distances found in different ways are not compared with one another.")
-    for (setting, sample), key in list(zip(samples, keys_of_methods, strict=True))[:AT_MOST]:
-        how = f", {methods[key][0]}" if several else ""
+    for setting, sample in samples[:AT_MOST]:
+        short, _ = methods[metrics.method(setting, DISTANCE_NAME)]
+        how = f", {short}" if several else ""
         yield sentence(f"all codes of {subject(setting)} together: {estimate(sample, NATS)}{how}.")
-    for method in methods:
-        pairs = zip(samples, keys_of_methods, strict=True)
-        of_method = [sample for sample, key in pairs if key == method]
+    for of_method in by_method.values():
         yield from effects(metrics.group, keys, of_method, DISTANCE)

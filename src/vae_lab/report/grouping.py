@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
 from vae_lab.report.runs import Run
@@ -52,34 +53,31 @@ class Group(NamedTuple):
         return [run for setting in self.settings for run in setting.runs]
 
 
-# What two runs must share for their bounds to be comparable: its name, and its value in a run.
-COMMON: tuple[tuple[str, Callable[[Run], Any]], ...] = (
-    ("data set", lambda run: run.result.protocol.get("data") or run.result.data.get("name")),
-    ("targets", lambda run: run.result.protocol.get("targets")),
-    ("number of test images", lambda run: run.result.data.get("test")),
-    ("likelihood", lambda run: run.settings.get("likelihood._target_", "").rpartition(".")[2]),
-    ("scale of the likelihood", lambda run: run.settings.get("likelihood.scale")),
-    # A bound of k weighted draws is another one than the ELBO.
-    ("bound", lambda run: run.result.protocol.get("bound", "elbo")),
-    (
-        "posterior samples per image in the bound",
-        lambda run: run.result.protocol.get("num_samples"),
-    ),
-)
+def _common(run: Run) -> dict[str, Any]:
+    """Returns what two runs must share for their bounds to be comparable, by name."""
+    protocol, data = run.result.protocol, run.result.data
+    return {
+        "data set": protocol.get("data") or data.get("name"),
+        "targets": protocol.get("targets"),
+        "number of test images": data.get("test"),
+        "likelihood": run.settings.get("likelihood._target_", "").rpartition(".")[2],
+        "scale of the likelihood": run.settings.get("likelihood.scale"),
+        # A bound of k weighted draws is another bound than the ELBO.
+        "bound": protocol.get("bound", "elbo"),
+        "posterior samples per image in the bound": protocol.get("num_samples"),
+    }
 
 
 def group_runs(runs: Sequence[Run]) -> tuple[list[Group], list[str]]:
     """Returns the runs in groups that can be compared, and the names of what tells them apart."""
-    groups = _grouped(runs, lambda run: [value_of(run) for _, value_of in COMMON])
-    firsts = [group[0] for group in groups]
-    differing = [it for it in COMMON if len(_grouped(firsts, it[1])) > 1]
-    titles = [
-        ", ".join(f"{name}: {_shown(value_of(first))}" for name, value_of in differing)
-        for first in firsts
-    ]
-    default = str(COMMON[0][1](firsts[0]))
-    named = [_group(title or default, of) for title, of in zip(titles, groups, strict=True)]
-    return named, [name for name, _ in differing]
+    groups = []
+    comparable = _grouped(runs, _common)
+    common = [_common(of_group[0]) for of_group in comparable]
+    differing = [name for name in common[0] if len(_grouped(common, itemgetter(name))) > 1]
+    for values, of_group in zip(common, comparable, strict=True):
+        title = ", ".join(f"{name}: {_shown(values[name])}" for name in differing)
+        groups.append(_group(title or str(values["data set"]), of_group))
+    return groups, differing
 
 
 def _grouped(items: Iterable[T], key_of: Callable[[T], Any]) -> list[list[T]]:
@@ -118,15 +116,15 @@ def varying_keys(settings: Sequence[Mapping[str, Any]]) -> list[str]:
     }
     varying = {name: column for name, column in columns.items() if len(set(column)) > 1}
     kept: list[str] = []
-    dropped: set[tuple[str, ...]] = set()
+    explained: set[tuple[str, ...]] = set()
     for name in sorted(varying, key=_order):
         column = varying[name]
-        group = SETTLED_BY.get(name, name.partition(".")[0])
-        follows = group != name and group in varying and _follows(column, varying[group])
-        if follows or column in dropped or any(varying[other] == column for other in kept):
-            dropped.add(column)
-        else:
+        option = varying.get(SETTLED_BY.get(name, name.partition(".")[0]), column)
+        pairs = set(zip(option, column, strict=True))
+        follows = option is not column and len(pairs) == len(set(option))
+        if not follows and column not in explained:
             kept.append(name)
+        explained.add(column)
     return kept
 
 
@@ -134,10 +132,6 @@ def _order(name: str) -> tuple[int, int, bool, str]:
     first = FIRST.index(name) if name in FIRST else len(FIRST)
     # Groups come first. model.lr is looked at before optimizer.lr, which is taken from it.
     return first, name.count("."), not name.startswith("model."), name
-
-
-def _follows(column: Sequence[str], option: Sequence[str]) -> bool:
-    return len(set(zip(option, column, strict=True))) == len(set(option))
 
 
 def _label(values: Mapping[str, Any]) -> str:

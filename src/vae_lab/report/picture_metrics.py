@@ -29,13 +29,11 @@ class PictureMetrics:
         by_protocol: dict[str, dict[int, Numbers]] = {}
         for run in group.runs:
             for numbers in run.picture_metrics:
-                by_protocol.setdefault(_protocol_of(numbers), {})[id(run)] = numbers
+                protocols = [numbers[it].protocol if it in numbers else {} for it in PROTOCOL_KEYS]
+                key = json.dumps(protocols, sort_keys=True)
+                by_protocol.setdefault(key, {})[id(run)] = numbers
         # The protocol that most runs have; of two, that with more images.
-        self._numbers = max(
-            by_protocol.values(),
-            key=lambda of_runs: (len(of_runs), _num_images(next(iter(of_runs.values())))),
-            default={},
-        )
+        self._numbers = max(by_protocol.values(), key=_num_runs_and_images, default={})
 
     def numbers(self, setting: Setting, name: str) -> list[Number]:
         """Returns a metric as it was recorded in those of a setting's runs that have it."""
@@ -91,8 +89,11 @@ class PictureMetrics:
 
     def method(self, setting: Setting, name: str) -> str:
         """Returns how a distance was measured, by the key of its protocol: moments or draws."""
-        protocols = [number.protocol for number in self.numbers(setting, name)]
-        return "; ".join(dict.fromkeys(map(_method, protocols)))
+        methods = []
+        for protocol in (number.protocol for number in self.numbers(setting, name)):
+            former = str(protocol.get("latent", "an unknown protocol"))
+            methods.append(protocol.get("distance") or METHODS_OF_OLDER_RUNS.get(former, former))
+        return "; ".join(dict.fromkeys(map(str, methods)))
 
     def protocol(self) -> str:
         """Returns how the metrics came about, for people."""
@@ -110,16 +111,6 @@ class PictureMetrics:
         return text
 
 
-def _protocol_of(numbers: Numbers) -> str:
-    protocols = [numbers[name].protocol if name in numbers else None for name in PROTOCOL_KEYS]
-    return json.dumps(protocols, sort_keys=True)
-
-
-def _num_images(numbers: Numbers) -> int:
-    number = numbers.get(PROTOCOL_KEYS[0])
-    return int(number.protocol.get("images", 0)) if number else 0
-
-
-def _method(protocol: Mapping[str, Any]) -> str:
-    former = str(protocol.get("latent", "an unknown protocol"))
-    return str(protocol.get("distance") or METHODS_OF_OLDER_RUNS.get(former, former))
+def _num_runs_and_images(of_runs: Mapping[int, Numbers]) -> tuple[int, int]:
+    number = next(iter(of_runs.values())).get(PROTOCOL_KEYS[0])
+    return len(of_runs), int(number.protocol.get("images", 0)) if number else 0

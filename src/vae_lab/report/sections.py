@@ -1,14 +1,8 @@
 """The content of a page on a group of comparable runs: sections of facts, tables, pictures."""
 
-from vae_lab.report import conclusions_bound, conclusions_pictures, tables
+from vae_lab.report import conclusions_bound, conclusions_pictures, gallery, tables
 from vae_lab.report.blocks import Block, Commands, Facts, Note, Section, Subheading
 from vae_lab.report.charts import draw_all
-from vae_lab.report.gallery import (
-    interpolation_strips,
-    reconstruction_strips,
-    selection_notes,
-    whole_pictures,
-)
 from vae_lab.report.grouping import Group
 from vae_lab.report.picture_metrics import PictureMetrics
 
@@ -46,13 +40,13 @@ def sections_of(group: Group, prefix: str) -> list[Section]:
     charts = draw_all(metrics, prefix)
     curves, bound, kl = (charts.get(name, NO_CHART) for name in ("curves", "bound", "kl"))
     samples, maps, scatters = (
-        whole_pictures(group, kind, prefix) for kind in ("samples", "latent_map", "latent_scatter")
+        gallery.whole_pictures(group, kind, prefix) for kind in gallery.WHOLE
     )
     commands = Commands(tables.commands(group.runs))
     run = [Facts(tables.facts(group)), Subheading("To run it again"), commands]
-    reconstructions = [reconstruction_strips(group, prefix), RECONSTRUCTIONS_NOTE]
+    reconstructions = [gallery.reconstruction_strips(group, prefix), RECONSTRUCTIONS_NOTE]
     paths = [charts["paths"]] if "paths" in charts else []
-    interpolations = [interpolation_strips(group, prefix), INTERPOLATIONS_NOTE, *paths]
+    interpolations = [gallery.interpolation_strips(group, prefix), INTERPOLATIONS_NOTE, *paths]
     conclusions = [*conclusions_bound.topics(metrics), *conclusions_pictures.topics(metrics)]
     return [
         Section("run", "What was run", run),
@@ -60,7 +54,7 @@ def sections_of(group: Group, prefix: str) -> list[Section]:
         Section("curves", "Training and validation curves", [curves], "Curves"),
         Section("bound", "The parts of the bound", [bound], "The bound"),
         Section("reconstructions", "Reconstructions", reconstructions),
-        Section("samples", "Samples", [*selection_notes(group), samples, SAMPLES_NOTE]),
+        Section("samples", "Samples", [*gallery.selection_notes(group), samples, SAMPLES_NOTE]),
         Section("interpolations", "Interpolations", interpolations),
         Section(
             *("latent", "Latent maps and scatters"),

@@ -48,16 +48,13 @@ class Sample(NamedTuple):
         return self.mean - half, self.mean + half
 
 
-# images: the same images, both by one seed; seeds: several of each; mixed: several of one of them;
-# means: by the standard errors of both; unknown: there is no error of either.
-Kind = Literal["images", "seeds", "mixed", "means", "unknown"]
-
-
 class Difference(NamedTuple):
     """A difference of two means, and the interval or error behind it."""
 
     value: float
-    kind: Kind
+    # images: the same images, both by one seed; seeds: several of each; mixed: several of one of
+    # them; means: by the standard errors of both; unknown: there is no error of either.
+    kind: Literal["images", "seeds", "mixed", "means", "unknown"]
     counts: tuple[int, int]  # of seeds
     error: float | None = None
     interval: tuple[float, float] | None = None

@@ -102,20 +102,13 @@ def picture_metrics(metrics: PictureMetrics) -> Table | None:
     return Table(headings, rows) if rows else None
 
 
-SHARES = {
-    "prior draws": "digits_of_samples",
-    "map": "digits_of_map",
-    "centre": "digits_of_centre",
-}
-
-
 def label_shares(metrics: PictureMetrics) -> Table | None:
     """Returns each label's share of samples, map and centre, by setting."""
     rows: list[list[Cell]] = []
     labels: list[str] = []
     for setting in metrics.group.settings:
-        for of, name in SHARES.items():
-            if shares := metrics.by_label(setting, name):
+        for of, name in {"prior draws": "samples", "map": "map", "centre": "centre"}.items():
+            if shares := metrics.by_label(setting, f"digits_of_{name}"):
                 labels = labels or list(shares)
                 values = [shares[label] for label in labels]
                 cells = [Cell(f"{100 * share:.0f}", share, is_share=True) for share in values]
@@ -188,7 +181,5 @@ def _sample(sample: Sample | None) -> Cell:
 def _mean(values: Sequence[float | None], form: str) -> Cell:
     """Returns the mean over the runs that have a value."""
     known = [float(value) for value in values if value is not None]
-    if not known:
-        return Cell("–", float("-inf"))
-    mean = sum(known) / len(known)
-    return Cell(form.format(mean), mean)
+    mean = sum(known) / len(known) if known else float("-inf")
+    return Cell(form.format(mean) if known else "–", mean)
