@@ -1,6 +1,7 @@
 """What the conclusions of a report share: what was never measured, and the effects of a key."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from vae_lab.report.blocks import Sentence
 from vae_lab.report.grouping import Group, Setting, contrasts
@@ -22,16 +23,16 @@ def missing(what: str) -> Sentence:
     )
 
 
-Samples = Sequence[tuple[Setting, Sample]]
-
-
 def effects(
-    group: Group, keys: Sequence[str], samples: Samples, quantity: Quantity
+    group: Group,
+    keys: Sequence[str],
+    samples: Sequence[tuple[Setting, Sample]],
+    quantity: Quantity,
 ) -> Iterator[Sentence]:
     """Yields the sentences on what each key does to a quantity, all else equal."""
     by_setting = {id(setting): sample for setting, sample in samples}
     num_compared = 0
-    for settings in (settings for key in keys for settings in contrasts(group, key)):
+    for settings in chain.from_iterable(contrasts(group, key) for key in keys):
         measured = [(it, by_setting[id(it)]) for it in settings if id(it) in by_setting]
         if len(measured) < 2:
             continue

@@ -47,6 +47,7 @@ def sections_of(group: Group, prefix: str) -> list[Section]:
     reconstructions = [gallery.reconstruction_strips(group, prefix), RECONSTRUCTIONS_NOTE]
     paths = [charts["paths"]] if "paths" in charts else []
     interpolations = [gallery.interpolation_strips(group, prefix), INTERPOLATIONS_NOTE, *paths]
+    latent = [Subheading("Maps"), maps, Subheading("Scatters"), scatters]
     conclusions = [*conclusions_bound.topics(metrics), *conclusions_pictures.topics(metrics)]
     return [
         Section("run", "What was run", run),
@@ -56,11 +57,7 @@ def sections_of(group: Group, prefix: str) -> list[Section]:
         Section("reconstructions", "Reconstructions", reconstructions),
         Section("samples", "Samples", [*gallery.selection_notes(group), samples, SAMPLES_NOTE]),
         Section("interpolations", "Interpolations", interpolations),
-        Section(
-            *("latent", "Latent maps and scatters"),
-            [Subheading("Maps"), maps, Subheading("Scatters"), scatters],
-            "Latent space",
-        ),
+        Section("latent", "Latent maps and scatters", latent, "Latent space"),
         Section("kl", "KL per dimension", [kl]),
         Section("seen", "What is to be seen", [CONCLUSIONS_NOTE, *conclusions]),
     ]

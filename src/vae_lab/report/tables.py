@@ -15,7 +15,7 @@ METRICS = ("elbo", "recon", "kl")
 
 
 def commands(runs: Sequence[Run]) -> list[str]:
-    """Returns the commands of the sweep, where the runs are those of one; else that of each run."""
+    """Returns the commands of the sweep, if the runs are all of one; else that of each run."""
     roots = {run.path.parent for run in runs}
     kept = roots.pop() / COMMANDS
     if not roots and kept.is_file():
