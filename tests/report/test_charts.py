@@ -8,7 +8,6 @@ from html_elements import Elements
 from matplotlib.figure import Figure
 
 from vae_lab.report import charts
-from vae_lab.report.charts import KLReference
 from vae_lab.report.grouping import group_runs
 from vae_lab.report.page import write_report
 from vae_lab.report.picture_metrics import PictureMetrics
@@ -42,7 +41,7 @@ def drawn_kl(folder: Path, **kl_from: str | None) -> tuple[set[str], str]:
         write_run(folder / name, elbo=-150.0, choices={"prior": name}, latent=latent)
     write_report([folder], folder)
     (group,), _ = group_runs(find_runs([folder])[0])
-    chart = charts.draw_all(group, PictureMetrics(group.runs))["kl"]
+    chart = charts.draw_all(PictureMetrics(group), "")["kl"]
     texts = {line.strip() for line in Elements(chart.svg).text.splitlines()}
     return texts, (folder / "report.md").read_text()
 
@@ -89,6 +88,8 @@ def test_a_line_without_a_label_shows_from_what_its_kl_is(tmp_path: Path) -> Non
         latent = {"kl_per_dimension": [3.0], **reference} if origin else {}
         write_run(tmp_path / name, elbo=-150.0, choices={"prior": name}, latent=latent)
     runs = {run.name: run for run in find_runs([tmp_path])[0]}
-    lines = KLReference(list(runs.values()))
-    assert (lines.line(runs["standard"]), lines.line(runs["vamp"])) == ("-", "--")
-    assert KLReference([runs["vamp"], runs["unknown"]]).line(runs["vamp"]) == "-"
+    references = charts.kl_references([*runs.values()])
+    lines = [charts.line_style(runs[name], references) for name in ("standard", "vamp")]
+    assert lines == ["-", "--"]
+    references = charts.kl_references([runs["vamp"], runs["unknown"]])
+    assert charts.line_style(runs["vamp"], references) == "-"

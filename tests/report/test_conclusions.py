@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from fake_runs import BY_DRAWS, number, picture_metrics, write_run
 
-from vae_lab.report.conclusions_bound import topics_of_bounds
-from vae_lab.report.conclusions_pictures import topics_of_pictures
+from vae_lab.report import conclusions_bound, conclusions_pictures
 from vae_lab.report.grouping import Group, group_runs
 from vae_lab.report.picture_metrics import PictureMetrics
 from vae_lab.report.runs import find_runs
@@ -21,9 +20,8 @@ def group_of(folder: Path) -> Group:
 
 def said(folder: Path) -> dict[str, list[tuple[str, str]]]:
     """Every sentence with its verdict, by topic."""
-    group = group_of(folder)
-    metrics = PictureMetrics(group.runs)
-    topics = [*topics_of_bounds(group, metrics), *topics_of_pictures(group, metrics)]
+    metrics = PictureMetrics(group_of(folder))
+    topics = [*conclusions_bound.topics(metrics), *conclusions_pictures.topics(metrics)]
     return {topic.title: [(one.text, one.verdict) for one in topic.sentences] for topic in topics}
 
 
@@ -197,8 +195,9 @@ def test_metrics_of_another_protocol_are_not_mixed_in(tmp_path: Path) -> None:
     write_run(tmp_path / "b", elbo=-110.0, latent_dim=10, picture_metrics=coarse)
     write_run(tmp_path / "c", elbo=-110.0, latent_dim=3, picture_metrics=coarse)
     group = group_of(tmp_path)
-    metrics = PictureMetrics(group.runs)
-    assert [run.name for run in group.runs if not metrics.number(run, "sharpness_of_data")] == ["a"]
+    metrics = PictureMetrics(group)
+    lacking = [it for it in group.settings if not metrics.numbers(it, "sharpness_of_data")]
+    assert [setting.runs[0].name for setting in lacking] == ["a"]
 
 
 def test_one_run_alone_has_its_sentences(tmp_path: Path) -> None:

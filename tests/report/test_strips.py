@@ -34,7 +34,7 @@ def test_pictures_of_another_shape_are_left_out(tmp_path: Path) -> None:
     (run,), _ = find_runs([tmp_path])
     assert strips.reconstructions(run) is None and strips.interpolations(run) == {}
     (folder / "figures" / "samples_0004.png").write_bytes(b"no picture")
-    assert strips.whole(run, "samples", "", "") is None
+    assert strips.whole(run, "samples", "", "", "") is None
 
 
 def test_a_large_picture_is_made_smaller(tmp_path: Path) -> None:
@@ -42,6 +42,6 @@ def test_a_large_picture_is_made_smaller(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (400, 400, 3), dtype=np.uint8)
     Image.fromarray(noise).save(folder / "figures" / "samples_0003.png")
     (run,), _ = find_runs([tmp_path])
-    picture = strips.whole(run, "samples", "", "")
+    picture = strips.whole(run, "samples", "", "", "")
     assert picture is not None and len(picture.data) <= strips.MOST_BYTES
     assert (picture.width, picture.height) == (400, 400)

@@ -1,11 +1,9 @@
 """`python -m vae_lab.board [FOLDER ...]`: TensorBoard on runs and sweeps."""
 
-import argparse
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from vae_lab.board.server import LOOPBACK, OUTPUTS, folder_to_show, serve
 from vae_lab.errors import ArgumentParser, UserError, command
@@ -14,17 +12,12 @@ from vae_lab.errors import ArgumentParser, UserError, command
 def main() -> None:
     """Serves until Ctrl-C or SIGTERM, the ordinary ends: exit code 0; 2 for wrong input."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _end)
+        # Raised in the main thread, wherever it is: it leaves the folder of links as it should be.
+        signal.signal(number, lambda *_: sys.exit(0))
     command(_main)
 
 
 def _main(argv: Sequence[str]) -> None:
-    arguments = _parse(argv)
-    with folder_to_show(arguments.folders) as log_folder:
-        serve(log_folder, host=arguments.host, port=arguments.port)
-
-
-def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = ArgumentParser(
         prog="python -m vae_lab.board",
         description="Shows runs side by side in TensorBoard, and prints links to what is there.",
@@ -42,12 +35,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     if not 0 <= arguments.port <= 65535:
         raise UserError(f"--port must be between 0 and 65535, got {arguments.port}.")
-    return arguments
-
-
-def _end(number: int, frame: object) -> NoReturn:
-    # Raised in the main thread, wherever it is: it leaves the folder of links as it should be.
-    sys.exit(0)
+    with folder_to_show(arguments.folders) as log_folder:
+        serve(log_folder, host=arguments.host, port=arguments.port)
 
 
 if __name__ == "__main__":

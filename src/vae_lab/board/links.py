@@ -70,13 +70,10 @@ class LinkServer:
         """Returns the names of the runs that TensorBoard has read so far."""
         return list(self._ask("/data/runs"))
 
-    def pictures(self) -> dict[str, list[str]]:
-        """Returns the tags of the pictures of each run, as far as they are read."""
-        return {run: list(tags) for run, tags in self._ask("/data/plugin/images/tags").items()}
-
-    def groups(self) -> list[str]:
-        """Returns the kinds of pictures: what stands before the first `/` of a tag."""
-        return sorted({tag.split("/")[0] for tags in self.pictures().values() for tag in tags})
+    def kinds(self) -> list[str]:
+        """Returns the kinds of pictures read so far: what stands before the first `/` of a tag."""
+        tags_of_runs = self._ask("/data/plugin/images/tags").values()
+        return sorted({tag.split("/")[0] for tags in tags_of_runs for tag in tags})
 
     def has(self, tab: str) -> bool:
         """Tells whether TensorBoard has something to show in a tab."""
@@ -121,7 +118,6 @@ def links(url: str, server: LinkServer) -> list[tuple[str, str]]:
     if server.has("projector"):
         targets.append(("latent space in 3-D", "#projector"))
     targets += [
-        (f"pictures: {group}", f"open/pictures/{quote(group, safe='')}")
-        for group in server.groups()
+        (f"pictures: {kind}", f"open/pictures/{quote(kind, safe='')}") for kind in server.kinds()
     ]
     return [(title, url + target) for title, target in targets]

@@ -11,6 +11,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -33,44 +34,34 @@ PATIENCE = 10
 
 
 class LogFolder:
-    """The folder that TensorBoard gets; `description` names it to people."""
-
-    def __init__(self, *, folder: Path, description: str, num_runs: int) -> None:
-        self.folder, self.description, self.num_runs = folder, description, num_runs
-
-    def refresh(self) -> None:
-        """Looks for new runs. TensorBoard itself does, in a folder."""
-
-
-class LinkedLogFolder(LogFolder):
-    """A folder of links to the runs of several folders.
+    """The folder that TensorBoard gets: the only source itself, or links to the runs of several.
 
     TensorBoard takes one folder and names each run by its path there, a run given by itself `.`.
-    Here the names stay short: a run's own name, with a number where another run has that name.
+    Links keep the names short: that of the run's folder, with a number if another run has it.
     """
 
-    def __init__(self, *, folder: Path, sources: Sequence[Path]) -> None:
-        self._sources, self._names = sources, dict[Path, str]()
-        description = ", ".join(map(str, sources))
-        super().__init__(folder=folder, description=description, num_runs=0)
+    def __init__(self, folder: Path, sources: Sequence[Path]) -> None:
+        self.folder, self.sources, self._names = folder, list(sources), dict[Path, str]()
         self.refresh()
 
+    @property
+    def num_runs(self) -> int:
+        """The number of runs that can be shown now."""
+        return len({run.resolve() for source in self.sources for run in runs_of(source)})
+
     def refresh(self) -> None:
-        for run in (run for source in self._sources for run in runs_of(source)):
+        """Links new runs; in a source itself TensorBoard looks for them."""
+        if self.sources == [self.folder]:
+            return
+        for run in (run for source in self.sources for run in runs_of(source)):
             target = run.resolve()
             if target not in self._names:
-                name = self._names[target] = self._free(target.name)
+                candidates = chain([target.name], (f"{target.name}-{k}" for k in count(2)))
+                name = next(it for it in candidates if it not in self._names.values())
+                self._names[target] = name
                 (self.folder / name).symlink_to(target, target_is_directory=True)
                 if name != target.name:
                     print(f"{run} is shown as {name}.", flush=True)
-        self.num_runs = len(self._names)
-
-    def _free(self, name: str) -> str:
-        candidate, number = name, 1
-        while candidate in self._names.values():
-            number += 1
-            candidate = f"{name}-{number}"
-        return candidate
 
 
 def runs_of(folder: Path) -> list[Path]:
@@ -100,12 +91,11 @@ def folder_to_show(folders: Sequence[Path]) -> Iterator[LogFolder]:
                 f"no run in {source} has TensorBoard's files ({EVENT_FILES}): name another folder, "
                 f"or train with logger=tensorboard."
             )
-    runs = runs_of(sources[0])
-    if len(sources) == 1 and sources[0] not in runs:
-        yield LogFolder(folder=sources[0], description=str(sources[0]), num_runs=len(runs))
+    if len(sources) == 1 and sources[0] not in runs_of(sources[0]):
+        yield LogFolder(sources[0], sources)
         return
     with tempfile.TemporaryDirectory(prefix="vae-lab-board-") as folder:
-        yield LinkedLogFolder(folder=Path(folder), sources=sources)
+        yield LogFolder(Path(folder), sources)
 
 
 def serve(log_folder: LogFolder, *, host: str, port: int) -> NoReturn:
@@ -115,12 +105,13 @@ def serve(log_folder: LogFolder, *, host: str, port: int) -> NoReturn:
         UserError: The host or the port cannot be used.
     """
     url, server = _start(log_folder.folder, host=host, port=port)
-    _await(server, log_folder.num_runs)
-    runs = "1 run" if log_folder.num_runs == 1 else f"{log_folder.num_runs} runs"
-    print(f"TensorBoard shows {runs} of {log_folder.description}:")
+    num_runs = log_folder.num_runs
+    _await(server, num_runs)
+    runs = "1 run" if num_runs == 1 else f"{num_runs} runs"
+    print(f"TensorBoard shows {runs} of {', '.join(map(str, log_folder.sources))}:")
     for title, address in links(url, server):
         print(f"  {title:<26}{address}")
-    if not server.groups():
+    if not server.kinds():
         print(f"  {'pictures, once drawn':<26}{url}#images")
     print("Ctrl-C ends it.", flush=True)
     while True:
@@ -174,7 +165,7 @@ def _await(server: LinkServer, num_runs: int) -> None:
     deadline, before = time.monotonic() + PATIENCE, None
     server.has("projector")  # it answers from the second question on
     while time.monotonic() < deadline:
-        content = server.pictures(), server.has("projector")
+        content = server.kinds(), server.has("projector")
         if len(server.runs()) >= num_runs and content == before:
             return
         before = content
@@ -183,13 +174,9 @@ def _await(server: LinkServer, num_runs: int) -> None:
 
 def _newest() -> Path:
     """Returns the sweep in which a run began or ended last, else the folder of single runs."""
-    times = {
-        sweep: max(run.stat().st_mtime for run in runs)
-        for sweep in OUTPUTS.glob("sweeps/*")
-        if (runs := runs_of(sweep))
-    }
-    if times:
-        return max(times, key=lambda sweep: times[sweep])
+    sweeps = {path: runs for path in OUTPUTS.glob("sweeps/*") if (runs := runs_of(path))}
+    if sweeps:
+        return max(sweeps, key=lambda path: max(run.stat().st_mtime for run in sweeps[path]))
     single = OUTPUTS / "runs"
     if not single.is_dir():
         raise UserError(

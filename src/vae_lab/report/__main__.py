@@ -1,6 +1,5 @@
 """`python -m vae_lab.report FOLDER [FOLDER ...]`: the page that compares runs."""
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,18 +12,6 @@ def main() -> None:
 
 
 def _main(argv: Sequence[str]) -> None:
-    arguments = _parse(argv)
-    from vae_lab.report.page import write_report  # imports matplotlib
-    from vae_lab.report.wording import plural
-
-    target = arguments.to or arguments.folders[0]
-    page, num_runs, skipped = write_report(arguments.folders, target)
-    for path, reason in skipped:
-        print(f"left out {path}: {reason}")
-    print(f"{num_runs} {plural('run', num_runs)} compared: {page}")
-
-
-def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = ArgumentParser(
         prog="python -m vae_lab.report",
         description="Writes report.html, report.md and summary.csv: finished runs, compared.",
@@ -35,7 +22,15 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--to", metavar="FOLDER", type=Path, help="where to write (default: the first folder)"
     )
-    return parser.parse_args(list(argv))
+    arguments = parser.parse_args(argv)
+    from vae_lab.report.page import write_report  # imports matplotlib
+    from vae_lab.report.wording import plural
+
+    target = arguments.to or arguments.folders[0]
+    page, num_runs, skipped = write_report(arguments.folders, target)
+    for path, reason in skipped:
+        print(f"left out {path}: {reason}")
+    print(f"{num_runs} {plural('run', num_runs)} compared: {page}")
 
 
 if __name__ == "__main__":

@@ -3,18 +3,13 @@
 Each template has a macro for each class of blocks, named as the class.
 """
 
+import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
+from markupsafe import Markup
 
-class Block:
-    """A piece of a section."""
-
-    @property
-    def files(self) -> dict[str, bytes]:
-        """Its pictures, which lie in files beside the Markdown page, by name."""
-        return {}
+Block = tuple[Any, ...]
 
 
 class Section(NamedTuple):
@@ -22,33 +17,29 @@ class Section(NamedTuple):
 
     name: str
     title: str
-    short_title: str
     blocks: Sequence[Block]
+    short_title: str = ""
 
 
-@dataclass(frozen=True)
-class Subheading(Block):
+class Subheading(NamedTuple):
     """A heading within a section."""
 
     text: str
 
 
-@dataclass(frozen=True)
-class Note(Block):
+class Note(NamedTuple):
     """An explanation in small print."""
 
     text: str
 
 
-@dataclass(frozen=True)
-class Facts(Block):
+class Facts(NamedTuple):
     """Names, and for each what is known: the answers of the runs, if they differ."""
 
     facts: list[tuple[str, list[str]]]
 
 
-@dataclass(frozen=True)
-class Commands(Block):
+class Commands(NamedTuple):
     """Command lines to copy."""
 
     lines: list[str]
@@ -62,8 +53,7 @@ class Cell(NamedTuple):
     is_share: bool = False
 
 
-@dataclass(frozen=True)
-class Table(Block):
+class Table(NamedTuple):
     """Headings and rows of cells; of each row its mark, `best`, `tie` or none, by its place.
 
     A table with a `summary` is folded up in the page, below that text. Markdown leaves it out.
@@ -73,3 +63,62 @@ class Table(Block):
     rows: list[list[Cell]]
     marks: Sequence[str] = ()
     summary: str = ""
+
+
+class Chart(NamedTuple):
+    """A chart in the colour of the page's text, and as a PNG on white, `file`, for Markdown."""
+
+    svg: Markup
+    data: bytes
+    alt: str
+    file: str
+    caption: str
+
+
+class PagePicture(NamedTuple):
+    """A PNG, how large it is drawn in pixels, and its name beside the Markdown page, `file`."""
+
+    label: str
+    data: bytes
+    width: int
+    height: int
+    alt: str
+    file: str
+
+    @property
+    def uri(self) -> str:
+        """The whole picture as an address."""
+        return f"data:image/png;base64,{base64.b64encode(self.data).decode('ascii')}"
+
+
+class Cards(NamedTuple):
+    """Whole pictures side by side."""
+
+    pictures: list[PagePicture]
+
+
+class Strips(NamedTuple):
+    """Strips under one another, by title; the first can be the originals of the others."""
+
+    blocks: list[tuple[str, list[PagePicture]]]
+    originals_first: bool = False
+
+
+# What a sentence says: a difference, none that can be told, a plain fact, or what is unknown.
+Verdict = Literal["differs", "tie", "fact", "open"]
+
+
+class Sentence(NamedTuple):
+    """A conclusion."""
+
+    text: str
+    verdict: Verdict
+
+
+class Topic(NamedTuple):
+    """A question, the sentences that answer it, and a table of the same with its note."""
+
+    title: str
+    sentences: list[Sentence]
+    table: Table | None = None
+    note: str = ""

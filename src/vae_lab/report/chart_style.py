@@ -2,15 +2,15 @@
 
 import io
 import re
-from collections.abc import Mapping
 from itertools import cycle
-from typing import Any, NamedTuple
+from typing import Any
 
 from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from vae_lab.callbacks.drawing.style import PALETTE
+from vae_lab.report.blocks import Chart
 from vae_lab.report.grouping import Group, Setting, in_colour
 
 # Ink of a colour that nothing else has: in the page it becomes the colour of the text there.
@@ -37,53 +37,41 @@ STYLE = {
     "grid.color": INK,
 }
 
-NOTHING = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
-DPI = 120
+def styled_settings(group: Group) -> list[tuple[Setting, dict[str, Any], str | None]]:
+    """Returns each setting with its style and label; those not told apart are faint, without one.
 
-
-class Drawing(NamedTuple):
-    """A chart for the page, in the colour of its text, and as a PNG on white."""
-
-    svg: Markup
-    png: bytes
-    alt: str
-
-
-def styles_of(group: Group) -> dict[int, dict[str, str]]:
-    """Returns colour and marker of the settings that are told apart, by their id."""
-    return {
+    In the order of drawing: those in colour lie above the others.
+    """
+    styles = {
         id(setting): {"color": color, "marker": marker}
         for setting, color, marker in zip(
             in_colour(group), cycle(PALETTE), cycle(MARKERS), strict=False
         )
     }
+    ordered = sorted(group.settings, key=lambda setting: id(setting) in styles)
+    return [
+        (setting, styles.get(id(setting), FAINT), setting.label if id(setting) in styles else None)
+        for setting in ordered
+    ]
 
 
-def faint_first(group: Group, styles: Mapping[int, object]) -> list[Setting]:
-    """Returns the settings in the order of drawing: those in colour lie above the others."""
-    return sorted(group.settings, key=lambda setting: id(setting) in styles)
-
-
-def add_legend(figure: Figure) -> None:
-    """Puts a legend below a figure, of everything that has a label."""
+def finish(figure: Figure, name: str, alt: str, caption: str) -> Chart:
+    """Returns the chart in both forms, with a legend below it of everything that has a label."""
     entries = [entry for axis in figure.axes for entry in zip(*axis.get_legend_handles_labels())]  # noqa: B905
     if entries:
         handles, labels = zip(*entries, strict=True)
         columns = max(1, min(4, 90 // (max(map(len, labels)) + 6)))  # 90 characters fit
         figure.legend(handles, labels, loc="outside lower center", ncols=columns)
-
-
-def finish(figure: Figure, name: str, alt: str) -> Drawing:
-    """Returns the chart in both forms."""
     with rc_context({"svg.hashsalt": name}):
         vector, pixels = io.StringIO(), io.BytesIO()
-        figure.savefig(vector, format="svg", transparent=True, metadata=NOTHING)
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(vector, format="svg", transparent=True, metadata=nothing)
         # The layout is settled: to compute it again would take as long as drawing.
         figure.set_layout_engine("none")
-        figure.savefig(pixels, format="png", dpi=DPI, facecolor="white")
+        figure.savefig(pixels, format="png", dpi=120, facecolor="white")
     svg = vector.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     # Charts of one page share their names of clip paths and marks otherwise.
     svg = re.sub(r'(id="|href="#|url\(#)', rf"\1{name}-", svg)
-    return Drawing(Markup(svg), pixels.getvalue(), alt)
+    return Chart(Markup(svg), pixels.getvalue(), alt, f"{name}.png", caption)

@@ -1,11 +1,14 @@
 """What varies between runs: groups that can be compared, settings, and the seeds of each."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, NamedTuple, TypeVar
 
 from vae_lab.report.runs import Run
 from vae_lab.report.statistics import Sample
+
+T = TypeVar("T")
 
 MOST_IN_COLOUR = 8
 
@@ -21,7 +24,7 @@ SETTLED_BY = {"trainer.precision": "model"}
 
 
 class Setting(NamedTuple):
-    """Runs that differ in their seeds alone."""
+    """Runs that differ only in their seeds."""
 
     label: str
     values: dict[str, Any]  # of the keys that vary, by short name
@@ -39,7 +42,7 @@ class Setting(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Settings whose figures can be compared; the title says in what other groups differ."""
+    """Settings whose numbers can be compared; the title says in what other groups differ."""
 
     title: str
     keys: list[str]  # those that vary, by short name
@@ -50,57 +53,51 @@ class Group(NamedTuple):
         return [run for setting in self.settings for run in setting.runs]
 
 
-# What two runs must share for their bounds to be comparable: its name, and its value in a run.
-COMMON: tuple[tuple[str, Callable[[Run], Any]], ...] = (
-    ("data set", lambda run: run.protocol.get("data") or run.result.data.get("name")),
-    ("targets", lambda run: run.protocol.get("targets")),
-    ("number of test images", lambda run: run.result.data.get("test")),
-    ("likelihood", lambda run: run.settings.get("likelihood._target_", "").rpartition(".")[2]),
-    ("scale of the likelihood", lambda run: run.settings.get("likelihood.scale")),
-    # A bound of k weighted draws is another one than the ELBO.
-    ("bound", lambda run: run.protocol.get("bound", "elbo")),
-    ("posterior samples per image in the bound", lambda run: run.protocol.get("num_samples")),
-)
+def _common(run: Run) -> dict[str, Any]:
+    """Returns what two runs must share for their bounds to be comparable, by name."""
+    protocol, data = run.result.protocol, run.result.data
+    return {
+        "data set": protocol.get("data") or data.get("name"),
+        "targets": protocol.get("targets"),
+        "number of test images": data.get("test"),
+        "likelihood": run.settings.get("likelihood._target_", "").rpartition(".")[2],
+        "scale of the likelihood": run.settings.get("likelihood.scale"),
+        # A bound of k weighted draws is another bound than the ELBO.
+        "bound": protocol.get("bound", "elbo"),
+        "posterior samples per image in the bound": protocol.get("num_samples"),
+    }
 
 
 def group_runs(runs: Sequence[Run]) -> tuple[list[Group], list[str]]:
-    """Returns the runs in groups that can be compared, and in words in what the groups differ."""
-    by_facts: dict[str, list[Run]] = {}
-    for run in runs:
-        facts = [value_of(run) for _, value_of in COMMON]
-        by_facts.setdefault(json.dumps(facts, default=str), []).append(run)
-    firsts = [of_group[0] for of_group in by_facts.values()]
-    differing = [
-        (name, value_of)
-        for name, value_of in COMMON
-        if len({json.dumps(value_of(run), default=str) for run in firsts}) > 1
-    ]
+    """Returns the runs in groups that can be compared, and the names of what tells them apart."""
     groups = []
-    for of_group in by_facts.values():
-        first = of_group[0]
-        title = ", ".join(f"{name}: {_shown(value_of(first))}" for name, value_of in differing)
-        groups.append(_group(title or str(COMMON[0][1](first)), of_group))
-    return groups, [name for name, _ in differing]
+    comparable = _grouped(runs, _common)
+    common = [_common(of_group[0]) for of_group in comparable]
+    differing = [name for name in common[0] if len(_grouped(common, itemgetter(name))) > 1]
+    for values, of_group in zip(common, comparable, strict=True):
+        title = ", ".join(f"{name}: {_shown(values[name])}" for name in differing)
+        groups.append(_group(title or str(values["data set"]), of_group))
+    return groups, differing
+
+
+def _grouped(items: Iterable[T], key_of: Callable[[T], Any]) -> list[list[T]]:
+    """Returns the items in lists of equal keys, in the order in which the keys come first."""
+    groups: dict[str, list[T]] = {}
+    for item in items:
+        groups.setdefault(json.dumps(key_of(item), default=str), []).append(item)
+    return list(groups.values())
 
 
 def _group(title: str, runs: Sequence[Run]) -> Group:
     keys = varying_keys([run.settings for run in runs])
-    names = {key: SHORT_NAMES.get(key, key) for key in keys}
-    by_values: dict[str, list[Run]] = {}
-    for run in runs:
-        values = [run.settings.get(key) for key in keys]
-        by_values.setdefault(json.dumps(values, default=str), []).append(run)
     settings = []
-    for of_setting in by_values.values():
+    for of_setting in _grouped(runs, lambda run: [run.settings.get(key) for key in keys]):
         first = of_setting[0]
-        by_name = {names[key]: first.settings.get(key) for key in keys}
-        label = _label(by_name) if keys else first.name
-        settings.append(Setting(label, by_name, sorted(of_setting, key=_seed)))
-    return Group(title, list(names.values()), _sorted(settings, list(names.values())))
-
-
-def _seed(run: Run) -> int:
-    return int(run.seed or 0)
+        values = {SHORT_NAMES.get(key, key): first.settings.get(key) for key in keys}
+        label = _label(values) if keys else first.name
+        by_seed = sorted(of_setting, key=lambda run: int(run.seed or 0))
+        settings.append(Setting(label, values, by_seed))
+    return Group(title, [SHORT_NAMES.get(key, key) for key in keys], _sorted(settings))
 
 
 def varying_keys(settings: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -119,27 +116,22 @@ def varying_keys(settings: Sequence[Mapping[str, Any]]) -> list[str]:
     }
     varying = {name: column for name, column in columns.items() if len(set(column)) > 1}
     kept: list[str] = []
-    dropped: set[tuple[str, ...]] = set()
+    explained: set[tuple[str, ...]] = set()
     for name in sorted(varying, key=_order):
         column = varying[name]
-        group = SETTLED_BY.get(name, name.partition(".")[0])
-        follows = group != name and group in varying and _follows(column, varying[group])
-        if follows or column in dropped or any(varying[other] == column for other in kept):
-            dropped.add(column)
-        else:
+        option = varying.get(SETTLED_BY.get(name, name.partition(".")[0]), column)
+        pairs = set(zip(option, column, strict=True))
+        follows = option is not column and len(pairs) == len(set(option))
+        if not follows and column not in explained:
             kept.append(name)
+        explained.add(column)
     return kept
 
 
-def _order(name: str) -> tuple[int, int, int, str]:
+def _order(name: str) -> tuple[int, int, bool, str]:
     first = FIRST.index(name) if name in FIRST else len(FIRST)
-    group_first = name.count(".")
-    # model.lr is looked at before optimizer.lr, which is taken from it.
-    return first, group_first, 0 if name.startswith("model.") else 1, name
-
-
-def _follows(column: Sequence[str], option: Sequence[str]) -> bool:
-    return len(set(zip(option, column, strict=True))) == len(set(option))
+    # Groups come first. model.lr is looked at before optimizer.lr, which is taken from it.
+    return first, name.count("."), not name.startswith("model."), name
 
 
 def _label(values: Mapping[str, Any]) -> str:
@@ -160,32 +152,27 @@ def _shown(value: Any) -> str:
     return "none" if value is None else json.dumps(value, default=str)
 
 
-def _sorted(settings: Sequence[Setting], names: Sequence[str]) -> list[Setting]:
+def _sorted(settings: Sequence[Setting]) -> list[Setting]:
     """Returns settings by their values: numbers by size, options by when they first ran."""
-    options = {name: _distinct(settings, name) for name in names}
 
     def rank(setting: Setting) -> list[tuple[float, int]]:
         return [
             (float(value), 0)
-            if isinstance(value := setting.values[name], int | float)
-            else (float("-inf"), options[name].index(_shown(value)))
-            for name in names
+            if isinstance(value, int | float)
+            else (float("-inf"), [_shown(it.values[name]) for it in settings].index(_shown(value)))
+            for name, value in setting.values.items()
         ]
 
     return sorted(settings, key=rank)
 
 
-def _distinct(settings: Sequence[Setting], name: str) -> list[str]:
-    return list(dict.fromkeys(_shown(setting.values[name]) for setting in settings))
-
-
 def contrasts(group: Group, key: str) -> list[list[Setting]]:
-    """Returns the sets of two or more settings that differ in the key alone, each by its value."""
-    by_others: dict[str, list[Setting]] = {}
-    for setting in group.settings:
-        others = {name: value for name, value in setting.values.items() if name != key}
-        by_others.setdefault(json.dumps(others, default=str), []).append(setting)
-    return [settings for settings in by_others.values() if len(settings) > 1]
+    """Returns the sets of two or more settings that differ only in the key, each by its value."""
+
+    def others(setting: Setting) -> dict[str, Any]:
+        return {name: value for name, value in setting.values.items() if name != key}
+
+    return [settings for settings in _grouped(group.settings, others) if len(settings) > 1]
 
 
 def in_colour(group: Group) -> list[Setting]:

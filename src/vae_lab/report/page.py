@@ -3,8 +3,9 @@
 import html
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,17 +13,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from vae_lab.environment import versions
 from vae_lab.files import write_text
-from vae_lab.report.blocks import Section
+from vae_lab.report.blocks import Chart, PagePicture, Section
 from vae_lab.report.grouping import group_runs
-from vae_lab.report.runs import FIGURES, Run, Skipped, find_runs
+from vae_lab.report.runs import FIGURES, Skipped, find_runs
 from vae_lab.report.sections import sections_of
 from vae_lab.report.summary import SUMMARY, write_summary
 from vae_lab.report.wording import plural
 from vae_lab.run_folder import RunFolder
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 PAGE, MARKDOWN = "report.html", "report.md"
 
@@ -51,51 +49,51 @@ def write_report(folders: Sequence[Path], target: Path) -> Written:
     """
     runs, skipped = find_runs(folders)
     groups, reasons = group_runs(runs)
-    prefixes = [f"part{number}-" if len(groups) > 1 else "" for number, _ in enumerate(groups, 1)]
-    chapters = [
-        Chapter(group.title, prefix, sections_of(group, prefix))
-        for group, prefix in zip(groups, prefixes, strict=True)
-    ]
+    chapters = []
+    for number, group in enumerate(groups, start=1):
+        prefix = f"part{number}-" if len(groups) > 1 else ""
+        chapters.append(Chapter(group.title, prefix, sections_of(group, prefix)))
     content = {
         "title": f"{target.resolve().name}: {len(runs)} {plural('run', len(runs))} compared",
         "chapters": chapters,
         "reasons": reasons,
         "skipped": skipped,
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "version": versions()["vae-lab"],
-        "figures": FIGURES,
+        "version": version("vae-lab"),
     }
-    _write_figures(target / FIGURES, chapters)
-    templates = _templates()
-    for name in (MARKDOWN, PAGE):
-        write_text(target / name, templates.get_template(name).render(content))
+    figures: dict[str, bytes] = {}
+    templates = _templates(figures)
+    texts = {name: templates.get_template(name).render(content) for name in (MARKDOWN, PAGE)}
+    _write_figures(target / FIGURES, figures)
+    for name, text in texts.items():
+        write_text(target / name, text)
     # A sweep wrote its table at its end, with its jobs in their order: that stays.
     if len(folders) > 1 or not (target / SUMMARY).exists():
-        _write_summary(target, runs, skipped)
+        paths = [*(run.path for run in runs), *(it.path for it in skipped)]
+        write_summary(target, [path for path in paths if RunFolder(path).exists])
     return Written(target / PAGE, len(runs), skipped)
 
 
-def _write_figures(folder: Path, chapters: Sequence[Chapter]) -> None:
+def _write_figures(folder: Path, figures: Mapping[str, bytes]) -> None:
     """Writes the pictures of the Markdown page, in place of those of an earlier one."""
     partial = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    for chapter in chapters:
-        for block in (block for section in chapter.sections for block in section.blocks):
-            for name, content in block.files.items():
-                (partial / name).write_bytes(content)
+    for name, content in figures.items():
+        (partial / name).write_bytes(content)
     shutil.rmtree(folder, ignore_errors=True)
     partial.replace(folder)
 
 
-def _write_summary(target: Path, runs: Sequence[Run], skipped: Sequence[Skipped]) -> None:
-    folders = [*(run.path for run in runs), *(it.path for it in skipped)]
-    write_summary(target, [folder for folder in folders if RunFolder(folder).exists])
+def _templates(figures: dict[str, bytes]) -> Environment:
+    """Returns the templates; `figures` gets the pictures that a page names as files."""
 
+    def file_of(picture: Chart | PagePicture) -> str:
+        figures[picture.file] = picture.data
+        return f"{FIGURES}/{picture.file}"
 
-def _templates() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         finalize=_escaped_for_markdown,
         undefined=StrictUndefined,
@@ -105,6 +103,7 @@ def _templates() -> Environment:
     # The macro that draws a block has the name of the block's class.
     environment.filters["kind"] = lambda block: type(block).__name__
     environment.filters["on_one_line"] = lambda text: " ".join(text.split())
+    environment.filters["file"] = file_of
     return environment
 
 

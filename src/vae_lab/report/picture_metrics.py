@@ -1,18 +1,17 @@
 """The picture metrics of a group's runs: those of one protocol, so that they can be compared."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from vae_lab.report.grouping import Setting
-from vae_lab.report.runs import Run
+from vae_lab.report.grouping import Group, Setting
 from vae_lab.report.statistics import Sample
 from vae_lab.run_folder import Number
 
 # Metrics whose protocols stand for those of all.
 PROTOCOL_KEYS = ("sharpness_of_data", "precision_of_data", "precision_of_interpolations")
 
-# How a distance from the prior is measured: older runs say it in words.
+# How a distance from the prior is measured: the prose of older runs, and its key.
 METHODS_OF_OLDER_RUNS = {
     "mean and covariance of q(z)": "moments",
     "KL(q(z) || p(z)) by draws, each without its own image": "draws",
@@ -23,39 +22,41 @@ Numbers = Mapping[str, Number]
 
 
 class PictureMetrics:
-    """What was measured on the pictures of some runs, by one protocol; other runs have nothing."""
+    """What was measured on the pictures of a group, by one protocol; other runs have nothing."""
 
-    def __init__(self, runs: Sequence[Run]) -> None:
+    def __init__(self, group: Group) -> None:
+        self.group = group
         by_protocol: dict[str, dict[int, Numbers]] = {}
-        for run in runs:
+        for run in group.runs:
             for numbers in run.picture_metrics:
-                by_protocol.setdefault(_protocol_of(numbers), {})[id(run)] = numbers
+                protocols = [numbers[it].protocol if it in numbers else {} for it in PROTOCOL_KEYS]
+                key = json.dumps(protocols, sort_keys=True)
+                by_protocol.setdefault(key, {})[id(run)] = numbers
         # The protocol that most runs have; of two, that with more images.
-        self._numbers = max(
-            by_protocol.values(),
-            key=lambda of_runs: (len(of_runs), _num_images(next(iter(of_runs.values())))),
-            default={},
-        )
+        self._numbers = max(by_protocol.values(), key=_num_runs_and_images, default={})
 
-    def number(self, run: Run, name: str) -> Number | None:
-        """Returns a metric of one run as it was recorded."""
-        return self._numbers.get(id(run), {}).get(name)
+    def numbers(self, setting: Setting, name: str) -> list[Number]:
+        """Returns a metric as it was recorded in those of a setting's runs that have it."""
+        of_runs = [self._numbers.get(id(run), {}).get(name) for run in setting.runs]
+        return [number for number in of_runs if number]
+
+    def samples(self, name: str) -> list[tuple[Setting, Sample]]:
+        """Returns the settings that have a metric as a number in all of their runs, and it."""
+        return [(it, sample) for it in self.group.settings if (sample := self.sample(it, name))]
 
     def names(self) -> list[str]:
         """Returns the names of all metrics, in the order of their measurement."""
         return list(dict.fromkeys(name for numbers in self._numbers.values() for name in numbers))
 
     def words(self, name: str) -> str:
-        """Returns what a metric is, in words."""
+        """Returns what a metric is, for people."""
         return next(of_run[name].words for of_run in self._numbers.values() if name in of_run)
 
     def protocols(self, name: str) -> list[dict[str, Any]]:
         """Returns the protocols of a metric, each once: runs of one protocol can be compared."""
-        protocols: list[dict[str, Any]] = []
-        for numbers in self._numbers.values():
-            if name in numbers and numbers[name].protocol not in protocols:
-                protocols.append(numbers[name].protocol)
-        return protocols
+        numbers = [of_run[name] for of_run in self._numbers.values() if name in of_run]
+        protocols = [number.protocol for number in numbers]
+        return [it for index, it in enumerate(protocols) if it not in protocols[:index]]
 
     def sample(
         self, setting: Setting, name: str, protocol: Mapping[str, Any] | None = None
@@ -64,39 +65,38 @@ class PictureMetrics:
 
         With a `protocol`, only numbers that came about by it count.
         """
-        numbers = self._of_all_seeds(setting, name)
+        numbers = self.numbers(setting, name)
         if protocol is not None and any(number.protocol != protocol for number in numbers):
             return None
-        values = [number.value for number in numbers]
-        scalars = [float(value) for value in values if isinstance(value, int | float)]
-        if not scalars or len(scalars) < len(values):
+        scalars = [float(it.value) for it in numbers if isinstance(it.value, int | float)]
+        if len(scalars) < len(setting.runs):
             return None
         return Sample(tuple(scalars), tuple(number.standard_error for number in numbers))
 
     def by_label(self, setting: Setting, name: str) -> dict[str, float] | None:
         """Returns a metric by label, the mean over the setting's seeds."""
-        numbers = self._of_all_seeds(setting, name)
-        values = [number.value for number in numbers if isinstance(number.value, dict)]
-        if not values:
+        values = [it.value for it in self.numbers(setting, name) if isinstance(it.value, dict)]
+        if len(values) < len(setting.runs):
             return None
-        labels = values[0]
-        return {
-            label: sum(value.get(label, 0.0) for value in values) / len(values) for label in labels
-        }
+        count = len(values)
+        return {label: sum(it.get(label, 0.0) for it in values) / count for label in values[0]}
 
     def by_step(self, setting: Setting, name: str) -> list[float]:
         """Returns a share at each step of the interpolations, the mean over the setting's seeds."""
-        numbers = [number for run in setting.runs if (number := self.number(run, name))]
-        paths = [path for number in numbers if (path := number.details.get("by_step"))]
+        details = [number.details for number in self.numbers(setting, name)]
+        paths = [it["by_step"] for it in details if it.get("by_step")]
         return [sum(step) / len(paths) for step in zip(*paths, strict=True)] if paths else []
 
     def method(self, setting: Setting, name: str) -> str:
         """Returns how a distance was measured, by the key of its protocol: moments or draws."""
-        numbers = [number for run in setting.runs if (number := self.number(run, name))]
-        return "; ".join(dict.fromkeys(_method(number.protocol) for number in numbers))
+        methods = []
+        for protocol in (number.protocol for number in self.numbers(setting, name)):
+            former = str(protocol.get("latent", "an unknown protocol"))
+            methods.append(protocol.get("distance") or METHODS_OF_OLDER_RUNS.get(former, former))
+        return "; ".join(dict.fromkeys(map(str, methods)))
 
     def protocol(self) -> str:
-        """Returns in words how the metrics came about."""
+        """Returns how the metrics came about, for people."""
         numbers = next(iter(self._numbers.values()), {})
         pictures, plausibility = (numbers.get(name) for name in PROTOCOL_KEYS[:2])
         text = f"{pictures.protocol['images']:,} test images" if pictures else ""
@@ -110,22 +110,7 @@ class PictureMetrics:
             )
         return text
 
-    def _of_all_seeds(self, setting: Setting, name: str) -> list[Number]:
-        """Returns a metric of each run of a setting; nothing if one of them lacks it."""
-        numbers = [number for run in setting.runs if (number := self.number(run, name))]
-        return numbers if len(numbers) == len(setting.runs) else []
 
-
-def _protocol_of(numbers: Numbers) -> str:
-    protocols = [numbers[name].protocol if name in numbers else None for name in PROTOCOL_KEYS]
-    return json.dumps(protocols, sort_keys=True)
-
-
-def _num_images(numbers: Numbers) -> int:
-    number = numbers.get(PROTOCOL_KEYS[0])
-    return int(number.protocol.get("images", 0)) if number else 0
-
-
-def _method(protocol: Mapping[str, Any]) -> str:
-    former = str(protocol.get("latent", "an unknown protocol"))
-    return str(protocol.get("distance") or METHODS_OF_OLDER_RUNS.get(former, former))
+def _num_runs_and_images(of_runs: Mapping[int, Numbers]) -> tuple[int, int]:
+    number = next(iter(of_runs.values())).get(PROTOCOL_KEYS[0])
+    return len(of_runs), int(number.protocol.get("images", 0)) if number else 0

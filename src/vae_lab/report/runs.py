@@ -36,9 +36,8 @@ class Run:
     @cached_property
     def settings(self) -> dict[str, Any]:
         """Every key of the configuration that can matter, and the option of each group."""
-        choices = self.result.choices
         keys = {key: value for key, value in flatten(self.config) if not is_volatile(key)}
-        return {**choices, **keys}
+        return {**self.result.choices, **keys}
 
     @cached_property
     def per_image(self) -> dict[str, np.ndarray]:
@@ -57,7 +56,7 @@ class Run:
     @cached_property
     def picture_metrics(self) -> list[dict[str, Number]]:
         """Its picture metrics by name: of each evaluation of these weights, and of its end."""
-        weights = self.protocol.get("weights")
+        weights = self.result.protocol.get("weights")
         records: list[Any] = []
         for path in sorted(self.path.glob("evaluation-test-*.json")):
             try:
@@ -71,10 +70,10 @@ class Run:
         records.append(self.result.picture_metrics)
         return [numbers for record in records if (numbers := _numbers(record))]
 
-    @property
-    def protocol(self) -> Mapping[str, Any]:
-        """How its test figures came about."""
-        return self.result.protocol
+    @cached_property
+    def kl_per_dimension(self) -> list[float]:
+        """The mean KL of each latent dimension in nats, largest first; empty if unknown."""
+        return sorted(self.result.latent.get("kl_per_dimension") or [], reverse=True)
 
 
 def _numbers(record: Any) -> dict[str, Number]:
@@ -94,32 +93,34 @@ def find_runs(folders: Sequence[Path]) -> tuple[list[Run], list[Skipped]]:
     Raises:
         UserError: A folder does not exist, or there is no finished run.
     """
-    runs: dict[Path, Run] = {}
-    skipped: dict[Path, Skipped] = {}
+    candidates: dict[Path, Run | Skipped] = {}
     for folder in folders:
         if not folder.is_dir():
             raise UserError(f"{folder} is no folder: name a sweep's, a run's, or one of several.")
         for candidate in _candidates(folder):
-            key = candidate.path.resolve()
-            if isinstance(candidate, Run):
-                runs.setdefault(key, candidate)
-            else:
-                skipped.setdefault(key, candidate)
+            candidates.setdefault(candidate.path.resolve(), candidate)
+    runs = [it for it in candidates.values() if isinstance(it, Run)]
+    skipped = [it for it in candidates.values() if isinstance(it, Skipped)]
     if not runs:
-        reasons = "".join(f" {path.name}: {it.reason}." for path, it in [*skipped.items()][:3])
+        reasons = "".join(f" {path.resolve().name}: {reason}." for path, reason in skipped[:3])
         raise UserError(
             f"no finished run in {', '.join(map(str, folders))}: train first, or name another "
             f"folder.{reasons}"
         )
-    ordered = sorted(runs.values(), key=lambda run: str(run.result.started))
-    return _without_copies(ordered, skipped)
+    kept: dict[str, Run] = {}
+    for run in sorted(runs, key=lambda run: str(run.result.started)):
+        # A run with the configuration of an earlier run is the same run again.
+        first = kept.setdefault(str(run.result.config_hash), run)
+        if first is not run:
+            reason = f"the same configuration and seed as {first.path}"
+            skipped.append(Skipped(run.path, reason))
+    return list(kept.values()), skipped
 
 
 def _candidates(folder: Path) -> Iterator[Run | Skipped]:
     """Yields the runs at and below a folder, and its folders that hold none."""
     run_folders = [path.parent for path in sorted(folder.rglob(RESULT))]
-    for path in run_folders:
-        yield _read(RunFolder(path))
+    yield from (_read(RunFolder(path)) for path in run_folders)
     if folder in run_folders:
         return
     for child in sorted(folder.iterdir()):
@@ -143,21 +144,3 @@ def _read(folder: RunFolder) -> Run | Skipped:
     if run.result.metrics.get("elbo/test") is None:
         return Skipped(path, "has no test bound")
     return run
-
-
-def _without_copies(
-    runs: Sequence[Run], skipped: dict[Path, Skipped]
-) -> tuple[list[Run], list[Skipped]]:
-    """Leaves out a run if an earlier one has its configuration: it is the same run again."""
-    kept: dict[str, Run] = {}
-    for run in runs:
-        first = kept.setdefault(str(run.result.config_hash), run)
-        if first is not run:
-            reason = f"the same configuration and seed as {first.path}"
-            skipped[run.path.resolve()] = Skipped(run.path, reason)
-    return list(kept.values()), list(skipped.values())
-
-
-def kl_per_dimension(run: Run) -> list[float]:
-    """Returns the mean KL of each latent dimension in nats, largest first; none if unknown."""
-    return sorted(run.result.latent.get("kl_per_dimension") or [], reverse=True)

@@ -48,24 +48,21 @@ class Sample(NamedTuple):
         return self.mean - half, self.mean + half
 
 
-# images: the same images, both by one seed; seeds: several of each; mixed: several of one of them;
-# means: by the standard errors of both; unknown: there is no error of either.
-Kind = Literal["images", "seeds", "mixed", "means", "unknown"]
-
-
 class Difference(NamedTuple):
     """A difference of two means, and the interval or error behind it."""
 
     value: float
-    kind: Kind
-    error: float | None
-    interval: tuple[float, float] | None
-    counts: tuple[int, int]
-    images: int | None
+    # images: the same images, both by one seed; seeds: several of each; mixed: several of one of
+    # them; means: by the standard errors of both; unknown: there is no error of either.
+    kind: Literal["images", "seeds", "mixed", "means", "unknown"]
+    counts: tuple[int, int]  # of seeds
+    error: float | None = None
+    interval: tuple[float, float] | None = None
+    images: int = 0
 
     @property
     def differs(self) -> bool | None:
-        """Whether it is more than chance; None where that cannot be said."""
+        """Whether it is more than chance; None if that cannot be told."""
         if self.interval is not None:
             return self.interval[0] > 0 or self.interval[1] < 0
         if self.error is not None:
@@ -81,37 +78,27 @@ def difference(a: Sample, b: Sample) -> Difference:
     """
     counts = len(a.values), len(b.values)
     value = a.mean - b.mean
-    paired = _paired(a, b)
-    images = None if paired is None else len(paired)
     if min(counts) > 1:
-        return Difference(value, "seeds", None, _welch(a, b), counts, images)
+        return Difference(value, "seeds", counts, interval=_welch(a, b))
     if max(counts) > 1:
-        half = _half_of_one_more(a if counts[0] > 1 else b)
-        return Difference(value, "mixed", None, (value - half, value + half), counts, images)
-    if paired is not None and len(paired) > 1:
+        several = a if counts[0] > 1 else b
+        deviation = (several.spread or 0.0) * math.sqrt(1 + 1 / max(counts))
+        half = _quantile(max(counts) - 1) * deviation
+        return Difference(value, "mixed", counts, interval=(value - half, value + half))
+    if a.per_image and b.per_image and len(a.per_image[0]) == len(b.per_image[0]) > 1:
+        paired = a.per_image[0] - b.per_image[0]
         error = float(paired.std(ddof=1) / math.sqrt(len(paired)))
-        return Difference(value, "images", error, None, counts, images)
+        return Difference(value, "images", counts, error=error, images=len(paired))
     if a.error is not None and b.error is not None:
-        return Difference(value, "means", math.hypot(a.error, b.error), None, counts, None)
-    return Difference(value, "unknown", None, None, counts, None)
+        return Difference(value, "means", counts, error=math.hypot(a.error, b.error))
+    return Difference(value, "unknown", counts)
 
 
 def best_and_ties(samples: Sequence[Sample]) -> tuple[int, list[int]]:
     """Returns the index of the highest mean, and those from which it cannot be told apart."""
     best = max(range(len(samples)), key=lambda index: samples[index].mean)
-    others = (index for index in range(len(samples)) if index != best)
-    return best, [
-        index for index in others if difference(samples[best], samples[index]).differs is False
-    ]
-
-
-def _paired(a: Sample, b: Sample) -> np.ndarray | None:
-    """Returns the differences image by image, (N,), where both have the same images."""
-    if not a.per_image or not b.per_image:
-        return None
-    if len({len(values) for values in (*a.per_image, *b.per_image)}) > 1:
-        return None
-    return np.asarray(np.mean(a.per_image, axis=0) - np.mean(b.per_image, axis=0))
+    differs = [difference(samples[best], sample).differs for sample in samples]
+    return best, [k for k, differ in enumerate(differs) if k != best and differ is False]
 
 
 def _welch(a: Sample, b: Sample) -> tuple[float, float]:
@@ -119,17 +106,9 @@ def _welch(a: Sample, b: Sample) -> tuple[float, float]:
     total, value = float(sum(shares)), a.mean - b.mean
     if total == 0:
         return value, value
-    below = sum(
-        share**2 / (len(sample.values) - 1) for share, sample in zip(shares, (a, b), strict=True)
-    )
-    half = _quantile(total**2 / float(below)) * math.sqrt(total)
+    below = [share**2 / (len(it.values) - 1) for share, it in zip(shares, (a, b), strict=True)]
+    half = _quantile(total**2 / float(sum(below))) * math.sqrt(total)
     return value - half, value + half
-
-
-def _half_of_one_more(several: Sample) -> float:
-    count = len(several.values)
-    assert several.spread is not None
-    return _quantile(count - 1) * several.spread * math.sqrt(1 + 1 / count)
 
 
 def _quantile(degrees: float) -> float:

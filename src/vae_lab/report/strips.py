@@ -1,15 +1,14 @@
 """The pictures of runs, from their PNG files: whole, and in strips that stand above one another."""
 
-import base64
 import io
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from vae_lab.callbacks.drawing.style import BAND, LINE, SHADE
+from vae_lab.report.blocks import PagePicture
 from vae_lab.report.runs import Run
 
 # A picture that takes more bytes is made smaller.
@@ -18,70 +17,41 @@ MOST_BYTES = 250_000
 STRIPS = 2  # double rows of reconstructions that become one strip
 
 
-class PagePicture(NamedTuple):
-    """An image file, and how large it is drawn."""
-
-    data: bytes
-    width: int
-    height: int
-    alt: str
-    file: str  # its name beside the Markdown page
-
-    @property
-    def uri(self) -> str:
-        """The whole picture as an address."""
-        return f"data:image/png;base64,{base64.b64encode(self.data).decode('ascii')}"
-
-
-def newest(run: Run, kind: str) -> Path | None:
-    """Returns the file of a kind of picture after the most epochs."""
-    figures = run.folder.figures(kind)
-    return figures[max(figures)] if figures else None
-
-
-def whole(run: Run, kind: str, alt: str, file: str) -> PagePicture | None:
+def whole(run: Run, kind: str, label: str, alt: str, file: str) -> PagePicture | None:
     """Returns the last picture of a kind; None if the run drew none."""
-    path = newest(run, kind)
-    image = None if path is None else _open(path)
-    if path is None or image is None:
+    if (last := _last(run, kind)) is None:
         return None
-    data, size = path.read_bytes(), image.size
+    data, image = last
     small = image
     while len(data) > MOST_BYTES and min(small.size) > 100:
         # Fewer colours first, then fewer pixels.
         data = _encode(small.convert("RGB").quantize(64))
         small = small.reduce(2)
-    return PagePicture(data, *size, alt, file)
+    return PagePicture(label, data, *image.size, alt, file)
 
 
 def reconstructions(run: Run) -> tuple[np.ndarray, np.ndarray] | None:
     """Returns originals and reconstructions as two strips, uint8 (H, pixels) or (H, pixels, 3)."""
-    settings, picture = _settings_and_picture(run, "reconstructions")
-    if settings is None or picture is None:
+    _, picture = _settings_and_picture(run, "reconstructions")
+    if picture is None:
         return None
     _, height, width = run.folder.image_shape
     double = 2 * height + LINE
     # By the picture: there may have been fewer images than were asked for.
-    rows, rest = divmod(picture.shape[0] + BAND, double + BAND)
-    if rows < 1 or rest or (picture.shape[1] + LINE) % (width + LINE):
+    num_rows, rest = divmod(picture.shape[0] + BAND, double + BAND)
+    if num_rows < 1 or rest or (picture.shape[1] + LINE) % (width + LINE):
         return None
-    strips = []
-    for start in (0, height + LINE):
-        cells = [
-            picture[top + start : top + start + height]
-            for top in range(0, min(rows, STRIPS) * (double + BAND), double + BAND)
-        ]
-        gap = np.full((height, LINE, *picture.shape[2:]), round(255 * SHADE), dtype=np.uint8)
-        strips.append(
-            np.concatenate([cells[0], *(it for cell in cells[1:] for it in (gap, cell))], 1)
-        )
-    return strips[0], strips[1]
+    tops = range(0, min(num_rows, STRIPS) * (double + BAND), double + BAND)
+    gap = np.full((double, LINE, *picture.shape[2:]), round(255 * SHADE), dtype=np.uint8)
+    rows = [part for top in tops for part in (gap, picture[top : top + double])]
+    both = np.concatenate(rows[1:], axis=1)
+    return both[:height], both[height + LINE :]
 
 
 def interpolations(run: Run) -> dict[str, np.ndarray]:
     """Returns a strip for each pair of labels, such as `1 to 7`; none if they do not fit."""
     settings, picture = _settings_and_picture(run, "interpolations")
-    if settings is None or picture is None:
+    if picture is None:
         return {}
     _, height, width = run.folder.image_shape
     pairs = settings["pairs"]
@@ -107,34 +77,35 @@ def _ends(run: Run, row: int, pair: tuple[int, int]) -> str:
     return f"image {2 * row} to image {2 * row + 1}"
 
 
-def strip(pixels: np.ndarray, alt: str, file: str) -> PagePicture:
+def strip(pixels: np.ndarray, label: str, alt: str, file: str) -> PagePicture:
     """Returns a strip as a picture."""
-    return PagePicture(
-        _encode(Image.fromarray(pixels)), pixels.shape[1], pixels.shape[0], alt, file
-    )
+    image = Image.fromarray(pixels)
+    return PagePicture(label, _encode(image), *image.size, alt, file)
 
 
-def _settings_and_picture(
-    run: Run, kind: str
-) -> tuple[Mapping[str, Any] | None, np.ndarray | None]:
-    """Returns the callback's settings and its last picture, one pixel a pixel of the images."""
-    settings = (run.config.get("callbacks") or {}).get(kind)
-    path = newest(run, kind)
-    image = None if path is None else _open(path)
-    if not isinstance(settings, Mapping) or image is None:
-        return None, None
+def _settings_and_picture(run: Run, kind: str) -> tuple[Mapping[str, Any], np.ndarray | None]:
+    """Returns the callback's settings and its last picture, each pixel of the images once."""
+    settings, last = (run.config.get("callbacks") or {}).get(kind), _last(run, kind)
+    if not isinstance(settings, Mapping) or last is None:
+        return {}, None
+    _, image = last
     scale = int(settings.get("scale", 1))
     pixels = np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
     return settings, np.ascontiguousarray(pixels[::scale, ::scale])
 
 
-def _open(path: Path) -> Image.Image | None:
-    try:
-        image = Image.open(path)
-        image.load()
-    except (OSError, UnidentifiedImageError):
+def _last(run: Run, kind: str) -> tuple[bytes, Image.Image] | None:
+    """Returns the picture after the most epochs: the file's bytes, and the image in it."""
+    figures = run.folder.figures(kind)
+    if not figures:
         return None
-    return image
+    try:
+        data = figures[max(figures)].read_bytes()
+        image = Image.open(io.BytesIO(data))
+        image.load()
+    except OSError:
+        return None
+    return data, image
 
 
 def _encode(image: Image.Image) -> bytes:

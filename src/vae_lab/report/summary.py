@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,28 +24,21 @@ COLUMNS = (
 )
 
 
-def rows(folders: Sequence[Path]) -> list[dict[str, str]]:
-    """Returns one row of the sweep's table per run, in the given order.
-
-    A folder without a result is a row too, with the status `failed`: a job never goes missing.
-    """
-    return [_row(folder) for folder in folders]
-
-
-def _row(folder: Path) -> dict[str, str]:
+def row(folder: Path) -> dict[str, str]:
+    """Returns a run's row of the table; a folder without a result is a row too: it failed."""
     result = RunFolder(folder).result or RunResult(name=folder.name, status=FAILED)
-    row = {}
+    cells = {}
     for heading, (field, *keys), form in COLUMNS:
         value: Any = getattr(result, field)
         for key in keys:
-            value = value.get(key) if isinstance(value, Mapping) else None
-        row[heading] = "" if value is None else form.format(value)
-    return row
+            value = value.get(key)
+        cells[heading] = "" if value is None else form.format(value)
+    return cells
 
 
 def write_summary(folder: Path, runs: Sequence[Path]) -> list[dict[str, str]]:
     """Writes `summary.csv` of a sweep and returns its rows."""
-    table = rows(runs)
+    table = [row(run) for run in runs]
     text = io.StringIO()
     writer = csv.DictWriter(text, [heading for heading, _, _ in COLUMNS], lineterminator="\n")
     writer.writeheader()

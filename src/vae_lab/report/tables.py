@@ -1,6 +1,6 @@
 """What was run, and the tables of results, as text for both pages."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from vae_lab.report.blocks import Cell, Table
@@ -11,9 +11,11 @@ from vae_lab.report.statistics import Sample, best_and_ties
 from vae_lab.report.wording import listed, plural, shown, with_error
 from vae_lab.run_folder import COMMANDS
 
+METRICS = ("elbo", "recon", "kl")
+
 
 def commands(runs: Sequence[Run]) -> list[str]:
-    """Returns the commands of the sweep, where the runs are those of one; else that of each run."""
+    """Returns the commands of the sweep, if the runs are all of one; else that of each run."""
     roots = {run.path.parent for run in runs}
     kept = roots.pop() / COMMANDS
     if not roots and kept.is_file():
@@ -55,23 +57,20 @@ def results(group: Group) -> Table:
     headings = [*(group.keys or ["run"]), *(["seeds"] if several else [])]
     headings += ["test bound", "reconstruction", "KL", "active dims", "validation bound"]
     headings += ["epochs", "parameters", "seconds a run"]
-    marks = ["" for _ in group.settings]
-    if len(marks) > 1:
-        marks[best] = "best"
-        for tie in ties:
-            marks[tie] = "tie"
-    return Table(headings, [_row(group, setting, several) for setting in group.settings], marks)
+    marks = dict.fromkeys(ties, "tie") | ({best: "best"} if len(group.settings) > 1 else {})
+    rows = [_row(group, setting, several) for setting in group.settings]
+    return Table(headings, rows, [marks.get(place, "") for place in range(len(rows))])
 
 
 def every_run(group: Group) -> Table:
     """Returns a row per run, folded up."""
     rows = [
         [
-            Cell(run.name, run.name),
-            Cell(setting.label, setting.label),
+            _value(run.name),
+            _value(setting.label),
             Cell(str(run.seed), float(run.seed or 0)),
-            *(_metric(run, f"{name}/test") for name in ("elbo", "recon", "kl")),
-            Cell(str(run.path), str(run.path)),
+            *(_sample(setting._replace(runs=[run]).sample(name)) for name in METRICS),
+            _value(str(run.path)),
         ]
         for setting in group.settings
         for run in setting.runs
@@ -80,55 +79,45 @@ def every_run(group: Group) -> Table:
     return Table(headings, rows, summary="Every run")
 
 
-def picture_metrics(group: Group, metrics: PictureMetrics) -> Table | None:
+def picture_metrics(metrics: PictureMetrics) -> Table | None:
     """Returns a row per picture metric that is a single number, with a column per setting.
 
     Numbers of different protocols do not compare: such a metric has a row for each protocol.
     """
+    settings = metrics.group.settings
     rows: list[list[Cell]] = []
     for name in metrics.names():
         protocols = metrics.protocols(name)
         for protocol in protocols:
-            samples = [metrics.sample(setting, name, protocol) for setting in group.settings]
+            samples = [metrics.sample(setting, name, protocol) for setting in settings]
             if any(samples):
-                text = f"{metrics.words(name)}{_what_differs(protocol, protocols)}"
-                rows.append([Cell(text, text), *map(_sample, samples)])
-    headings = ["picture metric", *(setting.label for setting in group.settings)]
+                differing = [
+                    f"{key}: {value}"
+                    for key, value in protocol.items()
+                    if any(other.get(key) != value for other in protocols)
+                ]
+                which = f" ({', '.join(differing)})" if differing else ""
+                rows.append([_value(f"{metrics.words(name)}{which}"), *map(_sample, samples)])
+    headings = ["picture metric", *(setting.label for setting in settings)]
     return Table(headings, rows) if rows else None
 
 
-def _what_differs(protocol: Mapping[str, Any], protocols: Sequence[Mapping[str, Any]]) -> str:
-    differing = [
-        f"{key}: {value}"
-        for key, value in protocol.items()
-        if any(other.get(key) != value for other in protocols)
-    ]
-    return f" ({', '.join(differing)})" if differing else ""
-
-
-SHARES = {
-    "prior draws": "digits_of_samples",
-    "map": "digits_of_map",
-    "centre": "digits_of_centre",
-}
-
-
-def label_shares(group: Group, metrics: PictureMetrics) -> Table | None:
+def label_shares(metrics: PictureMetrics) -> Table | None:
     """Returns each label's share of samples, map and centre, by setting."""
     rows: list[list[Cell]] = []
     labels: list[str] = []
-    for setting in group.settings:
-        for of, name in SHARES.items():
-            if shares := metrics.by_label(setting, name):
+    for setting in metrics.group.settings:
+        for of, name in {"prior draws": "samples", "map": "map", "centre": "centre"}.items():
+            if shares := metrics.by_label(setting, f"digits_of_{name}"):
                 labels = labels or list(shares)
                 values = [shares[label] for label in labels]
                 cells = [Cell(f"{100 * share:.0f}", share, is_share=True) for share in values]
-                rows.append([Cell(setting.label, setting.label), Cell(of, of), *cells])
+                rows.append([_value(setting.label), _value(of), *cells])
     return Table(["setting", "of", *labels], rows) if rows else None
 
 
 def duration(seconds: float) -> str:
-    """Returns a time in words."""
+    """Returns a time in a unit that fits."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
@@ -145,7 +134,7 @@ def _data(run: Run) -> str:
 
 
 def _protocol(run: Run) -> str:
-    protocol, num_samples = run.protocol, run.protocol.get("num_samples")
+    protocol, num_samples = run.result.protocol, run.result.protocol.get("num_samples")
     return (
         f"nats per image; targets: {protocol.get('targets')}; latent code "
         f"{protocol.get('latent')}, {num_samples} {plural('sample', num_samples)} per image; "
@@ -162,7 +151,7 @@ def _row(group: Group, setting: Setting, several: bool) -> list[Cell]:
     cells = [_value(value) for value in values]
     if several:
         cells.append(Cell(str(len(setting.runs)), len(setting.runs)))
-    cells += [_sample(setting.sample(name)) for name in ("elbo", "recon", "kl")]
+    cells += [_sample(setting.sample(name)) for name in METRICS]
     results = [run.result for run in setting.runs]
     cells.append(_mean([result.latent.get("active_units") for result in results], "{:.3g}"))
     cells.append(_mean([result.metrics.get("elbo/val") for result in results], "{:.2f}"))
@@ -192,12 +181,5 @@ def _sample(sample: Sample | None) -> Cell:
 def _mean(values: Sequence[float | None], form: str) -> Cell:
     """Returns the mean over the runs that have a value."""
     known = [float(value) for value in values if value is not None]
-    if not known:
-        return Cell("–", float("-inf"))
-    mean = sum(known) / len(known)
-    return Cell(form.format(mean), mean)
-
-
-def _metric(run: Run, name: str) -> Cell:
-    value = run.result.metrics.get(name, 0.0)
-    return Cell(with_error(value, run.result.standard_errors.get(name)), value)
+    mean = sum(known) / len(known) if known else float("-inf")
+    return Cell(form.format(mean) if known else "–", mean)

@@ -1,42 +1,27 @@
-"""Numbers, settings and differences in words."""
+"""Numbers, settings and differences as text."""
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from vae_lab.report.blocks import Sentence, Verdict
 from vae_lab.report.grouping import Setting
 from vae_lab.report.statistics import Difference, Sample, difference
-
-
-def share_shown(sample: Sample) -> str:
-    """Returns a share in per cent, with its standard error or its spread over seeds."""
-    if sample.spread:
-        error = 100 * sample.spread
-        return f"{shown(100 * sample.mean, error)} % (spread {shown(error, error)})"
-    if sample.error:
-        return with_error(100 * sample.mean, 100 * sample.error, " %")
-    return percent(sample.mean)
-
-
-# What a sentence says: a difference, none that can be told, a plain fact, or what is unknown.
-Verdict = Literal["differs", "tie", "fact", "open"]
 
 NATS = " nats"
 
 
-class Sentence(NamedTuple):
-    """A conclusion in words."""
-
-    text: str
-    verdict: Verdict
-
-
 class Quantity(NamedTuple):
-    """What is compared: in words, its unit, and the adjective for its higher value."""
+    """What is compared: its name, its unit, and the adjective for its higher value."""
 
-    words: str
+    name: str
     unit: str = ""
     comparative: str = "higher"
+
+
+def sentence(text: str, verdict: Verdict = "fact") -> Sentence:
+    """Returns a sentence with a capital letter; by itself it compares nothing."""
+    return Sentence(text[0].upper() + text[1:], verdict)
 
 
 def shown(value: float, error: float | None = None) -> str:
@@ -58,6 +43,16 @@ def with_error(value: float, error: float | None, unit: str = "") -> str:
 def percent(share: float) -> str:
     """Returns a share in per cent."""
     return f"{100 * share:.0f} %"
+
+
+def share_shown(sample: Sample) -> str:
+    """Returns a share in per cent, with its standard error or its spread over seeds."""
+    if sample.spread:
+        error = 100 * sample.spread
+        return f"{shown(100 * sample.mean, error)} % (spread {shown(error, error)})"
+    if sample.error:
+        return with_error(100 * sample.mean, 100 * sample.error, " %")
+    return percent(sample.mean)
 
 
 def estimate(sample: Sample, unit: str = "") -> str:
@@ -112,26 +107,23 @@ def difference_text(gap: Difference, unit: str) -> str:
 def comparison(a: Setting, b: Setting, samples: tuple[Sample, Sample], of: Quantity) -> Sentence:
     """Returns the sentence on which of two settings has more of a quantity."""
     gap = difference(*samples)
+    both = f"{of.name} of {subject(a)} and of {subject(b)}"
     if gap.value == 0 and gap.differs is not True:
-        value = f"{shown(samples[0].mean)}{of.unit}"
-        text = f"{of.words} of {subject(a)} and of {subject(b)} is the same: {value}."
-        return Sentence(text[0].upper() + text[1:], "tie")
-    high, low = (a, b) if gap.value >= 0 else (b, a)
-    size = difference_text(gap, of.unit)
+        return sentence(f"{both} is the same: {shown(samples[0].mean)}{of.unit}.", "tie")
+    size, rank = difference_text(gap, of.unit), _rank(*samples)
     if gap.differs is False:
-        text = f"{of.words} of {subject(a)} and of {subject(b)} cannot be told apart: {size} apart"
-        text += f"{_rank(*samples)}."
-        return Sentence(text[0].upper() + text[1:], "tie")
+        return sentence(f"{both} cannot be told apart: {size} apart{rank}.", "tie")
+    high, low = (a, b) if gap.value >= 0 else (b, a)
     verb = "is" if gap.differs else "was"
-    text = (
-        f"{of.words} of {subject(high)} {verb} {of.comparative} than that of {subject(low)} by "
-        f"{size}{_rank(*samples)}."
+    return sentence(
+        f"{of.name} of {subject(high)} {verb} {of.comparative} than that of {subject(low)} by "
+        f"{size}{rank}.",
+        "differs" if gap.differs else "open",
     )
-    return Sentence(text[0].upper() + text[1:], "differs" if gap.differs else "open")
 
 
 def _rank(a: Sample, b: Sample) -> str:
-    """Returns where a single seed lies among several, in words; nothing otherwise."""
+    """Returns where a single seed lies among several; nothing otherwise."""
     if (len(a.values) > 1) == (len(b.values) > 1):
         return ""
     (single,), several = (a.values, b.values) if len(a.values) == 1 else (b.values, a.values)
