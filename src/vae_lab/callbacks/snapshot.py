@@ -3,7 +3,7 @@
 Shapes: B and N images, C channels, H and W pixels, Z latent dimensions.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,7 +11,6 @@ from torch import Tensor
 from vae_lab.posterior import Posterior
 
 if TYPE_CHECKING:
-    from vae_lab.data.datamodule import ImageDataModule
     from vae_lab.vae import VAE
 
 BATCH = 500  # images encoded at once; it changes no result
@@ -44,11 +43,11 @@ class EncodedImages(NamedTuple):
 class Snapshot:
     """The model and the data after so many epochs, which all pictures of that moment share.
 
-    `data.examples()` are the validation images, or the training images if `num_val` is 0; of many,
-    the first ones.
+    `data`, an ImageDataModule, knows `num_val` and `label_names`; its `examples()` are the first
+    validation images, or the first training images if `num_val` is 0.
     """
 
-    def __init__(self, *, model: "VAE", data: "ImageDataModule", epochs_done: int) -> None:
+    def __init__(self, *, model: "VAE", data: Any, epochs_done: int) -> None:
         self.model, self.data, self.epochs_done = model, data, epochs_done
         self._encoded: EncodedImages | None = None
         self._num_encoded = 0

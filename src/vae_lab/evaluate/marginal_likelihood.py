@@ -14,7 +14,6 @@ from torch import Tensor
 
 from vae_lab.evaluate.bound import mean_over_images
 from vae_lab.posterior import Posterior
-from vae_lab.priors import Prior
 from vae_lab.random_streams import stream
 from vae_lab.run_folder import Number
 
@@ -226,7 +225,7 @@ def exact_on_grid(
     """
     assert model.latent_dim == 2
     x = drawn.images.to(model.device)
-    extent = _extent(drawn.posterior, model.prior)
+    extent = _extent(drawn.posterior, model.prior.reach())
     log_sum = torch.full((len(x),), -math.inf, dtype=torch.float64)
     steps, before = _FIRST_STEPS, log_sum
     while True:
@@ -241,9 +240,8 @@ def exact_on_grid(
         steps *= 2
 
 
-def _extent(posterior: Posterior, prior: Prior) -> float:
-    """Returns half the side of a square that holds the prior and every posterior."""
-    of_prior = prior.reach()
+def _extent(posterior: Posterior, of_prior: float) -> float:
+    """Returns half the side of a square that holds every posterior and the reach of the prior."""
     # A very wide posterior must not make the spacing coarse: none counts as wider than the
     # prior. Its mean counts wherever it is. A grid without a code of large |z| would converge to a
     # wrong value; a grid that is too coarse warns that it did not converge.
