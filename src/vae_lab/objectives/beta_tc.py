@@ -32,6 +32,7 @@ class BetaTC(Elbo):
         self.num_images = num_images
 
     def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
+        # The whole KL once, and the part of it that is penalised beta - 1 times more.
         terms = bound_terms(draws, prior)
         each = [total_correlation(draws.posterior, z, self.num_images) for z in draws.z]
         penalty = (self.beta - 1) * torch.stack(each).mean()
@@ -65,6 +66,7 @@ def stratified_weights(batch_size: int, num_images: int) -> Tensor:
         return torch.ones(1, 1)
     others, total = batch_size - 1, max(num_images, batch_size)
     weights = torch.full((batch_size, batch_size), 1 / others)
+    # The image itself, and the image that gives up what makes the row sum to 1.
     rows = torch.arange(batch_size)
     weights[rows, rows] = 1 / total
     weights[rows, (rows + 1) % batch_size] = (total - others) / (total * others)

@@ -28,6 +28,7 @@ class Elbo(Objective):
         self.beta = beta
 
     def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
+        # Beta weighs the loss only, never the terms: what is logged stays the bound.
         terms = bound_terms(draws, prior)
         return (self.beta * terms.kl - terms.log_likelihood).mean(), terms
 
@@ -60,6 +61,7 @@ class CyclicElbo(WarmUpElbo):
         self.cycles = cycles
 
     def at(self, progress: float) -> Elbo:
+        # The progress within the cycle; each begins at 0 again.
         return super().at(progress * self.cycles % 1)
 
 
@@ -86,6 +88,7 @@ class FreeBitsElbo(Elbo):
                 "this prior has no KL per latent dimension: free bits are counted in the KL from "
                 "the aggregate posterior of each batch."
             )
+        # The shortfall of each dimension's mean KL, not of each image's: an image may say less.
         of_dimension = prior.kl(draws.posterior).mean(dim=0)
         return loss + self.beta * (self.free_bits - of_dimension).relu().sum(), terms
 
@@ -109,6 +112,7 @@ class CapacityElbo(Elbo):
         return objective
 
     def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
+        # The distance of the batch's mean KL from its target, in both directions.
         terms = bound_terms(draws, prior)
         distance = (terms.kl.mean() - self.capacity).abs()
         return self.beta * distance - terms.log_likelihood.mean(), terms

@@ -44,5 +44,6 @@ class Iwae(Objective):
             # What arrives at z has been multiplied by the weight once.
             # torch types this method as nothing.
             z.register_hook(lambda gradient: gradient * weights.unsqueeze(-1))  # type: ignore[no-untyped-call]
+        # The bound's terms: log p(x|z) by the weights, and what is left of the bound as its KL.
         expected = (weights * log_likelihood).sum(dim=0)
         return -bound.mean(), Terms(expected, expected - bound)

@@ -37,6 +37,7 @@ class Mmd(Objective):
         z = draws.z[0]  # draws for one image are not independent of one another
         prior_draws = prior.sample(len(z), draws.generator or stream("mmd")).to(z)
         distance = mmd(z, prior_draws, self.bandwidth * math.sqrt(z.shape[1]))
+        # At alpha = 0 and mmd_weight = 1 both weights make it the ELBO.
         weight = self.alpha + self.mmd_weight - 1
         terms_loss = (1 - self.alpha) * terms.kl - terms.log_likelihood
         return terms_loss.mean() + weight * distance, terms
