@@ -147,7 +147,7 @@ def test_without_the_data_a_sweep_falls_back_once_and_says_so(
         *("trainer.max_epochs=1", "threads=1", "callbacks=none", "report=null"),
     )
     assert done.code == 0, done.err
-    assert done.err.count("vae-lab: warning: data=mnist is not to be had") == 1
+    assert done.err.count("vae-lab: warning: data=mnist could not be downloaded") == 1
     root = tmp_path / "outputs" / "sweeps" / "fallen"
     for name in ("linear-z2-5k", "linear-z3-5k"):
         result = json.loads((root / name / "result.json").read_text())
