@@ -44,9 +44,9 @@ def ensure_data(jobs: Sequence[Job]) -> str | None:
                     f"{error} (No fallback: this sweep names several data sets.)"
                 ) from error
             print_warning(
-                f"data={data['name']} could not be downloaded: {error} GOING ON WITH data={fallback} "
-                f"FOR EVERY JOB. These runs say so in their names and results; their numbers do not "
-                f"compare with those of data={data['name']}."
+                f"data={data['name']} could not be downloaded: {error} GOING ON WITH "
+                f"data={fallback} FOR EVERY JOB. These runs say so in their names and results; "
+                f"their numbers do not compare with those of data={data['name']}."
             )
             return str(fallback)
     return None
