@@ -33,6 +33,8 @@ def load(folder: Path | str, *, weights: str | None, trust: bool) -> "TrainedVAE
     # Building draws starting weights from torch's own generator: the caller's is left as it was.
     with torch.random.fork_rng(devices=[]):
         model = VAE.from_config(config, shape, trust=trust)
+    # The configuration belongs to this result, whose hash may be of an earlier version.
+    model.config_hash = run.require_result().config_hash
     load_weights(model, checkpoint)
     return TrainedVAE(model=model.float().eval(), image_shape=shape, config=config)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from runs import train
+from runs import make_earlier, train
 from stripes import striped_data
 
 import vae_lab
@@ -26,6 +26,13 @@ def vae(tmp_path_factory: pytest.TempPathFactory) -> TrainedVAE:
 @pytest.fixture
 def images() -> torch.Tensor:
     return striped_data().test_images[:4].float() / 255
+
+
+def test_a_run_of_an_earlier_version_is_loaded(tmp_path: Path) -> None:
+    _, folder = train(tmp_path, "callbacks=none", "logger=none")
+    expected = vae_lab.load(folder).sample(3, seed=0)
+    make_earlier(folder)
+    assert torch.equal(vae_lab.load(folder).sample(3, seed=0), expected)
 
 
 def test_shapes_and_both_kinds_of_array(vae: TrainedVAE, images: torch.Tensor) -> None:

@@ -1,11 +1,14 @@
 """Short runs on the stripes, trained and evaluated."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from stripes import small_config
 
+from vae_lab.config.identity import config_hash
 from vae_lab.evaluate import __main__ as evaluate_command
 from vae_lab.run_folder import RunFolder, RunResult
 from vae_lab.training.run import RunRequest, run
@@ -38,3 +41,13 @@ def train(folder: Path, *overrides: str) -> tuple[RunResult, Path]:
 
 def evaluated(folder: Path, *overrides: str) -> dict[str, Any]:
     return evaluate_command.evaluate_run(evaluate_command.check([str(folder), *SMALL, *overrides]))
+
+
+def make_earlier(folder: Path) -> None:
+    """Gives a run's folder and checkpoints the hash that earlier versions made."""
+    run = RunFolder(folder)
+    earlier = config_hash(run.config, with_modules=True)
+    run.write_result(replace(run.require_result(), config_hash=earlier))
+    for path in run.checkpoints.glob("*.ckpt"):
+        content = torch.load(path, weights_only=True)
+        torch.save(content | {"config_hash": earlier}, path)

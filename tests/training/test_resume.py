@@ -12,7 +12,7 @@ import killable
 import pytest
 import torch
 from command import QUICK, Command, Done
-from runs import run_job
+from runs import make_earlier, run_job
 from stripes import small_config
 
 from vae_lab.checkpoints import read_checkpoint
@@ -371,3 +371,13 @@ def test_event_files_of_others_are_left_alone(tmp_path: Path) -> None:
         [logger], resume_state.find_resume_point(RunFolder(tmp_path), "0123")
     )
     assert not theirs.exists()
+
+
+def test_a_run_of_an_earlier_version_does_not_go_on(
+    tmp_path: Path, configured: Configured, monkeypatch: pytest.MonkeyPatch, vae_lab: Command
+) -> None:
+    folder = stopped(tmp_path / "run", configured, monkeypatch, epoch=2)
+    make_earlier(folder)
+    done = vae_lab("resume=run")
+    assert done.code == 2
+    assert "was made by an earlier version of VAE Lab" in told(done)

@@ -10,7 +10,7 @@ from typing import Any
 from vae_lab.cli.command_lines import RESUME, TRUST, CommandLine
 from vae_lab.config.check import check_values
 from vae_lab.config.compose import Composer
-from vae_lab.config.identity import NOT_IN_HASH, is_volatile
+from vae_lab.config.identity import NOT_IN_HASH, config_hash, is_volatile
 from vae_lab.errors import UserError
 from vae_lab.run_folder import RunFolder
 
@@ -34,6 +34,11 @@ def read_resumed(
     values = {override.get_key_element().lstrip("+~"): override.value() for override in parsed}
     run = RunFolder(Path(str(values.pop(RESUME))))
     config = run.config
+    if not run.has_hash(config_hash(config)):
+        raise UserError(
+            f"{run.path} was made by an earlier version of VAE Lab: it can be reported and loaded, "
+            f"but it cannot go on. Start a new run without resume=."
+        )
     trust = values.pop(TRUST, False)
     if not isinstance(trust, bool):
         raise UserError(f"trust must be true or false, got '{trust}'.")

@@ -62,6 +62,8 @@ class Evaluation:
         config = _with_data(run.config, settings["data_root"], settings["data_path"])
         data = ImageDataModule.from_config(config, trust=trust)
         model = VAE.from_config(run.config, run.image_shape, trust=trust)
+        # The configuration belongs to this result, whose hash may be of an earlier version.
+        model.config_hash = run.require_result().config_hash
         # The ELBO, whatever was trained: evaluations compare.
         model.objective = Elbo(beta=1.0, num_samples=model.objective.num_samples)
         trained = load_weights(model, checkpoint)
