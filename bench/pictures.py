@@ -27,8 +27,8 @@ from vae_lab.callbacks.evolution import Evolution
 from vae_lab.callbacks.histograms import Histograms
 from vae_lab.callbacks.picture import Picture
 from vae_lab.cli.jobs import compose_jobs
-from vae_lab.config.resolve import resolved
-from vae_lab.training.run import run
+from vae_lab.run_folder import RunFolder
+from vae_lab.training.run import RunRequest, run
 
 EPOCHS = 20
 LIMITS = {"linear": "at most 3 s", "conv": "at most 5 %"}
@@ -109,7 +109,14 @@ def train(*overrides: str) -> None:
     """Runs one job in a folder that is deleted afterwards."""
     (job,) = compose_jobs([*overrides])
     with tempfile.TemporaryDirectory() as folder:
-        run(resolved(job.config), job.choices, Path(folder), "bench/pictures.py")
+        request = RunRequest(
+            config=job.values,
+            choices=job.choices,
+            folder=RunFolder(Path(folder)),
+            command="bench/pictures.py",
+            trust=True,
+        )
+        run(request)
 
 
 def print_table(report: dict[str, Any]) -> None:

@@ -24,7 +24,8 @@ from vae_lab.cli.jobs import compose_jobs
 from vae_lab.config.resolve import resolved
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.environment import available_cores
-from vae_lab.training.run import run
+from vae_lab.run_folder import RunFolder
+from vae_lab.training.run import RunRequest, run
 
 # Nats per image: minus the test bounds of the reference report, after 100 epochs each.
 REFERENCE = {"linear-z2": 155.51, "linear-z10": 115.93, "conv-z2": 150.55, "conv-z10": 101.35}
@@ -41,13 +42,20 @@ def train(name: str, epochs: int, seed: int, data: str) -> dict[str, Any]:
          f"seed={seed}", f"data={data}", "trainer.enable_progress_bar=false"]
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        result = run(resolved(job.config), job.choices, Path(folder), "bench/quality.py")
+        request = RunRequest(
+            config=job.values,
+            choices=job.choices,
+            folder=RunFolder(Path(folder)),
+            command="bench/quality.py",
+            trust=True,
+        )
+        result = run(request)
     return {
         "seed": seed,
-        "val": -result["metrics"]["elbo/val"],
-        "test": -result["metrics"]["elbo/test"],
-        "seconds": result["seconds"]["total"],
-        "precision": result["precision"],
+        "val": -result.metrics["elbo/val"],
+        "test": -result.metrics["elbo/test"],
+        "seconds": result.seconds["total"],
+        "precision": result.precision,
     }
 
 

@@ -32,6 +32,7 @@ from vae_lab.cli.jobs import compose_jobs
 from vae_lab.config.resolve import resolved
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.environment import available_cores
+from vae_lab.run_folder import RunFolder
 from vae_lab.training.trainer import build_trainer
 from vae_lab.vae import VAE
 
@@ -71,7 +72,7 @@ def ours(kind: str, data: Any, steps: int, overrides: list[str]) -> Shares:
     config = resolved(job.config)
     watch = Shares()
     with tempfile.TemporaryDirectory() as folder:
-        trainer = build_trainer(config, Path(folder), trust=True)
+        trainer = build_trainer(config, RunFolder(Path(folder)), trust=True)
         trainer.callbacks.append(watch)  # type: ignore[attr-defined]
         with drawing_time(watch):
             trainer.fit(VAE.from_config(config, data.image_shape, trust=True), datamodule=data)
