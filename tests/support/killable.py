@@ -111,9 +111,12 @@ def output(process: ForkServerProcess) -> str:
 
 
 def process_code(text: str) -> int:
-    """Returns the exit code that ends a victim's output; -9 where it was killed."""
-    _, found, code = text.rpartition("exit code ")
-    return int(code) if found else -9
+    """Returns the exit code that ends a victim's output; -9 where it was killed.
+
+    What a helper process of joblib warns of can come after it.
+    """
+    _, found, rest = text.rpartition("exit code ")
+    return int(rest.split(maxsplit=1)[0]) if found else -9
 
 
 def kill_tree(process: ForkServerProcess) -> None:

@@ -1,6 +1,5 @@
 """One run in two processes: the numbers of one process, everything written once."""
 
-import json
 import subprocess
 from pathlib import Path
 
@@ -49,11 +48,11 @@ def test_two_processes_give_the_bound_of_one_and_write_once(tmp_path: Path) -> N
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    result = json.loads((tmp_path / "two" / "result.json").read_text())
+    result = RunFolder(tmp_path / "two").require_result()
     # The same batches and noise: only the order of sums differs.
     for name, value in single.metrics.items():
-        assert result["metrics"][name] == pytest.approx(value, abs=0.01)
-    assert result.data == single.data and result["epochs"] == 3
+        assert result.metrics[name] == pytest.approx(value, abs=0.01)
+    assert result.data == single.data and result.epochs == 3
     assert done.stdout.count("epoch 3/3") == 1
     one, two = (curves(tmp_path / name) for name in ("one", "two"))
     assert {tag: [point[0] for point in points] for tag, points in one.items()} == {
