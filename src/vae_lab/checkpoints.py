@@ -115,8 +115,8 @@ def load_weights(model: VAE, path: Path) -> Weights:
 def _check_kind(checkpoint: Any) -> None:
     kinds = {"state_dict": dict, "epoch": int, "callbacks": dict}
     for key, kind in kinds.items():
-        found = checkpoint.get(key, {} if key == "callbacks" else None)
-        if not isinstance(found, kind):
+        value = checkpoint.get(key, {} if key == "callbacks" else None)
+        if not isinstance(value, kind):
             raise ValueError(f"{key} is missing")
 
 

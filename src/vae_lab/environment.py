@@ -69,13 +69,13 @@ PACKAGES = "vae-lab torch torchvision pytorch-lightning hydra-core tensorboard n
 @cache
 def versions() -> dict[str, str]:
     """Returns the versions that numbers depend on, by package."""
-    found = {"python": platform.python_version()}
+    versions_by_package = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            versions_by_package[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            versions_by_package[package] = "not installed"
+    return versions_by_package
 
 
 @cache

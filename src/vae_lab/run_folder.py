@@ -125,7 +125,7 @@ def _is_kind(value: Any, kind: Any) -> bool:
     if kind is Any:
         return True
     if origin is UnionType:
-        return any(_is_kind(value, one) for one in arguments)
+        return any(_is_kind(value, alternative) for alternative in arguments)
     if origin is list:
         return isinstance(value, list) and all(_is_kind(item, arguments[0]) for item in value)
     if origin is dict:

@@ -189,13 +189,13 @@ def _check_together(given: Mapping[str, Any]) -> None:
 
 def _check_meaning(given: Mapping[str, Any], choices: Mapping[str, str]) -> None:
     for row in INVALID_COMBINATIONS:
-        found = []
+        settings = []
         for key, values in (row.first, row.second):
             target = given.get(f"{key}._target_")
             if (given.get(key) if target is None else OPTIONS.get(str(target))) in values:
-                found.append(f"{key}={given.get(key, choices.get(key))}")
-        if len(found) == 2:
-            raise UserError(f"{' with '.join(found)} has no meaning: {row.why}; {row.remedy}.")
+                settings.append(f"{key}={given.get(key, choices.get(key))}")
+        if len(settings) == 2:
+            raise UserError(f"{' with '.join(settings)} has no meaning: {row.why}; {row.remedy}.")
 
 
 def _shown(value: Any) -> str:

@@ -44,14 +44,14 @@ def locate(target: Any, *, trust: bool) -> type:
         raise _untrusted(target)
     module_name, _, name = target.rpartition(".")
     try:
-        found = getattr(import_module(module_name), name)
+        located = getattr(import_module(module_name), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise UserError(f"_target_={target} cannot be found: {error}.") from error
-    if not isinstance(found, type):
+    if not isinstance(located, type):
         raise UserError(f"_target_={target} is no class: name one.")
-    if not trust and not f"{found.__module__}.".startswith(ALLOWED_MODULES):
+    if not trust and not f"{located.__module__}.".startswith(ALLOWED_MODULES):
         raise _untrusted(target)
-    return found
+    return located
 
 
 def _untrusted(target: str) -> UserError:
