@@ -71,6 +71,7 @@ def _latent(test: Evaluation, kl: list[float]) -> dict[str, Any]:
     return {
         "kl_per_dimension": kl,
         "kl_reference": test.model.prior.kl_reference,
+        # A dimension is active if its posterior mean varies over the images by more than this.
         "active_units": count_active_units(test.posterior.mean),
         "active_above_variance": ACTIVE_VARIANCE,
     }
@@ -93,6 +94,7 @@ def _protocol(
 ) -> dict[str, str | int]:
     return {
         "data": config["data"]["name"],
+        # In words for people, and as the key that code compares.
         "targets": TARGETS[config["data"]["binarize"]],
         "binarize": config["data"]["binarize"],
         "latent": "sampled",
@@ -112,9 +114,12 @@ def _statistics(
     return ModelStatistics(
         kl_per_dimension=kl,
         kl_reference=model.prior.kl_reference,
+        # Over all images and dimensions: one posterior that has left the prior is enough.
         largest_variance=float(evaluation.posterior.log_var.double().exp().max()),
         train_elbo=curves.get("elbo/train"),
         val_elbo=curves.get("elbo/val"),
+        # A probability is at most 1, and a cross entropy at least the entropy of its targets: what
+        # breaks these two is a bug, so they are looked at wherever they hold.
         recon=evaluation.bound.recon if likelihood.is_discrete else None,
         entropy=target_entropy(data.test_images) if likelihood.grey_is_a_mean else None,
         num_pixels=math.prod(data.image_shape),
@@ -123,6 +128,7 @@ def _statistics(
 
 def _load_best(folder: RunFolder, trainer: pl.Trainer, model: VAE) -> tuple[str, int]:
     """Loads the weights to test; returns which they are, and after how many epochs."""
+    # By the validation bound where there is one; without checkpoints the weights are in the model.
     for name in ("best", "last"):
         path = folder.checkpoints / f"{name}.ckpt"
         if path.exists():
