@@ -9,7 +9,7 @@ import os
 import re
 import zipfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
@@ -80,15 +80,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
-class Weights(NamedTuple):
-    """What is known of the weights of a checkpoint: their training, and the images it was on."""
-
-    epochs_done: int
-    fingerprint: str | None
-
-
-def load_weights(model: VAE, path: Path) -> Weights:
-    """Puts a checkpoint's weights into the model and returns where they come from.
+def load_weights(model: VAE, path: Path) -> int:
+    """Puts a checkpoint's weights into the model and returns how many epochs they were trained.
 
     Raises:
         UserError: where the file is broken, or belongs to another configuration.
@@ -107,9 +100,7 @@ def load_weights(model: VAE, path: Path) -> Weights:
             f"{path} belongs to another configuration: {first_line(error)} Its weights do not fit "
             f"this model. Put back the run's own checkpoint."
         ) from error
-    data = checkpoint.get(_DATA)
-    fingerprint = data.get("fingerprint") if isinstance(data, dict) else None
-    return Weights(checkpoint["epoch"] + 1, fingerprint)
+    return int(checkpoint["epoch"]) + 1
 
 
 def _check_kind(checkpoint: Any) -> None:
@@ -120,8 +111,6 @@ def _check_kind(checkpoint: Any) -> None:
             raise ValueError(f"{key} is missing")
 
 
-# Under which name Lightning keeps the state of the data module: that of its class.
-_DATA = "ImageDataModule"
 # Where Lightning's ModelCheckpoint keeps paths in its state.
 _FOLDER, _BEST = "dirpath", "best_k_models"
 

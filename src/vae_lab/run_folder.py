@@ -63,7 +63,8 @@ class RunResult:
     machine: Annotated[str | None, "processor and system"] = None
     data: Annotated[
         dict[str, Any],
-        "`name` of the data set, numbers of `train`, `val` and `test` images, names of `labels`",
+        "`name` of the data set, numbers of `train`, `val` and `test` images, names of `labels`, "
+        "`fingerprint` of pixels and labels",
     ] = field(default_factory=dict)
     image_shape: Annotated[list[int] | None, "C, H, W of an image"] = None
     num_parameters: Annotated[int | None, "number of weights"] = None

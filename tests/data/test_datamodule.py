@@ -11,9 +11,10 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from vae_lab.data import Images
+from vae_lab.data import Images, MemmapImages
 from vae_lab.data.batches import Batch, scale
 from vae_lab.data.datamodule import ImageDataModule
+from vae_lab.data.images import identity
 from vae_lab.data.splits import stratified
 from vae_lab.errors import UserError
 
@@ -98,6 +99,30 @@ def test_labels_follow_their_images() -> None:
     assert data.val_labels is not None
     assert np.array_equal(data.train_labels, labels[numbers(data.train_images[:])])
     assert np.array_equal(data.val_labels, labels[numbers(data.val_images[:])])
+
+
+def test_images_have_an_identity_of_pixels_labels_and_names() -> None:
+    images, labels = _of(np.arange(20)), np.arange(20) % 2
+    whole = Images(images, labels, images[:4], labels[:4], ("a", "b"))
+    expected = identity(whole)
+    assert len(expected) == 32
+    mapped = MemmapImages(images[::-1], np.arange(20)[::-1])
+    tensors = torch.from_numpy(images)
+    for same in (whole._replace(train_images=mapped), whole._replace(train_images=tensors)):
+        assert identity(same) == expected
+    darker = images.copy()
+    darker[19, 0, 1, 2] ^= 1
+    others = [
+        whole._replace(train_images=darker),
+        whole._replace(train_images=images[::-1]),
+        whole._replace(test_images=images[1:5]),
+        whole._replace(train_labels=1 - labels),
+        whole._replace(train_labels=None),
+        whole._replace(label_names=("a", "c")),
+        whole._replace(train_images=images.reshape(20, 1, 3, 2)),
+        whole._replace(fingerprint="x"),
+    ]
+    assert len({expected, *map(identity, others)}) == 1 + len(others)
 
 
 def test_shares_are_rounded_by_largest_remainder() -> None:

@@ -21,7 +21,7 @@ from vae_lab.data import image_files
 from vae_lab.data.batches import MemmapTensors
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.data.image_folder import INVENTORY, PIXELS, ImageFolder
-from vae_lab.data.images import Images, MemmapImages, select
+from vae_lab.data.images import Images, MemmapImages, identity, select
 from vae_lab.errors import UserError
 
 SIZE = 16
@@ -104,12 +104,24 @@ def test_they_are_prepared_once(
     assert f"preparing 30 files of {photos} in {place[0]}" in capsys.readouterr().err
     again = source(tmp_path).load()
     assert capsys.readouterr().err == "" and prepared(tmp_path) == place
-    assert first.fingerprint == again.fingerprint
-    assert source(tmp_path, image_size=8).load().fingerprint != first.fingerprint
+    assert identity(first) == identity(again)
+    assert identity(source(tmp_path, image_size=8).load()) != identity(first)
     (photos / "red" / "new.png").write_bytes((photos / "red" / "0002.png").read_bytes())
     assert source(tmp_path).prepare()[0] == 31
     assert len(prepared(tmp_path)) == 3
     assert not any(path.name.startswith(".") for path in prepared(tmp_path))
+
+
+def test_a_copy_at_another_place_and_date_is_the_same_images(tmp_path: Path, photos: Path) -> None:
+    there = tmp_path / "elsewhere" / "photos"
+    shutil.copytree(photos, there)
+    for path in there.rglob("*.png"):
+        os.utime(path, (0, 0))
+    first, copied = source(tmp_path).load(), source(there.parent).load()
+    assert identity(first) == identity(copied)
+    # Renamed labels are other labels.
+    (there / "red").rename(there / "rot")
+    assert identity(source(there.parent).load()) != identity(first)
 
 
 def test_several_who_need_them_at_once_prepare_them_once(tmp_path: Path, photos: Path) -> None:

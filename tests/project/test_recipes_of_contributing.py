@@ -62,6 +62,7 @@ def test_a_likelihood_is_added(recipe: Callable[..., RunResult]) -> None:
 
 def test_a_data_set_is_added(recipe: Callable[..., RunResult]) -> None:
     result = recipe("Add a data set", "data=checkers", "callbacks=none")
+    assert result.data.pop("fingerprint")
     assert result.data == {
         "name": "checkers",
         "train": 80,

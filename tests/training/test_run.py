@@ -53,7 +53,8 @@ def test_a_folder_explains_itself(finished: tuple[RunResult, Path]) -> None:
         assert name in files
     assert result == RunFolder(folder).result
     assert result.status == "success"
-    assert result.data == FACTS | {"train": 80, "val": 20}
+    assert len(result.data["fingerprint"]) == 32
+    assert result.data == result.data | FACTS | {"train": 80, "val": 20}
     assert result.num_parameters == 101_652
     assert result.epochs == 2
     assert result.protocol["weights"] in ("best", "last")
@@ -137,7 +138,7 @@ def test_without_validation_the_last_weights_are_tested(tmp_path: Path) -> None:
     assert result.protocol["weights"] == "last"
     assert not [tag for tag in scalars(folder) if tag.endswith("/val")]
     assert not [name for name in result.metrics if name.endswith("/val")]
-    assert result.data == FACTS | {"train": 100, "val": 0}
+    assert result.data == result.data | FACTS | {"train": 100, "val": 0}
     assert (folder / "figures" / "reconstructions_0002.png").exists()
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from vae_lab.config.instantiate import instantiate
 from vae_lab.data.batches import Batches, MemmapTensors, Shard, scale
 from vae_lab.data.binarize import binarized_once
-from vae_lab.data.images import MemmapImages, Source, select
+from vae_lab.data.images import MemmapImages, Source, identity, select
 from vae_lab.data.splits import check_batch, check_val, num_images, stratified
 from vae_lab.errors import UserError
 from vae_lab.random_streams import stream
@@ -44,6 +44,7 @@ class ImageDataModule(pl.LightningDataModule):
     test_labels: Tensor | None
     label_names: tuple[str, ...] | None  # of the labels 0, 1, ...
     image_shape: tuple[int, int, int]  # C, H, W
+    fingerprint: str  # which images and labels they are
 
     def __init__(
         self,
@@ -59,7 +60,6 @@ class ImageDataModule(pl.LightningDataModule):
         self.source, self.batch_size, self.num_val = source, batch_size, num_val
         self.binarize = binarize
         self.split_seed, self.seed = split_seed, seed
-        self.fingerprint: str | None = None
         self.epoch = 0  # the epoch whose order is given out while no trainer is attached
         self._is_loaded = False
 
@@ -78,7 +78,7 @@ class ImageDataModule(pl.LightningDataModule):
         loaded = self.source.load()
         images: np.ndarray | MemmapImages = _array(loaded.train_images)
         labels: np.ndarray | None = _array(loaded.train_labels)
-        self.fingerprint, self.label_names = loaded.fingerprint, loaded.label_names
+        self.fingerprint, self.label_names = identity(loaded), loaded.label_names
         if labels is not None and self.label_names is None:
             self.label_names = tuple(map(str, range(int(labels.max()) + 1)))
         channels, height, width = images.shape[1:]
@@ -104,9 +104,19 @@ class ImageDataModule(pl.LightningDataModule):
         self.val_labels = None if labels is None else _tensor(labels[val])
         self._is_loaded = True
 
+    def facts(self) -> dict[str, Any]:
+        """Returns which images they are, as `result.json` says it."""
+        return {
+            "train": len(self.train_images),
+            "val": len(self.val_images),
+            "test": len(self.test_images),
+            "labels": list(self.label_names or []),
+            "fingerprint": self.fingerprint,
+        }
+
     def state_dict(self) -> dict[str, Any]:
         """Returns what a checkpoint keeps of the data: which images they are."""
-        return {} if self.fingerprint is None else {"fingerprint": self.fingerprint}
+        return {"fingerprint": self.fingerprint}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Raises UserError where a run would go on with other images than it began with."""

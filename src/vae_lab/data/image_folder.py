@@ -27,6 +27,9 @@ from vae_lab.terminal import print_warning, progress
 # In the prepared folder: the images' bytes, and which files they are of.
 PIXELS, INVENTORY = "images.u8", "about.json"
 
+# Of that folder: what was prepared in another is prepared anew.
+_FORMAT = 2
+
 # Read by all threads together before they are written, in order.
 _CHUNK = 256
 
@@ -65,7 +68,7 @@ class ImageFolder:
         pixels = np.memmap(folder / PIXELS, np.uint8, mode="r", shape=self._shape(inventory))
         labels, names = _labels(self.path, inventory["files"])
         images = MemmapImages(pixels, np.arange(len(pixels)))
-        return split_test(images, labels, self.num_test, names, fingerprint=folder.name)
+        return split_test(images, labels, self.num_test, names, inventory["pixels"])
 
     def _prepared(self) -> Path:
         """Returns the folder of the prepared images, which is filled if it is not there."""
@@ -81,7 +84,7 @@ class ImageFolder:
                 f"data.path={self.path} has no image files, here or in sub-folders "
                 f"({', '.join(sorted(SUFFIXES))})."
             )
-        key = json.dumps([self.image_size, self.colour, files])
+        key = json.dumps([_FORMAT, self.image_size, self.colour, files])
         name = f"{self.path.resolve().name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
         folder = self.root / "prepared" / name
         if not folder.exists():
@@ -116,7 +119,7 @@ class ImageFolder:
 
     def _write(self, target: IO[bytes], files: Sequence[ImageFile]) -> dict[str, Any]:
         """Writes the images that can be used; returns which they are, and why others cannot."""
-        usable, unusable = [], {}
+        usable, unusable, digest = [], {}, hashlib.blake2b(digest_size=16)
         with progress() as bars, ThreadPoolExecutor(available_cores()) as threads:
             bar = bars.add_task("preparing", total=len(files))
             for file, pixels in zip(files, self._read(threads, files), strict=True):
@@ -124,9 +127,10 @@ class ImageFolder:
                     unusable[file.name] = pixels
                 else:
                     target.write(pixels.tobytes())
+                    digest.update(pixels.tobytes())
                     usable.append(file.name)
                 bars.advance(bar)
-        return {"files": usable, "unusable": unusable}
+        return {"files": usable, "unusable": unusable, "pixels": digest.hexdigest()}
 
     def _read(
         self, threads: ThreadPoolExecutor, files: Sequence[ImageFile]

@@ -4,9 +4,13 @@ No torch: a source returns numpy arrays, and the data module makes tensors of th
 Shapes: N images, M rows of a file, B rows that are asked for, C channels, H height, W width.
 """
 
+import hashlib
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+
+# Images that are read at once to tell which they are.
+_CHUNK = 1000
 
 
 class ImageArray(Protocol):
@@ -50,8 +54,8 @@ class Images(NamedTuple):
     """Training images (validation not yet split off) and test images.
 
     Images are uint8 (N, C, H, W), arrays or `MemmapImages`; labels are int64 (N,), or None where a
-    data set has no labels. Label k is called `label_names[k]`, or k where there are no names. A run
-    does not go on with images of another `fingerprint`, if there is one.
+    data set has no labels. Label k is called `label_names[k]`, or k if there are no names.
+    A `fingerprint` identifies the pixels, if the source knows it: else all of them are read.
     """
 
     train_images: ImageArray
@@ -60,6 +64,20 @@ class Images(NamedTuple):
     test_labels: np.ndarray | None
     label_names: tuple[str, ...] | None = None
     fingerprint: str | None = None
+
+
+def identity(images: Images) -> str:
+    """Returns 32 hex digits that identify pixels, labels and names of labels, in their order."""
+    names = images.label_names and [*map(str, images.label_names)]
+    digest = hashlib.blake2b(repr((images.fingerprint, names)).encode(), digest_size=16)
+    for split in (images.train_images, images.test_images):
+        digest.update(repr(tuple(split.shape)).encode())
+        if images.fingerprint is None:
+            for start in range(0, len(split), _CHUNK):
+                digest.update(np.asarray(split[start : start + _CHUNK]).tobytes())
+    for labels in (images.train_labels, images.test_labels):
+        digest.update(b"-" if labels is None else np.asarray(labels, "<i8").tobytes())
+    return digest.hexdigest()
 
 
 class Source(Protocol):

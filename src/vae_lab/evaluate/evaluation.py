@@ -66,9 +66,9 @@ class Evaluation:
         model.config_hash = run.require_result().config_hash
         # The ELBO, whatever was trained: evaluations compare.
         model.objective = Elbo(beta=1.0, num_samples=model.objective.num_samples)
-        trained = load_weights(model, checkpoint)
+        epochs_done = load_weights(model, checkpoint)
         data.setup()
-        other_images = _other_images(data, run, trained.fingerprint)
+        other_images = _other_images(data, run)
         try:
             model = model.float().eval().to(settings["device"])
         except (RuntimeError, AssertionError) as error:
@@ -79,12 +79,12 @@ class Evaluation:
             "targets": TARGETS[data.binarize],
             "binarize": data.binarize,
             "weights": checkpoint.stem,
-            "weights_epoch": trained.epochs_done,
+            "weights_epoch": epochs_done,
             "seed": settings["seed"],
             "precision": "32-true",
         }
         if other_images is not None:
-            protocol["images"] = f"other images than those of the training ({other_images})"
+            protocol["data"] = f"other images than those of the training ({other_images})"
         evaluation = cls(model, data, split, settings, protocol, other_images)
         if (count := len(evaluation.images)) < 2:
             raise UserError(f"split={split} has {count} images in this run: choose split=test.")
@@ -174,7 +174,7 @@ def _with_data(config: dict[str, Any], root: str | None, path: str | None) -> di
     return {**config, "data": {**config["data"], "source": source}}
 
 
-def _other_images(data: ImageDataModule, run: RunFolder, trained_on: str | None) -> str | None:
+def _other_images(data: ImageDataModule, run: RunFolder) -> str | None:
     """Returns the fingerprint of the images, None if they are those of the training.
 
     Raises:
@@ -185,14 +185,16 @@ def _other_images(data: ImageDataModule, run: RunFolder, trained_on: str | None)
             f"the images have shape {data.image_shape}, and this model takes {run.image_shape}: "
             f"name the run's own images with data_path=PATH."
         )
-    if data.fingerprint == trained_on:
+    # Runs of earlier versions know less of their images: what they do not know is not compared.
+    known = run.require_result().data
+    if all(known.get(key, value) == value for key, value in data.facts().items()):
         return None
     print_warning(
         f"these are other images than those that {run.name} was trained on: their values "
         f"get another file, and no report takes them for the run's. If the images were moved, "
         f"name their place with data_path=PATH."
     )
-    return data.fingerprint or "without-fingerprint"
+    return data.fingerprint
 
 
 Metric = Callable[[Evaluation], Iterator[Number]]

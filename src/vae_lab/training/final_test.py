@@ -132,5 +132,5 @@ def _load_best(folder: RunFolder, trainer: pl.Trainer, model: VAE) -> tuple[str,
     for name in ("best", "last"):
         path = folder.checkpoints / f"{name}.ckpt"
         if path.exists():
-            return name, load_weights(model, path).epochs_done
+            return name, load_weights(model, path)
     return "last, not saved", trainer.current_epoch

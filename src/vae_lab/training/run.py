@@ -176,13 +176,7 @@ def _sizes(config: Mapping[str, Any], parts: Parts) -> dict[str, Any]:
     """Returns what is known once data and model are there."""
     data = parts.data
     return {
-        "data": {
-            "name": config["data"]["name"],
-            "train": len(data.train_images),
-            "val": len(data.val_images),
-            "test": len(data.test_images),
-            "labels": list(data.label_names or []),
-        },
+        "data": {"name": config["data"]["name"], **data.facts()},
         "image_shape": list(data.image_shape),
         "num_parameters": sum(p.numel() for p in parts.model.parameters()),
     }
