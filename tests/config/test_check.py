@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from vae_lab.cli import main
 from vae_lab.cli.jobs import compose_jobs
 from vae_lab.config.identity import config_hash, run_name
 from vae_lab.config.resolve import resolved
-from vae_lab.config.rules import TRAINER_ARGUMENTS
+from vae_lab.config.rules import REFUSED_TRAINER_ARGUMENTS, TRAINER_ARGUMENTS
 from vae_lab.errors import UserError
 
 WHOLE = "must be a whole number of at least"
@@ -234,7 +235,24 @@ def test_a_traceback_is_shown_to_those_who_asked_for_one(
 
 def test_the_trainers_arguments_are_those_of_its_signature() -> None:
     ours = {"self", "callbacks", "logger", "default_root_dir"}
-    assert set(inspect.signature(pl.Trainer.__init__).parameters) - ours == TRAINER_ARGUMENTS
+    theirs = set(inspect.signature(pl.Trainer.__init__).parameters) - ours
+    assert theirs == TRAINER_ARGUMENTS | REFUSED_TRAINER_ARGUMENTS.keys()
+    assert not TRAINER_ARGUMENTS & REFUSED_TRAINER_ARGUMENTS.keys()
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        *((f"trainer.{name}=1", why) for name, why in REFUSED_TRAINER_ARGUMENTS.items()),
+        ("trainer.log_every_n_steps=5", "must be 0, since nothing is logged per step"),
+        ("trainer.precision=64-true", "must be auto, 32-true, bf16-mixed or 16-mixed"),
+        ("trainer.precision=bf16-true", "must be auto, 32-true, bf16-mixed or 16-mixed"),
+        ("trainer.plugins.a=1", "they are objects"),
+    ],
+)
+def test_an_argument_without_effect_is_refused_with_the_reason(override: str, words: str) -> None:
+    with pytest.raises(UserError, match=re.escape(words)):
+        compose_jobs([override])
 
 
 @pytest.mark.parametrize(

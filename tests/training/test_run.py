@@ -285,7 +285,6 @@ def test_bf16_computes_the_bound_in_single_precision(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "overrides",
     [
-        ("+trainer.fast_dev_run=true",),
         ("+trainer.limit_train_batches=1", "+trainer.limit_val_batches=1", "callbacks=none"),
         ("+trainer.gradient_clip_val=1", "callbacks=none"),
         ("trainer.check_val_every_n_epoch=2", "callbacks=none"),

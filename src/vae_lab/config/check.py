@@ -14,6 +14,7 @@ from vae_lab.config.identity import flatten
 from vae_lab.config.resolve import resolved
 from vae_lab.config.rules import (
     OPTIONAL,
+    REFUSED_TRAINER_ARGUMENTS,
     REMOVABLE,
     REQUIRED,
     RULES,
@@ -80,6 +81,9 @@ def _check_known(
     given: Mapping[str, Any], reference: Mapping[str, Any], choices: Mapping[str, str]
 ) -> None:
     for key in given:
+        group, _, name = key.partition(".")
+        if group == "trainer" and (why := REFUSED_TRAINER_ARGUMENTS.get(name.partition(".")[0])):
+            raise UserError(f"{key} cannot be set: {why}.")
         new = key not in reference and key not in OPTIONAL
         if new and not _is_trainer_argument(key) and not _inside(key, reference):
             raise UserError(_unknown(key, reference, choices))

@@ -6,20 +6,39 @@ from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
-# pytorch_lightning.Trainer's arguments that a person may set; a test holds them against its
-# signature. The rest (callbacks, logger, default_root_dir) are this project's own.
+# pytorch_lightning.Trainer's arguments that a person may set. The rest (callbacks, logger,
+# default_root_dir) are this project's own. A test holds both tables against its signature.
 TRAINER_ARGUMENTS = frozenset(
     """
-    accelerator accumulate_grad_batches barebones benchmark check_val_every_n_epoch detect_anomaly
-    deterministic devices enable_autolog_hparams enable_checkpointing enable_model_summary
-    enable_progress_bar fast_dev_run gradient_clip_algorithm gradient_clip_val inference_mode
-    limit_predict_batches limit_test_batches limit_train_batches limit_val_batches
-    log_every_n_steps max_epochs max_steps max_time min_epochs min_steps model_registry num_nodes
-    num_sanity_val_steps overfit_batches plugins precision profiler
-    reload_dataloaders_every_n_epochs strategy sync_batchnorm use_distributed_sampler
-    val_check_interval
+    accelerator accumulate_grad_batches benchmark check_val_every_n_epoch detect_anomaly
+    deterministic devices enable_checkpointing enable_model_summary enable_progress_bar
+    gradient_clip_algorithm gradient_clip_val limit_train_batches limit_val_batches
+    log_every_n_steps max_epochs max_steps max_time min_epochs min_steps num_sanity_val_steps
+    overfit_batches precision profiler strategy sync_batchnorm
     """.split()
 )
+
+# Those that would have no effect here, or another one than theirs: why, and what does the same.
+REFUSED_TRAINER_ARGUMENTS = {
+    "barebones": "a run needs its checkpoints; add callbacks=none logger=none",
+    "enable_autolog_hparams": "the run's config.yaml holds its settings either way",
+    "fast_dev_run": "it leaves out loggers and checkpoints; add trainer=debug",
+    "inference_mode": "no evaluation of a run computes gradients either way",
+    "limit_predict_batches": "a run predicts nothing",
+    "limit_test_batches": "the final test uses every test image",
+    "model_registry": "the weights of a run lie in its folder",
+    "num_nodes": "a run works on one machine; for several processes add trainer=ddp",
+    "plugins": "they are objects, which a command line cannot give",
+    "reload_dataloaders_every_n_epochs": "each epoch has another order of the images either way",
+    "use_distributed_sampler": "the processes share each batch either way",
+    "val_check_interval": (
+        "validation comes after whole epochs; for shorter epochs add "
+        "trainer.limit_train_batches=0.5"
+    ),
+}
+
+# Precisions of networks, and Lightning's short names for them.
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "32", "bf16", "16")
 
 # Groups of which a part can be taken away, as in ~callbacks.samples.
 REMOVABLE = ("callbacks", "logger", "trainer", "report")
@@ -187,6 +206,16 @@ RULES = (
     ),
     Rule("true or false", lambda value: isinstance(value, bool), "model.gains_from_bf16"),
     Rule("null, or changed key by key, as in report.seed=1", lambda value: value is None, "report"),
+    Rule(
+        "0, since nothing is logged per step: curves have a point per epoch",
+        lambda value: value == 0,
+        "trainer.log_every_n_steps",
+    ),
+    Rule(
+        "auto, 32-true, bf16-mixed or 16-mixed: the terms of the bound need single precision",
+        lambda value: str(value) in ("auto", *PRECISIONS),
+        "trainer.precision",
+    ),
     _option("data.binarize", "none", "static", "dynamic", "threshold"),
     _option("compile", None, "default", "reduce-overhead", "max-autotune"),
     _option("matmul_precision", "highest", "high", "medium"),
