@@ -15,7 +15,6 @@ from vae_lab.data import Images, MemmapImages
 from vae_lab.data.batches import Batch, scale
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.data.images import identity
-from vae_lab.data.splits import stratified
 from vae_lab.errors import UserError
 
 # The number of the first test image: no training image has it.
@@ -123,13 +122,6 @@ def test_images_have_an_identity_of_pixels_labels_and_names() -> None:
         whole._replace(fingerprint="x"),
     ]
     assert len({expected, *map(identity, others)}) == 1 + len(others)
-
-
-def test_shares_are_rounded_by_largest_remainder() -> None:
-    labels = np.array([0] * 5 + [1] * 3 + [2] * 2)  # quotas of 4: 2, 1.2, 0.8
-    mask = stratified(labels, 10, 4, torch.Generator().manual_seed(0))
-    assert np.bincount(labels[mask]).tolist() == [2, 1, 1]
-    assert int(stratified(None, 10, 4, torch.Generator().manual_seed(0)).sum()) == 4
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:

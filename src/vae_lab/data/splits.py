@@ -62,23 +62,33 @@ def stratified(
     """Returns a random subset in which each label has its share, as a bool mask (N,) of `size`.
 
     Shares are rounded by largest remainder: 500 of 4,500 with ten equal labels are 50 of each.
+    Labels whose share is less than one image count as one label together.
     """
     import torch
 
-    groups = np.zeros(total, np.int64) if labels is None else labels
-    # How many images of each label, (L,): the shares rounded down, then one more for those that
-    # lost most by it, the smaller label first.
-    counts = np.bincount(groups)
+    groups = np.zeros(total, np.int64) if labels is None else _strata(labels, size)
+    # Which images: the first of a random order of the group's images.
+    members = [np.flatnonzero(groups == group) for group in range(int(groups.max()) + 1)]
+    orders = [torch.randperm(len(rows), generator=generator).numpy() for rows in members]
+    # How many of each group, (L,): the shares rounded down, then one more for those that lost most
+    # by it. Of those that lost as much, chance takes some: else the first names would be preferred.
+    counts = np.array([len(rows) for rows in members])
     share, remainder = counts * size // total, counts * size % total
-    largest = np.argsort(-remainder, kind="stable")
+    ties = torch.rand(len(counts), generator=generator).numpy()
+    largest = np.lexsort((ties, -remainder))
     share[largest[: size - int(share.sum())]] += 1
-    # Which ones: the first of a random order of the label's images.
     mask = np.zeros(total, bool)
-    for label, number in enumerate(share):
-        members = np.flatnonzero(groups == label)
-        order = torch.randperm(len(members), generator=generator).numpy()
-        mask[members[order[:number]]] = True
+    for rows, order, number in zip(members, orders, share, strict=True):
+        mask[rows[order[:number]]] = True
     return mask
+
+
+def _strata(labels: np.ndarray, size: int) -> np.ndarray:
+    """Returns the group 0, 1, ... of each image, (N,): its label, or the last for small labels."""
+    values, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    is_small = counts * size < len(labels)
+    groups: np.ndarray = np.where(is_small[codes], len(values), codes)
+    return np.unique(groups, return_inverse=True)[1]
 
 
 def split_test(
