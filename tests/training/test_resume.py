@@ -16,10 +16,11 @@ from runs import make_earlier, run_job
 from stripes import small_config
 
 from vae_lab.checkpoints import read_checkpoint
+from vae_lab.config.identity import config_hash
 from vae_lab.errors import Stopped, UserError
 from vae_lab.files import PARTIAL
 from vae_lab.loggers.tensorboard import TensorBoardRunLogger
-from vae_lab.run_folder import SUCCESS, RunFolder
+from vae_lab.run_folder import RUNNING, SUCCESS, RunFolder, RunResult
 from vae_lab.training import resume_state
 
 EPOCHS = 6
@@ -271,8 +272,6 @@ def test_a_hostile_config_runs_nothing(
     # Whoever changes one file can change the other.
     import yaml
 
-    from vae_lab.config.identity import config_hash
-
     values = yaml.safe_load(attack)
     values.pop("choices")
     result = RunFolder(folder).result
@@ -307,6 +306,9 @@ def test_only_partial_files_of_the_run_itself_are_removed(
     for path in (*theirs, *ours):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(path.name))
+    # A run that was killed before its first checkpoint.
+    hash_ = config_hash(configured[0])
+    RunFolder(tmp_path).write_result(RunResult(status=RUNNING, config_hash=hash_))
     run_job(*configured, tmp_path)
     assert all(path.exists() for path in theirs) and not any(path.exists() for path in ours)
 

@@ -36,6 +36,7 @@ from vae_lab.config.resolve import resolved
 from vae_lab.environment import environment_variables
 from vae_lab.errors import JOB_FAILED, WRONG_INPUT, JobFailed, Stopped, UserError, describe_os_error
 from vae_lab.files import check_writable, locked
+from vae_lab.ownership import check_run_folder
 from vae_lab.run_folder import RunFolder, runs_in
 from vae_lab.terminal import print_error
 from vae_lab.training.distributed import join_run, joined_run
@@ -148,7 +149,10 @@ def _main(argv: Sequence[str]) -> int:
 def _sweep(line: CommandLine, jobs: Jobs, planned: Plan) -> int:
     """Runs the jobs of a sweep and closes it, also if it was stopped."""
     again = line.repeat_sweep(planned.root)
-    open_sweep(planned.root, again)
+    for folder in planned.folders or ():
+        check_run_folder(folder)
+    has_report = any(job.values.get("report") is not None for job in jobs.jobs)
+    open_sweep(planned.root, again, report=has_report)
     with ExitStack() as stack:
         if is_parallel(jobs.jobs[0]):
             stack.enter_context(signals_as_keyboard_interrupt())
@@ -160,12 +164,12 @@ def _sweep(line: CommandLine, jobs: Jobs, planned: Plan) -> int:
             # Sweepers that choose as they go, and folders named by the user, are found on disk.
             runs = planned.folders or [run.path for run in runs_in(planned.root)]
             mark_lost_runs(runs)
-            has_report = any(job.values.get("report") is not None for job in jobs.jobs)
             close_sweep(planned.root, runs, again=again, report=has_report)
     return 0 if all(RunFolder(run).is_finished for run in runs) else JOB_FAILED
 
 
 def _single(line: CommandLine, planned: Plan) -> int:
+    check_run_folder(planned.root)
     # Who names a folder of options may name classes there, which a run's folder alone may not.
     again = command_to_resume(planned.root, trust=line.config_dir is not None)
     return _run_in(

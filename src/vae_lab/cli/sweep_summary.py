@@ -10,6 +10,7 @@ from rich.table import Table
 
 from vae_lab.errors import UserError, describe_os_error
 from vae_lab.files import write_text
+from vae_lab.ownership import MULTIRUN, REPORT, SUMMARY, check_replaceable
 from vae_lab.report.summary import write_summary
 from vae_lab.run_folder import COMMANDS, RunFolder
 from vae_lab.terminal import print_error, print_warning
@@ -20,8 +21,13 @@ LEFT_ALIGNED = ("run", "status", "data")
 WIDE = 160
 
 
-def open_sweep(root: Path, command: str) -> None:
-    """Makes a sweep's folder with the command line in it, below those that were there before."""
+def open_sweep(root: Path, command: str, *, report: bool) -> None:
+    """Makes a sweep's folder with the command line in it, below those that were there before.
+
+    Raises:
+        UserError: if a file of somebody else is in the place of one that the sweep writes.
+    """
+    check_replaceable(root, [COMMANDS, MULTIRUN, SUMMARY, *REPORT * report])
     path = root / COMMANDS
     try:
         before = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
@@ -52,7 +58,7 @@ def close_sweep(root: Path, runs: Sequence[Path], *, again: str, report: bool) -
             console.print(f"FAILED {run.name}: {reason}", markup=False)
         if failed:
             print("To go on with what is not finished:", again)
-        print(f"The same table: {root / 'summary.csv'}")
+        print(f"The same table: {root / SUMMARY}")
         if report and len(failed) < len(runs):
             _report(root)
         print("See the runs side by side:", f"python -m vae_lab.board {shlex.quote(str(root))}")

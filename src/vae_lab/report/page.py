@@ -1,9 +1,9 @@
 """The pages themselves: `report.html`, `report.md` with its figures, and `summary.csv`."""
 
+import hashlib
 import html
 import re
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,16 +13,23 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from vae_lab.files import write_text
+from vae_lab.files import atomic, write_text
+from vae_lab.ownership import (
+    FIGURES,
+    MARKDOWN,
+    PAGE,
+    REPORT,
+    SUMMARY,
+    WRITTEN_BY,
+    check_replaceable,
+)
 from vae_lab.report.blocks import Chart, PagePicture, Section
 from vae_lab.report.grouping import group_runs
-from vae_lab.report.runs import FIGURES, Skipped, find_runs
+from vae_lab.report.runs import Skipped, find_runs
 from vae_lab.report.sections import sections_of
-from vae_lab.report.summary import SUMMARY, write_summary
+from vae_lab.report.summary import write_summary
 from vae_lab.report.wording import plural
 from vae_lab.run_folder import RunFolder
-
-PAGE, MARKDOWN = "report.html", "report.md"
 
 
 class Written(NamedTuple):
@@ -45,8 +52,12 @@ def write_report(folders: Sequence[Path], target: Path) -> Written:
     """Writes the pages on the finished runs of some folders into another.
 
     Raises:
-        UserError: A folder does not exist, or there is no finished run.
+        UserError: A folder does not exist, there is no finished run, or a file of somebody else is
+            in the place of a page.
     """
+    # A sweep wrote its table at its end, with its jobs in their order: that stays.
+    has_summary = len(folders) == 1 and (target / SUMMARY).exists()
+    check_replaceable(target, REPORT if has_summary else [*REPORT, SUMMARY])
     runs, skipped = find_runs(folders)
     groups, reasons = group_runs(runs)
     chapters = []
@@ -59,7 +70,7 @@ def write_report(folders: Sequence[Path], target: Path) -> Written:
         "reasons": reasons,
         "skipped": skipped,
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "version": version("vae-lab"),
+        "written_by": f"{WRITTEN_BY} {version('vae-lab')}",
     }
     figures: dict[str, bytes] = {}
     templates = _templates(figures)
@@ -67,30 +78,40 @@ def write_report(folders: Sequence[Path], target: Path) -> Written:
     _write_figures(target / FIGURES, figures)
     for name, text in texts.items():
         write_text(target / name, text)
-    # A sweep wrote its table at its end, with its jobs in their order: that stays.
-    if len(folders) > 1 or not (target / SUMMARY).exists():
+    _remove_figures(target / FIGURES, kept=figures)
+    if not has_summary:
         paths = [*(run.path for run in runs), *(it.path for it in skipped)]
         write_summary(target, [path for path in paths if RunFolder(path).exists])
     return Written(target / PAGE, len(runs), skipped)
 
 
 def _write_figures(folder: Path, figures: Mapping[str, bytes]) -> None:
-    """Writes the pictures of the Markdown page, in place of those of an earlier one."""
-    partial = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    """Writes the pictures of the Markdown page."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name, content in figures.items():
-        (partial / name).write_bytes(content)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.replace(folder)
+        with atomic(folder / name) as partial:
+            partial.write_bytes(content)
+
+
+def _remove_figures(folder: Path, kept: Container[str]) -> None:
+    """Removes the pictures of an earlier page, and nothing else that lies beside them."""
+    for path in folder.glob("*.png"):
+        if path.name not in kept and path.name == _name_of(path.stem[:-13], path.read_bytes()):
+            path.unlink()
+
+
+def _name_of(title: str, picture: bytes) -> str:
+    """Returns a name that holds a digest of the picture: a file of that name is ours."""
+    return f"{title}-{hashlib.sha256(picture).hexdigest()[:12]}.png"
 
 
 def _templates(figures: dict[str, bytes]) -> Environment:
     """Returns the templates; `figures` gets the pictures that a page names as files."""
 
     def file_of(picture: Chart | PagePicture) -> str:
-        figures[picture.file] = picture.data
-        return f"{FIGURES}/{picture.file}"
+        name = _name_of(Path(picture.file).stem, picture.data)
+        figures[name] = picture.data
+        return f"{FIGURES}/{name}"
 
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),

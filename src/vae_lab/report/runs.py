@@ -11,10 +11,8 @@ import numpy as np
 from vae_lab.config.identity import flatten, is_volatile
 from vae_lab.errors import UserError
 from vae_lab.loggers.event_files import Curves, read_curves
+from vae_lab.ownership import FIGURES
 from vae_lab.run_folder import RESULT, RUNNING, SUCCESS, Number, RunFolder
-
-# What the report itself writes beside the runs.
-FIGURES = "report_figures"
 
 
 class Skipped(NamedTuple):

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from vae_lab.files import write_text
+from vae_lab.ownership import SUMMARY
 from vae_lab.run_folder import FAILED, RunFolder, RunResult
-
-SUMMARY = "summary.csv"
 
 # The columns of a sweep's table: heading, where in the result, format.
 COLUMNS = (

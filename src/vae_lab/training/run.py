@@ -20,6 +20,7 @@ from vae_lab.config.resolve import stated
 from vae_lab.errors import JobFailed, NonFiniteError, Stopped, describe_os_error
 from vae_lab.files import atomic, remove_partial
 from vae_lab.loggers.base import logged_run
+from vae_lab.ownership import check_run_folder
 from vae_lab.run_folder import (
     DIVERGED,
     FAILED,
@@ -64,12 +65,14 @@ def run(request: RunRequest) -> RunResult:
     A run that was interrupted goes on after its last checkpoint.
 
     Raises:
+        UserError: if the folder holds something else than a run.
         JobFailed: where the run stopped; the folder's `result.json` and `run.log` say why.
         Stopped: where a signal asked for it.
     """
     folder, earlier = request.folder, request.folder.result
     initial = _initial_result(request)
     # Whose folder is it? A finished run of the same configuration is the result already.
+    check_run_folder(folder.path)
     if earlier is not None and earlier.config_hash != initial.config_hash:
         raise JobFailed(
             f"{folder.path} holds a run of another configuration: choose another folder."

@@ -1,0 +1,138 @@
+"""Folders that are not ours: no run, sweep or report changes what somebody else keeps there."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command import QUICK, Command, Done
+from fake_runs import write_run
+
+from vae_lab.errors import UserError
+from vae_lab.files import PARTIAL
+from vae_lab.ownership import check_run_folder
+from vae_lab.report.page import write_report
+
+SHORT = (*QUICK, "trainer.max_epochs=1", "callbacks=none", "logger=none")
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def fill(folder: Path, *names: str) -> dict[str, bytes]:
+    """Writes files of somebody else, and returns their content."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"{name} is mine")
+    return content(folder)
+
+
+def refused(done: Done, *words: str) -> None:
+    assert done.code == 2, done.out
+    (line,) = done.err.splitlines()
+    assert all(word in line for word in words), line
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("config.yaml", "checkpoints/last.ckpt", "figures/samples_0000.png", "metrics.csv"),
+        (".notes.2024",),
+        ("run.log",),
+        (".hydra/config.yaml", ".hydra/hydra.yaml", "run.log"),
+        ("runs/a/result.json",),
+        (".lock",),
+    ],
+)
+def test_a_run_begins_in_no_folder_of_somebody_else(
+    names: tuple[str, ...], tmp_path: Path, vae_lab: Command
+) -> None:
+    theirs = fill(tmp_path / "p", *names)
+    refused(vae_lab(*SHORT, "hydra.run.dir=p"), "p holds other files", "hydra.run.dir=FOLDER")
+    assert content(tmp_path / "p") == theirs
+
+
+def test_a_job_of_a_sweep_begins_in_no_folder_of_somebody_else(
+    tmp_path: Path, vae_lab: Command
+) -> None:
+    theirs = fill(tmp_path / "s" / "linear-z3-stripes", "thesis.tex")
+    sweep = ("-m", "latent_dim=2,3", *SHORT, "hydra.sweep.dir=s")
+    refused(vae_lab(*sweep), "s/linear-z3-stripes holds other files", "hydra.sweep.dir=FOLDER")
+    assert content(tmp_path / "s" / "linear-z3-stripes") == theirs
+    assert [path.name for path in (tmp_path / "s").iterdir()] == ["linear-z3-stripes"]
+
+
+@pytest.mark.parametrize("name", ["command.txt", "multirun.yaml", "summary.csv", "report.html"])
+def test_a_sweep_replaces_no_file_of_somebody_else(
+    name: str, tmp_path: Path, vae_lab: Command
+) -> None:
+    theirs = fill(tmp_path / "s", name, "notes.txt")
+    sweep = ("-m", "latent_dim=2", *QUICK[:-1], "hydra.sweep.dir=s")  # with a report
+    refused(vae_lab(*sweep), f"s/{name} was not written by VAE Lab")
+    assert content(tmp_path / "s") == theirs
+
+
+def test_a_sweep_beside_other_files_leaves_them_and_goes_on_there(
+    tmp_path: Path, vae_lab: Command
+) -> None:
+    theirs = fill(tmp_path / "s", "notes.txt", "report.html", "report_figures/mine.png")
+    for values in ("2", "2,3"):
+        done = vae_lab("-m", f"latent_dim={values}", *SHORT, "hydra.sweep.dir=s")
+        assert done.code == 0, done.err
+    assert theirs.items() <= content(tmp_path / "s").items()
+    assert len((tmp_path / "s" / "summary.csv").read_text().splitlines()) == 3
+
+
+def start_with(folder: Path, *names: str) -> None:
+    (folder / ".hydra").mkdir(parents=True)
+    (folder / ".hydra" / "config.yaml").write_text("_target_: vae_lab.priors.StandardNormal\n")
+    for name in names:
+        (folder / name).write_text("")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda folder: None,
+        lambda folder: folder.mkdir(),
+        lambda folder: start_with(folder, ".lock", "run.log", f".result.json.7.{PARTIAL}"),
+        lambda folder: fill(folder, "result.json", "notes.txt"),
+    ],
+)
+def test_a_run_may_begin_in_an_empty_folder_and_where_a_start_was_cut_off(
+    make: Callable[[Path], object], tmp_path: Path
+) -> None:
+    make(tmp_path / "run")
+    check_run_folder(tmp_path / "run")
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    fill(tmp_path, "p")
+    with pytest.raises(UserError, match="p is a file: name a new or an empty folder"):
+        check_run_folder(tmp_path / "p")
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.md", "summary.csv", "report_figures"])
+def test_a_report_replaces_no_file_of_somebody_else(name: str, tmp_path: Path) -> None:
+    write_run(tmp_path / "run", elbo=-150.0)
+    theirs = fill(tmp_path / "there", name)
+    with pytest.raises(UserError, match=f"{name} was not written by VAE Lab"):
+        write_report([tmp_path / "run", tmp_path], tmp_path / "there")
+    assert content(tmp_path / "there") == theirs
+
+
+def test_a_report_again_leaves_what_lies_beside_its_pictures(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        write_run(tmp_path / f"run{seed}", elbo=-150.0 - seed, seed=seed)
+    names = ("report_figures/my_notes.txt", "report_figures/kl.png", "report_figures/b-0123.png")
+    theirs = fill(tmp_path, *names)
+    write_report([tmp_path / "run0"], tmp_path)
+    first = set(content(tmp_path / "report_figures"))
+    write_report([tmp_path], tmp_path)
+    assert theirs.items() <= content(tmp_path).items()
+    pictures = {name for name in first if len(name) > 17}
+    assert pictures and not pictures & set(content(tmp_path / "report_figures"))
