@@ -8,15 +8,20 @@ import io
 import os
 import re
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
+from torch import Tensor
 
-from vae_lab.errors import UserError, first_line
+from vae_lab.config.check import check_recorded
+from vae_lab.environment import memory_bytes
+from vae_lab.errors import UserError, first_line, refusing
 from vae_lab.files import atomic
-from vae_lab.run_folder import LAST, PREVIOUS
+from vae_lab.reading import check_inside, check_members, read_inside
+from vae_lab.run_folder import CONFIG, LAST, PREVIOUS, RunFolder
 from vae_lab.vae import VAE
 
 
@@ -53,22 +58,27 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """Returns the content of a checkpoint: tensors, numbers and texts, no objects.
 
-    What it says of paths is a command to Lightning, which deletes the checkpoint that a better one
-    replaces. So each path is one of the checkpoint's folder, whatever the file says: it may be
-    somebody else's. Lightning also forgets the best score of a run whose folder was moved.
+    The file may be somebody else's, and what it says of callbacks is a command to Lightning, which
+    deletes the checkpoint that a better one replaces. So each path is one of the checkpoint's
+    folder, whatever the file says, and a file that Lightning would translate from an earlier form
+    is refused. Lightning also forgets the best score of a run whose folder was moved.
 
     Raises:
         UserError: where the file is cut off, changed, or no checkpoint of this project.
     """
     try:
         # Read once: what is verified is what is used.
-        content = io.BytesIO(path.read_bytes())
+        data = read_inside(path, path.parent, most=memory_bytes() // 2)
+        content = io.BytesIO(data)
         with zipfile.ZipFile(content) as archive:
+            check_members(archive, len(data))
             if broken := archive.testzip():
                 raise ValueError(f"{broken} has another checksum")
         content.seek(0)
         checkpoint = torch.load(content, map_location="cpu", weights_only=True)
-        _check_kind(checkpoint)
+        _check_kinds(checkpoint)
+        if sum(map(_num_bytes, _tensors(checkpoint))) > 2 * len(data):
+            raise ValueError("its tensors are larger than the file")
         folder = Path(os.path.realpath(path.parent))
         states = checkpoint.get("callbacks", {})
         checkpoint["callbacks"] = {key: _inside(state, folder) for key, state in states.items()}
@@ -80,19 +90,46 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
+def trained_model(run: RunFolder, path: Path, *, trust: bool) -> tuple[VAE, int]:
+    """Returns the model of a run with the weights of its checkpoint, and how many epochs they had.
+
+    Raises:
+        UserError: where the configuration is none of a model, or the checkpoint is another's.
+    """
+    config, shape = run.config, run.image_shape
+    check_recorded(config)
+    if not trust:
+        check_inside(run.path)
+    content = read_checkpoint(path)
+    with refusing(f"no model can be made of {run.path / CONFIG}"):
+        if not trust:
+            # First without memory: sizes that the checkpoint does not have may be beyond all of it.
+            with torch.device("meta"):
+                model = VAE.from_config(config, shape, trust=trust)
+            _check_shapes(path, content["state_dict"], model.state_dict())
+        model = VAE.from_config(config, shape, trust=trust)
+    # The configuration belongs to this result, whose hash may be of an earlier version.
+    model.config_hash = run.require_result().config_hash
+    return model, _put(content, model, path)
+
+
 def load_weights(model: VAE, path: Path) -> int:
     """Puts a checkpoint's weights into the model and returns how many epochs they were trained.
 
     Raises:
         UserError: where the file is broken, or belongs to another configuration.
     """
-    checkpoint = read_checkpoint(path)
+    return _put(read_checkpoint(path), model, path)
+
+
+def _put(checkpoint: dict[str, Any], model: VAE, path: Path) -> int:
     other = checkpoint.get("config_hash")
     if None not in (other, model.config_hash) and other != model.config_hash:
         raise UserError(
             f"{path} belongs to another configuration ({other}, not {model.config_hash}): put back "
             f"the run's own checkpoint."
         )
+    _check_shapes(path, checkpoint["state_dict"], model.state_dict())
     try:
         model.load_state_dict(checkpoint["state_dict"])
     except (RuntimeError, TypeError, AttributeError) as error:
@@ -103,30 +140,84 @@ def load_weights(model: VAE, path: Path) -> int:
     return int(checkpoint["epoch"]) + 1
 
 
-def _check_kind(checkpoint: Any) -> None:
-    kinds = {"state_dict": dict, "epoch": int, "callbacks": dict}
-    for key, kind in kinds.items():
-        value = checkpoint.get(key, {} if key == "callbacks" else None)
-        if not isinstance(value, kind):
+def _check_shapes(path: Path, weights: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Raises UserError where a weight is of another shape than the model's, or no real number."""
+    for name, weight in expected.items():
+        given = weights.get(name)
+        # Precisions may differ. Whole or complex numbers would be changed without a word.
+        same = (
+            isinstance(given, Tensor)
+            and given.shape == weight.shape
+            and given.is_floating_point() == weight.is_floating_point()
+        )
+        if not same:
+            what = f"{given.dtype} {tuple(given.shape)}" if isinstance(given, Tensor) else "missing"
+            raise UserError(
+                f"{path} belongs to another configuration: {name} is {what}, and in this model "
+                f"{weight.dtype} {tuple(weight.shape)}. Put back the run's own checkpoint."
+            )
+
+
+# What a checkpoint holds of Lightning's and our own; a person's callbacks may add to it.
+_KINDS = {
+    "state_dict": dict,
+    "epoch": int,
+    "global_step": int,
+    "callbacks": dict,
+    "loops": dict,
+    "optimizer_states": list,
+    "lr_schedulers": list,
+}
+_REQUIRED = ("state_dict", "epoch")
+
+# What Lightning 1 wrote, Lightning 2 translates: states of callbacks out of any place in the file.
+_VERSION, _OLDEST_VERSION = "pytorch-lightning_version", 2
+
+
+def _check_kinds(checkpoint: Any) -> None:
+    for key, kind in _KINDS.items():
+        if (key in checkpoint or key in _REQUIRED) and not isinstance(checkpoint.get(key), kind):
             raise ValueError(f"{key} is missing")
+    version = checkpoint.get(_VERSION)
+    if not isinstance(version, str) or int(version.partition(".")[0]) < _OLDEST_VERSION:
+        raise ValueError("it is of no version of Lightning that is known")
 
 
-# Where Lightning's ModelCheckpoint keeps paths in its state.
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """Yields every tensor in a checkpoint."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, dict | list | tuple | set):
+        for item in [*value.values(), *value] if isinstance(value, dict) else value:
+            yield from _tensors(item)
+
+
+def _num_bytes(tensor: Tensor) -> int:
+    # By its shape: a tensor of one number, said to be repeated, takes no room in the file.
+    return tensor.numel() * tensor.element_size()
+
+
+# What the state of Lightning's ModelCheckpoint holds: a folder, paths, scores by path, and values.
 _FOLDER, _BEST = "dirpath", "best_k_models"
 
 _PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
 
+_VALUES = ("monitor", "best_model_score", "current_score", "kth_value")
+
 
 def _inside(state: Any, folder: Path) -> Any:
     """Returns a callback's state with each path in `folder`, none where a path names no file."""
-    if not isinstance(state, dict) or not {_FOLDER, _BEST, *_PATHS} & state.keys():
+    if not isinstance(state, dict):
         return state
+    if not {_FOLDER, _BEST, *_PATHS} & state.keys():
+        # Of other callbacks: Lightning's SpikeDetection writes to a path of its state.
+        return {key: None if re.search("path|dir", str(key)) else state[key] for key in state}
     scores = state.get(_BEST)
     scores = scores if isinstance(scores, dict) else {}
     inside = {_moved(path, folder): score for path, score in scores.items()}
     return {
-        **state,
         _FOLDER: str(folder),
+        **{key: state.get(key) for key in _VALUES},
         **{key: _moved(state.get(key), folder) for key in _PATHS},
         _BEST: {path: score for path, score in inside.items() if path},
     }

@@ -101,6 +101,14 @@ def machine() -> str:
     return f"{next(filter(None, names), '')}, {platform.system()}"
 
 
+def memory_bytes() -> int:
+    """Returns the machine's memory in bytes; 16 GB where the system does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return 16 << 30
+
+
 def reset_peak_memory() -> bool:
     """Starts a new peak for the next job of a process; returns whether the system can (Linux)."""
     try:

@@ -5,7 +5,8 @@ import difflib
 import errno
 import signal
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -92,6 +93,20 @@ def command(work: Callable[[Sequence[str]], None]) -> None:
     except KeyboardInterrupt:
         print_error("interrupted.")
         sys.exit(128 + signal.SIGINT)  # as shells report it
+
+
+@contextmanager
+def refusing(what: str) -> Iterator[None]:
+    """Makes a UserError of whatever fails inside: a file that somebody made up can fail anywhere.
+
+    `what` names the file, and what cannot be done with it.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{what}: {type(error).__name__}: {first_line(error)}.") from error
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str | None:

@@ -9,14 +9,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType, UnionType
-from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
+from types import MappingProxyType
+from typing import Annotated, Any, NamedTuple, get_type_hints
 
 from omegaconf import OmegaConf
 
 from vae_lab.config.identity import has_hash
-from vae_lab.errors import UserError
+from vae_lab.errors import UserError, first_line
 from vae_lab.files import write_text
+from vae_lab.reading import MOST_TEXT, is_kind, parse_json, parse_yaml, read_inside
 
 RUNNING, SUCCESS, FAILED, INTERRUPTED = "running", "success", "failed", "interrupted"
 DIVERGED = "diverged"
@@ -65,6 +66,8 @@ class RunResult:
         dict[str, Any],
         "`name` of the data set, numbers of `train`, `val` and `test` images, names of `labels`, "
         "`fingerprint` of pixels and labels",
+        dict.fromkeys(("train", "val", "test"), int)
+        | {"name": str, "labels": list[str], "fingerprint": str | None},
     ] = field(default_factory=dict)
     image_shape: Annotated[list[int] | None, "C, H, W of an image"] = None
     num_parameters: Annotated[int | None, "number of weights"] = None
@@ -78,6 +81,7 @@ class RunResult:
     latent: Annotated[
         dict[str, Any],
         "`kl_per_dimension` in nats and what it is measured from, number of `active_units`",
+        {"kl_per_dimension": list[float], "kl_reference": str, "active_units": int},
     ] = field(default_factory=dict)
     warnings: Annotated[list[str], "what looks wrong with the trained model"] = field(
         default_factory=list
@@ -99,41 +103,27 @@ class RunResult:
         return json.dumps(known, indent=2) + "\n"
 
     @classmethod
-    def from_json(cls, text: str) -> "RunResult":
+    def from_json(cls, text: str | bytes) -> "RunResult":
         """Returns the result of a file's content; unknown fields are left out.
 
         Raises:
             ValueError: where it is no such result: a file can be damaged, or somebody else's.
         """
-        content = json.loads(text)
+        content = parse_json(text)
         if not isinstance(content, dict):
             raise ValueError("holds no fields")
         # Earlier versions call the picture metrics findings.
         content.setdefault("picture_metrics", content.get("findings"))
-        kinds = get_type_hints(cls)
-        known = {key: content[key] for key in kinds if content.get(key) is not None}
+        hints = get_type_hints(cls, include_extras=True)
+        known = {key: content[key] for key in hints if content.get(key) is not None}
         for key, value in known.items():
-            if not _is_kind(value, kinds[key]):
+            # The type of the field, and that of keys within it.
+            kinds = hints[key].__origin__, *hints[key].__metadata__[1:]
+            if not all(is_kind(value, kind) for kind in kinds):
                 raise ValueError(f"{key} is of another kind")
         if known.get("status") not in STATUSES:
             raise ValueError("status is none of those that exist")
         return cls(**known)
-
-
-def _is_kind(value: Any, kind: Any) -> bool:
-    """Tells whether a value that was read is of a type such as `dict[str, float]`."""
-    origin, arguments = get_origin(kind), get_args(kind)
-    if kind is Any:
-        return True
-    if origin is UnionType:
-        return any(_is_kind(value, alternative) for alternative in arguments)
-    if origin is list:
-        return isinstance(value, list) and all(_is_kind(item, arguments[0]) for item in value)
-    if origin is dict:
-        return isinstance(value, dict) and all(_is_kind(it, arguments[1]) for it in value.values())
-    if isinstance(value, bool):
-        return False
-    return isinstance(value, int | float if kind is float else kind)
 
 
 class RunFolder:
@@ -153,13 +143,26 @@ class RunFolder:
         """Whether a run began in this very folder, whatever became of it."""
         return (self.path / RESULT).exists()
 
+    def read(self, path: Path, *, most: int = MOST_TEXT) -> bytes:
+        """Returns the content of a plain file in the folder; UserError if it is none."""
+        return read_inside(path, self.path, most=most)
+
     @cached_property
     def result(self) -> RunResult | None:
         """What is known of the run; None where there is no readable `result.json`."""
         try:
-            return RunResult.from_json((self.path / RESULT).read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
+            return self.read_result()
+        except UserError:
             return None
+
+    def read_result(self) -> RunResult:
+        """Reads what is known of the run; UserError says why it cannot be read."""
+        try:
+            return RunResult.from_json(self.read(self.path / RESULT))
+        except UserError:
+            raise
+        except ValueError as error:
+            raise UserError(f"its {RESULT} cannot be read: {first_line(error)}.") from error
 
     @property
     def is_finished(self) -> bool:
@@ -204,9 +207,11 @@ class RunFolder:
         result, path = self.require_result(), self.path / CONFIG
         try:
             # Nothing in it is resolved again: it holds values; what looks otherwise is not ours.
-            config = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+            config = parse_yaml(self.read(path))
+        except UserError:
+            raise
         except Exception as error:  # a damaged file can fail in any way
-            raise UserError(f"{path} cannot be read: {error}.") from error
+            raise UserError(f"{path} cannot be read: {first_line(error)}.") from error
         if not isinstance(config, dict):
             raise UserError(f"{path} is no configuration.")
         values = {str(key): value for key, value in config.items() if key != "choices"}
@@ -221,23 +226,29 @@ class RunFolder:
     def image_shape(self) -> tuple[int, ...]:
         """The (C, H, W) of the run's images; UserError where the run did not come so far."""
         result = self.require_result()
-        if not result.image_shape:
+        if len(result.image_shape or ()) != 3 or min(result.image_shape or [0]) < 1:
             raise UserError(
                 f"{self.path / RESULT} does not say the shape of the images (status of the run: "
                 f"{result.status}): train it anew."
             )
-        return tuple(result.image_shape)
+        return tuple(result.image_shape or ())
 
     def checkpoint(self, weights: str | None) -> Path:
         """Returns the checkpoint `best` or `last`, or for None the best there is.
 
         Raises:
-            UserError: where the run has none of that name.
+            UserError: where there is no such name, or the run has none of it.
         """
-        for name in [weights] if weights else ["best", "last"]:
+        names = [Path(name).stem for name in (BEST, LAST)]
+        if weights not in (None, *names):
+            raise UserError(f"weights must be {' or '.join(names)}, got {weights}.")
+        for name in [weights] if weights else names:
             path = self.checkpoints / f"{name}.ckpt"
-            if path.is_file():
-                return path
+            try:
+                if path.is_file():
+                    return path
+            except OSError as error:
+                raise UserError(f"{path} cannot be read: {error.strerror}.") from error
         raise UserError(
             f"{self.path} has no checkpoint {weights or 'best or last'} (status of the run: "
             f"{self.require_result().status}): train it to the end."

@@ -1,20 +1,44 @@
 """What is printed on a terminal: errors and warnings of one line, and progress."""
 
 import sys
+import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
 
+def printable(text: str) -> str:
+    """Returns a text whose control characters are escapes, such as `\\x1b`; lines and tabs stay.
+
+    A text out of a file can hold commands to the terminal, which change its title or what was
+    printed before, or what no encoding knows.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        character.encode("unicode_escape").decode() if _is_control(character) else character
+        for character in text
+    )
+
+
+def _is_control(character: str) -> bool:
+    # Control characters, those that turn the direction of writing, halves of a character.
+    is_joiner = character in "\u200c\u200d"
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs") and not (
+        character in "\n\t" or is_joiner
+    )
+
+
 def print_error(message: object) -> None:
     """Prints one line on stderr, whatever line breaks the message has."""
-    print("vae-lab: error:", " ".join(str(message).split()), file=sys.stderr, flush=True)
+    text = printable(" ".join(str(message).split()))
+    print("vae-lab: error:", text, file=sys.stderr, flush=True)
 
 
 def print_warning(message: object) -> None:
     """Prints one line on stderr between two rules, so that it is seen in a long log."""
-    text = "vae-lab: warning: " + " ".join(str(message).split())
+    text = "vae-lab: warning: " + printable(" ".join(str(message).split()))
     rule = "!" * 79
     print(f"{rule}\n{text}\n{rule}", file=sys.stderr, flush=True)
 

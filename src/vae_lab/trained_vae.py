@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae_lab.checkpoints import load_weights
+from vae_lab.checkpoints import trained_model
 from vae_lab.errors import UserError
 from vae_lab.evaluate.marginal_likelihood import EvaluationImages, importance_weighted
 from vae_lab.posterior import Posterior
@@ -28,15 +28,12 @@ def load(folder: Path | str, *, weights: str | None, trust: bool) -> "TrainedVAE
     Raises:
         UserError: The folder is no run, or its checkpoint is not whole or of another run.
     """
-    run = RunFolder(Path(folder))
-    config, checkpoint, shape = run.config, run.checkpoint(weights), run.image_shape
+    run = RunFolder(Path(folder).expanduser())
+    _ = run.config  # raises if the folder is no run
     # Building draws starting weights from torch's own generator: the caller's is left as it was.
     with torch.random.fork_rng(devices=[]):
-        model = VAE.from_config(config, shape, trust=trust)
-    # The configuration belongs to this result, whose hash may be of an earlier version.
-    model.config_hash = run.require_result().config_hash
-    load_weights(model, checkpoint)
-    return TrainedVAE(model=model.float().eval(), image_shape=shape, config=config)
+        model, _ = trained_model(run, run.checkpoint(weights), trust=trust)
+    return TrainedVAE(model=model.float().eval(), image_shape=run.image_shape, config=run.config)
 
 
 class TrainedVAE:

@@ -107,6 +107,19 @@ def check_values(values: Mapping[str, Any]) -> None:
             raise UserError(f"data.files must hold names of files, got {_shown(name)}.")
 
 
+def check_recorded(values: Mapping[str, Any]) -> None:
+    """Checks the configuration in a run's folder, which may be a stranger's, before it is used.
+
+    Raises:
+        UserError: a key is missing that every model and data set need, or a value is not allowed.
+    """
+    given = dict(flatten(values))
+    for key in (*REQUIRED, "seed", "latent_dim"):
+        if given.get(key) is None:
+            raise UserError(f"{key} is missing in the run's configuration: it is no whole run.")
+    check_values(values)
+
+
 def _is_trainer_argument(key: str) -> bool:
     group, _, name = key.partition(".")
     return group == "trainer" and name.partition(".")[0] in TRAINER_ARGUMENTS

@@ -12,11 +12,11 @@ from typing import Any
 
 from torch import Tensor
 
-from vae_lab.checkpoints import load_weights
+from vae_lab.checkpoints import trained_model
 from vae_lab.data.binarize import TARGETS
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.data.images import ImageArray
-from vae_lab.errors import UserError
+from vae_lab.errors import UserError, refusing
 from vae_lab.evaluate import marginal_likelihood
 from vae_lab.evaluate.bound import PerImage, bound_per_image, elbo
 from vae_lab.evaluate.classifiers import probes
@@ -28,7 +28,7 @@ from vae_lab.evaluate.sample_quality import RealImageReference, sample_quality
 from vae_lab.objectives.elbo import Elbo
 from vae_lab.posterior import Posterior
 from vae_lab.random_streams import stream, subset
-from vae_lab.run_folder import Number, RunFolder
+from vae_lab.run_folder import CONFIG, Number, RunFolder
 from vae_lab.terminal import print_warning
 from vae_lab.vae import BATCH, VAE
 
@@ -59,15 +59,13 @@ class Evaluation:
             UserError: The checkpoint, the data or the device cannot be used.
         """
         trust, split = settings["trust"], settings["split"]
-        config = _with_data(run.config, settings["data_root"], settings["data_path"])
-        data = ImageDataModule.from_config(config, trust=trust)
-        model = VAE.from_config(run.config, run.image_shape, trust=trust)
-        # The configuration belongs to this result, whose hash may be of an earlier version.
-        model.config_hash = run.require_result().config_hash
+        model, epochs_done = trained_model(run, checkpoint, trust=trust)
         # The ELBO, whatever was trained: evaluations compare.
         model.objective = Elbo(beta=1.0, num_samples=model.objective.num_samples)
-        epochs_done = load_weights(model, checkpoint)
-        data.setup()
+        with refusing(f"the images that {run.path / CONFIG} names cannot be used"):
+            config = _with_data(run.config, settings["data_root"], settings["data_path"])
+            data = ImageDataModule.from_config(config, trust=trust)
+            data.setup()
         other_images = _other_images(data, run)
         try:
             model = model.float().eval().to(settings["device"])
@@ -87,7 +85,11 @@ class Evaluation:
             protocol["data"] = f"other images than those of the training ({other_images})"
         evaluation = cls(model, data, split, settings, protocol, other_images)
         if (count := len(evaluation.images)) < 2:
-            raise UserError(f"split={split} has {count} images in this run: choose split=test.")
+            other = {"test": "val", "val": "test"}[split]
+            raise UserError(
+                f"split={split} has {count} {'image' if count == 1 else 'images'} in this run, and "
+                f"an evaluation needs 2: choose split={other}, or a run with more images."
+            )
         return evaluation
 
     def __post_init__(self) -> None:
