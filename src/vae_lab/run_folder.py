@@ -15,7 +15,7 @@ from typing import Annotated, Any, NamedTuple, get_type_hints
 from omegaconf import OmegaConf
 
 from vae_lab.config.identity import has_hash
-from vae_lab.errors import UserError, first_line
+from vae_lab.errors import UserError, refusing
 from vae_lab.files import write_text
 from vae_lab.reading import MOST_TEXT, is_kind, parse_json, parse_yaml, read_inside
 
@@ -157,12 +157,8 @@ class RunFolder:
 
     def read_result(self) -> RunResult:
         """Reads what is known of the run; UserError says why it cannot be read."""
-        try:
+        with refusing(f"its {RESULT} cannot be read"):
             return RunResult.from_json(self.read(self.path / RESULT))
-        except UserError:
-            raise
-        except ValueError as error:
-            raise UserError(f"its {RESULT} cannot be read: {first_line(error)}.") from error
 
     @property
     def is_finished(self) -> bool:
@@ -205,13 +201,9 @@ class RunFolder:
             UserError: where the folder is no run, or its files do not belong together.
         """
         result, path = self.require_result(), self.path / CONFIG
-        try:
+        with refusing(f"{path} cannot be read"):
             # Nothing in it is resolved again: it holds values; what looks otherwise is not ours.
             config = parse_yaml(self.read(path))
-        except UserError:
-            raise
-        except Exception as error:  # a damaged file can fail in any way
-            raise UserError(f"{path} cannot be read: {first_line(error)}.") from error
         if not isinstance(config, dict):
             raise UserError(f"{path} is no configuration.")
         values = {str(key): value for key, value in config.items() if key != "choices"}

@@ -85,7 +85,9 @@ def test_every_path_of_a_state_is_one_of_the_folder(
 def test_the_callbacks_of_lightning_that_take_paths_from_their_state_are_known(
     tmp_path: Path,
 ) -> None:
-    classes = [cls for _, cls in inspect.getmembers(pytorch_lightning.callbacks, inspect.isclass)]
+    classes: list[Any] = [
+        cls for _, cls in inspect.getmembers(pytorch_lightning.callbacks, inspect.isclass)
+    ]
     with_state = [cls for cls in classes if cls.load_state_dict is not Callback.load_state_dict]
     with_paths = {cls for cls in with_state if "path" in inspect.getsource(cls.load_state_dict)}
     assert with_paths == {ModelCheckpoint, SpikeDetection}
@@ -144,4 +146,4 @@ def test_weights_of_another_kind_of_number_are_refused(tmp_path: Path, kind: tor
     wrong = weights | {name: weights[name].to(kind)}
     with pytest.raises(UserError, match="belongs to another configuration"):
         load_weights(model, saved(tmp_path, state_dict=wrong))
-    assert load_weights(model, saved(tmp_path, state_dict=weights)).epochs_done == 1
+    assert load_weights(model, saved(tmp_path, state_dict=weights)) == 1
