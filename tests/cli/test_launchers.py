@@ -34,21 +34,24 @@ def joblib() -> None:
 
 
 def planned(*arguments: str) -> list[str]:
+    """Returns the overrides of the first job of a sweep."""
     line = parse_words(["-m", *arguments])
     composer = Composer(config_dir=line.config_dir)
-    return plan(composer, jobs_of(composer, line, datetime.now())).overrides
+    runs = plan(composer, jobs_of(composer, line, datetime.now())).runs
+    assert runs is not None
+    return runs[0].overrides
 
 
 def test_jobs_side_by_side_have_one_thread_and_no_bar_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    ours = ["++threads=1", "++trainer.enable_progress_bar=false"]
+    ours = ["++threads=1", "++trainer.enable_progress_bar=False"]
     assert planned("latent_dim=2,3", PARALLEL[0])[:2] == ours
     assert not {*ours} & {*planned("latent_dim=2,3")}
-    # What the person says comes later, and Hydra takes the last.
-    asked = ("threads=1,2", "trainer.enable_progress_bar=true", PARALLEL[0])
-    assert planned(*asked)[2:4] == ["++threads=1,2", "++trainer.enable_progress_bar=true"]
+    # What the person says comes later, and counts.
+    asked = ("threads=2,1", "trainer.enable_progress_bar=true", PARALLEL[0])
+    assert planned(*asked)[:2] == ["++threads=2", "++trainer.enable_progress_bar=True"]
     recipe = tmp_path / "own" / "experiment" / "mine.yaml"
     recipe.parent.mkdir(parents=True)
     recipe.write_text("# @package _global_\nthreads: 2\n")

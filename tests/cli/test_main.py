@@ -9,13 +9,16 @@ import subprocess
 import time
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Any
 
 import killable
 import pytest
 from command import QUICK, Command, command, environment
 from stripes import write_conf
 
+from vae_lab.cli.hydra_jobs import launch
 from vae_lab.errors import Stopped
+from vae_lab.run_folder import RunFolder, RunResult
 from vae_lab.training.signals import check_stopped, handle_signals
 
 
@@ -134,6 +137,68 @@ def test_folders_named_by_the_person_are_found_with_what_became_of_them(
     assert done.code == 1
     assert "FAILED job0: NonFiniteError" in done.out
     assert [path.name for path in (tmp_path / "here").iterdir() if path.is_dir()] == ["job0"]
+
+
+FAST = ("data=stripes", "trainer.max_epochs=1", "threads=1", "report=null", "callbacks=none",
+        "logger=none")  # fmt: skip
+
+
+def results(root: Path) -> dict[str, dict[str, Any]]:
+    return {path.parent.name: json.loads(path.read_text()) for path in root.glob("*/result.json")}
+
+
+def test_each_job_of_a_shuffled_sweep_is_what_its_name_says(
+    tmp_path: Path, vae_lab: Command
+) -> None:
+    sweep = ("-m", *FAST, "latent_dim=shuffle(2,3,4,5)", "sweep_name=s")
+    done = vae_lab(*sweep)
+    assert done.code == 0, done.err
+    root = tmp_path / "outputs" / "sweeps" / "s"
+    dims = {name: result["latent_dim"] for name, result in results(root).items()}
+    assert dims == {f"linear-z{z}-stripes": z for z in (2, 3, 4, 5)}
+    # The order is another one the next time; the runs are the same.
+    again = vae_lab(*sweep)
+    assert (again.code, again.out.count("already finished")) == (0, 4), again.err
+    assert len(results(root)) == 4
+
+
+def test_jobs_of_one_folder_are_refused_before_the_first_and_repeated_ones_run_once(
+    tmp_path: Path, vae_lab: Command
+) -> None:
+    done = vae_lab("-m", *FAST, "seed=0,1", "hydra.sweep.subdir=x", "sweep_name=s")
+    assert done.code == 2
+    assert "hydra.sweep.subdir puts different jobs into one folder" in done.err
+    assert not (tmp_path / "outputs").exists()
+    done = vae_lab("-m", *FAST, "seed=0,0,1", "sweep_name=s")
+    assert done.code == 0, done.err
+    assert "1 of 3 jobs are the same as others: each is run once." in done.out
+    root = tmp_path / "outputs" / "sweeps" / "s"
+    assert sorted(results(root)) == ["linear-z2-stripes-seed0", "linear-z2-stripes-seed1"]
+    done = vae_lab("-m", *FAST, "seed=range(3,0)")
+    assert done.code == 2
+    assert "vae-lab: error: the sweep is empty: seed=range(3,0) names no value." in done.err
+
+
+def test_a_job_that_is_refused_counts_as_failed(
+    tmp_path: Path, vae_lab: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "outputs" / "sweeps" / "s" / "linear-z3-stripes"
+
+    def late(*arguments: Any) -> list[Any]:
+        # Another process was faster: its run is in the folder of a job that has been planned.
+        RunFolder(folder).write_result(
+            RunResult(name=folder.name, status="success", config_hash="another")
+        )
+        return launch(*arguments)
+
+    monkeypatch.setattr("vae_lab.cli.main.launch", late)
+    done = vae_lab("-m", *FAST, "latent_dim=2,3", "sweep_name=s")
+    assert done.code == 1
+    assert "linear-z3-stripes holds a run of another configuration" in done.err
+    assert f"FAILED {folder.name}: " in done.out
+    with (folder.parent / "summary.csv").open() as file:
+        rows = [(row["run"], row["status"]) for row in csv.DictReader(file)]
+    assert rows == [("linear-z2-stripes", "success"), ("linear-z3-stripes", "failed")]
 
 
 NO_MIRROR = ("data.mirrors=[http://127.0.0.1:9/]", "data.root=none")

@@ -104,8 +104,9 @@ def test_a_sweep_over_values_composes_its_options_once(
 ) -> None:
     line = parse_words(["-m", "model=linear,conv", "seed=range(20)", "data=mnist_5k"])
     jobs = jobs_of(composer, line, datetime(2026, 1, 2, 3, 4, 5))
-    folders = plan(composer, jobs).folders
-    assert folders is not None and len({*folders}) == len(jobs.jobs) == 40
+    runs = plan(composer, jobs).runs
+    assert runs is not None and len({run.folder for run in runs}) == len(jobs.jobs) == 40
+    folders = [run.folder for run in runs]
     assert {folder.parent.name for folder in folders} == {"2026-01-02_03-04-05"}
     # What the jobs have in common, and the two models.
     assert len(loads) == 3

@@ -62,7 +62,7 @@ def test_a_report_that_cannot_be_written_costs_one_warning(
 
     monkeypatch.setattr(page, "write_report", broken)
     run = write_run(tmp_path / "run", elbo=-150.0)
-    sweep_summary.close_sweep(tmp_path, [run], again="", report=True)
+    sweep_summary.close_sweep(tmp_path, [run], refused=(), again="", report=True)
     told = capsys.readouterr()
     assert told.err.count("vae-lab: warning:") == 1
     assert "the report could not be written (RuntimeError: no ink)" in told.err

@@ -10,6 +10,7 @@ from typing import Any
 from hydra._internal.utils import get_args_parser
 
 from vae_lab.config.compose import key_of
+from vae_lab.config.overrides import quoted
 from vae_lab.errors import UserError
 
 PROGRAM = ("python", "-m", "vae_lab")
@@ -27,6 +28,12 @@ class CommandLine:
     config_name: str | None
     show: tuple[str, ...]  # what Hydra shows of the configuration instead of a run: --cfg, --info
     asks_hydra: bool  # for help or completion, which need no job
+
+    @property
+    def is_sweep(self) -> bool:
+        """Whether several values of a key make several jobs."""
+        modes = [line for line in self.overrides if key_of(line) == "hydra.mode"]
+        return self.multirun or any(line.endswith("MULTIRUN") for line in modes)
 
     @property
     def flags(self) -> list[str]:
@@ -81,8 +88,3 @@ def command_to_resume(folder: Path, *, trust: bool) -> str:
     """Returns the command line that goes on with the run of a folder."""
     path = str(folder) if re.fullmatch(r"[\w./-]+", str(folder)) else quoted(folder)
     return shlex.join([*PROGRAM, f"{RESUME}={path}", *[f"{TRUST}=true"] * trust])
-
-
-def quoted(value: object) -> str:
-    """Returns a text as a value of Hydra's grammar, in quotes."""
-    return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -22,7 +22,8 @@ class Jobs(NamedTuple):
     """The jobs of a command line."""
 
     jobs: list[Job]
-    overrides: list[str]  # of all jobs, with what was decided for them
+    # What Hydra is given for all of them: of a complete sweep without the values that differ.
+    overrides: list[str]
     is_sweep: bool
     # Whether each job is there. A sweeper that chooses values as it goes has one, without them.
     is_complete: bool
@@ -41,12 +42,9 @@ def jobs_of(composer: Composer, line: CommandLine, now: datetime) -> Jobs:
     Raises:
         UserError: for the first that is not valid; in a sweep it says which job that is.
     """
-    overrides = composer.parse(line.overrides)
+    overrides = composer.parse(line.overrides, sweep=line.is_sweep)
     swept = [override for override in overrides if override.is_sweep_override()]
-    if line.multirun or any(
-        override.key_or_group == "hydra.mode" and str(override.value()).endswith("MULTIRUN")
-        for override in overrides
-    ):
+    if line.is_sweep:
         jobs = _sweep(composer, overrides, now)
     elif swept:
         (first,) = _lines(swept[:1])
@@ -68,16 +66,40 @@ def _sweep(composer: Composer, overrides: Sequence[Override], now: datetime) -> 
     named = any(key_of(line) == "sweep_name" for line in common_lines)
     stamp = [] if named else [f"++sweep_name={now:%Y-%m-%d_%H-%M-%S}"]
     # The user's come later and win.
+    fixed = [*decided, *common_lines, *stamp]
     lines = [*decided, *_lines(overrides), *stamp]
-    is_complete = common.composition.sweeper.endswith(BASIC_SWEEPER)
-    if is_complete:
-        params: Mapping[str, Any] = common.hydra.sweeper.params or {}
-        chosen = [f"{key}={value}" for key, value in params.items()]
-        expanded = split_sweep([*composer.parse(chosen), *composer.parse(lines)])
-    else:
-        expanded = [[*decided, *common_lines, *stamp]]
+    if not common.composition.sweeper.endswith(BASIC_SWEEPER):
+        job = composer.job(fixed, RunMode.MULTIRUN)
+        _check_search(job)
+        return Jobs([job], lines, is_sweep=True, is_complete=False)
+    params: Mapping[str, Any] = common.hydra.sweeper.params or {}
+    chosen = [f"{key}={value}" for key, value in params.items()]
+    # Once: what is shuffled comes in another order the next time.
+    expanded = split_sweep(composer.parse([*chosen, *lines], sweep=True))
+    if not expanded:
+        empty = ", ".join(str(each.input_line).lstrip("+") for each in overrides if _is_empty(each))
+        raise UserError(f"the sweep is empty: {empty} names no value.")
     jobs = [composer.job(each, RunMode.MULTIRUN) for each in expanded]
-    return Jobs(jobs, lines, is_sweep=True, is_complete=is_complete)
+    return Jobs(jobs, fixed, is_sweep=True, is_complete=True)
+
+
+def _is_empty(override: Override) -> bool:
+    return override.is_discrete_sweep() and not [*override.sweep_string_iterator()]
+
+
+def _check_search(job: Job) -> None:
+    """Raises UserError for what makes no sense where a sweeper chooses the values as it goes."""
+    for key in ("run_name", "hydra.sweep.subdir"):
+        if key in {key_of(line) for line in job.overrides}:
+            raise UserError(
+                f"{key} cannot be chosen in a search: each trial is named by what it computes. "
+                f"Leave {key} out; sweep_name names the search."
+            )
+    if job.values["data"].get("num_val") == 0:
+        raise UserError(
+            "a search chooses by the validation bound, and data.num_val=0 leaves no images for it: "
+            "leave data.num_val out."
+        )
 
 
 def _check(jobs: Sequence[Job], swept: Sequence[Override]) -> None:

@@ -5,6 +5,7 @@ before torch is imported: the configuration, the data, the output folder. Then H
 """
 
 import logging
+import math
 import os
 import sys
 import traceback
@@ -16,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from hydra import version
-from hydra._internal.utils import _run_hydra, get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import configure_log
 from hydra.types import RunMode
@@ -25,15 +25,16 @@ from omegaconf import DictConfig
 from vae_lab.cli import command_lines
 from vae_lab.cli.command_lines import CommandLine, command_to_resume
 from vae_lab.cli.ensure_data import ensure_data
+from vae_lab.cli.hydra_jobs import FULL_ERROR, TRACEBACKS, launch, run_hydra
 from vae_lab.cli.jobs import Jobs, jobs_of
-from vae_lab.cli.launchers import as_lost_worker, is_parallel, mark_lost_runs
-from vae_lab.cli.plan import Plan, plan
+from vae_lab.cli.launchers import is_parallel, mark_lost_runs
+from vae_lab.cli.plan import Plan, check_place, plan
 from vae_lab.cli.resume import read_resumed
 from vae_lab.cli.sweep_summary import close_sweep, open_sweep
-from vae_lab.config.compose import CONFIG_NAME, Composer, conf_folder, key_of, register_resolvers
+from vae_lab.config.compose import Composer, key_of, register_resolvers
 from vae_lab.config.job import choices_of
+from vae_lab.config.overrides import quoted
 from vae_lab.config.resolve import resolved
-from vae_lab.environment import environment_variables
 from vae_lab.errors import JOB_FAILED, WRONG_INPUT, JobFailed, Stopped, UserError, describe_os_error
 from vae_lab.files import check_writable, locked
 from vae_lab.ownership import check_run_folder
@@ -42,10 +43,8 @@ from vae_lab.terminal import print_error
 from vae_lab.training.distributed import join_run, joined_run
 from vae_lab.training.signals import handle_signals, signals_as_keyboard_interrupt
 
-# Set to 1 by those who want to see tracebacks, and what it was before Hydra was at work.
-FULL_ERROR, TRACEBACKS = "HYDRA_FULL_ERROR", "VAE_LAB_FULL_ERROR"
-
 # A launcher may start `job` in a process that imports this file and composes nothing itself.
+version.setbase("1.3")
 register_resolvers()
 
 
@@ -68,10 +67,10 @@ def main() -> None:
 
 
 def job(config: DictConfig) -> float | None:
-    """Runs one job for Hydra and returns its validation bound, or None if it failed.
+    """Runs one job for Hydra and returns its validation bound (NaN: none), or None if it failed.
 
     A failure is printed here and recorded in the run's folder. It is not raised, so that a sweep
-    goes on, whatever launches it. Optuna takes None for a trial that failed; NaN would end it.
+    goes on, whatever launches it. Optuna takes None for a trial that failed.
     """
     context = HydraConfig.get()
     folder = Path(context.runtime.output_dir)
@@ -107,7 +106,7 @@ def _perform(**request: Any) -> float | None:
     complains = logging.raiseExceptions
     logging.raiseExceptions = False  # on a full disk the log fails too, and one line is enough
     try:
-        return run(RunRequest(**request)).metrics.get("elbo/val")
+        return run(RunRequest(**request)).metrics.get("elbo/val", math.nan)
     except JobFailed as error:
         _tell(error)
         return None
@@ -126,7 +125,7 @@ def _main(argv: Sequence[str]) -> int:
     """Does what a command line asks for, and returns the exit code."""
     line = command_lines.parse_words(argv)
     if line.asks_hydra:
-        _hydra(argv)
+        run_hydra(argv, job)
         return 0
     composer = Composer(config_dir=line.config_dir, config_name=line.config_name)
     if any(key_of(override) == command_lines.RESUME for override in line.overrides):
@@ -134,8 +133,9 @@ def _main(argv: Sequence[str]) -> int:
     now = datetime.now()
     jobs = jobs_of(composer, line, now)
     if line.show:
-        shown = [str(override.input_line) for override in composer.parse(line.overrides)]
-        _hydra(line.for_hydra(shown, multirun=line.multirun))
+        parsed = composer.parse(line.overrides, sweep=line.is_sweep)
+        shown = [str(override.input_line) for override in parsed]
+        run_hydra(line.for_hydra(shown, multirun=line.multirun), job)
         return 0
     if fallback := ensure_data(jobs.jobs):
         kept = [override for override in line.overrides if key_of(override) != "data"]
@@ -143,29 +143,43 @@ def _main(argv: Sequence[str]) -> int:
         jobs = jobs_of(composer, line, now)
     planned = plan(composer, jobs)
     check_writable(planned.root)
-    return _sweep(line, jobs, planned) if jobs.is_sweep else _single(line, planned)
+    return _sweep(composer, line, jobs, planned) if jobs.is_sweep else _single(line, planned)
 
 
-def _sweep(line: CommandLine, jobs: Jobs, planned: Plan) -> int:
+def _sweep(composer: Composer, line: CommandLine, jobs: Jobs, planned: Plan) -> int:
     """Runs the jobs of a sweep and closes it, also if it was stopped."""
-    again = line.repeat_sweep(planned.root)
-    for folder in planned.folders or ():
-        check_run_folder(folder)
+    again, runs = line.repeat_sweep(planned.root), planned.runs
+    for run in runs or ():
+        check_run_folder(run.folder)
     has_report = any(job.values.get("report") is not None for job in jobs.jobs)
     open_sweep(planned.root, again, report=has_report)
+    if runs and (repeated := len(jobs.jobs) - len(runs)):
+        print(f"{repeated} of {len(jobs.jobs)} jobs are the same as others: each is run once.")
+    failed = False
+    returned: list[float | None] = [None] * len(runs or ())
     with ExitStack() as stack:
         if is_parallel(jobs.jobs[0]):
             stack.enter_context(signals_as_keyboard_interrupt())
         try:
-            _hydra(line.for_hydra(planned.overrides, multirun=True))
+            if runs is None:
+                run_hydra(line.for_hydra(planned.overrides, multirun=True), job)
+            else:
+                lines = [run.overrides for run in runs]
+                returned = launch(composer, planned.overrides, lines, job)
         except JobFailed as error:
+            failed = True
             _tell(error)
         finally:
-            # Sweepers that choose as they go, and folders named by the user, are found on disk.
-            runs = planned.folders or [run.path for run in runs_in(planned.root)]
-            mark_lost_runs(runs)
-            close_sweep(planned.root, runs, again=again, report=has_report)
-    return 0 if all(RunFolder(run).is_finished for run in runs) else JOB_FAILED
+            # A sweeper that chooses as it goes has its runs on disk.
+            found = [run.path for run in runs_in(planned.root)] if runs is None else []
+            paths = found + [run.folder for run in runs or ()]
+            mark_lost_runs(paths)
+            # A finished run of something else may be in the place of a job that returned nothing.
+            refused = [path for path, bound in zip(paths, returned, strict=False) if bound is None]
+            unfinished = close_sweep(
+                planned.root, paths, refused=refused, again=again, report=has_report
+            )
+    return JOB_FAILED if failed or unfinished else 0
 
 
 def _single(line: CommandLine, planned: Plan) -> int:
@@ -173,7 +187,9 @@ def _single(line: CommandLine, planned: Plan) -> int:
     # Who names a folder of options may name classes there, which a run's folder alone may not.
     again = command_to_resume(planned.root, trust=line.config_dir is not None)
     return _run_in(
-        planned.root, again, lambda: _hydra(line.for_hydra(planned.overrides, multirun=False))
+        planned.root,
+        again,
+        lambda: run_hydra(line.for_hydra(planned.overrides, multirun=False), job),
     )
 
 
@@ -184,11 +200,12 @@ def _resume(composer: Composer, line: CommandLine) -> int:
     """
     run, config, trust = read_resumed(composer, line)
     folder, result = run.path, run.require_result()
+    check_place(folder)
     if not run.is_finished:
         check_writable(folder)
 
     def perform() -> None:
-        place = f"hydra.runtime.output_dir={command_lines.quoted(folder.absolute())}"
+        place = f"hydra.runtime.output_dir={quoted(folder.absolute())}"
         settings = composer.job([place], RunMode.RUN).hydra
         try:
             configure_log(settings.job_logging, settings.verbose)
@@ -209,20 +226,3 @@ def _run_in(folder: Path, again: str, work: Callable[[], None]) -> int:
             if (run := RunFolder(folder)).exists and not run.is_finished:
                 print("To go on:", again)
     return 0 if run.is_finished else JOB_FAILED
-
-
-def _hydra(argv: Sequence[str]) -> None:
-    """Hands a command line to Hydra, which runs its jobs.
-
-    Raises UserError for what Hydra cannot do, JobFailed if an engine lost a process.
-    """
-    version.setbase("1.3")
-    parser = get_args_parser()
-    # Hydra raises its errors instead of printing them. Jobs in other processes inherit both.
-    asked = {FULL_ERROR: "1", TRACEBACKS: os.environ.get(FULL_ERROR, "0")}
-    with environment_variables(asked):
-        try:
-            _run_hydra(parser.parse_args(argv), parser, job, str(conf_folder()), CONFIG_NAME)
-        except Exception as error:
-            refused = UserError(describe_os_error(error, Path("outputs")))
-            raise as_lost_worker(error) or refused from error

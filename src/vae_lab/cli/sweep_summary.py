@@ -1,7 +1,7 @@
 """A sweep's folder: its command lines at the start; at the end its table and what failed."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -11,8 +11,8 @@ from rich.table import Table
 from vae_lab.errors import UserError, describe_os_error
 from vae_lab.files import write_text
 from vae_lab.ownership import MULTIRUN, REPORT, SUMMARY, check_replaceable
-from vae_lab.report.summary import write_summary
-from vae_lab.run_folder import COMMANDS, RunFolder
+from vae_lab.report.summary import result_of, row, write_rows
+from vae_lab.run_folder import COMMANDS, FAILED, SUCCESS, RunFolder, RunResult
 from vae_lab.terminal import print_error, print_warning
 
 LEFT_ALIGNED = ("run", "status", "data")
@@ -37,25 +37,34 @@ def open_sweep(root: Path, command: str, *, report: bool) -> None:
         raise UserError(describe_os_error(error, path)) from error
 
 
-def close_sweep(root: Path, runs: Sequence[Path], *, again: str, report: bool) -> None:
+def close_sweep(
+    root: Path, runs: Sequence[Path], *, refused: Container[Path], again: str, report: bool
+) -> list[str]:
     """Writes `summary.csv` and prints the table of a sweep, also if some jobs failed.
 
-    `again` is the command that goes on with the sweep, `report` whether the page is written too.
+    Args:
+        root: the sweep's folder.
+        runs: the folders of its jobs.
+        refused: those of jobs that failed, whatever is in the folder: it may be another's run.
+        again: the command that goes on with the sweep.
+        report: whether the page is written too.
+
+    Returns the names of the jobs that are not finished.
     """
+    results = {run: _result(run, is_refused=run in refused) for run in runs}
+    failed = {run: each for run, each in results.items() if each.status != SUCCESS}
+    names = [run.name for run in failed]
     if not any(RunFolder(folder).exists for folder in runs):
-        return
-    console = Console(highlight=False)
+        return names
+    # Names are no markup.
+    console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=WIDE)
+        console.width = WIDE
     try:
-        rows = write_summary(root, runs)
+        rows = write_rows(root, [row(result) for result in results.values()])
         console.print(_table(rows, title=f"Test set, nats per image: {root}"))
-        failed = [run for run in map(RunFolder, runs) if not run.is_finished]
-        for run in failed:
-            reason = (
-                "never started" if run.result is None else run.result.error or run.result.status
-            )
-            console.print(f"FAILED {run.name}: {reason}", markup=False)
+        for run, result in failed.items():
+            console.print(f"FAILED {run.name}: {result.error or result.status}")
         if failed:
             print("To go on with what is not finished:", again)
         print(f"The same table: {root / SUMMARY}")
@@ -64,6 +73,16 @@ def close_sweep(root: Path, runs: Sequence[Path], *, again: str, report: bool) -
         print("See the runs side by side:", f"python -m vae_lab.board {shlex.quote(str(root))}")
     except OSError as error:
         print_error(describe_os_error(error, root))
+    return names
+
+
+def _result(folder: Path, *, is_refused: bool) -> RunResult:
+    """Returns what became of a job."""
+    result = result_of(folder)
+    if is_refused and result.status == SUCCESS:
+        error = "the folder holds a run of another configuration"
+        return RunResult(name=folder.name, status=FAILED, error=error)
+    return result
 
 
 def _report(root: Path) -> None:
@@ -89,6 +108,6 @@ def _table(rows: Sequence[Mapping[str, str]], title: str) -> Table:
     for heading in (name for name in rows[0] if name not in same):
         justify: JustifyMethod = "left" if heading in LEFT_ALIGNED else "right"
         table.add_column(heading, justify=justify, no_wrap=True)
-    for row in rows:
-        table.add_row(*(value for name, value in row.items() if name not in same))
+    for cells in rows:
+        table.add_row(*(value for name, value in cells.items() if name not in same))
     return table

@@ -4,11 +4,9 @@ Hydra composes a job when its turn comes. All are composed here first, so that e
 before the first starts, and each gets a folder.
 """
 
-import hashlib
-import json
 import pickle
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -23,10 +21,12 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import setup_globals
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
-from omegaconf import ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
-from vae_lab.config.identity import is_volatile
+from vae_lab.config.identity import config_hash
 from vae_lab.config.job import Composition, Job, choices_of
+from vae_lab.config.overrides import as_hydra, quoted
+from vae_lab.config.resolve import resolved
 from vae_lab.errors import UserError, first_line
 
 
@@ -59,12 +59,21 @@ class Composer:
         self._parsed: dict[str, Override] = {}
         self._compositions: dict[tuple[RunMode, tuple[str, ...]], Composition] = {}
 
-    def parse(self, overrides: Sequence[str]) -> list[Override]:
-        """Parses overrides; a `+` is optional: a plain key is set wherever it is, or is new.
+    def parse(self, overrides: Sequence[str], *, sweep: bool = False) -> list[Override]:
+        """Parses overrides as they were typed, for one run or for a sweep; see `as_hydra`.
 
-        Only the check decides what may be new, so that `key`, `+key` and `++key` get one answer.
+        A `+` is optional: a plain key is set wherever it is, or is new. Only the check decides what
+        may be new, so that `key`, `+key` and `++key` get one answer.
         """
-        return self._parse([self._forced(override) for override in self._parse(overrides)])
+        lines = [as_hydra(line, self._parses, sweep=sweep) for line in overrides]
+        return self._parse([self._forced(override) for override in self._parse(lines)])
+
+    def _parses(self, line: str) -> bool:
+        try:
+            self._parse([line])
+        except UserError:
+            return False
+        return True
 
     def job(self, overrides: Sequence[str], run_mode: RunMode) -> Job:
         """Returns one job, composed as Hydra will compose it."""
@@ -87,7 +96,7 @@ class Composer:
         if choices.get("experiment") is None and not any(line.startswith("~") for line in options):
             return Composition(config, None)
         # A recipe sets values too, and a removed group is a key that exists.
-        groups = [f"{group}={option}" for group, option in choices_of(choices).items()]
+        groups = [f"{group}={quoted(option)}" for group, option in choices_of(choices).items()]
         # Hydra's record of choices leaves out those of several options, as logger=[csv,none].
         groups += [line for line in options if "=[" in line and self._is_group(key_of(line))]
         defaults = self.loader.load_configuration(self.config_name, groups, run_mode)
@@ -157,28 +166,21 @@ class _Repository(ConfigRepository):
         return result
 
 
-def pick(names: Iterable[str]) -> str:
-    """Returns the interpolation that gives each job of a sweep the name at its number."""
-    return "${vae_lab.pick:${hydra:job.num},[" + ",".join(names) + "]}"
-
-
-# The interpolation that names a job by what it computes. Not by its number, which begins anew when
-# a search goes on: the same values find their run again.
-TRIAL = "${vae_lab.trial:${hydra:overrides.task}}"
+# The interpolation that names a job by what it computes, in the job itself. Not by its number,
+# which begins anew when a search goes on: the same values find their run again.
+TRIAL = "${vae_lab.trial:}"
 
 
 def register_resolvers() -> None:
-    """Makes the interpolations of `pick` and `TRIAL` known to OmegaConf."""
-    for name, resolver in (("pick", lambda number, names: names[number]), ("trial", _trial)):
-        OmegaConf.register_new_resolver(f"vae_lab.{name}", resolver, replace=True)
+    """Makes the interpolation `TRIAL` known to OmegaConf."""
+    OmegaConf.register_new_resolver("vae_lab.trial", _trial, replace=True)
 
 
-def _trial(overrides: ListConfig) -> str:
-    # Not resolved: one of them asks for this very name.
-    lines = OmegaConf.to_container(overrides, resolve=False)
-    assert isinstance(lines, list)
-    kept = sorted(line for line in lines if not is_volatile(key_of(line)))
-    return f"trial-{hashlib.sha256(json.dumps(kept).encode()).hexdigest()[:6]}"
+def _trial(*, _root_: DictConfig) -> str:
+    config = OmegaConf.masked_copy(_root_, [str(key) for key in _root_ if key != "hydra"])
+    with open_dict(config):
+        config.run_name = None  # that is what is asked for
+    return f"trial-{config_hash(resolved(config))[:8]}"
 
 
 def _stand_for_plugins(config_path: Path) -> None:

@@ -23,9 +23,8 @@ COLUMNS = (
 )
 
 
-def row(folder: Path) -> dict[str, str]:
-    """Returns a run's row of the table; a folder without a result is a row too: it failed."""
-    result = RunFolder(folder).result or RunResult(name=folder.name, status=FAILED)
+def row(result: RunResult) -> dict[str, str]:
+    """Returns a run's row of the table."""
     cells = {}
     for heading, (field, *keys), form in COLUMNS:
         value: Any = getattr(result, field)
@@ -35,9 +34,19 @@ def row(folder: Path) -> dict[str, str]:
     return cells
 
 
+def result_of(folder: Path) -> RunResult:
+    """Returns what is known of a run; a job without a result failed, for it never started."""
+    never = RunResult(name=folder.name, status=FAILED, error="never started")
+    return RunFolder(folder).result or never
+
+
 def write_summary(folder: Path, runs: Sequence[Path]) -> list[dict[str, str]]:
-    """Writes `summary.csv` of a sweep and returns its rows."""
-    table = [row(run) for run in runs]
+    """Writes `summary.csv` of runs and returns its rows."""
+    return write_rows(folder, [row(result_of(run)) for run in runs])
+
+
+def write_rows(folder: Path, table: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Writes `summary.csv` and returns its rows."""
     text = io.StringIO()
     writer = csv.DictWriter(text, [heading for heading, _, _ in COLUMNS], lineterminator="\n")
     writer.writeheader()

@@ -15,7 +15,7 @@ from stripes import small_config
 from vae_lab import load
 from vae_lab.checkpoints import read_checkpoint
 from vae_lab.errors import UserError
-from vae_lab.report.summary import row
+from vae_lab.report.summary import result_of, row
 from vae_lab.run_folder import RunFolder
 
 pytestmark = pytest.mark.torture
@@ -72,7 +72,7 @@ def test_damaged_files_are_refused_or_read_right(tmp_path: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(whole, folder)
         (folder / name).write_bytes(damaged((whole / name).read_bytes(), chance))
-        row(folder)
+        row(result_of(folder))
         try:
             RunFolder(folder)
             load(folder, trust=True)
