@@ -7,6 +7,7 @@ import pytest
 from fake_runs import BY_DRAWS, number, picture_metrics, write_run
 
 from vae_lab.report import conclusions_bound, conclusions_pictures
+from vae_lab.report.comparisons import Comparisons
 from vae_lab.report.grouping import Group, group_runs
 from vae_lab.report.picture_metrics import PictureMetrics
 from vae_lab.report.runs import find_runs
@@ -21,7 +22,11 @@ def group_of(folder: Path) -> Group:
 def said(folder: Path) -> dict[str, list[tuple[str, str]]]:
     """Every sentence with its verdict, by topic."""
     metrics = PictureMetrics(group_of(folder))
-    topics = [*conclusions_bound.topics(metrics), *conclusions_pictures.topics(metrics)]
+    comparisons = Comparisons([metrics])
+    topics = [
+        *conclusions_bound.topics(metrics, comparisons),
+        *conclusions_pictures.topics(metrics, comparisons),
+    ]
     return {topic.title: [(one.text, one.verdict) for one in topic.sentences] for topic in topics}
 
 

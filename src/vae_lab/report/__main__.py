@@ -24,13 +24,13 @@ def _main(argv: Sequence[str]) -> None:
     )
     arguments = parser.parse_args(argv)
     from vae_lab.report.page import write_report  # imports matplotlib
-    from vae_lab.report.wording import plural
+    from vae_lab.report.wording import counted
 
     target = arguments.to or arguments.folders[0]
     page, num_runs, skipped = write_report(arguments.folders, target)
     for path, reason in skipped:
         print(f"left out {path}: {reason}")
-    print(f"{num_runs} {plural('run', num_runs)} compared: {page}")
+    print(f"{counted(num_runs, 'run')} compared: {page}")
 
 
 if __name__ == "__main__":

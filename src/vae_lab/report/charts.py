@@ -1,5 +1,6 @@
 """The charts of a report: curves, the parts of the bound, dimensions, paths."""
 
+import math
 from collections.abc import Sequence
 
 from matplotlib import rc_context
@@ -89,9 +90,14 @@ def _bound(group: Group) -> Drawing:
     points: list[tuple[float, float]] = []
     faint = {"color": REST, "marker": "o", "s": 14, "alpha": 0.6}
     for setting, style, label in styled_settings(group):
-        kl, recon = setting.sample("kl").values, setting.sample("recon").values
+        terms = [setting.sample(name) for name in ("kl", "recon")]
+        kl, recon = (term.values if term else () for term in terms)
+        if not kl or not recon:
+            continue
         axis.scatter(kl, recon, label=label, zorder=3, **({"s": 46, **style} if label else faint))
         points += zip(kl, recon, strict=True)
+    if not points:
+        return None
     _path_through(axis, group)
     _lines_of_equal_bound(axis, points)
     axis.set(
@@ -107,7 +113,8 @@ def _path_through(axis: Axes, group: Group) -> None:
     values = [setting.values[group.keys[0]] for setting in group.settings if len(group.keys) == 1]
     if len(values) < 3 or not all(isinstance(value, int | float) for value in values):
         return
-    means = [[setting.sample(name).mean for setting in group.settings] for name in ("kl", "recon")]
+    terms = [[setting.sample(name) for setting in group.settings] for name in ("kl", "recon")]
+    means = [[sample.mean if sample else math.nan for sample in of_term] for of_term in terms]
     axis.plot(*means, color=INK, lw=1, alpha=0.5, zorder=2)
 
 

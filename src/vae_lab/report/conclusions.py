@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from vae_lab.report.blocks import Sentence
-from vae_lab.report.grouping import Group, Setting, contrasts
-from vae_lab.report.statistics import Sample
+from vae_lab.report.comparisons import Comparisons, Measured
+from vae_lab.report.grouping import Group, contrasts
 from vae_lab.report.wording import Quantity, comparison, sentence
 
 # Sentences of one kind; the rest is left to the tables.
@@ -24,9 +24,10 @@ def missing(what: str) -> Sentence:
 
 
 def effects(
+    comparisons: Comparisons,
     group: Group,
     keys: Sequence[str],
-    samples: Sequence[tuple[Setting, Sample]],
+    samples: Measured,
     quantity: Quantity,
 ) -> Iterator[Sentence]:
     """Yields the sentences on what each key does to a quantity, all else equal."""
@@ -44,4 +45,5 @@ def effects(
         (top, most), *rest = measured
         # The highest value against the next, and against the lowest.
         for setting, sample in rest[:1] + rest[1:][-1:]:
-            yield comparison(top, setting, (most, sample), quantity)
+            gap = comparisons.of(quantity.key, top, setting)
+            yield comparison(top, setting, (most, sample), quantity, gap)

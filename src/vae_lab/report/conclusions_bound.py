@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from vae_lab.report.blocks import Sentence, Topic
+from vae_lab.report.comparisons import TERMS, Comparisons, terms
 from vae_lab.report.conclusions import AT_MOST, DIMENSIONS, effects, missing
-from vae_lab.report.grouping import Group, Setting
-from vae_lab.report.picture_metrics import PictureMetrics
-from vae_lab.report.statistics import Sample, best_and_ties
+from vae_lab.report.grouping import Group
+from vae_lab.report.picture_metrics import DISTANCE_NAME, PictureMetrics
 from vae_lab.report.wording import NATS, Quantity, estimate, listed, sentence, subject
 
 # The methods that measure the distance from the prior: in short, and what the distance is.
@@ -19,61 +19,64 @@ METHODS = {
 }
 
 QUANTITIES = {
-    "elbo": Quantity("the test bound", NATS, "higher (better)"),
-    "recon": Quantity("the reconstruction term", NATS),
-    "kl": Quantity("the KL of the codes from the prior", NATS),
+    name: Quantity(name, words, NATS, comparative)
+    for name, words, comparative in (
+        ("elbo", "the test bound", "higher (better)"),
+        ("recon", "the reconstruction term", "higher"),
+        ("kl", "the KL of the codes from the prior", "higher"),
+        (DISTANCE_NAME, "the distance of all codes together from the prior", "higher"),
+    )
 }
 
-DISTANCE = Quantity("the distance of all codes together from the prior", NATS)
 
-DISTANCE_NAME = "distance_from_prior"
-
-
-def topics(metrics: PictureMetrics) -> list[Topic]:
+def topics(metrics: PictureMetrics, comparisons: Comparisons) -> list[Topic]:
     """Returns the topics that the test bound and the codes answer."""
     group = metrics.group
     others = [key for key in group.keys if key != DIMENSIONS]
+    better = [*_better(group, comparisons), *_effects(comparisons, group, others, "elbo")]
     return [
-        Topic("Which is better", [*_better(group), *_effects(group, others, "elbo")]),
-        Topic("The number of latent dimensions", list(_dimensions(group))),
-        Topic("Closeness to the prior", list(_prior(metrics, [*others, DIMENSIONS]))),
+        Topic("Which is better", better),
+        Topic("The number of latent dimensions", list(_dimensions(group, comparisons))),
+        Topic("Closeness to the prior", list(_prior(metrics, comparisons, [*others, DIMENSIONS]))),
     ]
 
 
-def _effects(group: Group, keys: Sequence[str], name: str) -> Iterator[Sentence]:
-    samples = [(setting, setting.sample(name)) for setting in group.settings]
-    return effects(group, keys, samples, QUANTITIES[name])
+def _effects(
+    comparisons: Comparisons, group: Group, keys: Sequence[str], name: str
+) -> Iterator[Sentence]:
+    return effects(comparisons, group, keys, terms(group, name), QUANTITIES[name])
 
 
-def _better(group: Group) -> Iterator[Sentence]:
-    samples = [setting.sample("elbo") for setting in group.settings]
-    best, ties = best_and_ties(samples)
-    top, value = group.settings[best], estimate(samples[best], NATS)
-    if len(samples) == 1:
+def _better(group: Group, comparisons: Comparisons) -> Iterator[Sentence]:
+    top, ties = comparisons.best_and_ties(group)
+    sample, num_settings = top.sample("elbo"), len(group.settings)
+    assert sample is not None
+    value = estimate(sample, NATS)
+    if num_settings == 1:
         yield sentence(f"the test bound of {subject(top)} is {value}.")
     else:
         yield sentence(f"the highest test bound is that of {subject(top)}: {value}.")
         if ties:
-            names = listed([group.settings[tie].label for tie in ties])
+            names = listed([setting.label for setting in ties])
             yield sentence(f"it cannot be told apart from {names}.", "tie")
         yield sentence(
-            f"naming the best of {len(samples)} settings is a choice made on these very test "
-            f"images: the chosen figure is a little too good."
+            f"naming the best of {num_settings} settings is a choice made on these very test "
+            f"images: the chosen value is a little too good."
         )
     if len(top.runs) > 1:
-        values = samples[best].values
+        values = sample.values
         yield sentence(
             f"the best of the {len(values)} seeds of {top.label} reached {max(values):.2f} nats: a "
             f"choice among {len(values)}, and not what one more run would get."
         )
 
 
-def _dimensions(group: Group) -> Iterator[Sentence]:
+def _dimensions(group: Group, comparisons: Comparisons) -> Iterator[Sentence]:
     if DIMENSIONS not in group.keys:
         counts = listed(list({str(run.result.latent_dim) for run in group.runs}))
         yield sentence(f"the number of latent dimensions is {counts} in all runs here.")
-    for name in QUANTITIES:
-        yield from _effects(group, [DIMENSIONS], name)
+    for name in TERMS:
+        yield from _effects(comparisons, group, [DIMENSIONS], name)
     for setting in group.settings[:AT_MOST]:
         active = [run.result.latent.get("active_units") for run in setting.runs]
         if None not in active:
@@ -82,20 +85,19 @@ def _dimensions(group: Group) -> Iterator[Sentence]:
             yield sentence(f"{setting.label} uses {used} of its {dims} dimensions.")
 
 
-def _prior(metrics: PictureMetrics, keys: Sequence[str]) -> Iterator[Sentence]:
+def _prior(
+    metrics: PictureMetrics, comparisons: Comparisons, keys: Sequence[str]
+) -> Iterator[Sentence]:
     yield sentence(
         "two things are meant by closeness: the KL of each image's code from the prior, which is "
         "also low where a code says little, and the distance of all codes together, which is 0 "
         "where prior draws land among the codes."
     )
-    yield from _effects(metrics.group, keys, "kl")
+    yield from _effects(comparisons, metrics.group, keys, "kl")
     samples = metrics.samples(DISTANCE_NAME)
     if len(samples) < len(metrics.group.settings):
         yield missing("The distance of all codes together from the prior was")
-    by_method: dict[str, list[tuple[Setting, Sample]]] = {}
-    for setting, sample in samples:
-        method = metrics.method(setting, DISTANCE_NAME)
-        by_method.setdefault(method, []).append((setting, sample))
+    by_method = metrics.by_method(DISTANCE_NAME)
     methods = {it: METHODS.get(it, (f"by {it}", f"found by {it}")) for it in by_method}
     several = len(methods) > 1
     for short, meaning in methods.values():
@@ -108,4 +110,5 @@ def _prior(metrics: PictureMetrics, keys: Sequence[str]) -> Iterator[Sentence]:
         how = f", {short}" if several else ""
         yield sentence(f"all codes of {subject(setting)} together: {estimate(sample, NATS)}{how}.")
     for of_method in by_method.values():
-        yield from effects(metrics.group, keys, of_method, DISTANCE)
+        distance = QUANTITIES[DISTANCE_NAME]
+        yield from effects(comparisons, metrics.group, keys, of_method, distance)

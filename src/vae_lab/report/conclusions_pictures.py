@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 from vae_lab.report import tables
 from vae_lab.report.blocks import Sentence, Topic
+from vae_lab.report.comparisons import Comparisons
 from vae_lab.report.conclusions import AT_MOST, DIMENSIONS, effects, missing
 from vae_lab.report.grouping import Group, Setting
-from vae_lab.report.picture_metrics import PictureMetrics
-from vae_lab.report.wording import Quantity, listed, percent, sentence, share_shown, subject
+from vae_lab.report.picture_metrics import COMPARED_BY_TOPIC, PictureMetrics
+from vae_lab.report.wording import Quantity, estimate, listed, percent, plural, sentence, subject
 
 LABELS_NOTE = (
     "Each label's share in per cent, by the classifier. Map: equally spaced points of [-1.5, 1.5]² "
@@ -16,17 +17,17 @@ LABELS_NOTE = (
 )
 
 METRICS_NOTE = (
-    "Sharpness: the root mean square step between neighbouring pixels, over the spread of all "
-    "pixels. Contrast: the spread of the pixels."
+    "Shares are in per cent with their 95 % interval. Sharpness: the root mean square step between "
+    "neighbouring pixels, over the spread of all pixels. Contrast: the spread of the pixels."
 )
 
 
-def topics(metrics: PictureMetrics) -> list[Topic]:
+def topics(metrics: PictureMetrics, comparisons: Comparisons) -> list[Topic]:
     """Returns the topics that the picture metrics answer, and the table of all of them."""
     topics = [
-        Topic("Sharpness and contrast", list(_appearance(metrics))),
-        Topic("Plausibility of the samples", list(_samples(metrics))),
-        Topic("Plausibility on interpolations", list(_interpolations(metrics))),
+        Topic("Sharpness and contrast", list(_appearance(metrics, comparisons))),
+        Topic("Plausibility of the samples", list(_samples(metrics, comparisons))),
+        Topic("Plausibility on interpolations", list(_interpolations(metrics, comparisons))),
         Topic(
             "The centre of the latent space, and each label's share",
             list(_plane(metrics)),
@@ -40,11 +41,12 @@ def topics(metrics: PictureMetrics) -> list[Topic]:
     return topics
 
 
-def _effects(metrics: PictureMetrics, *names: str) -> Iterator[Sentence]:
+def _effects(metrics: PictureMetrics, comparisons: Comparisons, topic: str) -> Iterator[Sentence]:
     keys = sorted(metrics.group.keys, key=lambda key: key != DIMENSIONS)
-    for name in names:
+    for name in COMPARED_BY_TOPIC[topic]:
         if samples := metrics.samples(name):
-            yield from effects(metrics.group, keys, samples, Quantity(metrics.words(name)))
+            quantity = Quantity(name, metrics.words(name))
+            yield from effects(comparisons, metrics.group, keys, samples, quantity)
 
 
 def _missing(group: Group, what: str) -> Sentence:
@@ -55,7 +57,7 @@ def _missing(group: Group, what: str) -> Sentence:
     return missing(what)
 
 
-def _appearance(metrics: PictureMetrics) -> Iterator[Sentence]:
+def _appearance(metrics: PictureMetrics, comparisons: Comparisons) -> Iterator[Sentence]:
     measured = metrics.samples("sharpness_of_data")
     if len(measured) < len(metrics.group.settings):
         yield missing("Sharpness and contrast were")
@@ -66,18 +68,19 @@ def _appearance(metrics: PictureMetrics) -> Iterator[Sentence]:
             for what in ("reconstructions", "samples")
         ]
         yield sentence(f"of {subject(setting)}, {'; '.join(ratios)}.")
-    for what in ("reconstructions", "samples"):
-        yield from _effects(metrics, f"sharpness_of_{what}", f"contrast_of_{what}")
+    for topic in ("reconstructions", "samples"):
+        yield from _effects(metrics, comparisons, topic)
 
 
 def _ratio(metrics: PictureMetrics, setting: Setting, name: str, what: str) -> str:
     """Returns a mean in per cent of the data's."""
     sample, data = (metrics.sample(setting, f"{name}_of_{of}") for of in (what, "data"))
-    assert sample is not None and data is not None
-    return percent(sample.mean / data.mean) if data.mean else "no share"
+    if sample is None or data is None or not data.mean:
+        return "an unknown share"
+    return percent(sample.mean / data.mean)
 
 
-def _samples(metrics: PictureMetrics) -> Iterator[Sentence]:
+def _samples(metrics: PictureMetrics, comparisons: Comparisons) -> Iterator[Sentence]:
     measured = metrics.samples("precision_of_samples")
     if len(measured) < len(metrics.group.settings):
         yield _missing(metrics.group, "The plausibility of the samples was")
@@ -89,10 +92,10 @@ def _samples(metrics: PictureMetrics) -> Iterator[Sentence]:
             "a blurred image lies near many real ones: read precision beside sharpness, and beside "
             "what the classifier is sure of."
         )
-    yield from _effects(metrics, "precision_of_samples", "unanimity_of_samples")
+    yield from _effects(metrics, comparisons, "plausibility")
 
 
-def _interpolations(metrics: PictureMetrics) -> Iterator[Sentence]:
+def _interpolations(metrics: PictureMetrics, comparisons: Comparisons) -> Iterator[Sentence]:
     measured = metrics.samples("precision_of_interpolations")
     if len(measured) < len(metrics.group.settings):
         yield _missing(metrics.group, "The plausibility of points on interpolations was")
@@ -104,8 +107,7 @@ def _interpolations(metrics: PictureMetrics) -> Iterator[Sentence]:
             share, step = min((share, step) for step, share in enumerate(sure))
             least = f"; least, {percent(share)}, {percent(step / (len(sure) - 1))} of the way"
         yield sentence(f"between the ends of {subject(setting)}, {shares}{least}.")
-    names = (f"{name}_of_interpolations" for name in ("precision", "unanimity", "sharpness"))
-    yield from _effects(metrics, *names)
+    yield from _effects(metrics, comparisons, "interpolations")
 
 
 def _plausible_shares(
@@ -118,7 +120,7 @@ def _plausible_shares(
         for of in (what, beside)
     ]
     near, near_beside, sure, sure_beside = (
-        share_shown(sample) if sample else "an unmeasured share" for sample in samples
+        estimate(sample) if sample else "an unmeasured share" for sample in samples
     )
     return (
         f"{near} of the {images} lie near real images ({reference}: {near_beside}), and the "
@@ -138,11 +140,16 @@ def _plane(metrics: PictureMetrics) -> Iterator[Sentence]:
 
 
 def _centre(metrics: PictureMetrics, setting: Setting) -> str:
-    digits = [str(number.value) for number in metrics.numbers(setting, "digit_at_centre")]
-    by_seed = f", {listed(digits)} by seed" if len(set(digits)) > 1 else f" {digits[0]}"
+    seeds: dict[str, list[str]] = {}
+    for run, number in metrics.by_run(setting, "digit_at_centre"):
+        seeds.setdefault(str(number.value), []).append(str(run.seed))
+    digits = [
+        f"{digit} ({plural('seed', len(of_digit))} {listed(of_digit)})" if len(seeds) > 1 else digit
+        for digit, of_digit in seeds.items()
+    ]
     lead = (
-        f"at the centre of {subject(setting)} lies label{by_seed} (the classifier's nearest to "
-        f"what is decoded at the prior's mean)"
+        f"at the centre of {subject(setting)} lies label {' or '.join(digits) or 'unknown'} (the "
+        f"classifier's nearest to what is decoded at the prior's mean)"
     )
     disc = metrics.by_label(setting, "digits_of_centre")
     if disc is None:

@@ -1,11 +1,13 @@
 """What varies between runs: groups that can be compared, settings, and the seeds of each."""
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
-from vae_lab.report.runs import Run
+from vae_lab.config.identity import run_name
+from vae_lab.report.runs import Run, Skipped, image_identities
 from vae_lab.report.statistics import Sample
 
 T = TypeVar("T")
@@ -13,7 +15,16 @@ T = TypeVar("T")
 MOST_IN_COLOUR = 8
 
 # Keys that change no number, or what follows from the rest.
-IGNORED = ("callbacks", "logger", "report", "threads", "trainer.accelerator", "trainer.devices")
+IGNORED = (
+    *("callbacks", "logger", "report", "threads", "trainer.accelerator", "trainer.devices"),
+    *("trainer.log_every_n_steps", "trainer.num_sanity_val_steps"),
+)
+
+# The callbacks that only look: those of other packages may change the training.
+ONLY_LOOKING = "vae_lab.callbacks."
+
+# What counts of the data if the images are the same: the other keys only say which images.
+OF_SAME_IMAGES = ("data.batch_size", "data.binarize", "data.num_val", "data.split_seed")
 
 SHORT_NAMES = {"optimizer.lr": "lr", "objective.beta": "beta", "trainer.max_epochs": "epochs"}
 
@@ -24,20 +35,27 @@ SETTLED_BY = {"trainer.precision": "model"}
 
 
 class Setting(NamedTuple):
-    """Runs that differ only in their seeds."""
+    """Runs that differ only in their seeds, each seed once."""
 
     label: str
     values: dict[str, Any]  # of the keys that vary, by short name
     runs: list[Run]
 
-    def sample(self, name: str) -> Sample:
-        """Returns `elbo`, `recon` or `kl` of the test set, in nats per image."""
-        key = f"{name}/test"
+    def sample(self, name: str) -> Sample | None:
+        """Returns `elbo`, `recon` or `kl` of the test set, in nats per image.
+
+        None if a run has no such number.
+        """
+        key, results = f"{name}/test", [run.result for run in self.runs]
+        values = [result.metrics.get(key, math.nan) for result in results]
+        if not all(map(math.isfinite, values)):
+            return None
         arrays = tuple(run.per_image[name] for run in self.runs if name in run.per_image)
         return Sample(
-            values=tuple(run.result.metrics.get(key, 0.0) for run in self.runs),
-            errors=tuple(run.result.standard_errors.get(key) for run in self.runs),
+            values=tuple(values),
+            errors=tuple(result.standard_errors.get(key) for result in results),
             per_image=arrays if len(arrays) == len(self.runs) else (),
+            num_images=results[0].data.get("test"),
         )
 
 
@@ -47,36 +65,62 @@ class Group(NamedTuple):
     title: str
     keys: list[str]  # those that vary, by short name
     settings: list[Setting]
+    repeated: list[Skipped]  # runs with the setting and the seed of another
 
     @property
     def runs(self) -> list[Run]:
         return [run for setting in self.settings for run in setting.runs]
 
 
-def _common(run: Run) -> dict[str, Any]:
+def _common(run: Run, images: str) -> dict[str, Any]:
     """Returns what two runs must share for their bounds to be comparable, by name."""
     protocol, data = run.result.protocol, run.result.data
+    shape = run.result.image_shape or ()
     return {
-        "data set": protocol.get("data") or data.get("name"),
+        # The same images have one identity, whatever they are called.
+        "data set": images or run.data_name,
+        "image shape": " x ".join(map(str, shape)) or None,
         "targets": protocol.get("targets"),
+        "latent code": protocol.get("latent", "sampled"),
         "number of test images": data.get("test"),
-        "likelihood": run.settings.get("likelihood._target_", "").rpartition(".")[2],
-        "scale of the likelihood": run.settings.get("likelihood.scale"),
+        "likelihood": _likelihood(run),
         # A bound of k weighted draws is another bound than the ELBO.
         "bound": protocol.get("bound", "elbo"),
         "posterior samples per image in the bound": protocol.get("num_samples"),
     }
 
 
+def _likelihood(run: Run) -> str:
+    """Returns the likelihood with its settings, such as `Gaussian scale=0.1`."""
+    settings = {
+        key.removeprefix("likelihood."): value
+        for key, value in run.settings.items()
+        if key.startswith("likelihood.")
+    }
+    name = str(settings.pop("_target_", "")).rpartition(".")[2]
+    # What is switched off, or not there yet in an older run, is left out.
+    shown = [
+        f"{key}={_shown(value)}" for key, value in settings.items() if value not in (None, False)
+    ]
+    return " ".join([name, *shown])
+
+
 def group_runs(runs: Sequence[Run]) -> tuple[list[Group], list[str]]:
     """Returns the runs in groups that can be compared, and the names of what tells them apart."""
-    groups = []
-    comparable = _grouped(runs, _common)
-    common = [_common(of_group[0]) for of_group in comparable]
+    groups, images = [], image_identities(runs)
+    comparable = _grouped(runs, lambda run: _common(run, images[run]))
+    common = [_common(of_group[0], images[of_group[0]]) for of_group in comparable]
     differing = [name for name in common[0] if len(_grouped(common, itemgetter(name))) > 1]
     for values, of_group in zip(common, comparable, strict=True):
+        first = of_group[0]
+        # For people, the images have their name; equal names are told apart by the fingerprint.
+        names = [run.data_name for run in (other[0] for other in comparable)]
+        same_name = names.count(first.data_name) > 1 and images[first]
+        values["data set"] = (
+            f"{first.data_name} ({images[first][:8]})" if same_name else first.data_name
+        )
         title = ", ".join(f"{name}: {_shown(values[name])}" for name in differing)
-        groups.append(_group(title or str(values["data set"]), of_group))
+        groups.append(_group(title or first.data_name, of_group, same_images=bool(images[first])))
     return groups, differing
 
 
@@ -88,23 +132,42 @@ def _grouped(items: Iterable[T], key_of: Callable[[T], Any]) -> list[list[T]]:
     return list(groups.values())
 
 
-def _group(title: str, runs: Sequence[Run]) -> Group:
-    keys = varying_keys([run.settings for run in runs])
-    settings = []
+def _group(title: str, runs: Sequence[Run], *, same_images: bool) -> Group:
+    keys = varying_keys([run.settings for run in runs], same_images=same_images)
+    settings, repeated = [], []
     for of_setting in _grouped(runs, lambda run: [run.settings.get(key) for key in keys]):
-        first = of_setting[0]
-        values = {SHORT_NAMES.get(key, key): first.settings.get(key) for key in keys}
-        label = _label(values) if keys else first.name
-        by_seed = sorted(of_setting, key=lambda run: int(run.seed or 0))
+        # In the order in which they began: of runs with one seed, the first counts.
+        seeds: dict[Any, Run] = {}
+        for run in of_setting:
+            first = seeds.setdefault(run.seed, run)
+            if first is not run:
+                reason = f"seed {run.seed} of this setting is there already: {first.path}"
+                repeated.append(Skipped(run.path, reason))
+        values = {SHORT_NAMES.get(key, key): of_setting[0].settings.get(key) for key in keys}
+        by_seed = sorted(seeds.values(), key=lambda run: int(run.seed or 0))
+        label = _label(values) if keys else _name_without_seed(by_seed)
         settings.append(Setting(label, values, by_seed))
-    return Group(title, [SHORT_NAMES.get(key, key) for key in keys], _sorted(settings))
+    names = [SHORT_NAMES.get(key, key) for key in keys]
+    return Group(title, names, _sorted(settings), repeated)
 
 
-def varying_keys(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+def _name_without_seed(runs: Sequence[Run]) -> str:
+    """Returns the name of a single run, or what the names of several seeds share."""
+    if len(runs) == 1:
+        return runs[0].name
+    names = {run.name.replace(f"-seed{run.seed}", "") for run in runs}
+    result = runs[0].result
+    if len(names) == 1 or not {"model", "data"} <= result.choices.keys():
+        return names.pop()
+    return run_name(result.choices, result.latent_dim or 0, {})
+
+
+def varying_keys(settings: Sequence[Mapping[str, Any]], *, same_images: bool = False) -> list[str]:
     """Returns the keys whose values differ, seeds aside, without those that follow from others.
 
     A key of a group that is the same wherever the option is the same follows from the option; so do
-    keys with the same values in every run as another.
+    keys with the same values in every run as another. With the `same_images` in all runs, it does
+    not matter under which name they were read.
     """
     names = dict.fromkeys(name for of_run in settings for name in of_run)
     columns = {
@@ -112,7 +175,7 @@ def varying_keys(settings: Sequence[Mapping[str, Any]]) -> list[str]:
             json.dumps(of_run.get(name), default=str, sort_keys=True) for of_run in settings
         )
         for name in names
-        if name != "seed" and name.partition(".")[0] not in IGNORED and name not in IGNORED
+        if _matters(name, settings, same_images)
     }
     varying = {name: column for name, column in columns.items() if len(set(column)) > 1}
     kept: list[str] = []
@@ -126,6 +189,18 @@ def varying_keys(settings: Sequence[Mapping[str, Any]]) -> list[str]:
             kept.append(name)
         explained.add(column)
     return kept
+
+
+def _matters(name: str, settings: Sequence[Mapping[str, Any]], same_images: bool) -> bool:
+    """Tells whether a key can change what a run computes, its seed aside."""
+    group, _, rest = name.partition(".")
+    if group == "callbacks" and rest:
+        target = f"callbacks.{rest.partition('.')[0]}._target_"
+        targets = {str(of_run.get(target, ONLY_LOOKING)) for of_run in settings}
+        return not all(it.startswith(ONLY_LOOKING) for it in targets)
+    if group == "data" and same_images:
+        return name in OF_SAME_IMAGES
+    return name != "seed" and group not in IGNORED and name not in IGNORED
 
 
 def _order(name: str) -> tuple[int, int, bool, str]:
@@ -182,7 +257,8 @@ def in_colour(group: Group) -> list[Setting]:
     """
     if len(group.settings) <= MOST_IN_COLOUR:
         return group.settings
-    ranked = sorted(group.settings, key=lambda setting: -setting.sample("elbo").mean)
+    bounds = {id(it): sample.mean for it in group.settings if (sample := it.sample("elbo"))}
+    ranked = sorted(group.settings, key=lambda setting: -bounds[id(setting)])
     best, rest = ranked[:4], ranked[4:]
     num_others = MOST_IN_COLOUR - len(best)
     ranks = [round(k * (len(rest) - 1) / (num_others - 1)) for k in range(num_others)]

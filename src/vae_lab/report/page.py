@@ -24,11 +24,13 @@ from vae_lab.ownership import (
     check_replaceable,
 )
 from vae_lab.report.blocks import Chart, PagePicture, Section
+from vae_lab.report.comparisons import Comparisons
 from vae_lab.report.grouping import group_runs
+from vae_lab.report.picture_metrics import PictureMetrics
 from vae_lab.report.runs import Skipped, find_runs
 from vae_lab.report.sections import sections_of
 from vae_lab.report.summary import write_summary
-from vae_lab.report.wording import plural
+from vae_lab.report.wording import counted
 from vae_lab.run_folder import RunFolder
 
 
@@ -60,12 +62,17 @@ def write_report(folders: Sequence[Path], target: Path) -> Written:
     check_replaceable(target, REPORT if has_summary else [*REPORT, SUMMARY])
     runs, skipped = find_runs(folders)
     groups, reasons = group_runs(runs)
+    metrics = [PictureMetrics(group) for group in groups]
+    comparisons = Comparisons(metrics)
     chapters = []
-    for number, group in enumerate(groups, start=1):
+    for number, of_group in enumerate(metrics, start=1):
         prefix = f"part{number}-" if len(groups) > 1 else ""
-        chapters.append(Chapter(group.title, prefix, sections_of(group, prefix)))
+        sections = sections_of(of_group, comparisons, prefix)
+        chapters.append(Chapter(of_group.group.title, prefix, sections))
+    skipped += [repeated for group in groups for repeated in group.repeated]
+    num_runs = sum(len(group.runs) for group in groups)
     content = {
-        "title": f"{target.resolve().name}: {len(runs)} {plural('run', len(runs))} compared",
+        "title": f"{target.resolve().name}: {counted(num_runs, 'run')} compared",
         "chapters": chapters,
         "reasons": reasons,
         "skipped": skipped,
@@ -80,9 +87,9 @@ def write_report(folders: Sequence[Path], target: Path) -> Written:
         write_text(target / name, text)
     _remove_figures(target / FIGURES, kept=figures)
     if not has_summary:
-        paths = [*(run.path for run in runs), *(it.path for it in skipped)]
+        paths = dict.fromkeys([*(run.path for run in runs), *(it.path for it in skipped)])
         write_summary(target, [path for path in paths if RunFolder(path).exists])
-    return Written(target / PAGE, len(runs), skipped)
+    return Written(target / PAGE, num_runs, skipped)
 
 
 def _write_figures(folder: Path, figures: Mapping[str, bytes]) -> None:

@@ -1,15 +1,36 @@
 """The picture metrics of a group's runs: those of one protocol, so that they can be compared."""
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from vae_lab.report.grouping import Group, Setting
+from vae_lab.report.runs import Run
 from vae_lab.report.statistics import Sample
 from vae_lab.run_folder import Number
 
 # Metrics whose protocols stand for those of all.
 PROTOCOL_KEYS = ("sharpness_of_data", "precision_of_data", "precision_of_interpolations")
+
+DISTANCE_NAME = "distance_from_prior"
+
+# The metrics that are compared between settings, by topic.
+COMPARED_BY_TOPIC = {
+    "reconstructions": ("sharpness_of_reconstructions", "contrast_of_reconstructions"),
+    "samples": ("sharpness_of_samples", "contrast_of_samples"),
+    "plausibility": ("precision_of_samples", "unanimity_of_samples"),
+    "interpolations": tuple(
+        f"{name}_of_interpolations" for name in ("precision", "unanimity", "sharpness")
+    ),
+}
+COMPARED = tuple(name for names in COMPARED_BY_TOPIC.values() for name in names)
+
+# A metric with one of these words in its name is a share of images.
+SHARES = {"accuracy", "precision", "recall", "share", "unanimity"}
+
+# What a share is of, by the keys of its protocol: pairs of images, or images.
+COUNTS = ("pairs", "images")
 
 # How a distance from the prior is measured: the prose of older runs, and its key.
 METHODS_OF_OLDER_RUNS = {
@@ -35,10 +56,14 @@ class PictureMetrics:
         # The protocol that most runs have; of two, that with more images.
         self._numbers = max(by_protocol.values(), key=_num_runs_and_images, default={})
 
+    def by_run(self, setting: Setting, name: str) -> list[tuple[Run, Number]]:
+        """Returns those of a setting's runs that have a metric, and it as it was recorded."""
+        of_runs = [(run, self._numbers.get(id(run), {}).get(name)) for run in setting.runs]
+        return [(run, number) for run, number in of_runs if number]
+
     def numbers(self, setting: Setting, name: str) -> list[Number]:
         """Returns a metric as it was recorded in those of a setting's runs that have it."""
-        of_runs = [self._numbers.get(id(run), {}).get(name) for run in setting.runs]
-        return [number for number in of_runs if number]
+        return [number for _, number in self.by_run(setting, name)]
 
     def samples(self, name: str) -> list[tuple[Setting, Sample]]:
         """Returns the settings that have a metric as a number in all of their runs, and it."""
@@ -69,9 +94,24 @@ class PictureMetrics:
         if protocol is not None and any(number.protocol != protocol for number in numbers):
             return None
         scalars = [float(it.value) for it in numbers if isinstance(it.value, int | float)]
-        if len(scalars) < len(setting.runs):
+        if len(scalars) < len(setting.runs) or not all(map(math.isfinite, scalars)):
             return None
-        return Sample(tuple(scalars), tuple(number.standard_error for number in numbers))
+        counts = [it.protocol[key] for it in numbers for key in COUNTS if key in it.protocol]
+        known = [count for count in counts if isinstance(count, int) and count > 0]
+        is_share = not SHARES.isdisjoint(name.split("_")) and 0 <= min(scalars) <= max(scalars) <= 1
+        return Sample(
+            values=tuple(scalars),
+            errors=tuple(number.standard_error for number in numbers),
+            num_images=min(known, default=None),
+            is_share=is_share,
+        )
+
+    def by_method(self, name: str) -> dict[str, list[tuple[Setting, Sample]]]:
+        """Returns a distance of each setting that has it, by how it was measured."""
+        by_method: dict[str, list[tuple[Setting, Sample]]] = {}
+        for setting, sample in self.samples(name):
+            by_method.setdefault(self.method(setting, name), []).append((setting, sample))
+        return by_method
 
     def by_label(self, setting: Setting, name: str) -> dict[str, float] | None:
         """Returns a metric by label, the mean over the setting's seeds."""

@@ -1,6 +1,7 @@
 """The runs of some folders: those that finished, and what was left out and why."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +31,7 @@ class Run:
         self.config, self.result = folder.config, folder.require_result()
         self.name = self.result.name or folder.name
         self.seed = self.config.get("seed") if self.result.seed is None else self.result.seed
+        self.data_name = str(self.result.protocol.get("data") or self.result.data.get("name"))
 
     @cached_property
     def settings(self) -> dict[str, Any]:
@@ -105,14 +107,32 @@ def find_runs(folders: Sequence[Path]) -> tuple[list[Run], list[Skipped]]:
             f"no finished run in {', '.join(map(str, folders))}: train first, or name another "
             f"folder.{reasons}"
         )
-    kept: dict[str, Run] = {}
+    images = image_identities(runs)
+    kept: dict[tuple[str, str], Run] = {}
     for run in sorted(runs, key=lambda run: str(run.result.started)):
-        # A run with the configuration of an earlier run is the same run again.
-        first = kept.setdefault(str(run.result.config_hash), run)
+        # A run with the configuration and the images of an earlier run is the same run again.
+        first = kept.setdefault((run.result.config_hash, images[run]), run)
         if first is not run:
             reason = f"the same configuration and seed as {first.path}"
             skipped.append(Skipped(run.path, reason))
     return list(kept.values()), skipped
+
+
+def image_identities(runs: Sequence[Run]) -> dict[Run, str]:
+    """Returns the fingerprint of each run's images; empty if it is not known.
+
+    Older runs have none. They get that of the runs whose data has the same name, if it is one.
+    """
+    fingerprints = {run: str(run.result.data.get("fingerprint") or "") for run in runs}
+    by_name: dict[str, set[str]] = {}
+    for run, fingerprint in fingerprints.items():
+        if fingerprint:
+            by_name.setdefault(run.data_name, set()).add(fingerprint)
+    for run, fingerprint in fingerprints.items():
+        named = by_name.get(run.data_name, set())
+        if not fingerprint and len(named) == 1:
+            (fingerprints[run],) = named
+    return fingerprints
 
 
 def _candidates(folder: Path) -> Iterator[Run | Skipped]:
@@ -139,6 +159,7 @@ def _read(folder: RunFolder) -> Run | Skipped:
         run = Run(folder)
     except UserError as error:
         return Skipped(path, str(error))
-    if run.result.metrics.get("elbo/test") is None:
-        return Skipped(path, "has no test bound")
+    bound = run.result.metrics.get("elbo/test")
+    if bound is None or not math.isfinite(bound):
+        return Skipped(path, "has no test bound" if bound is None else f"its test bound is {bound}")
     return run

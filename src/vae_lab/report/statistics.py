@@ -1,4 +1,4 @@
-"""Differences and their errors: image by image, over seeds, or of two means.
+"""Means and their differences, with what chance does to both: which images, and which seeds.
 
 Shapes: N images. Differences are a minus b, in the unit of the values.
 """
@@ -8,12 +8,22 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-from scipy.special import stdtrit
-
-# Two means that are this many standard errors apart differ.
-ERRORS = 2
+from scipy.special import stdtr, stdtrit
 
 CONFIDENCE = 0.95
+
+# The probability that a page calls some difference one although there is none.
+FALSE_ALARMS = 1 - CONFIDENCE
+
+# The 95 % quantile of the normal distribution: the shares' standard errors are made with it.
+_NORMAL = float(stdtrit(math.inf, (1 + CONFIDENCE) / 2))
+
+
+class Variance(NamedTuple):
+    """The variance of a mean, and the degrees of freedom that it was estimated with."""
+
+    value: float
+    degrees: float
 
 
 class Sample(NamedTuple):
@@ -23,6 +33,9 @@ class Sample(NamedTuple):
     # Of each seed: the standard error over images, and the values image by image, (N,).
     errors: tuple[float | None, ...] = ()
     per_image: tuple[np.ndarray, ...] = ()
+    # The images that each value is a mean over, if known, and whether it is a share of them.
+    num_images: int | None = None
+    is_share: bool = False
 
     @property
     def mean(self) -> float:
@@ -31,84 +44,193 @@ class Sample(NamedTuple):
     @property
     def spread(self) -> float | None:
         """The standard deviation over seeds; None for one seed."""
-        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else None
+        if len(self.values) < 2:
+            return None
+        # Rounding would make a tiny number of equal values.
+        is_constant = min(self.values) == max(self.values)
+        return 0.0 if is_constant else float(np.std(self.values, ddof=1))
 
     @property
     def error(self) -> float | None:
-        """The standard error over images; with several seeds, of a run on average."""
-        errors = [error for error in self.errors if error is not None]
-        return float(np.mean(errors)) if errors else None
+        """The standard error over images, of a run on average; None if nothing tells it.
 
-    def interval(self) -> tuple[float, float] | None:
-        """Returns the t interval of the mean over seeds; None for one seed."""
-        if self.spread is None:
+        That of a share is a part of its Wilson interval: it is not 0 where the share is 0 or 1.
+        """
+        known = [error for error in self.errors if error is not None and math.isfinite(error)]
+        error = float(np.mean(known)) if known else 0.0
+        if not self.is_share:
+            return error or None
+        if (count := self._count(error**2)) is None:
+            return None
+        low, high = wilson(self.mean, count, _NORMAL)
+        return (high - low) / (2 * _NORMAL)
+
+    def image_variance(self) -> Variance | None:
+        """Returns the variance over images. All seeds have the same images: it stays as it is."""
+        if not (error := self.error):
+            return None
+        count = self.num_images or 0
+        return Variance(error**2, count - 1 if count > 1 else math.inf)
+
+    def seed_variance(self) -> Variance | None:
+        """Returns the variance over seeds; None if they do not tell it: one, or all the same."""
+        if not self.spread:
             return None
         count = len(self.values)
-        half = _quantile(count - 1) * self.spread / math.sqrt(count)
+        return Variance(self.spread**2 / count, count - 1)
+
+    def interval(self) -> tuple[float, float] | None:
+        """Returns the 95 % interval of the mean, for other images and seeds; None if unknown.
+
+        That of a share is Wilson's, with as many images as would bring its variance.
+        """
+        images, seeds = self.image_variance(), self.seed_variance()
+        total = _total([images] if images else [], [seeds] if seeds else [])
+        if total is None:
+            return None
+        quantile = _quantile(total.degrees)
+        if self.is_share and (count := self._count(total.value)) is not None:
+            return wilson(self.mean, count, quantile)
+        half = quantile * math.sqrt(total.value)
         return self.mean - half, self.mean + half
+
+    def _count(self, variance: float) -> float | None:
+        """Returns of how many images a share has this variance; their number if it is 0."""
+        share = self.mean
+        if 0 < share < 1 and variance:
+            return share * (1 - share) / variance
+        return self.num_images
+
+
+def wilson(share: float, count: float, quantile: float) -> tuple[float, float]:
+    """Returns the interval of a share of `count` images (Wilson, 1927), within [0, 1]."""
+    square = quantile**2
+    centre = (share + square / (2 * count)) / (1 + square / count)
+    root = math.sqrt(share * (1 - share) / count + square / (4 * count**2))
+    half = quantile * root / (1 + square / count)
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 class Difference(NamedTuple):
-    """A difference of two means, and the interval or error behind it."""
+    """A difference of two means, its standard error, and how probable it is without one."""
 
     value: float
     # images: the same images, both by one seed; seeds: several of each; mixed: several of one of
     # them; means: by the standard errors of both; unknown: there is no error of either.
     kind: Literal["images", "seeds", "mixed", "means", "unknown"]
     counts: tuple[int, int]  # of seeds
-    error: float | None = None
-    interval: tuple[float, float] | None = None
+    variance: Variance | None = None
     images: int = 0
+    # By itself, and among all comparisons of a page.
+    p_value: float | None = None
+    corrected: float | None = None
+
+    @property
+    def error(self) -> float | None:
+        """The standard error; None if nothing tells it."""
+        return math.sqrt(self.variance.value) if self.variance else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of this difference by itself."""
+        if self.variance is None or self.error is None:
+            return None
+        half = _quantile(self.variance.degrees) * self.error
+        return self.value - half, self.value + half
 
     @property
     def differs(self) -> bool | None:
         """Whether it is more than chance; None if that cannot be told."""
-        if self.interval is not None:
-            return self.interval[0] > 0 or self.interval[1] < 0
-        if self.error is not None:
-            return abs(self.value) > ERRORS * self.error
-        return None
+        return None if self.corrected is None else self.corrected < FALSE_ALARMS
+
+    @property
+    def differs_by_itself(self) -> bool:
+        """Whether it would be more than chance if it were the only comparison."""
+        return self.p_value is not None and self.p_value < FALSE_ALARMS
+
+    def turned(self) -> "Difference":
+        """Returns the difference b minus a."""
+        return self._replace(value=-self.value, counts=self.counts[::-1])
 
 
 def difference(a: Sample, b: Sample) -> Difference:
-    """Returns the difference of the means, a - b.
+    """Returns the difference of the means, a - b, as the only comparison.
 
-    Several seeds each: Welch's t interval. Several of one only: an interval for one run more of
-    it, as if the other had the same spread. One each: the paired differences over images.
+    Its variance has two parts. Over images: of the paired differences of the same images, or of
+    both means. Over seeds (Welch): only if a setting has several; one that has a single seed, or a
+    spread of 0, gets the spread of the other. With one seed each, the difference is of two runs.
     """
-    counts = len(a.values), len(b.values)
-    value = a.mean - b.mean
-    if min(counts) > 1:
-        return Difference(value, "seeds", counts, interval=_welch(a, b))
+    counts, value = (len(a.values), len(b.values)), a.mean - b.mean
+    paired = _paired(a, b)
+    own = [sample.image_variance() for sample in (a, b)]
+    over_images = [paired] if paired else [part for part in own if part]
+    seeds = _seed_variances(a, b)
+    kind: Literal["images", "seeds", "mixed", "means"]
     if max(counts) > 1:
-        several = a if counts[0] > 1 else b
-        deviation = (several.spread or 0.0) * math.sqrt(1 + 1 / max(counts))
-        half = _quantile(max(counts) - 1) * deviation
-        return Difference(value, "mixed", counts, interval=(value - half, value + half))
-    if a.per_image and b.per_image and len(a.per_image[0]) == len(b.per_image[0]) > 1:
-        paired = a.per_image[0] - b.per_image[0]
-        error = float(paired.std(ddof=1) / math.sqrt(len(paired)))
-        return Difference(value, "images", counts, error=error, images=len(paired))
-    if a.error is not None and b.error is not None:
-        return Difference(value, "means", counts, error=math.hypot(a.error, b.error))
-    return Difference(value, "unknown", counts)
+        kind = "seeds" if min(counts) > 1 else "mixed"
+    else:
+        kind = "images" if paired else "means"
+        # The error of one of two runs is not that of their difference.
+        over_images = over_images if paired or len(over_images) == 2 else []
+    images = len(a.per_image[0]) if paired else 0
+    variance = _total(over_images, seeds)
+    if value == 0 or not math.isfinite(value) or variance is None:
+        known = 1.0 if value == 0 else None
+        return Difference(value, "unknown", counts, None, images, known, known)
+    probability = 2 * float(stdtr(variance.degrees, -abs(value) / math.sqrt(variance.value)))
+    return Difference(value, kind, counts, variance, images, probability, probability)
 
 
-def best_and_ties(samples: Sequence[Sample]) -> tuple[int, list[int]]:
-    """Returns the index of the highest mean, and those from which it cannot be told apart."""
-    best = max(range(len(samples)), key=lambda index: samples[index].mean)
-    differs = [difference(samples[best], sample).differs for sample in samples]
-    return best, [k for k, differ in enumerate(differs) if k != best and differ is False]
+def _paired(a: Sample, b: Sample) -> Variance | None:
+    """Returns the variance over images of the difference, from the same images in both."""
+    sizes = {len(values) for values in (*a.per_image, *b.per_image)}
+    if not a.per_image or not b.per_image or len(sizes) > 1 or min(sizes) < 2:
+        return None
+    differences = np.mean(a.per_image, axis=0) - np.mean(b.per_image, axis=0)
+    variance = float(differences.var(ddof=1)) / len(differences)
+    return Variance(variance, len(differences) - 1) if 0 < variance < math.inf else None
 
 
-def _welch(a: Sample, b: Sample) -> tuple[float, float]:
-    shares = [np.var(sample.values, ddof=1) / len(sample.values) for sample in (a, b)]
-    total, value = float(sum(shares)), a.mean - b.mean
-    if total == 0:
-        return value, value
-    below = [share**2 / (len(it.values) - 1) for share, it in zip(shares, (a, b), strict=True)]
-    half = _quantile(total**2 / float(sum(below))) * math.sqrt(total)
-    return value - half, value + half
+def _seed_variances(a: Sample, b: Sample) -> list[Variance]:
+    """Returns the variance over seeds of each; of one that does not tell it, by the other's."""
+    own = [sample.seed_variance() for sample in (a, b)]
+    known = [part for part in own if part]
+    if len(known) == 1:
+        several, other = (a, b) if own[0] else (b, a)
+        assert several.spread is not None
+        share = 1 / len(several.values) + 1 / len(other.values)
+        return [Variance(several.spread**2 * share, len(several.values) - 1)]
+    return known
+
+
+def holm(differences: Sequence[Difference]) -> list[Difference]:
+    """Returns differences with p-values that are corrected for all of them together.
+
+    Of differences that are none, one or more is called one in 5 % of pages at most, whatever they
+    have to do with one another (Holm, A Simple Sequentially Rejective Multiple Test Procedure,
+    1979). Those of which nothing is known do not count.
+    """
+    known = [index for index, it in enumerate(differences) if it.p_value is not None]
+    corrected = list(differences)
+    largest = 0.0
+    for rank, index in enumerate(sorted(known, key=lambda index: differences[index].p_value or 0)):
+        largest = max(largest, (differences[index].p_value or 0) * (len(known) - rank))
+        corrected[index] = differences[index]._replace(corrected=min(1.0, largest))
+    return corrected
+
+
+def _total(images: Sequence[Variance], seeds: Sequence[Variance]) -> Variance | None:
+    """Returns the variance of a mean or a difference from that over images and that over seeds.
+
+    The degrees of freedom are those of the seeds, if there are several (Welch and Satterthwaite):
+    their few values decide how well the sum is known. None if there are no parts.
+    """
+    if not (parts := seeds or images):
+        return None
+    total = sum(part.value for part in parts)
+    below = sum(part.value**2 / part.degrees for part in parts)
+    degrees = total**2 / below if below else math.inf
+    return Variance(sum(part.value for part in (*images, *seeds)), degrees)
 
 
 def _quantile(degrees: float) -> float:

@@ -4,14 +4,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from vae_lab.report.blocks import Cell, Table
+from vae_lab.report.comparisons import TERMS, Comparisons
 from vae_lab.report.grouping import Group, Setting
 from vae_lab.report.picture_metrics import PictureMetrics
 from vae_lab.report.runs import Run
-from vae_lab.report.statistics import Sample, best_and_ties
-from vae_lab.report.wording import listed, plural, shown, with_error
+from vae_lab.report.statistics import Sample
+from vae_lab.report.wording import counted, listed, plural, shown, with_error
 from vae_lab.run_folder import COMMANDS
-
-METRICS = ("elbo", "recon", "kl")
 
 
 def commands(runs: Sequence[Run]) -> list[str]:
@@ -31,8 +30,9 @@ def facts(group: Group) -> list[tuple[str, list[str]]]:
     threads = sorted({str(run.result.threads) for run in runs})
     # Shorter first: the order of numbers.
     seeds = sorted({str(run.seed) for run in runs}, key=lambda seed: (len(seed), seed))
+    of_settings = f"{counted(len(runs), 'run')} of {counted(len(group.settings), 'setting')}"
     return [
-        ("Runs", [f"{len(runs)} runs of {len(group.settings)} settings; seeds {listed(seeds)}"]),
+        ("Runs", [f"{of_settings}; {plural('seed', len(seeds))} {listed(seeds)}"]),
         ("What varies", [listed(group.keys) if group.keys else "nothing but the seed"]),
         ("Data", _each(runs, _data)),
         ("Test figures", _each(runs, _protocol)),
@@ -40,8 +40,8 @@ def facts(group: Group) -> list[tuple[str, list[str]]]:
             "Budget",
             [
                 f"{listed([str(count) for count in epochs])} epochs; {duration(seconds)} in all; "
-                f"{listed(threads)} {'thread' if threads == ['1'] else 'threads'} a run; precision "
-                f"{listed(_each(runs, lambda run: str(run.result.precision)))}"
+                f"{listed(threads)} {'thread' if threads == ['1'] else 'threads'} per run; "
+                f"precision {listed(_each(runs, lambda run: str(run.result.precision)))}"
             ],
         ),
         ("Machine", _each(runs, lambda run: str(run.result.machine or "unknown"))),
@@ -50,16 +50,18 @@ def facts(group: Group) -> list[tuple[str, list[str]]]:
     ]
 
 
-def results(group: Group) -> Table:
+def results(group: Group, comparisons: Comparisons) -> Table:
     """Returns a row per setting: bound, terms, and what it took."""
-    best, ties = best_and_ties([setting.sample("elbo") for setting in group.settings])
+    best, ties = comparisons.best_and_ties(group)
     several = any(len(setting.runs) > 1 for setting in group.settings)
     headings = [*(group.keys or ["run"]), *(["seeds"] if several else [])]
     headings += ["test bound", "reconstruction", "KL", "active dims", "validation bound"]
-    headings += ["epochs", "parameters", "seconds a run"]
-    marks = dict.fromkeys(ties, "tie") | ({best: "best"} if len(group.settings) > 1 else {})
+    headings += ["epochs", "parameters", "seconds per run"]
+    marks = {id(setting): "tie" for setting in ties} | {id(best): "best"}
     rows = [_row(group, setting, several) for setting in group.settings]
-    return Table(headings, rows, [marks.get(place, "") for place in range(len(rows))])
+    several_settings = len(group.settings) > 1
+    by_row = [marks.get(id(setting), "") for setting in group.settings if several_settings]
+    return Table(headings, rows, by_row)
 
 
 def every_run(group: Group) -> Table:
@@ -69,7 +71,7 @@ def every_run(group: Group) -> Table:
             _value(run.name),
             _value(setting.label),
             Cell(str(run.seed), float(run.seed or 0)),
-            *(_sample(setting._replace(runs=[run]).sample(name)) for name in METRICS),
+            *(_sample(setting._replace(runs=[run]).sample(name)) for name in TERMS),
             _value(str(run.path)),
         ]
         for setting in group.settings
@@ -151,11 +153,12 @@ def _row(group: Group, setting: Setting, several: bool) -> list[Cell]:
     cells = [_value(value) for value in values]
     if several:
         cells.append(Cell(str(len(setting.runs)), len(setting.runs)))
-    cells += [_sample(setting.sample(name)) for name in METRICS]
+    cells += [_sample(setting.sample(name)) for name in TERMS]
     results = [run.result for run in setting.runs]
     cells.append(_mean([result.latent.get("active_units") for result in results], "{:.3g}"))
     cells.append(_mean([result.metrics.get("elbo/val") for result in results], "{:.2f}"))
-    cells.append(_value(results[0].epochs))
+    epochs = sorted({int(result.epochs or 0) for result in results})
+    cells.append(Cell(" to ".join(map(str, dict.fromkeys((epochs[0], epochs[-1])))), epochs[0]))
     count = results[0].num_parameters
     cells.append(Cell(f"{count:,}" if count else "–", float(count or 0)))
     return [*cells, _mean([result.seconds.get("total") for result in results], "{:.1f}")]
@@ -169,9 +172,16 @@ def _value(value: Any) -> Cell:
 
 
 def _sample(sample: Sample | None) -> Cell:
-    """Returns a mean with its standard error over images, or its spread over several seeds."""
+    """Returns a mean with its standard error over images, or its spread over several seeds.
+
+    A share is in per cent, with its interval.
+    """
     if sample is None:
         return Cell("–", float("-inf"))
+    if sample.is_share and (interval := sample.interval()):
+        half = 50 * (interval[1] - interval[0])
+        mean, low, high = (shown(100 * it, half) for it in (sample.mean, *interval))
+        return Cell(f"{mean} % ({low} to {high})", sample.mean)
     if sample.spread is None:
         return Cell(with_error(sample.mean, sample.error), sample.mean)
     mean, spread = (shown(value, sample.spread) for value in (sample.mean, sample.spread))

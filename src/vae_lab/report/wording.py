@@ -6,14 +6,19 @@ from typing import NamedTuple
 
 from vae_lab.report.blocks import Sentence, Verdict
 from vae_lab.report.grouping import Setting
-from vae_lab.report.statistics import Difference, Sample, difference
+from vae_lab.report.statistics import Difference, Sample
 
 NATS = " nats"
 
 
-class Quantity(NamedTuple):
-    """What is compared: its name, its unit, and the adjective for its higher value."""
+# Decimals that a number has at most.
+MOST_DECIMALS = 5
 
+
+class Quantity(NamedTuple):
+    """What is compared: its key and name, its unit, and the adjective for its higher value."""
+
+    key: str
     name: str
     unit: str = ""
     comparative: str = "higher"
@@ -28,9 +33,10 @@ def shown(value: float, error: float | None = None) -> str:
     """Returns a number with as many digits as its error allows, two of the error's."""
     if value == 0 and not error:
         return "0"
-    if error is None or error <= 0 or not math.isfinite(error):
+    # An error too small for the decimals says nothing of them.
+    if error is None or not 10**-MOST_DECIMALS <= error < math.inf:
         return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3g}"
-    decimals = min(max(0, 1 - math.floor(math.log10(error))), 5)
+    decimals = min(max(0, 1 - math.floor(math.log10(error))), MOST_DECIMALS)
     return f"{value:.{decimals}f}"
 
 
@@ -45,27 +51,26 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def share_shown(sample: Sample) -> str:
-    """Returns a share in per cent, with its standard error or its spread over seeds."""
-    if sample.spread:
-        error = 100 * sample.spread
-        return f"{shown(100 * sample.mean, error)} % (spread {shown(error, error)})"
-    if sample.error:
-        return with_error(100 * sample.mean, 100 * sample.error, " %")
-    return percent(sample.mean)
-
-
 def estimate(sample: Sample, unit: str = "") -> str:
-    """Returns a mean with its standard error over images, or with its spread and t interval."""
-    interval = sample.interval()
-    if interval is None:
+    """Returns a mean with its standard error, or with its spread over seeds and its interval.
+
+    A share is in per cent, always with its interval: it need not lie in the middle.
+    """
+    interval, scale = sample.interval(), 1.0
+    if sample.is_share:
+        unit, scale = " %", 100.0
+    elif sample.spread is None:
         return with_error(sample.mean, sample.error, unit)
-    half = interval[1] - sample.mean
-    low, high = (shown(end, half) for end in interval)
-    return (
-        f"{shown(sample.mean, half)}{unit} (spread {shown(sample.spread or 0)} over "
-        f"{len(sample.values)} seeds, 95 % interval {low} to {high})"
-    )
+    notes, half = [], None
+    if sample.spread is not None:
+        spread = shown(scale * sample.spread)
+        notes.append(f"spread {spread} over {len(sample.values)} seeds")
+    if interval is not None:
+        half = scale * (interval[1] - interval[0]) / 2
+        low, high = (shown(scale * end, half) for end in interval)
+        notes.append(f"95 % interval {low} to {high}")
+    note = f" ({', '.join(notes)})" if notes else ""
+    return f"{shown(scale * sample.mean, half)}{unit}{note}"
 
 
 def subject(setting: Setting) -> str:
@@ -80,6 +85,11 @@ def plural(noun: str, count: int | None) -> str:
     return noun if count == 1 else f"{noun}s"
 
 
+def counted(count: int, noun: str) -> str:
+    """Returns a number of things, such as `1 run` or `3 runs`."""
+    return f"{count:,} {plural(noun, count)}"
+
+
 def listed(items: Sequence[str]) -> str:
     """Returns `a, b and c`."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
@@ -88,7 +98,9 @@ def listed(items: Sequence[str]) -> str:
 def difference_text(gap: Difference, unit: str) -> str:
     """Returns the size of a difference, and its interval or error."""
     size, sign = abs(gap.value), 1 if gap.value >= 0 else -1
-    if gap.interval is not None:
+    if gap.interval is None or gap.error is None:
+        return f"{shown(size)}{unit} (nothing says how much of that is chance)"
+    if gap.kind in ("seeds", "mixed"):
         ends = sorted(sign * end for end in gap.interval)
         half = (ends[1] - ends[0]) / 2
         low, high = (shown(end, half) for end in ends)
@@ -96,23 +108,24 @@ def difference_text(gap: Difference, unit: str) -> str:
         if gap.kind == "seeds":
             return text + f"over {gap.counts[0]} and {gap.counts[1]} seeds)"
         return text + f"as if both had the spread of the one with {max(gap.counts)} seeds)"
-    if gap.error is None:
-        return f"{shown(size)}{unit} (nothing says how much of that is chance)"
     text = with_error(size, gap.error, unit)
     if gap.kind == "images":
         return f"{text} (image by image, {gap.images:,} test images)"
     return f"{text} (from the standard errors of both)"
 
 
-def comparison(a: Setting, b: Setting, samples: tuple[Sample, Sample], of: Quantity) -> Sentence:
-    """Returns the sentence on which of two settings has more of a quantity."""
-    gap = difference(*samples)
+def comparison(
+    a: Setting, b: Setting, samples: tuple[Sample, Sample], of: Quantity, gap: Difference
+) -> Sentence:
+    """Returns the sentence on which of two settings has more of a quantity; `gap` is a - b."""
     both = f"{of.name} of {subject(a)} and of {subject(b)}"
-    if gap.value == 0 and gap.differs is not True:
+    if gap.value == 0:
         return sentence(f"{both} is the same: {shown(samples[0].mean)}{of.unit}.", "tie")
     size, rank = difference_text(gap, of.unit), _rank(*samples)
     if gap.differs is False:
-        return sentence(f"{both} cannot be told apart: {size} apart{rank}.", "tie")
+        alone = "; by itself this would be a difference, among all comparisons it can be chance"
+        note = alone if gap.differs_by_itself else ""
+        return sentence(f"{both} cannot be told apart: {size} apart{rank}{note}.", "tie")
     high, low = (a, b) if gap.value >= 0 else (b, a)
     verb = "is" if gap.differs else "was"
     return sentence(
