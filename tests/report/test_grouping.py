@@ -1,7 +1,9 @@
 """What varies between runs, and which can be compared."""
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 from fake_runs import PROTOCOL, write_run
 
 from vae_lab.report.grouping import contrasts, group_runs, varying_keys
@@ -78,3 +80,157 @@ def test_the_commands_that_make_all_runs_again(tmp_path: Path) -> None:
     # Runs of several folders are no sweep.
     elsewhere = find_runs([write_run(tmp_path / "other" / "c", elbo=-1.0, seed=2)])[0]
     assert commands([*runs, *elsewhere]) == [*single, elsewhere[0].result.command]
+
+
+def test_one_seed_counts_once_whatever_else_differs(tmp_path: Path) -> None:
+    for name, seed, logger in (("a", 0, "none"), ("b", 0, "csv"), ("c", 1, "none")):
+        looking = {"_target_": "vae_lab.callbacks.samples.Samples", "every_n_epochs": len(name)}
+        write_run(
+            tmp_path / name,
+            elbo=-150.0,
+            seed=seed,
+            choices={"logger": logger},
+            config={"threads": 1 + seed, "logger": {logger: 1}, "callbacks": {"samples": looking}},
+        )
+    runs, _ = find_runs([tmp_path])
+    (group,), _ = group_runs(runs)
+    (setting,) = group.settings
+    assert [run.seed for run in setting.runs] == [0, 1]
+    (repeated,) = group.repeated
+    assert repeated.reason.startswith("seed 0 of this setting is there already: ")
+    written = write_report([tmp_path], tmp_path)
+    assert written.num_runs == 2 and written.skipped == [repeated]
+    html = written.page.read_text()
+    assert "2 runs of 1 setting; seeds 0 and 1" in html and "over 2 seeds" in html
+
+
+def test_a_callback_that_may_change_the_training_makes_another_setting(tmp_path: Path) -> None:
+    for patience in (2, 5):
+        stopping = {"_target_": "pytorch_lightning.callbacks.EarlyStopping", "patience": patience}
+        write_run(tmp_path / f"p{patience}", elbo=-150.0, config={"callbacks": {"stop": stopping}})
+    (group,), _ = group_runs(find_runs([tmp_path])[0])
+    assert group.keys == ["callbacks.stop.patience"] and not group.repeated
+
+
+def data_of(fingerprint: str | None, name: str = "npz:my.npz", **more: object) -> dict[str, object]:
+    identity = {"fingerprint": fingerprint} if fingerprint else {}
+    return {"name": name, "train": 10, "val": 5, "test": 400, **identity, **more}
+
+
+def test_the_same_file_with_other_images_is_neither_a_copy_nor_a_seed(tmp_path: Path) -> None:
+    write_run(tmp_path / "first", elbo=-150.0, data=data_of("aaaaaaaaaa"), protocol={})
+    write_run(tmp_path / "second", elbo=-140.0, data=data_of("bbbbbbbbbb"), protocol={})
+    write_run(tmp_path / "third", elbo=-141.0, seed=1, data=data_of("bbbbbbbbbb"), protocol={})
+    runs, skipped = find_runs([tmp_path])
+    assert len(runs) == 3 and not skipped
+    groups, reasons = group_runs(runs)
+    assert reasons == ["data set"]
+    assert sorted((group.title, len(group.runs)) for group in groups) == [
+        ("data set: npz:my.npz (aaaaaaaa)", 1),
+        ("data set: npz:my.npz (bbbbbbbb)", 2),
+    ]
+
+
+@pytest.mark.parametrize("other", ["./my.npz", "/elsewhere/my.npz"])
+def test_the_same_images_by_another_name_are_one_data_set(tmp_path: Path, other: str) -> None:
+    for seed, path in enumerate(("my.npz", other)):
+        config = {"data": {"name": f"npz:{path}", "path": path, "source": {"path": path}}}
+        data = data_of("aaaaaaaaaa", f"npz:{path}")
+        protocol = PROTOCOL | {"data": f"npz:{path}"}
+        write_run(
+            tmp_path / str(seed),
+            elbo=-150.0,
+            seed=seed,
+            config=config,
+            data=data,
+            protocol=protocol,
+        )
+    (group,), _ = group_runs(find_runs([tmp_path])[0])
+    (setting,) = group.settings
+    assert len(setting.runs) == 2
+
+
+def test_the_same_images_in_other_batches_are_another_setting(tmp_path: Path) -> None:
+    for size, option in ((64, "npz"), (128, "folder")):
+        config = {"data": {"batch_size": size, "path": option}}
+        write_run(
+            tmp_path / option,
+            elbo=-150.0,
+            config=config,
+            choices={"data": option},
+            data=data_of("aaaaaaaaaa"),
+        )
+    (group,), _ = group_runs(find_runs([tmp_path])[0])
+    assert group.keys == ["data.batch_size"]
+
+
+def test_an_older_run_has_the_images_of_its_data_sets_name(tmp_path: Path) -> None:
+    protocol = PROTOCOL | {"data": "npz:my.npz"}
+    for seed, fingerprint in enumerate((None, "aaaaaaaaaa")):
+        data = data_of(fingerprint)
+        write_run(tmp_path / f"{seed}", elbo=-1.0, seed=seed, data=data, protocol=protocol)
+    (group,), _ = group_runs(find_runs([tmp_path])[0])
+    assert [len(setting.runs) for setting in group.settings] == [2]
+    # Two data sets of the name: which of them it had is not known.
+    data = data_of("bbbbbbbbbb")
+    write_run(tmp_path / "2", elbo=-1.0, seed=2, data=data, protocol=protocol)
+    groups, _ = group_runs(find_runs([tmp_path])[0])
+    assert [len(group.runs) for group in groups] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("reason", "one", "other"),
+    [
+        ("image shape", {"image_shape": [1, 16, 16]}, {"image_shape": [3, 16, 16]}),
+        ("image shape", {"image_shape": [1, 16, 16]}, {"image_shape": [1, 32, 32]}),
+        (
+            "posterior samples per image in the bound",
+            {"protocol": PROTOCOL | {"num_samples": 1}},
+            {"protocol": PROTOCOL | {"num_samples": 5}},
+        ),
+        (
+            "number of test images",
+            {"data": data_of("aaaaaaaaaa", test=400)},
+            {"data": data_of("aaaaaaaaaa", test=300)},
+        ),
+        ("latent code", {}, {"protocol": PROTOCOL | {"latent": "mean"}}),
+        (
+            "likelihood",
+            {"config": {"likelihood": {"_target_": "vae_lab.likelihoods.Gaussian", "scale": 0.1}}},
+            {"config": {"likelihood": {"_target_": "vae_lab.likelihoods.Gaussian", "scale": 0.2}}},
+        ),
+        (
+            "likelihood",
+            {"config": {"likelihood": {"_target_": "vae_lab.likelihoods.Laplace", "scale": 0.1}}},
+            {"config": {"likelihood": {"_target_": "vae_lab.likelihoods.Gaussian", "scale": 0.1}}},
+        ),
+    ],
+)
+def test_numbers_that_mean_different_things_are_apart(
+    tmp_path: Path, reason: str, one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    write_run(tmp_path / "one", elbo=-150.0, **one)
+    write_run(tmp_path / "other", elbo=-140.0, seed=1, **other)
+    groups, reasons = group_runs(find_runs([tmp_path])[0])
+    assert len(groups) == 2 and reasons == [reason]
+
+
+@pytest.mark.parametrize(
+    ("names", "label"),
+    [
+        (["linear-z2-5k-seed0", "linear-z2-5k-seed1", "linear-z2-5k-seed12"], "linear-z2-5k"),
+        (["linear-z2-lr0.01-seed0", "linear-z2-lr0.01-seed1", "linear-z2-lr0.01"], None),
+        (["first", "second", "third"], None),
+        (["only-seed0"], "only-seed0"),
+    ],
+)
+def test_several_seeds_have_the_name_that_they_share(
+    tmp_path: Path, names: list[str], label: str | None
+) -> None:
+    for place, name in enumerate(names):
+        seed = int(name.rpartition("seed")[2]) if label and len(names) > 1 else place
+        choices = {"data": "mnist_5k"}
+        write_run(tmp_path / str(place), name=name, elbo=-1.0, seed=seed, choices=choices)
+    (group,), _ = group_runs(find_runs([tmp_path])[0])
+    expected = "linear-z2-lr0.01" if names[0].startswith("linear-z2-lr") else label
+    assert [setting.label for setting in group.settings] == [expected or "linear-z2-5k"]

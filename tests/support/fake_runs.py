@@ -53,7 +53,11 @@ def write_run(
     kl = np.full(images, 6.0)
     options = {"model": "linear", "data": "made-up", **(choices or {})}
     # Something of each option, as a real configuration has: the hash is of it alone.
-    of_options = {f"{group}_option": option for group, option in options.items()}
+    of_options = {
+        f"{group}_option": option
+        for group, option in options.items()
+        if group not in (config or {})
+    }
     written = {"latent_dim": latent_dim, "seed": seed, **of_options, **(config or {})}
     recorded = {
         "name": folder.name,
