@@ -25,7 +25,7 @@ from vae_lab.ownership import (
 )
 from vae_lab.report.blocks import Chart, PagePicture, Section
 from vae_lab.report.comparisons import Comparisons
-from vae_lab.report.grouping import group_runs
+from vae_lab.report.grouping import Group, group_runs
 from vae_lab.report.picture_metrics import PictureMetrics
 from vae_lab.report.runs import Skipped, find_runs
 from vae_lab.report.sections import sections_of
@@ -62,18 +62,11 @@ def write_report(folders: Sequence[Path], target: Path) -> Written:
     check_replaceable(target, REPORT if has_summary else [*REPORT, SUMMARY])
     runs, skipped = find_runs(folders)
     groups, reasons = group_runs(runs)
-    metrics = [PictureMetrics(group) for group in groups]
-    comparisons = Comparisons(metrics)
-    chapters = []
-    for number, of_group in enumerate(metrics, start=1):
-        prefix = f"part{number}-" if len(groups) > 1 else ""
-        sections = sections_of(of_group, comparisons, prefix)
-        chapters.append(Chapter(of_group.group.title, prefix, sections))
     skipped += [repeated for group in groups for repeated in group.repeated]
     num_runs = sum(len(group.runs) for group in groups)
     content = {
         "title": f"{target.resolve().name}: {counted(num_runs, 'run')} compared",
-        "chapters": chapters,
+        "chapters": _chapters(groups),
         "reasons": reasons,
         "skipped": skipped,
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -90,6 +83,18 @@ def write_report(folders: Sequence[Path], target: Path) -> Written:
         paths = dict.fromkeys([*(run.path for run in runs), *(it.path for it in skipped)])
         write_summary(target, [path for path in paths if RunFolder(path).exists])
     return Written(target / PAGE, num_runs, skipped)
+
+
+def _chapters(groups: Sequence[Group]) -> list[Chapter]:
+    """Returns what is shown of each group; the comparisons of all are corrected together."""
+    metrics = [PictureMetrics(group) for group in groups]
+    comparisons = Comparisons(metrics)
+    chapters = []
+    for number, of_group in enumerate(metrics, start=1):
+        prefix = f"part{number}-" if len(groups) > 1 else ""
+        sections = sections_of(of_group, comparisons, prefix)
+        chapters.append(Chapter(of_group.group.title, prefix, sections))
+    return chapters
 
 
 def _write_figures(folder: Path, figures: Mapping[str, bytes]) -> None:
