@@ -1,10 +1,13 @@
 """Accuracies and manifolds against known answers."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 
-from vae_lab.evaluate.classifiers import LabelledRows, neighbour_accuracy, probe_accuracy
+from vae_lab.evaluate.bound import share, standard_error
+from vae_lab.evaluate.classifiers import LabelledRows, neighbour_hits, probe_hits
 from vae_lab.evaluate.sample_quality import RealImageReference, inside
 
 DIGITS = tuple("0123456789")
@@ -28,9 +31,9 @@ def reference(train: LabelledRows, names: tuple[str, ...] = DIGITS) -> RealImage
 
 def test_separated_clusters_are_told_apart() -> None:
     train, test = clusters(200, 1), clusters(100, 2)
-    assert neighbour_accuracy(train, test, num_neighbours=5) == 1
-    assert probe_accuracy(train, test) == 1
-    assert reference(train).accuracy(*map(torch.from_numpy, test)) == 1
+    assert neighbour_hits(train, test, num_neighbours=5).all()
+    assert probe_hits(train, test).all()
+    assert reference(train).hits(*map(torch.from_numpy, test)).all()
 
 
 def test_noise_is_told_apart_by_chance() -> None:
@@ -39,13 +42,27 @@ def test_noise_is_told_apart_by_chance() -> None:
         LabelledRows(random(1000, 5), labels),
         LabelledRows(random(1000, 5, seed=1), labels),
     )
-    assert 0.05 < neighbour_accuracy(train, test, num_neighbours=5) < 0.15
-    assert 0.05 < probe_accuracy(train, test) < 0.15
+    assert 0.05 < neighbour_hits(train, test, num_neighbours=5).mean() < 0.15
+    assert 0.05 < probe_hits(train, test).mean() < 0.15
 
 
 def test_one_class_alone_has_its_share_as_accuracy() -> None:
     train = LabelledRows(random(10, 2), np.zeros(10, dtype=int))
-    assert probe_accuracy(train, LabelledRows(random(4, 2), np.array([0, 0, 0, 1]))) == 0.75
+    test = LabelledRows(random(4, 2), np.array([0, 0, 0, 1]))
+    assert probe_hits(train, test).tolist() == [True, True, True, False]
+
+
+def test_the_error_of_a_mean_and_of_a_share_are_known_ones() -> None:
+    # The variance of 1, 2, 3, 4 is 5/3.
+    assert standard_error(np.array([1.0, 2.0, 3.0, 4.0])) == pytest.approx(math.sqrt(5 / 12))
+    assert standard_error(np.array([1.0])) is None
+    half = share("a", "a share", np.arange(100) % 2 == 0, {})
+    assert half.value == 0.5 and half.standard_error == pytest.approx(0.0497519, rel=1e-4)
+    # A hundred hits of a hundred do not make a share certain: Wilson's interval ends at 0.9901.
+    for values in (np.ones(100), np.zeros(100)):
+        sure = share("a", "a share", values, {})
+        assert sure.standard_error == pytest.approx(0.5 / 101)
+    assert share("a", "a share", np.ones(1), {}).standard_error == pytest.approx(0.25)
 
 
 def test_shares_of_samples_sum_to_one_and_follow_the_samples() -> None:
@@ -72,11 +89,12 @@ def precision_and_recall(real: np.ndarray, generated: np.ndarray) -> tuple[float
 
 
 def test_precision_and_recall_equal_their_definition() -> None:
-    real, generated = random(30, 3), random(25, 3, seed=1) * 1.5 + 0.5
-    precision, recall = precision_and_recall(real, generated)
-    assert precision == by_hand(generated, real, 3)
-    assert recall == by_hand(real, generated, 3)
-    assert 0 < precision < 1
+    real, generated = random(30, 3), random(40, 3, seed=1) * 2 + 0.5
+    for k in (1, 2, 3, 4):
+        assert inside(generated, real, k).mean() == by_hand(generated, real, k)
+        assert inside(real, generated, k).mean() == by_hand(real, generated, k)
+    by_radius = [by_hand(generated, real, k) for k in (2, 3, 4)]
+    assert 0 < by_radius[0] < by_radius[1] < by_radius[2] < 1, "each neighbour counts"
 
 
 def test_precision_and_recall_of_known_cases() -> None:

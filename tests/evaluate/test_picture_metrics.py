@@ -3,30 +3,20 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from copier import evaluation_of_copier
 from fake_runs import BY_DRAWS, BY_MOMENTS
-from stripes import StripedDigits
-from torch import Tensor, nn
 from torch.distributions import MultivariateNormal, kl_divergence
 
-from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.evaluate import picture_metrics, sample_quality
-from vae_lab.evaluate.evaluation import Evaluation
 from vae_lab.evaluate.latent_space import distance_of_moments
 from vae_lab.evaluate.sample_quality import contrast, sharpness
-from vae_lab.likelihoods import Gaussian
-from vae_lab.objectives.elbo import Elbo
 from vae_lab.posterior import Posterior
-from vae_lab.priors import GaussianMixture, Prior, StandardNormal
+from vae_lab.priors import GaussianMixture, Prior
 from vae_lab.random_streams import stream, subset
 from vae_lab.report.conclusions_bound import METHODS
-from vae_lab.vae import VAE, Optimization
-
-SETTINGS = {
-    "num_images": 20, "num_train": 80, "num_generated": 30, "num_pairs": 6, "num_steps": 5,
-    "map_steps": 6, "neighbours": 3, "manifold_neighbours": 2, "seed": 0,
-}  # fmt: skip
 
 
 def test_sharpness_of_noise_of_blur_and_of_one_grey() -> None:
@@ -70,55 +60,10 @@ def test_codes_that_are_the_prior_have_no_distance() -> None:
     assert error is not None and value < 0.01
 
 
-class TwoNumbers(nn.Module):
-    """An encoder that learns nothing: codes are a number of an image, as often as Z says."""
-
-    def __init__(self, latent_dim: int) -> None:
-        super().__init__()
-        self.latent_dim = latent_dim
-
-    def forward(self, x: Tensor) -> Posterior:
-        number = (x.flatten(1) @ torch.linspace(0, 1, x[0].numel())) / 20
-        mean = torch.stack([number] * self.latent_dim, dim=1)
-        return Posterior(mean, torch.full_like(mean, -4.0))
-
-
-class LookUp(nn.Module):
-    """A decoder that looks an image up by the length of its code."""
-
-    def __init__(self, images: Tensor) -> None:
-        super().__init__()
-        self.images = images.float() / 255
-
-    def forward(self, z: Tensor) -> Tensor:
-        return self.images[(z.norm(dim=1) * 7).long() % len(self.images)]
-
-
-def copier(images: Tensor, prior: Prior, latent_dim: int) -> VAE:
-    """Returns a VAE that decodes every code to one of some real images."""
-    return VAE(
-        encoder=TwoNumbers(latent_dim),
-        decoder=LookUp(images),
-        prior=prior,
-        likelihood=Gaussian(scale=1.0, learn_scale=False),
-        objective=Elbo(beta=1.0, num_samples=1),
-        optimization=Optimization(torch.optim.Adam, lambda progress: 1.0),
-        latent_dim=latent_dim,
-        seed=0,
-    ).eval()
-
-
 def measured(
     latent_dim: int, *, labels: bool = True, prior: Prior | None = None
 ) -> dict[str, dict[str, Any]]:
-    data = ImageDataModule(
-        source=StripedDigits(), batch_size=10, num_val=0, split_seed=0, seed=0, binarize="none"
-    )
-    data.setup()
-    if not labels:
-        data.train_labels = data.test_labels = None
-    model = copier(data.train_images[:], prior or StandardNormal(latent_dim=latent_dim), latent_dim)
-    evaluation = Evaluation(model, data, "test", SETTINGS)
+    evaluation = evaluation_of_copier(latent_dim, labels=labels, prior=prior)
     return {number.name: number.to_json() for number in picture_metrics.picture_metrics(evaluation)}
 
 
@@ -135,6 +80,47 @@ def test_pictures_that_are_real_images_are_plausible_and_as_sharp() -> None:
     for name in ("digits_of_samples", "digits_of_map", "digits_of_prior", "digits_of_centre"):
         shares = found[name]["value"]
         assert isinstance(shares, dict) and sum(shares.values()) == pytest.approx(1)
+
+
+def test_shares_of_draws_and_accuracies_have_errors_that_are_not_0() -> None:
+    found = measured(2)
+    for name in ("classifier_accuracy", "precision_of_samples", "unanimity_of_interpolations"):
+        assert found[name]["standard_error"] > 0, name
+    errors = found["digits_of_samples"]["standard_errors"]
+    assert set(errors) == set(found["digits_of_samples"]["value"])
+    assert all(error > 0 for error in errors.values())
+    # 30 draws, the share s of one label: its error by Wilson, with half a draw either way.
+    label, share = max(found["digits_of_samples"]["value"].items(), key=lambda pair: pair[1])
+    wilson = math.sqrt(share * (1 - share) / 30 + 1 / 3600) / (1 + 1 / 30)
+    assert errors[label] == pytest.approx(wilson)
+    assert "standard_errors" not in found["digits_of_map"], "its points are not drawn"
+
+
+def test_the_median_distance_of_an_even_number_of_codes_is_between_the_two_in_the_middle() -> None:
+    evaluation = evaluation_of_copier(2)
+    distance = evaluation.posterior.mean.double().norm(dim=1).numpy()
+    found = measured(2)["distance_of_digits"]["value"]
+    for label, median in found.items():
+        of_label = distance[evaluation.labels.numpy() == int(label)]
+        assert len(of_label) == 2
+        assert median == pytest.approx(np.mean(of_label)), label
+
+
+def test_the_classifier_and_the_manifold_are_those_of_the_training_images() -> None:
+    evaluation = evaluation_of_copier(2)
+    reference = evaluation.reference
+    assert reference is not None and reference.neighbours == 2
+    assert reference.protocol["manifold_neighbours"] == 2
+    labels = evaluation.data.train_labels
+    assert labels is not None
+    evaluation = evaluation_of_copier(2)
+    evaluation.data.train_labels = (labels + 1) % 10
+    (accuracy,) = (
+        number.value
+        for number in picture_metrics.picture_metrics(evaluation)
+        if number.name == "classifier_accuracy"
+    )
+    assert accuracy == 0, "it says what the training images say"
 
 
 def test_the_same_figures_every_time_and_a_plane_only_in_two_dimensions() -> None:

@@ -13,12 +13,8 @@ from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
 import vae_lab
-from vae_lab.evaluate.marginal_likelihood import (
-    EvaluationImages,
-    GridIntegral,
-    exact_on_grid,
-    importance_weighted,
-)
+from vae_lab.evaluate.grid import GridIntegral, exact_on_grid
+from vae_lab.evaluate.marginal_likelihood import EvaluationImages, importance_weighted
 from vae_lab.likelihoods import Gaussian
 from vae_lab.posterior import Posterior
 from vae_lab.priors import GaussianMixture
@@ -102,9 +98,8 @@ def test_estimators_of_log_p_take_the_prior_that_is_there() -> None:
     found = importance_weighted(
         model, drawn(model, x), num_samples=4000, decoder_batch=4000, seed=0
     )
-    error = found.monte_carlo_error()
-    assert found.log_likelihood.mean() == pytest.approx(truth.mean(), abs=4 * error + 2e-3)
-    assert error < 0.03
+    # A mean over images and 4,000 draws: wrong by 0.01 or so.
+    assert found.log_likelihood.mean() == pytest.approx(truth.mean(), abs=0.05)
 
 
 @pytest.mark.parametrize(

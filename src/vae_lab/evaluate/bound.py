@@ -3,7 +3,7 @@
 Shapes: K samples per image, N images, B images per batch, Z latent dimensions; values in nats.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -59,6 +59,18 @@ def mean_over_images(name: str, words: str, values: np.ndarray, **protocol: Any)
     """Returns the mean of values (N,) over images, with its standard error, as a number."""
     protocol |= {"images": len(values)}
     return Number(name, words, float(values.mean()), standard_error(values), protocol)
+
+
+def share(name: str, words: str, values: np.ndarray, protocol: Mapping[str, Any]) -> Number:
+    """Returns a share as a number: the mean of values (N,) that are 0 or 1, or shares themselves.
+
+    Its error is half of Wilson's interval of one standard error: that of the mean, but never 0, for
+    N values that are all alike do not make a share certain (Wilson, Probable Inference, 1927).
+    """
+    values = values.astype(float)
+    count = len(values)
+    error = np.sqrt(values.var() / count + 1 / (4 * count**2)) / (1 + 1 / count)
+    return Number(name, words, float(values.mean()), float(error), dict(protocol))
 
 
 def target_entropy(images: ImageArray) -> np.ndarray:

@@ -14,6 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from vae_lab.evaluate.bound import share
 from vae_lab.random_streams import subset
 from vae_lab.run_folder import Number
 
@@ -48,28 +49,31 @@ def probes(evaluation: "Evaluation") -> Iterator[Number]:
         "images": len(test.rows),
     }
     neighbours = settings["neighbours"]
-    accuracy = neighbour_accuracy(train, test, num_neighbours=neighbours)
+    hits = neighbour_hits(train, test, num_neighbours=neighbours)
     words = "the accuracy of k-nearest neighbours on the codes"
-    yield Number("knn_accuracy", words, accuracy, None, {**protocol, "neighbours": neighbours})
+    yield share("knn_accuracy", words, hits, {**protocol, "neighbours": neighbours})
     words = "the accuracy of logistic regression on the codes"
-    yield Number("linear_probe_accuracy", words, probe_accuracy(train, test), None, protocol)
+    yield share("linear_probe_accuracy", words, probe_hits(train, test), protocol)
 
 
-def neighbour_accuracy(train: LabelledRows, test: LabelledRows, *, num_neighbours: int) -> float:
-    """Returns the accuracy of k-nearest neighbours (Euclidean, majority vote)."""
+def neighbour_hits(train: LabelledRows, test: LabelledRows, *, num_neighbours: int) -> np.ndarray:
+    """Returns which test rows k-nearest neighbours (Euclidean, majority vote) label right, (N,)."""
     neighbours = min(num_neighbours, len(train.rows))
     classifier = KNeighborsClassifier(n_neighbors=neighbours).fit(*train)
-    return float(classifier.score(*test))
+    return classifier.predict(test.rows) == test.labels
 
 
-def probe_accuracy(train: LabelledRows, test: LabelledRows) -> float:
-    """Returns the accuracy of logistic regression on standardised rows, L2 of scikit-learn."""
+def probe_hits(train: LabelledRows, test: LabelledRows) -> np.ndarray:
+    """Returns which test rows logistic regression labels right, bool (N,).
+
+    It learns from standardised rows, with the L2 of scikit-learn.
+    """
     if len(np.unique(train.labels)) < 2:
         # Nothing to separate: the only label is the answer.
-        return float((test.labels == train.labels[0]).mean())
+        return test.labels == train.labels[0]
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     with warnings.catch_warnings():
         # After 1,000 steps the accuracy is right to the third digit, converged or not.
         warnings.simplefilter("ignore", ConvergenceWarning)
         classifier.fit(*train)
-    return float(classifier.score(*test))
+    return classifier.predict(test.rows) == test.labels

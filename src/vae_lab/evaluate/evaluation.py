@@ -17,7 +17,7 @@ from vae_lab.data.binarize import TARGETS
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.data.images import ImageArray
 from vae_lab.errors import UserError, refusing
-from vae_lab.evaluate import marginal_likelihood
+from vae_lab.evaluate import grid, marginal_likelihood
 from vae_lab.evaluate.bound import PerImage, bound_per_image, elbo
 from vae_lab.evaluate.classifiers import probes
 from vae_lab.evaluate.latent_space import active_units, mutual_information
@@ -204,7 +204,7 @@ Metric = Callable[[Evaluation], Iterator[Number]]
 METRICS: tuple[Metric, ...] = (
     elbo,
     marginal_likelihood.importance_weighted_bound,
-    marginal_likelihood.exact,
+    grid.exact,
     active_units,
     mutual_information,
     probes,

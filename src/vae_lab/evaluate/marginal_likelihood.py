@@ -1,7 +1,7 @@
-"""log p(x) of images: the importance-weighted bound with K samples, and the exact sum over a grid.
+"""log p(x) of images: the importance-weighted bound with K samples, and how far to trust it.
 
-Shapes: K samples per image, N images, B images per batch, G grid points, Z latent dimensions.
-Values in nats per image. Memory does not grow with K, nor with the number of grid points.
+Shapes: K samples per image, N images, B images per batch, M largest weights, Z latent dimensions.
+Values in nats per image. Memory grows with the root of K: the largest weights are kept.
 """
 
 import math
@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae_lab.evaluate.bound import mean_over_images
+from vae_lab.evaluate.bound import mean_over_images, standard_error
+from vae_lab.evaluate.pareto import LargestWeights
 from vae_lab.posterior import Posterior
 from vae_lab.random_streams import stream
 from vae_lab.run_folder import Number
@@ -24,26 +25,21 @@ if TYPE_CHECKING:
 # Takes how much is done and how much there is.
 Advance = Callable[[int, int], None]
 
-# Log-probabilities of (point, image) pairs held at a time: 32 MB in double precision.
-_PAIRS = 4_000_000
+# A mean of weights whose Pareto k exceeds this is not to be relied on, whatever the number of draws
+# that is to be had (Vehtari et al., arXiv:1507.02646, section 2.4).
+UNRELIABLE = 0.7
 
-# Points decoded at a time.
-_POINTS = 4000
-
-# Steps along each axis of the first grid.
-_FIRST_STEPS = 32
+# Nats by which twice the samples may still raise the bound before a warning says so.
+RISE = 0.01
 
 
 def importance_weighted_bound(evaluation: "Evaluation") -> Iterator[Number]:
     """Yields the importance-weighted bound, its code length, and how far the bound lies below."""
     estimate = evaluation.importance_weighted
-    log_p, protocol = estimate.log_likelihood, _protocol(evaluation)
-    details = {
-        "monte_carlo_error": estimate.monte_carlo_error(),
-        "median_effective_samples": float(np.median(estimate.effective_samples)),
-    }
+    log_p, protocol = estimate.log_likelihood, protocol_of_samples(evaluation)
     words = "the importance-weighted bound on log p(x)"
-    yield mean_over_images("iw_bound", words, log_p, **protocol)._replace(details=details)
+    number = mean_over_images("iw_bound", words, log_p, **protocol)
+    yield number._replace(details=estimate.details())
     bits = -log_p / (math.log(2) * evaluation.drawn.images[0].numel())
     words = "the code length of a pixel, by iw_bound"
     yield mean_over_images("bits_per_dimension", words, bits, **protocol)
@@ -52,57 +48,72 @@ def importance_weighted_bound(evaluation: "Evaluation") -> Iterator[Number]:
     yield mean_over_images("gap_elbo_to_iw_bound", words, gap, **protocol)
 
 
-def exact(evaluation: "Evaluation") -> Iterator[Number]:
-    """Yields log p(x) by a grid, and how far the bound lies below; nothing if Z is not 2."""
-    if evaluation.model.latent_dim != 2:
-        return
-    tolerance = evaluation.settings["grid_tolerance"]
-    log_p, num_points, _, change = exact_on_grid(
-        evaluation.model,
-        evaluation.drawn,
-        tolerance=tolerance,
-        max_points=evaluation.settings["grid_points"],
-        advance=evaluation.advance,
-    )
-    protocol: dict[str, Any] = {"grid_points": num_points, **_targets(evaluation)}
-    if change >= tolerance:
-        protocol["warning"] = f"not converged: raise grid_points ({change:.2g} nats)"
-    details = {
-        "moved_at_last_refinement": change if math.isfinite(change) else None,
-        "converged": change < tolerance,
-    }
-    number = mean_over_images("exact", "log p(x), by a grid", log_p, **protocol)
-    yield number._replace(details=details)
-    words = "how far iw_bound lies below exact"
-    gap = log_p - evaluation.importance_weighted.log_likelihood
-    yield mean_over_images("gap_iw_bound_to_exact", words, gap, **_protocol(evaluation))
-
-
-def _protocol(evaluation: "Evaluation") -> dict[str, Any]:
+def protocol_of_samples(evaluation: "Evaluation") -> dict[str, Any]:
+    """Returns the protocol of numbers that the weighted samples give."""
     num_samples = evaluation.settings["num_samples"]
-    return {"latent": "sampled", "samples": num_samples, **_targets(evaluation)}
+    return {"latent": "sampled", "samples": num_samples, **protocol_of_targets(evaluation)}
 
 
-def _targets(evaluation: "Evaluation") -> dict[str, bool]:
+def protocol_of_targets(evaluation: "Evaluation") -> dict[str, bool]:
     """Returns whether targets are means of binary draws: the values are no likelihoods then."""
     grey = evaluation.data.binarize == "none"
     return {"targets_are_means": grey and evaluation.model.likelihood.grey_is_a_mean}
 
 
 class ImportanceWeighted(NamedTuple):
-    """The estimate of each image, and how many draws its weights are worth, both (N,)."""
+    """The estimates of each image by K weights: all fields (N,), NaN where K is too small.
+
+    `of_halves` (2, N) are the estimates by the first and the second half of the weights;
+    `effective_samples` how many equal weights they are worth, (sum w)^2 / sum w^2; `pareto_k` the
+    shape of their tail.
+    """
 
     log_likelihood: np.ndarray
+    of_halves: np.ndarray
     effective_samples: np.ndarray
+    pareto_k: np.ndarray
     num_samples: int
 
-    def monte_carlo_error(self) -> float:
+    def monte_carlo_error(self) -> float | None:
         """Returns the part of the standard error of the mean that is due to the finite K.
 
-        By the delta method: the variance of the log of a mean of K weights is 1/ESS - 1/K.
+        The two halves differ by twice the variance of one of them, which has half of the weights.
+        None for a single sample.
         """
-        variance = np.maximum(1 / self.effective_samples - 1 / self.num_samples, 0)
-        return float(np.sqrt(variance.sum()) / len(variance))
+        if self.num_samples < 2:
+            return None
+        first, second = self.of_halves
+        return float(np.sqrt(np.square(first - second).sum()) / 2 / len(first))
+
+    def details(self) -> dict[str, Any]:
+        """Returns what tells how far to trust the mean, with a `warning` if it is not far."""
+        effective, k = self.effective_samples, self.pareto_k[np.isfinite(self.pareto_k)]
+        details: dict[str, Any] = {
+            "monte_carlo_error": self.monte_carlo_error(),
+            "smallest_effective_samples": float(effective.min()),
+            "tenth_percentile_effective_samples": float(np.quantile(effective, 0.1)),
+            "median_effective_samples": float(np.median(effective)),
+        }
+        warnings = []
+        if len(k):
+            heavy = float((k > UNRELIABLE).mean())
+            details |= {"median_pareto_k": float(np.median(k)), "share_of_heavy_tails": heavy}
+            if heavy > 0.1:
+                warnings.append(
+                    f"the weights of {heavy:.0%} of the images have too heavy a tail (Pareto k "
+                    f"above {UNRELIABLE}): there the bound may lie far below log p(x), and "
+                    f"monte_carlo_error does not say how far"
+                )
+        if self.num_samples > 1:
+            half, rise = float(self.of_halves[0].mean()), self.log_likelihood - self.of_halves[0]
+            details["with_half_the_samples"] = half
+            error = standard_error(rise) or 0.0
+            if rise.mean() > max(RISE, 2 * error):
+                warnings.append(
+                    f"still rising, by {rise.mean():.2g} nats from half of the samples: raise "
+                    f"num_samples"
+                )
+        return details | ({"warning": "; ".join(warnings)} if warnings else {})
 
 
 class EvaluationImages(NamedTuple):
@@ -135,27 +146,53 @@ def importance_weighted(
     many latent points are decoded at a time, decides the memory, and moves an estimate by no more
     than the rounding of the decoder (1e-3 nats).
     """
+    half, largest = num_samples // 2, LargestWeights(len(drawn.images), num_samples)
+    log_sums, log_square_sums = zip(
+        *(
+            _log_sums(model, drawn, samples, largest, decoder_batch, seed, advance)
+            for samples in (range(half), range(half, num_samples))
+        ),
+        strict=True,
+    )
+    log_sum = torch.logaddexp(*log_sums)
+    sizes = torch.tensor([[half], [num_samples - half]])
+    return ImportanceWeighted(
+        log_likelihood=(log_sum - math.log(num_samples)).numpy(),
+        of_halves=(torch.stack(log_sums) - sizes.log()).numpy(),
+        effective_samples=torch.exp(2 * log_sum - torch.logaddexp(*log_square_sums)).numpy(),
+        pareto_k=largest.pareto_k(),
+        num_samples=num_samples,
+    )
+
+
+def _log_sums(
+    model: "VAE",
+    drawn: EvaluationImages,
+    samples: range,
+    largest: LargestWeights,
+    decoder_batch: int,
+    seed: int,
+    advance: Advance,
+) -> tuple[Tensor, Tensor]:
+    """Returns the logs of the sums of the weights of some samples and of their squares, (N,)."""
     num_images = len(drawn.images)
-    # The logs of the sums of the weights and of their squares, over the samples so far.
     log_sum = torch.full((num_images,), -math.inf, dtype=torch.float64)
     log_square_sum = log_sum.clone()
     # Several samples of all images at a time, or if there are many images, some images at a time.
     width = max(1, decoder_batch // num_images)
-    for start in range(0, num_samples, width):
-        stop = min(start + width, num_samples)
-        noise = _noise(drawn, range(start, stop), model.latent_dim, seed)
+    for start in samples[::width]:
+        some = range(start, min(start + width, samples.stop))
+        noise = _noise(drawn, some, model.latent_dim, seed)
         for left in range(0, num_images, decoder_batch):
             rows = slice(left, left + decoder_batch)
             q = Posterior(*(field[rows] for field in drawn.posterior))
             log_w = log_weights(model, drawn.images[rows], q, noise[:, rows])
+            largest.add(rows, log_w)
             log_sum[rows] = torch.logaddexp(log_sum[rows], log_w.logsumexp(dim=0))
             log_squares = (2 * log_w).logsumexp(dim=0)
             log_square_sum[rows] = torch.logaddexp(log_square_sum[rows], log_squares)
-        advance(stop, num_samples)
-    # The effective sample size of K weights w: (sum w)^2 / sum w^2.
-    effective = torch.exp(2 * log_sum - log_square_sum)
-    bound = (log_sum - math.log(num_samples)).numpy()
-    return ImportanceWeighted(bound, effective.numpy(), num_samples)
+        advance(some.stop, largest.num_samples)
+    return log_sum, log_square_sum
 
 
 def _noise(drawn: EvaluationImages, samples: range, latent_dim: int, seed: int) -> Tensor:
@@ -184,91 +221,11 @@ def log_weights(model: "VAE", x: Tensor, posterior: Posterior, noise: Tensor) ->
     log_likelihood = model.likelihood.log_prob(
         outputs.unflatten(0, noise.shape[:2]), x.to(model.device)
     )
-    return log_likelihood.double().cpu() + _log_prior(model, z) - log_q
+    return log_likelihood.double().cpu() + log_prior(model, z) - log_q
 
 
-def _log_prior(model: "VAE", z: Tensor) -> Tensor:
+def log_prior(model: "VAE", z: Tensor) -> Tensor:
     """Returns log p(z) of points z (..., Z), float64 on the CPU."""
     # On the model's device, where a learned prior is. MPS has no double precision.
     dtype = torch.float32 if model.device.type == "mps" else torch.float64
     return model.prior.log_prob(z.to(model.device, dtype)).double().cpu()
-
-
-class GridIntegral(NamedTuple):
-    """log p(x) of each image, (N,), and the grid behind it.
-
-    `last_change` is the mean absolute change at the last halving of the grid's spacing, in nats.
-    """
-
-    log_likelihood: np.ndarray
-    num_points: int
-    extent: float
-    last_change: float
-
-
-@torch.no_grad()
-def exact_on_grid(
-    model: "VAE",
-    drawn: EvaluationImages,
-    *,
-    tolerance: float,
-    max_points: int,
-    advance: Advance = lambda done, total: None,
-) -> GridIntegral:
-    """Returns log p(x), the log of the integral of p(x|z) p(z) over the plane, for latent_dim=2.
-
-    The trapezoidal rule on a square grid that holds every posterior. Its spacing is halved until
-    the mean absolute change of the images is below `tolerance` nats, or the next grid would pass
-    `max_points`. The rule converges faster than any power of the spacing if the integrand vanishes
-    at the border (Trefethen and Weideman, The Exponentially Convergent Trapezoidal Rule, SIAM
-    Review 2014), so the error left is smaller than the last change.
-    """
-    assert model.latent_dim == 2
-    x = drawn.images.to(model.device)
-    extent = _extent(drawn.posterior, model.prior.reach())
-    log_sum = torch.full((len(x),), -math.inf, dtype=torch.float64)
-    steps, before = _FIRST_STEPS, log_sum
-    while True:
-        # A finer grid keeps the points of the coarser: only the new ones are decoded and added.
-        log_sum = torch.logaddexp(log_sum, _log_sum_over(model, _new_points(steps, extent), x))
-        # The sum times the area of a cell, (2 extent / steps)^2.
-        estimate = log_sum + 2 * math.log(2 * extent / steps)
-        last_change, before = (estimate - before).abs().mean().item(), estimate
-        advance(min((steps + 1) ** 2, max_points), max_points)
-        if last_change < tolerance or (2 * steps + 1) ** 2 > max_points:
-            return GridIntegral(estimate.numpy(), (steps + 1) ** 2, extent, last_change)
-        steps *= 2
-
-
-def _extent(posterior: Posterior, of_prior: float) -> float:
-    """Returns half the side of a square that holds every posterior and the reach of the prior."""
-    # A very wide posterior must not make the spacing coarse: none counts as wider than the
-    # prior. Its mean counts wherever it is. A grid without a code of large |z| would converge to a
-    # wrong value; a grid that is too coarse warns that it did not converge.
-    width = (6 * torch.exp(0.5 * posterior.log_var)).clamp(max=of_prior)
-    return max(of_prior, (posterior.mean.abs() + width).max().item())
-
-
-def _new_points(steps: int, extent: float) -> Tensor:
-    """Returns the points (G, 2) of the grid that the grid of half as many steps does not have."""
-    axis = torch.linspace(-extent, extent, steps + 1, dtype=torch.float64)
-    points = torch.cartesian_prod(axis, axis)
-    if steps == _FIRST_STEPS:
-        return points
-    # The coarser grid has the points whose two indices are both even.
-    index = torch.arange(steps + 1)
-    return points[(torch.cartesian_prod(index, index) % 2).bool().any(dim=1)]
-
-
-def _log_sum_over(model: "VAE", points: Tensor, x: Tensor) -> Tensor:
-    """Returns the log of the sum of p(x|z) p(z) over points z (G, 2), float64 (N,)."""
-    total = torch.full((len(x),), -math.inf, dtype=torch.float64)
-    width = min(max(1, _PAIRS // len(x)), _POINTS)
-    for start in range(0, len(points), width):
-        part = points[start : start + width]
-        # log p(x|z) of every pair, (points, N), plus log p(z) of the point.
-        outputs = model.decoder(part.float().to(model.device)).float()
-        pairs = model.likelihood.log_prob_of_pairs(outputs, x).double().cpu()
-        log_joint = pairs + _log_prior(model, part).unsqueeze(1)
-        total = torch.logaddexp(total, log_joint.logsumexp(dim=0))
-    return total

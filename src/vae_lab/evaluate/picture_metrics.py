@@ -8,11 +8,17 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from vae_lab.evaluate.bound import mean_over_images, standard_error
-from vae_lab.evaluate.latent_space import distance_of_moments, information, mean_kl
+from vae_lab.evaluate.bound import mean_over_images, share, standard_error
+from vae_lab.evaluate.latent_space import (
+    distance_of_moments,
+    information,
+    kl_per_image,
+    negative,
+)
 from vae_lab.evaluate.sample_quality import PLAUSIBLE, RealImageReference, contrast, sharpness
 from vae_lab.posterior import Posterior
 from vae_lab.random_streams import stream, subset
@@ -36,13 +42,13 @@ def picture_metrics(evaluation: "Evaluation") -> Iterator[Number]:
     if (reference := evaluation.reference) is None:
         return
     words, protocol = "the accuracy of the classifier on test images", reference.protocol
-    accuracy = reference.accuracy(images, evaluation.labels[rows])
-    yield Number("classifier_accuracy", words, accuracy, None, {**protocol, "images": len(rows)})
+    hits = reference.hits(images, evaluation.labels[rows])
+    yield share("classifier_accuracy", words, hits, {**protocol, "images": len(rows)})
     yield from reference.plausibility("data", images, "test images")
     yield from reference.plausibility("samples", evaluation.samples, "mean images of prior draws")
     yield from _interpolations(evaluation, reference)
     words, of = "the share of prior draws, by label", f"{len(evaluation.samples)} prior draws"
-    yield reference.label_shares("digits_of_samples", words, evaluation.samples, of)
+    yield reference.label_shares("digits_of_samples", words, evaluation.samples, of, are_drawn=True)
     yield from _latent_plane(evaluation, reference)
     yield _distance_of_digits(evaluation, reference)
 
@@ -72,9 +78,9 @@ def distance_from_prior(evaluation: "Evaluation") -> Number:
     seed = settings["seed"]
     rows = subset(len(posterior.mean), settings["num_images"], "distance", seed)
     q = Posterior(posterior.mean[rows], posterior.log_var[rows])
-    bounds = information(q, mean_kl(model, q, seed=seed), seed=seed)
+    estimate = information(q, kl_per_image(model, q, seed=seed), seed=seed).kl_lower
     protocol = {"images": len(rows), "distance": "draws"}
-    return Number(name, words, bounds.kl_lower, bounds.standard_error, protocol)
+    return Number(name, words, *estimate, protocol, negative(estimate.value))
 
 
 def _interpolations(evaluation: "Evaluation", reference: RealImageReference) -> Iterator[Number]:
@@ -96,15 +102,12 @@ def _interpolations(evaluation: "Evaluation", reference: RealImageReference) -> 
             ("ends", by_step[:, [0, -1]], "ends of interpolations"),
         ):
             # Of each pair first: the points on a line depend on each other.
-            of_pair = steps.mean(axis=1)
-            yield Number(
-                f"{name}_of_{what}",
-                f"the share of {of} {PLAUSIBLE[name]}",
-                float(of_pair.mean()),
-                standard_error(of_pair),
-                {**reference.protocol, **protocol},
-                {"by_step": by_step.mean(axis=0).tolist()} if what == "interpolations" else {},
-            )
+            words = f"the share of {of} {PLAUSIBLE[name]}"
+            of_pairs = {**reference.protocol, **protocol}
+            number = share(f"{name}_of_{what}", words, steps.mean(axis=1), of_pairs)
+            if what == "interpolations":
+                number = number._replace(details={"by_step": by_step.mean(axis=0).tolist()})
+            yield number
     name, words = "sharpness_of_interpolations", "the sharpness of the points on interpolations"
     of_pair = sharpness(images).reshape(shape)[:, inner].mean(axis=1)
     yield Number(name, words, float(of_pair.mean()), standard_error(of_pair), protocol)
@@ -167,7 +170,8 @@ def _distance_of_digits(evaluation: "Evaluation", reference: RealImageReference)
     """Returns the median distance of each label's posterior means from 0."""
     labels, distance = evaluation.labels, evaluation.posterior.mean.double().norm(dim=1)
     medians = {
-        reference.names[label]: float(distance[labels == label].median())
+        # Not torch's median, which is the lower of the two in the middle.
+        reference.names[label]: float(np.median(distance[labels == label].numpy()))
         for label in torch.unique(labels).tolist()
     }
     protocol = {"images": len(labels), "latent": "median length of the posterior means"}

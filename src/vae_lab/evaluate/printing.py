@@ -9,6 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from vae_lab.run_folder import Number
+
 
 @contextmanager
 def progress_stage(name: str) -> Iterator[Callable[[int, int], None]]:
@@ -56,8 +58,14 @@ def format_evaluation(evaluation: Mapping[str, Any]) -> str:
 
 
 def _line(name: str, number: Mapping[str, Any], hidden: Container[str]) -> str:
-    protocol = number["protocol"].items()
-    notes = ", ".join(f"{key} {note}" for key, note in protocol if key not in hidden)
+    protocol = [(key, note) for key, note in number["protocol"].items() if key not in hidden]
+    # The details of a number are what it has beside the fields of all. Its warning is a footnote.
+    details = [
+        (key.replace("_", " "), _digits(it) if isinstance(it, float) else it)
+        for key, it in number.items()
+        if key not in {*Number._fields, "warning"} and it is not None
+    ]
+    notes = ", ".join(f"{key} {note}" for key, note in [*protocol, *details])
     return f"{name}  {_value(number):>16}  {notes}".rstrip()
 
 
@@ -66,7 +74,12 @@ def _footnotes(numbers: Mapping[str, Mapping[str, Any]]) -> list[str]:
     common = [(key, protocol.get(key)) for protocol in protocols.values() for key in _FOOTNOTES]
     notes = [f"{key}: {note}" for key, note in dict.fromkeys(common) if note is not None]
     grey = [name for name, protocol in protocols.items() if protocol.get("targets_are_means")]
-    return [*notes, f"{', '.join(grey)}: {_NO_LIKELIHOODS}"] if grey else notes
+    if grey:
+        notes.append(f"{', '.join(grey)}: {_NO_LIKELIHOODS}")
+    return [
+        *notes,
+        *(f"{it}: {numbers[it]['warning']}" for it in numbers if "warning" in numbers[it]),
+    ]
 
 
 def _value(number: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from torch import Tensor
 
-from vae_lab.evaluate.bound import mean_over_images
+from vae_lab.evaluate.bound import share
 from vae_lab.random_streams import stream, subset
 from vae_lab.run_folder import Number
 
@@ -65,9 +65,9 @@ class RealImageReference:
         """Returns the principal components (M, F) of images (M, C, H, W)."""
         return np.asarray(self.pca.transform(_rows(images)))
 
-    def accuracy(self, images: Tensor, labels: Tensor) -> float:
-        """Returns the accuracy of the classifier on images (M, C, H, W)."""
-        return float(self.classifier.score(self.features(images), labels.numpy()))
+    def hits(self, images: Tensor, labels: Tensor) -> np.ndarray:
+        """Returns which images (M, C, H, W) the classifier labels right, bool (M,)."""
+        return self.classifier.predict(self.features(images)) == labels.numpy()
 
     def votes(self, images: Tensor) -> np.ndarray:
         """Returns the share of each label among the nearest training images, (M, labels)."""
@@ -84,14 +84,25 @@ class RealImageReference:
         """Yields `precision_of_` and `unanimity_of_` images (M, C, H, W), described by `of`."""
         for name, values in self.plausible(images).items():
             words = f"the share of {of} {PLAUSIBLE[name]}"
-            number = mean_over_images(f"{name}_of_{what}", words, values.astype(float), of=of)
-            yield number._replace(protocol={**self.protocol, **number.protocol})
+            protocol = {**self.protocol, "of": of, "images": len(values)}
+            yield share(f"{name}_of_{what}", words, values, protocol)
 
-    def label_shares(self, name: str, words: str, images: Tensor, of: str) -> Number:
-        """Returns the share of each label among images (M, C, H, W), described by `of`."""
-        counts = np.bincount(self.votes(images).argmax(axis=1), minlength=len(self.labels))
-        shares = dict(zip(self.labels, (counts / len(images)).tolist(), strict=True))
-        return Number(name, words, shares, None, {**self.protocol, "of": of})
+    def label_shares(
+        self, name: str, words: str, images: Tensor, of: str, *, are_drawn: bool = False
+    ) -> Number:
+        """Returns the share of each label among images (M, C, H, W), described by `of`.
+
+        Its details hold the `standard_errors` of images that are drawn at random.
+        """
+        votes, protocol = self.votes(images).argmax(axis=1), {**self.protocol, "of": of}
+        shares = {
+            label: share(name, words, votes == index, protocol)
+            for index, label in enumerate(self.labels)
+        }
+        values = {label: float(one.value) for label, one in shares.items()}  # type: ignore[arg-type]
+        errors = {label: one.standard_error for label, one in shares.items()}
+        details = {"standard_errors": errors} if are_drawn else {}
+        return Number(name, words, values, None, protocol, details)
 
 
 def _rows(images: Tensor) -> np.ndarray:
@@ -124,12 +135,10 @@ def sample_quality(evaluation: "Evaluation") -> Iterator[Number]:
         "features": FEATURES,
         "neighbours": neighbours,
     }
-    precision = float(inside(generated, real, neighbours).mean())
     words = "the share of samples within the manifold of real images of the split"
-    yield Number("precision", words, precision, None, protocol)
-    recall = float(inside(real, generated, neighbours).mean())
+    yield share("precision", words, inside(generated, real, neighbours), protocol)
     words = "the share of real images of the split within the manifold of samples"
-    yield Number("recall", words, recall, None, protocol)
+    yield share("recall", words, inside(real, generated, neighbours), protocol)
 
 
 def inside(rows: np.ndarray, manifold: np.ndarray, num_neighbours: int) -> np.ndarray:
