@@ -86,6 +86,7 @@ def test_a_run_that_has_not_ended_has_a_row_on_disk(tmp_path: Path) -> None:
 def test_a_resumed_run_takes_back_the_failure(tmp_path: Path) -> None:
     for status in ("failure", "success"):
         logger = new_logger(tmp_path)
+        logger.load_state_dict({})
         logger.open_run(HPARAMS)
         logger.close_run(status)
     ends = [
@@ -94,6 +95,64 @@ def test_a_resumed_run_takes_back_the_failure(tmp_path: Path) -> None:
         if tag == metadata.SESSION_END_INFO_TAG
     ]
     assert ends == [api_pb2.STATUS_SUCCESS]
+
+
+@pytest.mark.parametrize("hours", [-10_000, -1, 0])
+def test_files_are_in_the_order_of_the_attempts_whatever_the_clock_does(
+    hours: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, state = time.time(), dict[str, Any]()
+    for epoch in range(1, 5):
+        # Each attempt begins in the same second, or earlier than the one before.
+        monkeypatch.setattr(time, "time", lambda now=clock + hours * 3600 * epoch: now)
+        logger = new_logger(tmp_path)
+        logger.load_state_dict(state)
+        logger.log_metrics({"elbo/val": -1.0 / epoch}, step=epoch)
+        state = logger.state_dict()
+        logger.log_metrics({"elbo/val": 0.0}, step=epoch + 1)  # a kill takes this back
+        logger.close_run("failure")
+    new_logger(tmp_path).load_state_dict(state)
+    assert [event.step for event in read(tmp_path).Scalars("elbo/val")] == [1, 2, 3, 4]
+
+
+def test_event_files_of_somebody_else_stay_as_they_are(tmp_path: Path) -> None:
+    theirs = tmp_path / "events.out.tfevents.1700000000.theirs.1.0"
+    theirs.write_bytes(b"1")
+    logger = new_logger(tmp_path)
+    logger.log_metrics({"elbo/val": -1.0}, step=1)
+    state = logger.state_dict()
+    theirs.write_bytes(b"123")
+    for kept in (state, {}):
+        new_logger(tmp_path).load_state_dict(kept)
+        assert theirs.read_bytes() == b"123"
+    assert [path.name for path in tmp_path.iterdir()] == [theirs.name]
+
+
+def test_a_run_of_an_earlier_version_is_cut_back_too(tmp_path: Path) -> None:
+    earlier = tmp_path / "events.out.tfevents.1700000000.vm.1.0"
+    earlier.write_bytes(b"12345")
+    (tmp_path / "events.out.tfevents.1700000001.vm.1.1.session_end").write_bytes(b"1")
+    new_logger(tmp_path).load_state_dict({"lengths": {earlier.name: 2}})
+    assert [path.name for path in tmp_path.iterdir()] == [earlier.name]
+    assert earlier.read_bytes() == b"12"
+
+
+def test_a_full_disk_is_an_error_of_the_caller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    logger = new_logger(tmp_path)
+    logger.log_metrics({"elbo/val": -1.0}, step=1)
+    resource = pytest.importorskip("resource")
+    (file,) = tmp_path.iterdir()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size + 5, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            logger.log_metrics({"elbo/val": -2.0}, step=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert capfd.readouterr() == ("", "")
+    assert [event.step for event in read(tmp_path).Scalars("elbo/val")] == [1]
 
 
 def test_scalars_have_the_given_step_and_no_epoch_chart(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from vae_lab.checkpoints import read_checkpoint
 from vae_lab.config.identity import config_hash
 from vae_lab.errors import Stopped, UserError
 from vae_lab.files import PARTIAL
-from vae_lab.loggers.tensorboard import TensorBoardRunLogger
 from vae_lab.run_folder import RUNNING, SUCCESS, RunFolder, RunResult
 from vae_lab.training import resume_state
 
@@ -357,22 +356,6 @@ def poison(checkpoint: Path, path: Any, *, has_best: bool) -> None:
             if not has_best:
                 del state["best_k_models"]
     torch.save(content, checkpoint)
-
-
-def test_event_files_of_others_are_left_alone(tmp_path: Path) -> None:
-    theirs = tmp_path / "events.out.tfevents.1700000000.theirs.1.0"
-    theirs.write_bytes(b"theirs")
-    assert not resume_state.find_resume_point(RunFolder(tmp_path), "0123").is_again
-    logger = TensorBoardRunLogger(save_dir=tmp_path, columns=[], metrics=[])
-    resume_state.restore_loggers(
-        [logger], resume_state.find_resume_point(RunFolder(tmp_path), "0123")
-    )
-    assert theirs.read_bytes() == b"theirs"
-    (tmp_path / "result.json").write_text("{}")
-    resume_state.restore_loggers(
-        [logger], resume_state.find_resume_point(RunFolder(tmp_path), "0123")
-    )
-    assert not theirs.exists()
 
 
 def test_a_run_of_an_earlier_version_does_not_go_on(

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -66,13 +66,16 @@ def logged_run(
         logger.open_run(hparams.values(config, result.choices))
         logger.log_text("command", f"```\n{_folded(result.command)}\n```")
         logger.log_text("config", f"```yaml\n{OmegaConf.to_yaml(dict(config))}```")
-    status = "failure"
     try:
         yield
-        status = "success"
-    finally:
+    except BaseException:
         for logger in run_loggers:
-            logger.close_run(status)
+            # On a full disk this fails too, and the first error tells more.
+            with suppress(Exception):
+                logger.close_run("failure")
+        raise
+    for logger in run_loggers:
+        logger.close_run("success")
 
 
 def _folded(command: str) -> str:

@@ -1,49 +1,88 @@
-"""TensorBoard's event files: read, measured, and taken back to an earlier length."""
+"""TensorBoard's event files: written, measured, taken back to an earlier length, and read."""
 
+import io
+import os
+import socket
 import struct
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 from vae_lab.run_folder import EVENT_FILES
 
+# In the names of our event files. A person may keep others in the same folder.
+MARK = ".vae-lab"
+# The end of a session has a file of its own, so that a resumed run can take it back: of two ends
+# TensorBoard believes the first, and a run that failed and was resumed would stay a failed one.
+END_SUFFIX = ".session_end"
+
+
+class EventFile:
+    """An event file to write to, with the methods of TensorBoard's own writer.
+
+    TensorBoard reads the files of a folder in the order of their names, which begin with the
+    second. This one comes after all that are there, also if the clock was set back. Each event is
+    written when it is added: a full disk, or a file that is gone, is an error of the caller.
+    """
+
+    def __init__(self, folder: Path, suffix: str = "") -> None:
+        """Makes the file, and the folder if it is not there."""
+        folder.mkdir(parents=True, exist_ok=True)
+        stamps = [path.name.split(".")[3] for path in folder.glob(EVENT_FILES)]
+        newest = max((int(stamp) for stamp in stamps if stamp.isdigit()), default=0)
+        prefix = EVENT_FILES.rstrip("*") + f"{max(int(time.time()), newest + 1):010d}"
+        self._path = folder / f"{prefix}.{socket.gethostname()}.{os.getpid()}{MARK}{suffix}"
+        self._path.touch(exist_ok=False)
+        self.add_event(Event(wall_time=time.time(), file_version="brain.Event:2"))
+
+    def get_logdir(self) -> str:
+        return str(self._path.parent)
+
+    def add_event(self, event: Event) -> None:
+        record = io.BytesIO()
+        RecordWriter(record).write(event.SerializeToString())
+        left = memoryview(record.getvalue())
+        with self._path.open("r+b", buffering=0) as file:
+            file.seek(0, os.SEEK_END)
+            # A disk that is almost full takes a part, and refuses the rest.
+            while left:
+                left = left[file.write(left) :]
+
+    def flush(self) -> None:
+        """Does nothing: each event is written already."""
+
+    def close(self) -> None:
+        """Does nothing: the file is open only while an event is written."""
+
 
 def lengths(folder: Path) -> dict[str, int]:
-    """Returns the size of every event file in bytes, by name."""
-    return {path.name: path.stat().st_size for path in folder.glob(EVENT_FILES)}
+    """Returns the size of each of our event files in bytes, by name."""
+    return {path.name: path.stat().st_size for path in folder.glob(EVENT_FILES) if _is_ours(path)}
 
 
 def cut_back(folder: Path, sizes: Mapping[str, int]) -> None:
-    """Takes every event file back to its size in `sizes`; one that is not there goes.
+    """Takes our event files back to their sizes in `sizes`; one that is not there goes.
 
     Nothing is then left of what a stopped run wrote after its last checkpoint, half a record
-    included, and no reader shows an epoch twice.
+    included, and no reader shows an epoch twice. Files of others stay.
     """
-    kept = []
     # The folder's own names, never those of `sizes`, which came out of a file.
     for path in folder.glob(EVENT_FILES):
         size = sizes.get(path.name)
         if not isinstance(size, int) or path.is_symlink():
-            path.unlink()
-            continue
-        kept.append(path)
-        if path.stat().st_size > size >= 0:
+            if _is_ours(path):
+                path.unlink()
+        elif path.stat().st_size > size >= 0:
             with path.open("r+b") as file:
                 file.truncate(size)
-    _outlast(kept)
 
 
-def _outlast(files: list[Path]) -> None:
-    """Waits until the next event file's name, which begins with the second, comes after these.
-
-    TensorBoard reads files in the order of their names.
-    """
-    stamps = [int(stamp) for path in files if (stamp := path.name.split(".")[3]).isdigit()]
-    ahead = max(stamps, default=0) + 1 - time.time()
-    if 0 < ahead <= 1:
-        time.sleep(ahead)
+def _is_ours(path: Path) -> bool:
+    # Earlier versions marked only the ends of sessions.
+    return path.name.endswith((MARK, END_SUFFIX))
 
 
 Curves = dict[str, dict[int, float]]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from lightning_fabric.loggers.logger import rank_zero_experiment
 from PIL import Image as PngImage
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
@@ -20,15 +21,11 @@ from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 from tensorboard.plugins.image import metadata as image_metadata
 from tensorboard.plugins.text.summary_v2 import text_pb
 from torch import Tensor
-from torch.utils.tensorboard.writer import FileWriter
+from torch.utils.tensorboard.writer import FileWriter, SummaryWriter
 
 from vae_lab.loggers import event_files
 from vae_lab.loggers.base import RunLogger, without_epoch
-from vae_lab.run_folder import EVENT_FILES
-
-# The end of a session has a file of its own, so that a resumed run can take it back: of two ends
-# TensorBoard believes the first, and a run that failed and was resumed would stay a failed one.
-END_SUFFIX = ".session_end"
+from vae_lab.loggers.event_files import END_SUFFIX, EventFile
 
 # Custom Scalars: training and validation of one quantity in one chart, the only place for that.
 CHARTS = {
@@ -36,6 +33,26 @@ CHARTS = {
         name: ["Multiline", [f"^{name}/(train|val)$"]] for name in ("loss", "elbo", "recon", "kl")
     }
 }
+
+
+class _FileWriter(FileWriter):
+    """Torch's writer of values, into one of our files."""
+
+    def __init__(self, folder: Path, suffix: str = "") -> None:
+        self.event_writer = EventFile(folder, suffix)
+
+
+class _SummaryWriter(SummaryWriter):
+    """Torch's writer of summaries, which opens our files."""
+
+    file_writer: FileWriter | None  # type: ignore[assignment]
+    all_writers: dict[str, FileWriter] | None  # type: ignore[assignment]
+
+    def _get_file_writer(self) -> FileWriter:
+        if self.file_writer is None:
+            self.file_writer = _FileWriter(Path(self.log_dir))
+            self.all_writers = {self.log_dir: self.file_writer}
+        return self.file_writer
 
 
 class TensorBoardRunLogger(RunLogger, TensorBoardLogger):
@@ -55,14 +72,20 @@ class TensorBoardRunLogger(RunLogger, TensorBoardLogger):
         super().__init__(save_dir=str(save_dir), name="", version="")
         self._columns, self._metric_tags = tuple(dict.fromkeys(columns)), tuple(metrics)
 
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> SummaryWriter:
+        """The writer, opened with the first thing that is logged."""
+        if self._experiment is None:
+            self._experiment = _SummaryWriter(self.log_dir)
+        return self._experiment
+
     def open_run(self, hparams: Mapping[str, Any]) -> None:
         """Writes the HParams row: of all hyper-parameters the values of its columns.
 
         TensorBoard gives it the status "unknown" until it finds an end, as for a killed run. It
         would believe an early end that says "running" for ever.
         """
-        for earlier_end in Path(self.log_dir).glob(f"{EVENT_FILES}{END_SUFFIX}"):
-            earlier_end.unlink()
         experiment = api_pb2.Experiment(time_created_secs=time.time())
         start = plugin_data_pb2.SessionStartInfo(start_time_secs=time.time())
         for column in self._columns:
@@ -75,21 +98,20 @@ class TensorBoardRunLogger(RunLogger, TensorBoardLogger):
         self._write(_hparams_summary(metadata.EXPERIMENT_TAG, experiment=experiment))
         self._write(_hparams_summary(metadata.SESSION_START_INFO_TAG, session_start_info=start))
         self.experiment.add_custom_scalars(CHARTS)
-        self.experiment.flush()
 
     def close_run(self, status: str) -> None:
         code = api_pb2.STATUS_SUCCESS if status == "success" else api_pb2.STATUS_FAILURE
         end = plugin_data_pb2.SessionEndInfo(status=code, end_time_secs=time.time())
         self.experiment.close()
-        writer = FileWriter(self.log_dir, filename_suffix=END_SUFFIX)
+        writer = _FileWriter(Path(self.log_dir), END_SUFFIX)
         writer.add_summary(_hparams_summary(metadata.SESSION_END_INFO_TAG, session_end_info=end), 0)
         writer.close()
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        super().log_metrics(without_epoch(metrics), step)
-        # Once per epoch: what a checkpoint knows is on disk before the checkpoint is.
-        self.experiment.flush()
+        # Lightning's own method calls an error of the disk a value that is not supported.
+        for tag, value in without_epoch(metrics).items():
+            self.experiment.add_scalar(tag, value, step)
 
     def log_picture(self, tag: str, picture: np.ndarray, *, step: int, description: str) -> None:
         # SummaryWriter.add_image takes no description, and stores grey pictures in colour.
@@ -112,17 +134,14 @@ class TensorBoardRunLogger(RunLogger, TensorBoardLogger):
 
     @rank_zero_only
     def save(self) -> None:
-        """Flushes the event file, without Lightning's hparams.yaml."""
-        self.experiment.flush()
+        """Does nothing: events are on disk, and Lightning's hparams.yaml is not wanted."""
 
     @rank_zero_only
     def finalize(self, status: str = "success") -> None:
-        """Flushes only: Lightning calls it after fit and after test, and the run goes on."""
-        self.experiment.flush()
+        """Does nothing: Lightning calls it after fit and after test, and the run goes on."""
 
     def state_dict(self) -> dict[str, Any]:
-        # How long each event file is, all that was logged being in them.
-        self.experiment.flush()
+        # How long each event file is: all that was logged is in them.
         return {"lengths": event_files.lengths(Path(self.log_dir))}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

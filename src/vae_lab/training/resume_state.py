@@ -24,12 +24,8 @@ KEY = "resume_state"
 
 
 class ResumePoint(NamedTuple):
-    """Where a run begins: a checkpoint, and the state that it holds; or nothing, at the start.
+    """Where a run begins: a checkpoint, and the state that it holds; or nothing, at the start."""
 
-    `is_again` tells whether the folder holds an earlier attempt at all, whose events must go.
-    """
-
-    is_again: bool
     checkpoint: Path | None
     epochs_done: int
     state: dict[str, Any]
@@ -84,7 +80,6 @@ def find_resume_point(folder: RunFolder, config_hash: str) -> ResumePoint:
     Weights of the last epoch alone are no start: the pictures and events of the training's end
     come after them. Such a run repeats its last epoch.
     """
-    is_again = folder.exists
     # The newest first; the one before is for a file that was cut off by a kill or a full disk.
     for name in (LAST, PREVIOUS):
         path = folder.checkpoints / name
@@ -102,17 +97,12 @@ def find_resume_point(folder: RunFolder, config_hash: str) -> ResumePoint:
         state = checkpoint.get(KEY)
         same_run = checkpoint.get("config_hash") == config_hash
         if same_run and isinstance(state, dict) and not state.get("is_end", True):
-            return ResumePoint(is_again, path, checkpoint["epoch"] + 1, state)
-    return ResumePoint(is_again, None, 0, {})
+            return ResumePoint(path, checkpoint["epoch"] + 1, state)
+    return ResumePoint(None, 0, {})
 
 
 def restore_loggers(loggers: Iterable[Any], point: ResumePoint) -> None:
-    """Takes the loggers of a run back to where its checkpoint was written.
-
-    In a folder without an earlier attempt nothing is touched: its files are somebody else's.
-    """
-    if not point.is_again:
-        return
+    """Takes the loggers of a run back to where its checkpoint was written."""
     loggers = list(loggers)
     states = point.state.get("loggers", [])
     for number, logger in enumerate(loggers):
