@@ -68,4 +68,4 @@ def test_a_batch_that_does_not_divide_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         UserError, match=r"data\.batch_size=31 must be a multiple of the 2 processes"
     ):
-        assemble(config, RunFolder(tmp_path), ResumePoint(False, None, 0, {}), trust=True)
+        assemble(config, RunFolder(tmp_path), ResumePoint(None, 0, {}), trust=True)
