@@ -71,7 +71,13 @@ class RunResult:
     ] = field(default_factory=dict)
     image_shape: Annotated[list[int] | None, "C, H, W of an image"] = None
     num_parameters: Annotated[int | None, "number of weights"] = None
-    epochs: Annotated[int | None, "epochs trained"] = None
+    epochs: Annotated[int | None, "epochs trained, the last of which may be cut short"] = None
+    steps: Annotated[int | None, "steps of the optimiser"] = None
+    ended_by: Annotated[
+        str | None,
+        "which limit ended the training: `max_epochs`, `max_steps`, `max_time`, `early_stopping: "
+        "...`, or a callback",
+    ] = None
     metrics: Annotated[
         dict[str, float], "`elbo`, `recon`, `kl` and `loss` of `/test` and `/val`, nats per image"
     ] = field(default_factory=dict)

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import get_total_norm
 
 from vae_lab.config.identity import config_hash
 from vae_lab.config.instantiate import instantiate
-from vae_lab.errors import NonFiniteError
+from vae_lab.epochs import EpochSums, StepFacts, diverged, share_done, training_ends
+from vae_lab.errors import UserError
 from vae_lab.likelihoods import Likelihood
 from vae_lab.objectives.base import Draws, Objective, Terms
 from vae_lab.optimizers import learning_rate_factor
@@ -33,8 +33,6 @@ BATCH = 500
 _STEPS_PER_FINITE_CHECK = 50
 # What `optimizer` holds beside the optimiser's own arguments.
 SCHEDULE_KEYS = ("schedule", "warmup")
-# Epoch, step and learning rate, by name.
-StepFacts = dict[str, float | None]
 
 
 class Optimization(NamedTuple):
@@ -49,6 +47,8 @@ class VAE(pl.LightningModule):
 
     # The configuration that the weights belong to, kept in checkpoints; None: unknown.
     config_hash: str | None = None
+    # The learning rate of the last step; None before the first.
+    _rate: float | None = None
 
     def __init__(
         self,
@@ -171,8 +171,18 @@ class VAE(pl.LightningModule):
     # Training and validation.
 
     def on_fit_start(self) -> None:
-        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        data = self._data()
         self.objective.begin(len(data.train_images), data.batch_size // self.trainer.world_size)
+
+    def _data(self) -> Any:
+        """Returns the trainer's data module, which gives each image a row, and the row noise."""
+        data = getattr(self.trainer, "datamodule", None)
+        if not hasattr(data, "train_images"):
+            raise UserError(
+                "a VAE takes its batches from an ImageDataModule, not from a DataLoader: call "
+                "trainer.fit(model, datamodule=ImageDataModule(...)), or write data=npz runs."
+            )
+        return data
 
     def on_train_epoch_start(self) -> None:
         # For networks that draw by themselves (dropout): a resumed run draws the same.
@@ -189,10 +199,12 @@ class VAE(pl.LightningModule):
         if processes > 1:
             noise = noise[:, self.global_rank :: processes]
         # Loss: by the weights of this moment of the training.
-        objective = self.objective.at(self.global_step / self._num_steps)
+        objective = self.objective.at(share_done(self.trainer, self.global_step, self._num_steps))
+        self._rate = self.trainer.optimizers[0].param_groups[0]["lr"]
         loss, terms = self.score(batch.images, noise, objective, self._noise)
         if self._checks_finite(batch_idx) and not loss.isfinite():
-            raise self._diverged(loss, terms, batch)
+            facts = self._step_facts()
+            raise diverged(loss, terms, batch, facts=facts, parameters=self.parameters())
         self._train_sums.add(loss, terms)
         return loss
 
@@ -202,36 +214,26 @@ class VAE(pl.LightningModule):
         often = self.device.type == "cpu" or batch_idx % _STEPS_PER_FINITE_CHECK == 0
         return often and self.global_rank == 0
 
-    def _diverged(self, loss: Tensor, terms: Terms, batch: Any) -> NonFiniteError:
-        means = {
-            "loss": loss.item(),
-            "elbo": terms.elbo().mean().item(),
-            "recon": -terms.log_likelihood.mean().item(),
-            "kl": terms.kl.mean().item(),
-        }
-        gradients = [p.grad for p in self.parameters() if p.grad is not None]
-        norm = get_total_norm(gradients).item() if gradients else None
-        # The weights that gave this loss came from the step before.
-        facts = self._progress() | {"gradient_norm_before": norm}
-        return NonFiniteError(
-            "train", terms=means, facts=facts, images=batch.images, index=batch.index
-        )
-
-    def _progress(self) -> StepFacts:
-        rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
-        return {"epoch": self.current_epoch + 1, "step": self.global_step + 1, "lr": rate}
+    def _step_facts(self) -> StepFacts:
+        # The rate of the last step that was taken; none outside a training.
+        return {"epoch": self.current_epoch + 1, "step": self.global_step + 1, "lr": self._rate}
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        is_end = training_ends(self.trainer)
         # Here and not at the epoch's end, so that callbacks find the metrics there.
-        if self.trainer.is_last_batch:
-            progress = self._progress()
-            metrics = self._train_sums.metrics(self.trainer, "train", progress)
-            self._log_epoch(metrics | {"lr": progress["lr"]})
+        if self.trainer.is_last_batch or is_end:
+            facts = self._step_facts()
+            self._log_epoch(
+                {**self._train_sums.metrics(self.trainer, "train", facts), "lr": self._rate}
+            )
+        if is_end:
+            # The last weights are judged too, wherever in an epoch the training ends.
+            self.trainer.check_val_every_n_epoch = self.trainer.val_check_batch = 1
 
     def on_validation_epoch_start(self) -> None:
         self._val_sums = EpochSums(self.device)
         # The same noise at every epoch and in every run: epochs and runs compare.
-        num_images = len(self.trainer.datamodule.val_images)  # type: ignore[attr-defined]
+        num_images = len(self._data().val_images)
         shape = (self.objective.num_samples, num_images, self.latent_dim)
         self._val_noise = torch.randn(shape, generator=stream("val")).to(self.device)
 
@@ -244,18 +246,20 @@ class VAE(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         if not self.trainer.sanity_checking:
-            self._log_epoch(self._val_sums.metrics(self.trainer, "val", self._progress()))
+            self._log_epoch(self._val_sums.metrics(self.trainer, "val", self._step_facts()))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["config_hash"] = self.config_hash
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optimization.optimizer(self.named_parameters())
-        total = self._num_steps = self.trainer.estimated_stepping_batches
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: self.optimization.learning_rate_factor(step / total)
-        )
+        self._num_steps = self.trainer.estimated_stepping_batches
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate_factor)
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+
+    def _rate_factor(self, step: int) -> float:
+        done = share_done(self.trainer, step, self._num_steps)
+        return self.optimization.learning_rate_factor(done)
 
     def _log_epoch(self, metrics: dict[str, Any]) -> None:
         """Sends the metrics of an epoch to every logger, and to callbacks that monitor them."""
@@ -269,32 +273,3 @@ class VAE(pl.LightningModule):
         for logger in self.loggers:
             # The step is the number of epochs completed, as for pictures.
             logger.log_metrics(metrics, step=self.current_epoch + 1)
-
-
-class EpochSums:
-    """Running sums over the images of an epoch, so that a short last batch weighs its true size."""
-
-    def __init__(self, device: torch.device) -> None:
-        # Loss, log-likelihood, KL, number of images; on the device, so that no batch has to wait
-        # for the processor. MPS has no double precision.
-        dtype = torch.float32 if device.type == "mps" else torch.float64
-        self._sums = torch.zeros(4, dtype=dtype, device=device)
-
-    def add(self, loss: Tensor, terms: Terms) -> None:
-        """Adds a batch: its loss (a scalar, a mean over images) and terms, each (B,)."""
-        size = len(terms.kl)
-        batch = (loss * size, terms.log_likelihood.sum(), terms.kl.sum(), loss.new_full((), size))
-        self._sums += torch.stack(batch).detach()
-
-    def metrics(self, trainer: pl.Trainer, split: str, progress: StepFacts) -> dict[str, float]:
-        """Returns the means over the images of all processes, in nats, by the names of the curves.
-
-        Raises:
-            NonFiniteError: where a value is no number.
-        """
-        sums = trainer.strategy.reduce(self._sums, reduce_op="sum")
-        loss, log_likelihood, kl = (sums[:3] / sums[3]).tolist()
-        means = {"loss": loss, "elbo": log_likelihood - kl, "recon": -log_likelihood, "kl": kl}
-        if not torch.isfinite(sums).all():
-            raise NonFiniteError(split, terms=means, facts=progress)
-        return {f"{name}/{split}": value for name, value in means.items()}

@@ -26,6 +26,9 @@ NOT_IN_HASH = (
     "trainer.enable_model_summary",
 )
 
+# Keys that came later: with this value a run computes what it computed before, with the same hash.
+NOT_IN_HASH_IF = {"best_by": None}
+
 # What a name says by itself, or need not say.
 NOT_IN_NAME = ("model", "data", "latent_dim", "experiment")
 
@@ -40,6 +43,9 @@ def config_hash(values: Mapping[str, Any], *, with_modules: bool = False) -> str
     versions made it `with_modules`.
     """
     relevant = {key: value for key, value in flatten(values) if not is_volatile(key)}
+    for key, value in NOT_IN_HASH_IF.items():
+        if relevant.get(key) == value:
+            relevant.pop(key, None)
     for key, value in relevant.items():
         is_class = key.rpartition(".")[2] == "_target_" and isinstance(value, str)
         if is_class and value.startswith("vae_lab.") and not with_modules:

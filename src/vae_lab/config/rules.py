@@ -14,7 +14,7 @@ TRAINER_ARGUMENTS = frozenset(
     deterministic devices enable_checkpointing enable_model_summary enable_progress_bar
     gradient_clip_algorithm gradient_clip_val limit_train_batches limit_val_batches
     log_every_n_steps max_epochs max_steps max_time min_epochs min_steps num_sanity_val_steps
-    overfit_batches precision profiler strategy sync_batchnorm
+    overfit_batches precision profiler strategy
     """.split()
 )
 
@@ -30,6 +30,7 @@ REFUSED_TRAINER_ARGUMENTS = {
     "num_nodes": "a run works on one machine; for several processes add trainer=ddp",
     "plugins": "they are objects, which a command line cannot give",
     "reload_dataloaders_every_n_epochs": "each epoch has another order of the images either way",
+    "sync_batchnorm": "no network here has a batch norm; one of your own may hold SyncBatchNorm",
     "use_distributed_sampler": "the processes share each batch either way",
     "val_check_interval": (
         "validation comes after whole epochs; for shorter epochs add "
@@ -217,6 +218,7 @@ RULES = (
         "trainer.precision",
     ),
     _option("data.binarize", "none", "static", "dynamic", "threshold"),
+    _option("best_by", None, "elbo", "loss"),
     _option("compile", None, "default", "reduce-overhead", "max-autotune"),
     _option("matmul_precision", "highest", "high", "medium"),
     _option("optimizer.schedule", "one_cycle", "constant", "tripling"),

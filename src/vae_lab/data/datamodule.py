@@ -194,7 +194,12 @@ class ImageDataModule(pl.LightningDataModule):
         return torch.device("cpu") if self.trainer is None else self.trainer.strategy.root_device
 
     def _current_epoch(self) -> int:
-        return self.epoch if self.trainer is None else self.trainer.current_epoch
+        if self.trainer is None:
+            return self.epoch
+        # Of a few batches to learn by heart, all epochs have the first one's.
+        # Lightning's Trainer sets this attribute from elsewhere.
+        by_heart = self.trainer.overfit_batches  # type: ignore[attr-defined]
+        return 0 if by_heart else self.trainer.current_epoch
 
 
 def _in_order(images: Tensor | MemmapTensors) -> Batches:

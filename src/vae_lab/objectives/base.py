@@ -51,6 +51,17 @@ class Objective(ABC):
     def __init__(self, *, num_samples: int) -> None:
         self.num_samples = num_samples
 
+    @property
+    def best_by(self) -> str:
+        """The metric of the validation images that says which weights are the best."""
+        # What is minimised. The bound in its place only if the loss is minus the bound.
+        return "elbo" if self.is_bound else "loss"
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether the loss at the end of training is minus the bound."""
+        return False
+
     def at(self, progress: float) -> "Objective":
         """Returns the objective of a training step, from the share of the steps done, in [0, 1].
 

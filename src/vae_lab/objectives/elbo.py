@@ -27,6 +27,10 @@ class Elbo(Objective):
         super().__init__(num_samples=num_samples)
         self.beta = beta
 
+    @property
+    def is_bound(self) -> bool:
+        return self.beta == 1
+
     def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
         # Beta weighs the loss only, never the terms: what is logged stays the bound.
         terms = bound_terms(draws, prior)
@@ -80,6 +84,10 @@ class FreeBitsElbo(Elbo):
         self.free_bits = free_bits
         self._has_warned = False
 
+    @property
+    def is_bound(self) -> bool:
+        return self.beta == 1 and self.free_bits == 0
+
     def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
         loss, terms = super().__call__(draws, prior)
         if not (prior.has_closed_kl or self._has_warned):
@@ -105,6 +113,10 @@ class CapacityElbo(Elbo):
     def __init__(self, *, beta: float, num_samples: int, capacity: float, warmup: float) -> None:
         super().__init__(beta=beta, num_samples=num_samples)
         self.capacity, self.warmup = capacity, warmup
+
+    @property
+    def is_bound(self) -> bool:
+        return False
 
     def at(self, progress: float) -> "CapacityElbo":
         objective = copy(self)

@@ -31,6 +31,10 @@ class Iwae(Objective):
         super().__init__(num_samples=num_samples)
         self.doubly_reparameterised = doubly_reparameterised
 
+    @property
+    def is_bound(self) -> bool:
+        return True
+
     def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
         posterior, z, log_likelihood, _ = draws
         doubly = self.doubly_reparameterised and z.requires_grad

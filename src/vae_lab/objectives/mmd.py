@@ -32,6 +32,10 @@ class Mmd(Objective):
         super().__init__(num_samples=num_samples)
         self.alpha, self.mmd_weight, self.bandwidth = alpha, mmd_weight, bandwidth
 
+    @property
+    def is_bound(self) -> bool:
+        return self.alpha == 0 and self.mmd_weight == 1
+
     def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
         terms = bound_terms(draws, prior)
         z = draws.z[0]  # draws for one image are not independent of one another

@@ -92,6 +92,8 @@ def _picture_metrics(evaluation: Evaluation, folder: RunFolder) -> dict[str, Any
 def _protocol(
     config: Mapping[str, Any], model: VAE, weights: str, epoch: int
 ) -> dict[str, str | int]:
+    by = config.get("best_by") or model.objective.best_by
+    chosen = {"checkpoint": f"{'highest' if by == 'elbo' else 'lowest'} {by}/val"}
     return {
         "data": config["data"]["name"],
         # In words for people, and as the key that code compares.
@@ -103,6 +105,8 @@ def _protocol(
         "precision": "32-true",
         "weights": weights,
         "weights_epoch": epoch,
+        # By which metric they are the best.
+        **(chosen if weights == "best" else {}),
     }
 
 

@@ -31,6 +31,7 @@ from vae_lab.run_folder import (
     RunResult,
 )
 from vae_lab.training.distributed import rank_zero
+from vae_lab.training.ending import ended_by
 from vae_lab.training.final_test import final_test
 from vae_lab.training.resume_state import ResumePoint, find_resume_point, restore_loggers
 from vae_lab.training.trainer import Parts, assemble, machine_settings
@@ -164,6 +165,8 @@ def _train_and_test(request: RunRequest, point: ResumePoint) -> RunResult:
         status=SUCCESS,
         ended=_now(),
         epochs=epochs,
+        steps=parts.trainer.global_step,
+        ended_by=ended_by(parts.trainer),
         seconds={
             "total": round(total, 3),
             "fit": round(fit_seconds, 3),
@@ -180,6 +183,8 @@ def _sizes(config: Mapping[str, Any], parts: Parts) -> dict[str, Any]:
     data = parts.data
     return {
         "data": {"name": config["data"]["name"], **data.facts()},
+        # What was used in the end: Lightning has no fp16 on a processor.
+        "precision": str(parts.trainer.precision),
         "image_shape": list(data.image_shape),
         "num_parameters": sum(p.numel() for p in parts.model.parameters()),
     }
@@ -192,10 +197,19 @@ def _announce_start(result: RunResult, config: Mapping[str, Any]) -> None:
         f"{result.num_parameters:,}",
         *(f"{result.data[split]:,}" for split in ("train", "val", "test")),
     )
-    log.info("%s: %s", result.name, stated(config))
+    asked, used = str(config["trainer"]["precision"]), str(result.precision)
+    if asked in (used, used.partition("-")[0]):
+        log.debug("%s: %s", result.name, stated(config))
+    else:
+        log.warning("%s: trainer.precision=%s is %s on this device", result.name, asked, used)
 
 
 def _announce_end(result: RunResult, folder: RunFolder) -> None:
+    if result.ended_by != "max_epochs":
+        log.info(
+            "%s: the training ended in epoch %s, after step %s: %s",
+            *(result.name, result.epochs, result.steps, result.ended_by),
+        )
     log.info(
         "%s: test elbo %.2f = -(recon %.2f + kl %.2f) nats per image, %.1f s, in %s",
         result.name,

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint, ProgressBar
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint, ProgressBar, WeightAveraging
 from pytorch_lightning.loggers import Logger
 
 from vae_lab.callbacks.picture import PictureCallback, Visualization
@@ -21,6 +21,7 @@ from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.environment import gpus_hidden
 from vae_lab.errors import UserError
 from vae_lab.run_folder import BEST, LAST, RunFolder
+from vae_lab.training.ending import LimitWarnings
 from vae_lab.training.resume_state import ResumePoint, ResumeState
 from vae_lab.vae import VAE
 
@@ -42,8 +43,12 @@ def assemble(
     # Lightning's lines on devices and tips say nothing about the experiment, nor does what it
     # calls deprecated in torch.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    # A callback that is told to be verbose, or to describe the model, is heard.
+    logging.getLogger("pytorch_lightning.callbacks").setLevel(logging.INFO)
     warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
     warnings.filterwarnings("ignore", message="Checkpoint directory .* not empty")
+    # The run says so itself.
+    warnings.filterwarnings("ignore", message=".*AMP with fp16 is not supported on CPU")
 
     # The data first: the model is made for the shape of its images.
     data = ImageDataModule.from_config(config, trust=trust)
@@ -56,7 +61,7 @@ def assemble(
         for network in (model.encoder, model.decoder):
             network.compile(mode=mode)
     resume_state = ResumeState(point=point)
-    trainer = build_trainer(config, folder, trust=trust, first=[resume_state])
+    trainer = build_trainer(config, folder, trust=trust, first=[resume_state, LimitWarnings()])
     data.check_processes(trainer.world_size)
     return Parts(data, model, resume_state, trainer)
 
@@ -98,22 +103,31 @@ def build_trainer(
     arguments["enable_progress_bar"] = any(isinstance(part, ProgressBar) for part in parts)
     callbacks = [*first, *with_pictures_together(parts)]
     if arguments.get("enable_checkpointing", True):
-        callbacks += model_checkpoints(folder, has_validation=config["data"]["num_val"] > 0)
+        by = config.get("best_by") or instantiate(config["objective"], trust=trust).best_by
+        has_validation = config["data"]["num_val"] > 0
+        averages = any(isinstance(part, WeightAveraging) for part in parts)
+        callbacks += model_checkpoints(
+            folder, best_by=by if has_validation else None, averages=averages
+        )
     # Loggers: all of them write into the run's folder, or name their row after it.
     loggers: list[Logger] = [
         instantiate(node, trust=trust, save_dir=str(folder.path))
         for node in config["logger"].values()
     ]
-    arguments["plugins"] = [*_listed(arguments.get("plugins")), AtomicCheckpointIO()]
+    own: dict[str, Any] = {
+        "callbacks": callbacks,
+        "logger": loggers or False,
+        "plugins": [AtomicCheckpointIO()],
+    }
     try:
-        return pl.Trainer(
-            **arguments,
-            callbacks=callbacks,
-            logger=loggers or False,
-            default_root_dir=str(folder.path),
-        )
+        trainer = pl.Trainer(**arguments, **own, default_root_dir=str(folder.path))
     except (ValueError, TypeError, MisconfigurationException) as error:
         raise UserError(f"trainer: {' '.join(str(error).split())}") from error
+    if arguments.get("profiler"):
+        # Its report is a file of the run: fit-profile.txt.
+        profiler = trainer.profiler  # type: ignore[attr-defined]  # set from elsewhere
+        profiler.dirpath, profiler.filename = folder.path, "profile"
+    return trainer
 
 
 def with_pictures_together(parts: Sequence[Any]) -> list[Callback]:
@@ -125,26 +139,27 @@ def with_pictures_together(parts: Sequence[Any]) -> list[Callback]:
     return callbacks
 
 
-def model_checkpoints(folder: RunFolder, *, has_validation: bool) -> list[ModelCheckpoint]:
-    """Returns what keeps `checkpoints/best.ckpt` (by the validation bound) and `last.ckpt`."""
+def model_checkpoints(
+    folder: RunFolder, *, best_by: str | None, averages: bool
+) -> list[ModelCheckpoint]:
+    """Returns what keeps `checkpoints/last.ckpt`, and `best.ckpt` if there is validation.
+
+    The best weights are those of the highest `elbo/val`, or the lowest other metric `best_by`.
+    `averages` tells whether a callback averages weights.
+    """
     keep = partial(ModelCheckpoint, dirpath=folder.checkpoints, enable_version_counter=False)
     # Not `save_last`, which writes only when another checkpoint was due.
     last = keep(filename=Path(LAST).stem, save_on_train_epoch_end=True)
-    if not has_validation:
+    if best_by is None:
         return [last]
     best = keep(
         filename=Path(BEST).stem,
-        monitor="elbo/val",
-        mode="max",
-        save_weights_only=True,
+        monitor=f"{best_by}/val",
+        mode="max" if best_by == "elbo" else "min",
+        # Validation sees the averaged weights, and they come only with the callbacks' state.
+        save_weights_only=not averages,
         auto_insert_metric_name=False,
         # Whenever there is a new validation bound, which need not be after every epoch.
         save_on_train_epoch_end=False,
     )
     return [best, last]
-
-
-def _listed(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, list | tuple) else [value]

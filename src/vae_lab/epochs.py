@@ -1,0 +1,92 @@
+"""The epochs of a training: the sums over their images, the share that is done, and the end.
+
+Shapes: B images per batch. Values in nats per image.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Timer
+from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
+
+from vae_lab.errors import NonFiniteError
+from vae_lab.objectives.base import Terms
+
+# Epoch, step and learning rate, by name.
+StepFacts = Mapping[str, float | None]
+CallbackKind = TypeVar("CallbackKind", bound=pl.Callback)
+
+
+class EpochSums:
+    """Running sums over the images of an epoch, so that a short last batch weighs its true size."""
+
+    def __init__(self, device: torch.device) -> None:
+        # Loss, log-likelihood, KL, number of images; on the device, so that no batch has to wait
+        # for the processor. MPS has no double precision.
+        dtype = torch.float32 if device.type == "mps" else torch.float64
+        self._sums = torch.zeros(4, dtype=dtype, device=device)
+
+    def add(self, loss: Tensor, terms: Terms) -> None:
+        """Adds a batch: its loss (a scalar, a mean over images) and terms, each (B,)."""
+        size = len(terms.kl)
+        batch = (loss * size, terms.log_likelihood.sum(), terms.kl.sum(), loss.new_full((), size))
+        self._sums += torch.stack(batch).detach()
+
+    def metrics(self, trainer: pl.Trainer, split: str, progress: StepFacts) -> dict[str, float]:
+        """Returns the means over the images of all processes, in nats, by the names of the curves.
+
+        Raises:
+            NonFiniteError: where a value is no number.
+        """
+        sums = trainer.strategy.reduce(self._sums, reduce_op="sum")
+        loss, log_likelihood, kl = (sums[:3] / sums[3]).tolist()
+        means = {"loss": loss, "elbo": log_likelihood - kl, "recon": -log_likelihood, "kl": kl}
+        if not torch.isfinite(sums).all():
+            raise NonFiniteError(split, terms=means, facts=progress)
+        return {f"{name}/{split}": value for name, value in means.items()}
+
+
+def diverged(
+    loss: Tensor, terms: Terms, batch: Any, *, facts: StepFacts, parameters: Iterable[nn.Parameter]
+) -> NonFiniteError:
+    """Returns the error of a training step whose loss (a scalar) is no number, with its batch."""
+    means = {
+        "loss": loss.item(),
+        "elbo": terms.elbo().mean().item(),
+        "recon": -terms.log_likelihood.mean().item(),
+        "kl": terms.kl.mean().item(),
+    }
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norm = get_total_norm(gradients).item() if gradients else None
+    # The weights that gave this loss came from the step before.
+    facts = {**facts, "gradient_norm_before": norm}
+    return NonFiniteError("train", terms=means, facts=facts, images=batch.images, index=batch.index)
+
+
+def share_done(trainer: pl.Trainer, step: int, num_steps: float) -> float:
+    """Returns the share of a training that is done, by steps, or by time if that is more."""
+    shares = [step / num_steps]
+    for timer in callbacks_of(trainer, Timer):
+        # No time is left to a timer that only measures.
+        if (left := timer.time_remaining()) is not None:
+            elapsed = timer.time_elapsed()
+            shares.append(elapsed / (elapsed + left) if left > 0 else 1.0)
+    return max(shares)
+
+
+def training_ends(trainer: pl.Trainer) -> bool:
+    """Tells, at the end of a batch, whether it was the last one of the training."""
+    stops = trainer.should_stop and trainer.fit_loop._can_stop_early
+    max_epochs, done = trainer.max_epochs, trainer.current_epoch + trainer.is_last_batch
+    all_epochs = max_epochs is not None and 0 <= max_epochs <= done
+    return stops or all_epochs or 0 <= trainer.max_steps <= trainer.global_step
+
+
+def callbacks_of(trainer: pl.Trainer, kind: type[CallbackKind]) -> list[CallbackKind]:
+    """Returns the callbacks of a kind."""
+    # Lightning's Trainer sets this attribute from elsewhere.
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]
+    return [callback for callback in callbacks if isinstance(callback, kind)]
