@@ -1,6 +1,7 @@
 """Why a training ended, and which of its limits cannot be reached."""
 
 import logging
+from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import EarlyStopping, Timer
@@ -36,9 +37,15 @@ def limit_warnings(trainer: Trainer) -> list[str]:
     return warnings
 
 
+def ending(trainer: Trainer) -> dict[str, Any]:
+    """Returns the fields of `result.json` that say how far a training came."""
+    steps = trainer.global_step
+    return {"epochs": trainer.current_epoch, "steps": steps, "ended_by": ended_by(trainer)}
+
+
 def ended_by(trainer: Trainer) -> str:
     """Returns which limit ended a training, with details after a colon if it has any."""
-    max_epochs, reasons = trainer.max_epochs, []
+    max_epochs = trainer.max_epochs
     if trainer.is_last_batch and max_epochs is not None and max_epochs == trainer.current_epoch:
         return "max_epochs"
     if 0 <= trainer.max_steps <= trainer.global_step:

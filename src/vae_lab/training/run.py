@@ -31,7 +31,7 @@ from vae_lab.run_folder import (
     RunResult,
 )
 from vae_lab.training.distributed import rank_zero
-from vae_lab.training.ending import ended_by
+from vae_lab.training.ending import ending
 from vae_lab.training.final_test import final_test
 from vae_lab.training.resume_state import ResumePoint, find_resume_point, restore_loggers
 from vae_lab.training.trainer import Parts, assemble, machine_settings
@@ -162,11 +162,9 @@ def _train_and_test(request: RunRequest, point: ResumePoint) -> RunResult:
     result = replace(
         result,
         **test,
+        **ending(parts.trainer),
         status=SUCCESS,
         ended=_now(),
-        epochs=epochs,
-        steps=parts.trainer.global_step,
-        ended_by=ended_by(parts.trainer),
         seconds={
             "total": round(total, 3),
             "fit": round(fit_seconds, 3),

@@ -95,32 +95,20 @@ def build_trainer(
     arguments = dict(config["trainer"])
     if config["data"]["num_val"] == 0:
         arguments["limit_val_batches"] = 0
-    parts = [instantiate(node, trust=trust) for node in config["callbacks"].values()]
-    if not arguments["enable_progress_bar"]:
-        # Lightning refuses a bar then, even a silent one.
-        parts = [part for part in parts if not isinstance(part, ProgressBar)]
-    # Without a bar in the configuration Lightning would add its own.
-    arguments["enable_progress_bar"] = any(isinstance(part, ProgressBar) for part in parts)
-    callbacks = [*first, *with_pictures_together(parts)]
-    if arguments.get("enable_checkpointing", True):
-        by = config.get("best_by") or instantiate(config["objective"], trust=trust).best_by
-        has_validation = config["data"]["num_val"] > 0
-        averages = any(isinstance(part, WeightAveraging) for part in parts)
-        callbacks += model_checkpoints(
-            folder, best_by=by if has_validation else None, averages=averages
-        )
+    callbacks = [*first, *_callbacks(config, folder, arguments, trust=trust)]
     # Loggers: all of them write into the run's folder, or name their row after it.
     loggers: list[Logger] = [
         instantiate(node, trust=trust, save_dir=str(folder.path))
         for node in config["logger"].values()
     ]
-    own: dict[str, Any] = {
-        "callbacks": callbacks,
-        "logger": loggers or False,
-        "plugins": [AtomicCheckpointIO()],
-    }
     try:
-        trainer = pl.Trainer(**arguments, **own, default_root_dir=str(folder.path))
+        trainer = pl.Trainer(
+            **arguments,
+            callbacks=callbacks,
+            logger=loggers or False,
+            default_root_dir=str(folder.path),
+            plugins=[AtomicCheckpointIO()],
+        )
     except (ValueError, TypeError, MisconfigurationException) as error:
         raise UserError(f"trainer: {' '.join(str(error).split())}") from error
     if arguments.get("profiler"):
@@ -128,6 +116,30 @@ def build_trainer(
         profiler = trainer.profiler  # type: ignore[attr-defined]  # set from elsewhere
         profiler.dirpath, profiler.filename = folder.path, "profile"
     return trainer
+
+
+def _callbacks(
+    config: Mapping[str, Any], folder: RunFolder, arguments: dict[str, Any], *, trust: bool
+) -> list[Callback]:
+    """Returns the callbacks of a configuration, and what keeps checkpoints.
+
+    Sets whether there is a progress bar in the trainer's `arguments`.
+    """
+    parts = [instantiate(node, trust=trust) for node in config["callbacks"].values()]
+    if not arguments["enable_progress_bar"]:
+        # Lightning refuses a bar then, even a silent one.
+        parts = [part for part in parts if not isinstance(part, ProgressBar)]
+    # Without a bar in the configuration Lightning would add its own.
+    arguments["enable_progress_bar"] = any(isinstance(part, ProgressBar) for part in parts)
+    callbacks = with_pictures_together(parts)
+    if arguments.get("enable_checkpointing", True):
+        by = config.get("best_by") or instantiate(config["objective"], trust=trust).best_by
+        has_validation = config["data"]["num_val"] > 0
+        averages = any(isinstance(part, WeightAveraging) for part in parts)
+        callbacks += model_checkpoints(
+            folder, best_by=by if has_validation else None, averages=averages
+        )
+    return callbacks
 
 
 def with_pictures_together(parts: Sequence[Any]) -> list[Callback]:
