@@ -244,7 +244,7 @@ def test_an_idle_picture_costs_nothing_per_batch() -> None:
     per_epoch = ("setup", "teardown", "on_fit_end")
     hooks = {name for name in vars(PictureCallback) if name in vars(pl.Callback)}
     hooks -= {name for name in hooks if name.startswith("__")}
-    assert hooks == {*per_epoch, "on_train_start", "on_train_epoch_end", "on_train_end"}
+    assert hooks == {*per_epoch, "on_train_start", "on_train_epoch_end"}
     pictures, stop = all_pictures(), pl.Callback()
     (callback, other) = with_pictures_together([pictures[0], stop, *pictures[1:]])
     assert isinstance(callback, PictureCallback) and callback.pictures == pictures

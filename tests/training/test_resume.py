@@ -106,23 +106,74 @@ def test_a_stopped_run_goes_on_bit_for_bit(
     assert killable.fingerprint(folder) == undisturbed
 
 
-def test_a_run_whose_last_epoch_is_saved_repeats_it(
+def stop_after_training(
+    folder: Path, configured: Configured, monkeypatch: pytest.MonkeyPatch, *, times: int
+) -> list[int]:
+    """Stops a run and its resumptions before the test; returns the epochs of each attempt."""
+    epochs: list[int] = []
+
+    def count(*_: Any) -> None:
+        epochs[-1] += 1
+
+    with monkeypatch.context() as patch:
+        patch.setattr(resume_state.ResumeState, "on_fit_end", _stop)
+        patch.setattr(resume_state.ResumeState, "on_train_epoch_end", count)
+        for _ in range(times):
+            epochs.append(0)
+            with pytest.raises(Stopped):
+                run_job(*configured, folder)
+    return epochs
+
+
+def test_after_any_number_of_stops_no_epoch_is_trained_again(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     configured: Configured,
     undisturbed: dict[str, Any],
 ) -> None:
     folder = tmp_path / "run"
-    folder.mkdir()
-    with monkeypatch.context() as patch:
-        # After the last checkpoint, before the last picture and the test.
-        patch.setattr(resume_state.ResumeState, "on_train_end", _stop)
-        with pytest.raises(Stopped):
-            run_job(*configured, folder)
-    assert read_checkpoint(folder / "checkpoints" / "last.ckpt")["epoch"] == EPOCHS - 1
-    result = run_job(*configured, folder)
-    assert result.resumed_after == [EPOCHS - 1]
+    epochs = stop_after_training(folder, configured, monkeypatch, times=4)
+    assert epochs == [EPOCHS, 0, 0, 0]
+    assert read_checkpoint(folder / "checkpoints" / "previous.ckpt")["epoch"] == EPOCHS - 2
+    assert run_job(*configured, folder).resumed_after == [EPOCHS]
     assert killable.fingerprint(folder) == undisturbed
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        ("trainer.max_epochs=1",),
+        ("trainer.max_epochs=3", "trainer.max_steps=100"),
+        ("trainer.max_epochs=9", "trainer.max_steps=8"),
+    ],
+    ids=["one epoch", "steps that are not reached", "steps"],
+)
+def test_a_run_with_any_limit_goes_on_bit_for_bit_from_every_epoch_and_from_its_end(
+    limits: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # An epoch has three steps.
+    pictures = ("callbacks=[samples,evolution]", "callbacks.samples.every_n_epochs=2")
+    configured = small_config(tmp_path, *limits, *pictures, "threads=1")
+    result = run_job(*configured, tmp_path / "whole")
+    whole = killable.fingerprint(tmp_path / "whole")
+    for epoch in range(2, (result.epochs or 0) + 1):
+        folder = stopped(tmp_path / f"epoch{epoch}", configured, monkeypatch, epoch=epoch)
+        assert run_job(*configured, folder).resumed_after == [epoch - 1]
+        assert killable.fingerprint(folder) == whole
+    assert stop_after_training(tmp_path / "end", configured, monkeypatch, times=2)[1] == 0
+    run_job(*configured, tmp_path / "end")
+    assert killable.fingerprint(tmp_path / "end") == whole
+
+
+def test_a_broken_checkpoint_never_pushes_out_a_whole_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, configured: Configured
+) -> None:
+    folder = stopped(tmp_path / "run", configured, monkeypatch, epoch=4)
+    (folder / "checkpoints" / "last.ckpt").write_bytes(b"cut off")
+    stopped(folder, configured, monkeypatch, epoch=4)
+    epochs = [read_checkpoint(folder / "checkpoints" / f"{name}.ckpt")["epoch"]
+              for name in ("last", "previous")]  # fmt: skip
+    assert epochs == [2, 1]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +232,7 @@ def test_early_stopping_ends_a_resumed_run_where_it_would_have_ended(
         (tmp_path / name).mkdir()
     assert run_job(*configured, tmp_path / "one").epochs == 2
     with monkeypatch.context() as patch:
-        patch.setattr(resume_state.ResumeState, "on_train_end", _stop)
+        patch.setattr(resume_state.ResumeState, "on_fit_end", _stop)
         with pytest.raises(Stopped):
             run_job(*configured, tmp_path / "two")
     assert run_job(*configured, tmp_path / "two").epochs == 2

@@ -83,7 +83,6 @@ class PictureCallback(Callback):
 
     def __init__(self, pictures: Iterable[Visualization]) -> None:
         self.pictures = list(pictures)
-        self._first_epoch = self._epochs_done = 0
         self._snapshot: Snapshot | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -95,26 +94,22 @@ class PictureCallback(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # A resumed run drew this epoch's pictures before it wrote the checkpoint it starts from.
-        self._first_epoch = self._epochs_done = trainer.current_epoch
         if trainer.current_epoch == 0:
             self._publish(trainer, pl_module, 0, [p for p in self.pictures if p.is_due(0)])
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._epochs_done = trainer.current_epoch + 1
-        due = [p for p in self.pictures if p.is_due(self._epochs_done)]
-        self._publish(trainer, pl_module, self._epochs_done, due)
-
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # Only here is it certain which epoch was the last: max_epochs, max_steps, max_time and
-        # early stopping all end here.
-        if self._epochs_done > self._first_epoch:
-            periodic = [p for p in self.pictures if p.every_n_epochs is not None]
-            late = [p for p in periodic if not p.is_due(self._epochs_done)]
-            self._publish(trainer, pl_module, self._epochs_done, late)
+        epochs_done = trainer.current_epoch + 1
+        due = [p for p in self.pictures if p.is_due(epochs_done)]
+        self._publish(trainer, pl_module, epochs_done, due)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        final = [p for p in self.pictures if p.every_n_epochs is None]
-        self._publish(trainer, pl_module, trainer.current_epoch, final)
+        # Only here is it certain which epoch was the last: max_epochs, max_steps, max_time and
+        # early stopping all end here, and so does a run that was stopped after its last epoch.
+        epochs_done = trainer.current_epoch
+        late = [p for p in self.pictures if not p.is_due(epochs_done)]
+        # Those that show the whole training come when everything else is drawn.
+        late.sort(key=lambda picture: picture.every_n_epochs is None)
+        self._publish(trainer, pl_module, epochs_done, late)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self._snapshot = None

@@ -30,6 +30,11 @@ class ResumePoint(NamedTuple):
     epochs_done: int
     state: dict[str, Any]
 
+    @property
+    def is_end(self) -> bool:
+        """Whether all epochs are done: what is left are the last pictures and the test."""
+        return bool(self.state.get("is_end"))
+
 
 class ResumeState(Callback):
     """Puts into each checkpoint what a resumed run needs beside weights and optimiser."""
@@ -38,6 +43,8 @@ class ResumeState(Callback):
         self._spent = float(point.state.get("seconds", 0.0))
         self._curves = dict(point.state.get("curves", {}))
         self._began = time.perf_counter()
+        self._point = point
+        self._max_steps = -1
 
     @property
     def seconds(self) -> float:
@@ -51,6 +58,22 @@ class ResumeState(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._began = time.perf_counter()
+        # Early stopping and a limit of time do not stop a training again that ended by them.
+        trainer.should_stop = self._point.is_end
+        # With a limit of steps Lightning takes each checkpoint for one from inside an epoch, and
+        # ends that epoch a second time. So it knows none until it has found out where it begins.
+        self._max_steps = trainer.max_steps
+        if self._point.checkpoint is not None:
+            trainer.fit_loop.epoch_loop.max_steps = -1
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        trainer.fit_loop.epoch_loop.max_steps = self._max_steps
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._point.is_end:
+            trainer.fit_loop.epoch_loop.max_steps = self._max_steps
+            # For Lightning the epoch is not over: the checkpoint was written in its last hook.
+            trainer.fit_loop.epoch_progress.current.completed = self._point.epochs_done
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
@@ -64,7 +87,7 @@ class ResumeState(Callback):
         checkpoint[KEY] = {
             "seconds": self.seconds,
             "curves": self.curves(trainer),
-            # At the end nothing is left to go on with but the pictures and the test.
+            # Nothing is left then but the last pictures and the test.
             "is_end": _is_end(trainer),
             # In the order of the configuration, which is that of a resumed run.
             "loggers": [
@@ -75,11 +98,7 @@ class ResumeState(Callback):
 
 
 def find_resume_point(folder: RunFolder, config_hash: str) -> ResumePoint:
-    """Returns where the run of a folder goes on: after the last epoch that is whole on disk.
-
-    Weights of the last epoch alone are no start: the pictures and events of the training's end
-    come after them. Such a run repeats its last epoch.
-    """
+    """Returns where the run of a folder goes on: after the last epoch that is whole on disk."""
     # The newest first; the one before is for a file that was cut off by a kill or a full disk.
     for name in (LAST, PREVIOUS):
         path = folder.checkpoints / name
@@ -93,10 +112,10 @@ def find_resume_point(folder: RunFolder, config_hash: str) -> ResumePoint:
         except UserError as error:
             log.warning("%s An earlier state is taken.", error)
             continue
-        # Not of another configuration, and not the end.
+        # Not of another configuration.
         state = checkpoint.get(KEY)
         same_run = checkpoint.get("config_hash") == config_hash
-        if same_run and isinstance(state, dict) and not state.get("is_end", True):
+        if same_run and isinstance(state, dict):
             return ResumePoint(path, checkpoint["epoch"] + 1, state)
     return ResumePoint(None, 0, {})
 

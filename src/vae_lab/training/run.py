@@ -25,6 +25,7 @@ from vae_lab.run_folder import (
     DIVERGED,
     FAILED,
     INTERRUPTED,
+    LAST,
     RUNNING,
     SUCCESS,
     RunFolder,
@@ -121,6 +122,10 @@ def _begin(request: RunRequest, result: RunResult, earlier: RunResult | None) ->
     # What a killed attempt was writing is in nobody's way any more: the folder is locked.
     remove_partial(folder.path)
     point = find_resume_point(folder, result.config_hash)
+    if point.checkpoint is not None:
+        # A newer one that is broken must not push this one out when the next is written.
+        last = folder.checkpoints / LAST
+        point = point._replace(checkpoint=point.checkpoint.replace(last))
     if earlier is not None and point.checkpoint is not None:
         # An attempt that came no further is not told twice.
         before = [epoch for epoch in earlier.resumed_after if epoch != point.epochs_done]
