@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 from drawn_runs import drawn_run
-from fake_runs import make_former, number, picture_metrics, write_events, write_run
+from fake_runs import PROTOCOL, make_former, number, picture_metrics, write_events, write_run
 from html_elements import Elements
 
 from vae_lab.cli import sweep_summary
 from vae_lab.report import page
 from vae_lab.report.__main__ import _main
 from vae_lab.report.page import write_report
+from vae_lab.report.summary import result_of, row
 
 EVIL = "<script>alert(1)</script>"
 
@@ -168,3 +169,13 @@ def test_the_runs_of_an_earlier_version_have_a_page(tmp_path: Path) -> None:
     assert "not measured in every run" not in markdown
     assert "The distance is that of a Gaussian of the same mean and covariance" in markdown
     assert "| sharpness of samples | 0.300 ± 0.010 | 0.300 ± 0.010 |" in markdown
+
+
+def test_the_table_says_which_bounds_can_be_compared(tmp_path: Path) -> None:
+    data = {"name": "npz:my.npz", "test": 400, "fingerprint": "0123456789abcdef"}
+    weighted = PROTOCOL | {"bound": "importance-weighted", "num_samples": 5, "binarize": "none"}
+    options = {"likelihood": "gaussian"}
+    folder = write_run(tmp_path / "a", elbo=-9.0, data=data, protocol=weighted, choices=options)
+    cells = row(result_of(folder))
+    found = {name: cells[name] for name in ("images", "binarize", "likelihood", "bound", "samples")}
+    assert list(found.values()) == ["01234567", "none", "gaussian", "importance-weighted", "5"]

@@ -1,15 +1,18 @@
 """Which runs are compared, and what is read of them."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 from fake_runs import picture_metrics, write_events, write_run
 from html_elements import Elements
+from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
 from vae_lab.errors import UserError
 from vae_lab.loggers.event_files import read_curves
+from vae_lab.reading import parse_yaml
 from vae_lab.report import load_runs
 from vae_lab.report.page import write_report
 from vae_lab.report.runs import Run, find_runs
@@ -100,3 +103,51 @@ def test_an_evaluation_is_preferred_where_it_is_of_these_weights(tmp_path: Path)
     (folder / "evaluation-test-old.json").write_text('{"config_hash": 1}')
     (run,), _ = find_runs([tmp_path])
     assert [numbers["sharpness_of_samples"].value for numbers in run.picture_metrics] == [0.4, 0.3]
+
+
+def test_the_rows_and_what_was_left_out_of_a_data_frame(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for place, fingerprint in enumerate(("aaaa", "bbbb", "bbbb")):
+        data = {"name": "npz:my.npz", "test": 400, "fingerprint": fingerprint}
+        write_run(tmp_path / str(place), elbo=-150.0, data=data, name=f"run{place}")
+    frame = load_runs(tmp_path)
+    # The same configuration twice: other images make another run, the same ones a copy.
+    assert sorted(frame["fingerprint"]) == ["aaaa", "bbbb"]
+    ((folder, reason),) = frame.attrs["left_out"]
+    assert reason.startswith("the same configuration and seed as")
+    assert f"left out 1 folder (attrs['left_out']); {folder}: {reason}" in capsys.readouterr().err
+
+
+def test_a_bound_that_is_no_number_is_left_out(tmp_path: Path) -> None:
+    write_run(tmp_path / "good", elbo=-150.0)
+    metrics = {"elbo/test": math.nan}
+    write_run(tmp_path / "bad", elbo=-150.0, seed=1, metrics=metrics)
+    _, (skipped,) = find_runs([tmp_path])
+    assert skipped == (tmp_path / "bad", "its test bound is nan")
+
+
+VALUES = """
+exponent: 1e-3
+text: '1e-3'
+plain: 0x1F
+grouped: 1_000
+date: 2024-01-01
+time: 12:30:45
+nothing: null
+tilde: ~
+truth: [yes, on, true]
+infinite: [.inf, -.INF, .nan]
+interpolation: ${oc.env:HOME}
+1: key
+"""
+
+
+def test_a_configuration_is_read_as_omegaconf_reads_it() -> None:
+    expected = OmegaConf.to_container(OmegaConf.create(VALUES), resolve=False)
+    assert repr(parse_yaml(VALUES.encode())) == repr(expected)
+    # And what OmegaConf writes comes back, whatever looks like something else.
+    config = {"a": "1e-3", "b": 1e-5, "c": ["2024-01-01", "null", "~", ""], "d": {"e": None}}
+    assert parse_yaml(OmegaConf.to_yaml(config).encode()) == config
+    with pytest.raises(ValueError, match="aliases"):
+        parse_yaml(b"a: &a [1]\nb: *a\n")

@@ -15,7 +15,8 @@ from vae_lab.report.summary import result_of, row, write_rows
 from vae_lab.run_folder import COMMANDS, FAILED, SUCCESS, RunFolder, RunResult
 from vae_lab.terminal import print_error, print_warning
 
-LEFT_ALIGNED = ("run", "status", "data")
+# Columns of texts, the name first: the others are left out of the table if all runs agree.
+LEFT_ALIGNED = ("run", "status", "data", "images", "binarize", "likelihood", "bound", "samples")
 
 # Columns of text where no terminal says how many there are.
 WIDE = 160
@@ -101,9 +102,11 @@ def _report(root: Path) -> None:
 def _table(rows: Sequence[Mapping[str, str]], title: str) -> Table:
     """Returns the rows as a table, without the columns in which all runs are the same."""
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    same = {name for name in LEFT_ALIGNED[1:] if len({row[name] for row in rows}) == 1}
-    if same:
-        table.caption = ", ".join(f"{name}: {rows[0][name]}" for name in sorted(same))
+    # A job that failed before it knew says nothing against the others.
+    values = {name: {cells[name] for cells in rows} - {""} for name in LEFT_ALIGNED[1:]}
+    same = {name: "".join(of_column) for name, of_column in values.items() if len(of_column) < 2}
+    if any(same.values()):
+        table.caption = ", ".join(f"{name}: {value}" for name, value in same.items() if value)
         table.caption_justify = "left"
     for heading in (name for name in rows[0] if name not in same):
         justify: JustifyMethod = "left" if heading in LEFT_ALIGNED else "right"

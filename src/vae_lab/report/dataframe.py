@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vae_lab.report.runs import Run, find_runs
+from vae_lab.report.wording import counted
+from vae_lab.terminal import print_warning
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,16 +16,26 @@ def load_runs(*folders: Path | str) -> "pd.DataFrame":
 
     Columns: `run`, `folder`, `seed`, `latent_dim`, the option of each group (`model`, `data`),
     every key of the configuration (`optimizer.lr`), metrics (`elbo/test`, in nats per image, and
-    `elbo/test standard error`), picture metrics (`sharpness_of_samples`), `epochs`, `seconds`,
-    `num_parameters`. What a run does not have is missing in its row.
+    `elbo/test standard error`; `bound` says of which kind, `fingerprint` of which images), picture
+    metrics (`sharpness_of_samples`), `epochs`, `seconds`, `num_parameters`. What a run does not
+    have is missing in its row. What was left out is in `frame.attrs["left_out"]`, a folder and a
+    reason each, and a warning says how many there are.
 
     Raises:
         UserError: A folder does not exist, or there is no finished run.
     """
     import pandas as pd  # takes a second
 
-    runs, _ = find_runs([Path(folder) for folder in folders])
-    return pd.DataFrame([_row(run) for run in runs])
+    runs, skipped = find_runs([Path(folder) for folder in folders])
+    frame = pd.DataFrame([_row(run) for run in runs])
+    frame.attrs["left_out"] = [(str(path), reason) for path, reason in skipped]
+    if skipped:
+        path, reason = skipped[0]
+        print_warning(
+            f"load_runs left out {counted(len(skipped), 'folder')} (attrs['left_out']); {path}: "
+            f"{reason}"
+        )
+    return frame
 
 
 def _row(run: Run) -> dict[str, Any]:
@@ -40,6 +52,8 @@ def _row(run: Run) -> dict[str, Any]:
         "seconds": result.seconds.get("total"),
         "num_parameters": result.num_parameters,
         "config_hash": result.config_hash,
+        "fingerprint": result.data.get("fingerprint"),
+        "bound": result.protocol.get("bound", "elbo"),
         **run.settings,
     }
 

@@ -15,6 +15,12 @@ COLUMNS = (
     ("run", ("name",), "{}"),
     ("status", ("status",), "{}"),
     ("data", ("data", "name"), "{}"),
+    # What two bounds must share to be compared: the name of a data set may stay as images change.
+    ("images", ("data", "fingerprint"), "{:.8}"),
+    ("binarize", ("protocol", "binarize"), "{}"),
+    ("likelihood", ("choices", "likelihood"), "{}"),
+    ("bound", ("protocol", "bound"), "{}"),
+    ("samples", ("protocol", "num_samples"), "{}"),
     ("epochs", ("epochs",), "{}"),
     ("elbo/test", ("metrics", "elbo/test"), "{:.2f}"),
     ("recon/test", ("metrics", "recon/test"), "{:.2f}"),
