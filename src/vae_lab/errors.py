@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from vae_lab.terminal import print_error
+from vae_lab.terminal import keep_streams_writable, print_error
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -85,6 +85,7 @@ class ArgumentParser(argparse.ArgumentParser):
 
 def command(work: Callable[[Sequence[str]], None]) -> None:
     """Gives a command line to what works on it; exits with 2 for wrong input, 130 at Ctrl-C."""
+    keep_streams_writable()
     try:
         work(sys.argv[1:])
     except UserError as error:

@@ -1,11 +1,45 @@
 """What is printed on a terminal: errors and warnings of one line, and progress."""
 
+import io
+import os
 import sys
 import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+
+class _Display(io.FileIO):
+    """A stream's file that drops what it cannot write: a full disk, a pipe that nobody reads."""
+
+    # The types of a buffer differ between typeshed's versions of the base class.
+    def write(self, data, /):  # type: ignore[no-untyped-def]
+        try:
+            return super().write(data)
+        except OSError:
+            return len(data)
+
+
+def keep_streams_writable() -> None:
+    """Lets stdout and stderr of this process drop what cannot be written, in place of failing.
+
+    A display that is closed, full or read by nobody takes no work with it. Streams that somebody
+    else has put there stay.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            # Closed. Its number goes to the null device, before a file of a run gets it.
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+        elif stream is getattr(sys, f"__{name}__"):
+            stream.flush()
+            raw = _Display(stream.fileno(), "w", closefd=False)
+            kind = {"encoding": stream.encoding, "errors": stream.errors}
+            text = io.TextIOWrapper(
+                io.BufferedWriter(raw), line_buffering=stream.line_buffering, **kind
+            )
+            setattr(sys, name, text)
 
 
 def printable(text: str) -> str:

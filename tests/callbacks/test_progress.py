@@ -12,7 +12,13 @@ import pytorch_lightning as pl
 import torch
 from tiny_vae import train
 
-from vae_lab.callbacks.progress import ERASE_LINE, Progress, format_values
+from vae_lab.callbacks.progress import (
+    ERASE_LINE,
+    Progress,
+    format_speed,
+    format_time,
+    format_values,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
 
@@ -21,7 +27,9 @@ def test_one_plain_line_per_epoch(tmp_path: Path, capsys: pytest.CaptureFixture[
     train(tmp_path, [Progress(refreshes_per_second=4)], max_epochs=10)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 10
-    assert re.fullmatch(r"epoch  1/10  loss 161\.23  elbo/val -158\.90  \d+\.\d s", lines[0])
+    assert re.fullmatch(
+        r"epoch  1/10  loss 161\.23  elbo/val -158\.90  \d+\.\d s, \d+:\d\d left", lines[0]
+    )
     assert re.fullmatch(r"epoch 10/10  loss 152\.23  elbo/val -158\.90  \d+\.\d s", lines[9])
 
 
@@ -38,6 +46,61 @@ def test_values_that_are_missing_are_left_out() -> None:
     assert format_values({"elbo/train": torch.tensor(-2.0)}) == "  elbo/train -2.00"
     both = {"elbo/train": -2.0, "elbo/val": -3.0, "loss/train": 2.0}
     assert format_values(both) == "  loss 2.00  elbo/val -3.00"
+
+
+def test_a_bound_stands_at_its_epoch_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(tmp_path, [Progress(refreshes_per_second=4)], max_epochs=4, check_val_every_n_epoch=2)
+    lines = capsys.readouterr().out.splitlines()
+    assert ["elbo/val" in line for line in lines] == [False, True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("speed", "words"),
+    [(250.0, "250 it/s"), (9.96, "10.0 it/s"), (1.5, "1.5 it/s"), (0.04, "25.0 s/it")],
+)
+def test_a_slow_training_has_a_speed(speed: float, words: str) -> None:
+    assert format_speed(speed) == words
+
+
+def test_times_in_words() -> None:
+    assert [format_time(t) for t in (0.4, 9, 125, 3725)] == ["0:00", "0:09", "2:05", "1:02:05"]
+
+
+class Refusing(io.StringIO):
+    """A terminal that takes nothing: of another error each time."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    def write(self, text: str) -> int:
+        raise self.error
+
+    flush = write  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+@pytest.mark.parametrize(
+    "error", [BrokenPipeError(32, "Broken pipe"), OSError(28, "No space"), ValueError("closed")]
+)
+def test_a_display_that_cannot_write_ends_no_training(
+    error: Exception, is_terminal: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = Refusing(error)
+    stream.isatty = lambda: is_terminal  # type: ignore[method-assign]
+    handlers = list(logging.root.handlers)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stdout", stream)
+    module = train(tmp_path, [Progress(refreshes_per_second=1000)], max_epochs=2)
+    assert module.current_epoch == 2
+    assert logging.root.handlers == handlers
+
+
+def test_no_stdout_at_all_ends_no_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert train(tmp_path, [Progress(refreshes_per_second=4)], max_epochs=2).current_epoch == 2
 
 
 class Terminal(io.StringIO):
@@ -64,7 +127,9 @@ def test_bar_on_a_terminal_leaves_one_line_behind(
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)
     assert "epoch 1/2" in plain
     assert "3/3" in plain
-    assert re.search(r"epoch 2/2.*it/s  loss 161\.23  elbo/val -158\.90", plain)  # of epoch 1
+    assert re.search(
+        r"epoch 2/2.*it/s, \d+:\d\d left  epoch 1:  loss 161\.23  elbo/val -158\.90", plain
+    )  # of epoch 1
     last = plain.splitlines()[-1].split("\r")[-1]
     assert re.fullmatch(r"epoch 2/2  loss 160\.23  elbo/val -158\.90  \d+\.\d s", last)
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")  # the cursor is back

@@ -1,9 +1,11 @@
 """How far the training is: a bar on a terminal, one plain line per epoch anywhere else."""
 
 import logging
+import math
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, TextIO
 
 from pytorch_lightning import LightningModule, Trainer
@@ -13,14 +15,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Column
 
+from vae_lab.epochs import share_done
+
 ERASE_LINE = "\r\x1b[2K"
 
 
 class Progress(ProgressBar):
-    """Shows epoch, steps, speed, training loss and bound.
+    """Shows epoch, steps, speed, time left, training loss and bound.
 
-    A step costs one reading of the clock. The values shown are those of the last complete epoch,
-    taken from `trainer.callback_metrics`: none is fetched from the device for the display's sake.
+    A step costs one reading of the clock. The values are those of the last complete epoch, whose
+    number stands before them on a bar, taken from `trainer.callback_metrics`: none is fetched from
+    the device for the display's sake. A display that cannot be written ends no training.
     """
 
     def __init__(self, *, refreshes_per_second: float) -> None:
@@ -29,7 +34,10 @@ class Progress(ProgressBar):
         self._interval = 1 / refreshes_per_second
         self._enabled = True
         self._bar: _Bar | None = None
-        self._epoch_start = self._next_refresh = 0.0
+        self._start = self._epoch_start = self._next_refresh = 0.0
+        self._total = math.inf  # steps of the training
+        self._first_share = 0.0  # that was done before: of a run that goes on
+        self._has_validation = False  # of this epoch
         self._finished: tuple[str, float] | None = None  # title and seconds of an unreported epoch
         self._values = ""
 
@@ -40,8 +48,14 @@ class Progress(ProgressBar):
         self._enabled = True
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self._enabled and trainer.is_global_zero and sys.stdout.isatty():
-            self._bar = _Bar(sys.stdout)
+        self._start, self._total = time.monotonic(), trainer.estimated_stepping_batches
+        self._first_share = share_done(trainer, trainer.global_step, self._total)
+        if self._enabled and trainer.is_global_zero and sys.stdout and sys.stdout.isatty():
+            with suppress(OSError, ValueError):
+                self._bar = _Bar(sys.stdout)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._has_validation = True
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._report_epoch(trainer)
@@ -54,8 +68,10 @@ class Progress(ProgressBar):
             return
         self._next_refresh = now + self._interval
         steps = batch_idx + 1
-        text = f"{steps / (now - self._epoch_start):.0f} it/s{self._values}"
-        self._bar.show(_title(trainer), text, steps=steps, total=self.total_train_batches)
+        speed = format_speed(steps / max(1e-9, now - self._epoch_start))
+        text = f"{speed}{self._time_left(trainer)}{self._values}"
+        with suppress(OSError, ValueError):
+            self._bar.show(_title(trainer), text, steps=steps, total=self.total_train_batches)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._finished = _title(trainer), time.monotonic() - self._epoch_start
@@ -84,14 +100,28 @@ class Progress(ProgressBar):
         if self._finished is None:
             return
         (title, seconds), self._finished = self._finished, None
-        self._values = format_values(trainer.callback_metrics)
+        # A bound of an earlier epoch is none of this one.
+        metrics = trainer.callback_metrics
+        kept = [name for name in metrics if self._has_validation or not name.endswith("/val")]
+        values = format_values({name: metrics[name] for name in kept})
+        self._has_validation, self._values = False, f"  {title.partition('/')[0]}:{values}"
         if self._enabled and self._bar is None and trainer.is_global_zero:
-            print(f"{title}{self._values}  {seconds:.1f} s", flush=True)
+            with suppress(OSError, ValueError):
+                print(f"{title}{values}  {seconds:.1f} s{self._time_left(trainer)}", flush=True)
+
+    def _time_left(self, trainer: Trainer) -> str:
+        """Returns ", 2:05 left", or nothing if it is not known."""
+        share = share_done(trainer, trainer.global_step, self._total)
+        if not self._first_share < share < 1:
+            return ""
+        spent = time.monotonic() - self._start
+        return f", {format_time(spent * (1 - share) / (share - self._first_share))} left"
 
     def _close(self) -> None:
         """Removes the bar and gives the terminal back; what follows is printed plainly."""
         if self._bar is not None:
-            self._bar.close()
+            with suppress(OSError, ValueError):
+                self._bar.close()
             self._bar = None
 
 
@@ -100,6 +130,20 @@ def format_values(metrics: Mapping[str, Any]) -> str:
     elbo = "elbo/val" if "elbo/val" in metrics else "elbo/train"
     shown = [(label, key) for label, key in (("loss", "loss/train"), (elbo, elbo))]
     return "".join(f"  {label} {float(metrics[key]):.2f}" for label, key in shown if key in metrics)
+
+
+def format_speed(steps_per_second: float) -> str:
+    """Returns "12 it/s", "1.5 it/s" or, below one, "2.5 s/it"."""
+    if steps_per_second < 1:
+        return f"{1 / steps_per_second:.1f} s/it"
+    return f"{steps_per_second:.{1 if steps_per_second < 10 else 0}f} it/s"
+
+
+def format_time(seconds: float) -> str:
+    """Returns a time such as "0:09", "2:05" or "1:02:05"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _title(trainer: Trainer) -> str:
@@ -127,11 +171,11 @@ class _Bar:
             redirect_stderr=sys.stderr.isatty(),
         )
         self._task = self._rich.add_task("", text="", total=None)
+        self._rich.start()
         self._guard = _LineEraser(terminal)
         self._guarded = [logging.root, *_loggers_with_handlers()]
         for logger in self._guarded:
             logger.handlers.insert(0, self._guard)  # before those that write
-        self._rich.start()
 
     def show(self, title: str, text: str, *, steps: int, total: float) -> None:
         self._rich.update(
@@ -139,6 +183,7 @@ class _Bar:
         )
 
     def close(self) -> None:
+        # The handlers first: they must go, whatever the terminal takes.
         for logger in self._guarded:
             logger.removeHandler(self._guard)
         self._rich.stop()
@@ -155,8 +200,9 @@ class _LineEraser(logging.Handler):
         self._terminal = terminal
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._terminal.write(ERASE_LINE)
-        self._terminal.flush()
+        with suppress(OSError, ValueError):
+            self._terminal.write(ERASE_LINE)
+            self._terminal.flush()
 
 
 def _loggers_with_handlers() -> list[logging.Logger]:

@@ -39,7 +39,7 @@ from vae_lab.errors import JOB_FAILED, WRONG_INPUT, JobFailed, Stopped, UserErro
 from vae_lab.files import check_writable, locked
 from vae_lab.ownership import check_run_folder
 from vae_lab.run_folder import RunFolder, runs_in
-from vae_lab.terminal import print_error
+from vae_lab.terminal import keep_streams_writable, print_error
 from vae_lab.training.distributed import join_run, joined_run
 from vae_lab.training.signals import handle_signals, signals_as_keyboard_interrupt
 
@@ -50,6 +50,7 @@ register_resolvers()
 
 def main() -> None:
     """Runs the command line and exits: 0 done, 1 a job failed, 2 wrong input, 130, 143 stopped."""
+    keep_streams_writable()
     code = 0
     try:
         with handle_signals():
@@ -74,8 +75,9 @@ def job(config: DictConfig) -> float | None:
     """
     context = HydraConfig.get()
     folder = Path(context.runtime.output_dir)
+    # A launcher may have started this in a process of its own.
+    keep_streams_writable()
     try:
-        # A launcher may have started this in a process of its own.
         with handle_signals(), ExitStack() as stack:
             # The folder of a single run is locked before Hydra opens the log in it.
             if context.mode == RunMode.MULTIRUN:
