@@ -16,7 +16,7 @@ from vae_lab.cli import main
 from vae_lab.cli.jobs import compose_jobs
 from vae_lab.config.identity import config_hash, run_name
 from vae_lab.config.resolve import resolved
-from vae_lab.config.rules import REFUSED_TRAINER_ARGUMENTS, TRAINER_ARGUMENTS
+from vae_lab.config.trainer_rules import REFUSED_TRAINER_ARGUMENTS, TRAINER_ARGUMENTS
 from vae_lab.errors import UserError
 
 WHOLE = "must be a whole number of at least"
@@ -49,8 +49,8 @@ MISTAKES = {
     "trainer.enable_progress_bar=3": "trainer.enable_progress_bar must be true or false, got 3.",
     "data.batch_size=0": f"data.batch_size {WHOLE} 1, got 0.",
     "data.num_val=60000": (
-        "data.num_val must be below 60000, the images that training and validation share in "
-        "data=mnist, got 60000."
+        "data.num_val=60000 must be between 0 and 59999, or a share of 1 image or more: training "
+        "and validation share 60000 images."
     ),
     "model=conv model.channels=[32,64,128]": (
         "model.channels=[32,64,128] halves the image 3 times, but 28 x 28 is no multiple of 8: use "
@@ -76,9 +76,13 @@ MISTAKES = {
     "objective=elbo_warmup objective.warmup=0": (
         "objective.warmup must be a number above 0 and at most 1, got 0."
     ),
-    "likelihood=gaussian likelihood.scale=0": "likelihood.scale must be a number above 0, got 0.",
+    "likelihood=gaussian likelihood.scale=1e-30": (
+        "likelihood.scale must be a number of at least 1e-6, in units of the pixel range [0, 1], "
+        "got 1e-30."
+    ),
     "likelihood=discretized_logistic likelihood.scale=0": (
-        "likelihood.scale must be a number above 0, got 0."
+        "likelihood.scale must be a number of at least 1e-6, in units of the pixel range [0, 1], "
+        "got 0."
     ),
     "objective=mmd objective.alpha=2": "objective.alpha must be a number from 0 to 1, got 2.",
     "objective=mmd objective.alpha=0.5 objective.mmd_weight=0": (
@@ -89,7 +93,7 @@ MISTAKES = {
     "prior=vamp prior.num_components=0": f"prior.num_components {WHOLE} 1, got 0.",
     "optimizer.amsgrad=1": "optimizer.amsgrad must be true or false, got 1.",
     "seed=-1": f"seed {WHOLE} 0, got -1.",
-    "threads=0": "threads must be a whole number of at least 1, or null for all cores, got 0.",
+    "threads=0": "threads must be a whole number from 1 to 1024, or null for all cores, got 0.",
     "callbacks.samples.every_n_epochs=0": f"callbacks.samples.every_n_epochs {WHOLE} 1, got 0.",
     "callbacks.samples.scale=0": f"callbacks.samples.scale {WHOLE} 1, got 0.",
     "callbacks.embedding.num_images=0": f"callbacks.embedding.num_images {WHOLE} 1, got 0.",
@@ -114,11 +118,11 @@ MISTAKES = {
     "callbacks.evolution.max_frames=1": f"callbacks.evolution.max_frames {WHOLE} 2, got 1.",
     "callbacks.evolution.max_width=0": f"callbacks.evolution.max_width {WHOLE} 1, got 0.",
     "callbacks.evolution.seconds_at_end=0": (
-        "callbacks.evolution.seconds_at_end must be a number of at least 0.02, since no film is "
-        "shown faster, got 0."
+        "callbacks.evolution.seconds_at_end must be a number from 0.02 to 600, since no film is "
+        "shown faster or slower, got 0."
     ),
     "callbacks.progress.refreshes_per_second=0": (
-        "callbacks.progress.refreshes_per_second must be a number above 0, got 0."
+        "callbacks.progress.refreshes_per_second must be a number above 0, at most 100, got 0."
     ),
     "trainer.precision=bf16-mixed +trainer.gradient_clip_val=1": (
         "trainer.gradient_clip_val cannot be used with a fused optimizer in mixed precision: add "

@@ -9,6 +9,7 @@ from typing import Any
 
 from vae_lab.config.check import check_halvings
 from vae_lab.config.job import Job
+from vae_lab.config.sizes import check_sizes, check_test, num_images
 from vae_lab.data import download, user_images
 from vae_lab.errors import UserError
 from vae_lab.terminal import print_warning
@@ -58,10 +59,13 @@ def _prepare_user_images(configs: Sequence[dict[str, Any]]) -> None:
     for config in configs:
         if config["data"].get("path") is None:
             continue
-        key = repr([config["data"].get(name) for name in ("source", "num_val", "batch_size")])
+        key = repr(config["data"].get("source"))
         if key not in shapes:
             shapes[key] = user_images.prepare(config["data"])
         if shape := shapes[key]:
+            data, total = config["data"], shape[0]
+            check_test(data["num_test"], total)
+            check_sizes(config, total - num_images(data["num_test"], total))
             check_halvings(shape[1:], config["model"].get("channels"))
 
 

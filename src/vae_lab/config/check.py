@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from functools import cache
 from typing import Any
@@ -10,18 +10,26 @@ from typing import Any
 from omegaconf import DictConfig
 
 from vae_lab.config.combinations import INVALID_COMBINATIONS, OPTIONS
+from vae_lab.config.constructors import OPEN_GROUPS, check_keys, named_classes
 from vae_lab.config.identity import flatten
 from vae_lab.config.resolve import resolved
 from vae_lab.config.rules import (
     OPTIONAL,
-    REFUSED_TRAINER_ARGUMENTS,
     REMOVABLE,
     REQUIRED,
+    REQUIRED_OF_TRAINER,
     RULES,
-    TRAINER_ARGUMENTS,
     Rule,
     is_number,
+    is_representable,
     stays_inside,
+)
+from vae_lab.config.sizes import check_sizes
+from vae_lab.config.trainer_rules import (
+    REFUSED_TRAINER_ARGUMENTS,
+    TRAINER_ARGUMENTS,
+    TRAINER_RULES,
+    check_trainer,
 )
 from vae_lab.errors import UserError, did_you_mean
 
@@ -33,6 +41,9 @@ TYPES = {
     str: "text",
     list: "a list such as [1,2]",
 }
+
+# Characters of a value that are shown.
+LONGEST = 100
 
 
 def check(
@@ -46,20 +57,32 @@ def check(
         UserError: one line that says what was given, what is allowed, what to do.
     """
     given = dict(flatten(values))
-    _check_known(given, defaults, choices)
+    # Where a command line names another class, the keys are those of its constructor.
+    classes = named_classes(given, defaults)
+    for part, target in classes.items():
+        check_keys(part, target, given, defaults)
+    usual = {key: value for key, value in given.items() if not _below(key, classes)}
+    _check_known(usual, defaults, choices)
     for key in defaults:
-        kept = key in given or any(other.startswith(f"{key}.") for other in given)
-        if not kept and key.partition(".")[0] not in REMOVABLE:
+        kept = key in given or any(_below(other, [key]) for other in given)
+        if not kept and not _below(key, [*REMOVABLE, *classes]):
             raise UserError(f"{key} is missing: it cannot be removed, only changed.")
+    check_values(values)
     # A user's option may leave something out.
-    for key in REQUIRED:
+    for key in (*REQUIRED, *REQUIRED_OF_TRAINER):
         group = key.partition(".")[0]
         if key not in given:
             raise UserError(f"{key} is missing: {group}={choices.get(group)} must set it.")
-    check_values(values)
-    _check_types(given, defaults)
+    _check_types(usual, defaults)
+    check_trainer(values["trainer"])
+    if num_images := given.get("data.num_images"):
+        check_sizes(values, num_images)
     _check_together(given)
     _check_meaning(given, choices)
+
+
+def _below(key: str, parts: Iterable[str]) -> bool:
+    return any(key.startswith(f"{part}.") for part in parts)
 
 
 def check_settings(settings: DictConfig, known: DictConfig) -> dict[str, Any]:
@@ -84,7 +107,8 @@ def _check_known(
         group, _, name = key.partition(".")
         if group == "trainer" and (why := REFUSED_TRAINER_ARGUMENTS.get(name.partition(".")[0])):
             raise UserError(f"{key} cannot be set: {why}.")
-        new = key not in reference and key not in OPTIONAL
+        # A group of which every part was taken away is a key with nothing below it.
+        new = key not in (*reference, *OPTIONAL) and not (key in choices and given[key] == {})
         if new and not _is_trainer_argument(key) and not _inside(key, reference):
             raise UserError(_unknown(key, reference, choices))
 
@@ -92,11 +116,14 @@ def _check_known(
 def check_values(values: Mapping[str, Any]) -> None:
     """Raises UserError for the first value outside its range, of any resolved configuration."""
     given = dict(flatten(values))
-    for key, value in given.items():
+    for key, value in _nodes(values):
         # The keys of a person's callback mean what its class makes of them.
         callback = ".".join(key.split(".")[:2]) if key.startswith("callbacks.") else ""
-        if not str(given.get(f"{callback}._target_", "vae_lab.")).startswith("vae_lab."):
+        target = str(given.get(f"{callback}._target_", "vae_lab."))
+        if not target.startswith(("vae_lab.", "pytorch_lightning.")):
             continue
+        if not is_representable(value):
+            raise UserError(f"{key} is out of the range of numbers here, got {_shown(value)}.")
         for rule in _rules_of(key):
             if not rule.holds(value):
                 raise UserError(f"{key} must be {rule.requirement}, got {_shown(value)}.")
@@ -120,6 +147,14 @@ def check_recorded(values: Mapping[str, Any]) -> None:
     check_values(values)
 
 
+def _nodes(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields each value with its dotted key, a mapping before what is in it."""
+    for key, value in values.items():
+        yield f"{prefix}{key}", value
+        if isinstance(value, Mapping):
+            yield from _nodes(value, f"{prefix}{key}.")
+
+
 def _is_trainer_argument(key: str) -> bool:
     group, _, name = key.partition(".")
     return group == "trainer" and name.partition(".")[0] in TRAINER_ARGUMENTS
@@ -135,33 +170,35 @@ def _unknown(key: str, reference: Mapping[str, Any], choices: Mapping[str, str])
     names = set(reference)
     if "trainer" in choices:
         names |= {f"trainer.{argument}" for argument in TRAINER_ARGUMENTS}
-    if meant := did_you_mean(key, names):
-        return f"unknown key {key}: did you mean {meant}?"
+    if below := sorted(name for name in names if name.startswith(f"{key}.")):
+        removal = f", or leave all of it out with ~{key}" if _below(key, REMOVABLE) else ""
+        return f"{key} holds keys of its own: change one of them, as in {below[-1]}=...{removal}."
     top, dot, _ = key.partition(".")
-    if dot and top in choices:
-        names = {other for other in names if other.startswith(f"{top}.")}
-        where = f"{top}={choices[top]} has"
-    else:
-        names = {other.partition(".")[0] for other in names}
-        where = "the keys are"
-    shown = sorted(
-        {other.removeprefix(f"{top}.").partition(".")[0] for other in names} - {"_target_"}
-    )
-    return f"unknown key {key}: {where} {', '.join(shown)}."
+    in_group = {name for name in names if dot and top in choices and name.startswith(f"{top}.")}
+    # Of the other groups those whose parts have no names of their own.
+    elsewhere = {name for name in names if in_group and not _below(name, OPEN_GROUPS)}
+    if meant := did_you_mean(key, in_group or names) or did_you_mean(key, elsewhere):
+        return f"unknown key {key}: did you mean {meant}?"
+    where = f"{top}={choices[top]} has" if in_group else "the keys are"
+    parts = {name.removeprefix(f"{top}.").partition(".")[0] for name in in_group or names}
+    shown = ", ".join(sorted(parts - {"_target_"}))
+    return f"unknown key {key}: {where} {shown or 'no keys to change'}."
 
 
 @cache
 def _rules_of(key: str) -> list[Rule]:
     return [
-        rule for rule in RULES if any(fnmatch(key, pattern) for pattern in rule.patterns.split())
+        rule
+        for rule in (*RULES, *TRAINER_RULES)
+        if any(fnmatch(key, pattern) for pattern in rule.patterns.split())
     ]
 
 
 def _check_types(given: Mapping[str, Any], reference: Mapping[str, Any]) -> None:
     for key, value in given.items():
         default = reference.get(key)
-        # Trainer's own arguments take many types (devices=1 or auto): it checks them itself.
-        if value is None or (_is_trainer_argument(key) and not isinstance(default, bool)):
+        # The rows of the tables that say null, or several types, were asked before.
+        if default is None or _is_trainer_argument(key) or (value is None and _rules_of(key)):
             continue
         kind = next((kind for kind in TYPES if isinstance(default, kind)), object)
         right = is_number(value) if kind in (int, float) else isinstance(value, kind)
@@ -181,12 +218,6 @@ def check_halvings(shape: Sequence[int], channels: Sequence[int] | None) -> None
 def _check_together(given: Mapping[str, Any]) -> None:
     if "data.path" in given and given["data.path"] is None:
         raise UserError("data.path is missing: add data.path=PATH, where your own images are.")
-    num_images, num_val = given.get("data.num_images"), given.get("data.num_val")
-    if num_images and num_val and num_val >= num_images:
-        raise UserError(
-            f"data.num_val must be below {num_images}, the images that training and validation "
-            f"share in data={given.get('data.name')}, got {num_val}."
-        )
     if shape := given.get("data.image_shape"):
         check_halvings(shape, given.get("model.channels"))
     alpha, weight = given.get("objective.alpha"), given.get("objective.mmd_weight")
@@ -218,4 +249,5 @@ def _check_meaning(given: Mapping[str, Any], choices: Mapping[str, str]) -> None
 def _shown(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ",".join(map(_shown, value)) + "]"
-    return f"'{value}'" if isinstance(value, str) else json.dumps(value, default=str)
+    text = f"'{value}'" if isinstance(value, str) else json.dumps(value, default=str)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

@@ -45,7 +45,7 @@ def locate(target: Any, *, trust: bool) -> type:
     module_name, _, name = target.rpartition(".")
     try:
         located = getattr(import_module(module_name), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # importing a module runs it
         raise UserError(f"_target_={target} cannot be found: {error}.") from error
     if not isinstance(located, type):
         raise UserError(f"_target_={target} is no class: name one.")

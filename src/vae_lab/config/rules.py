@@ -1,4 +1,4 @@
-"""What a configuration may say, in tables: Trainer arguments, ranges, types, required keys."""
+"""What a configuration may say, in tables: ranges, types, required keys."""
 
 import math
 import re
@@ -6,43 +6,8 @@ from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
-# pytorch_lightning.Trainer's arguments that a person may set. The rest (callbacks, logger,
-# default_root_dir) are this project's own. A test holds both tables against its signature.
-TRAINER_ARGUMENTS = frozenset(
-    """
-    accelerator accumulate_grad_batches benchmark check_val_every_n_epoch detect_anomaly
-    deterministic devices enable_checkpointing enable_model_summary enable_progress_bar
-    gradient_clip_algorithm gradient_clip_val limit_train_batches limit_val_batches
-    log_every_n_steps max_epochs max_steps max_time min_epochs min_steps num_sanity_val_steps
-    overfit_batches precision profiler strategy
-    """.split()
-)
-
-# Those that would have no effect here, or another one than theirs: why, and what does the same.
-REFUSED_TRAINER_ARGUMENTS = {
-    "barebones": "a run needs its checkpoints; add callbacks=none logger=none",
-    "enable_autolog_hparams": "the run's config.yaml holds its settings either way",
-    "fast_dev_run": "it leaves out loggers and checkpoints; add trainer=debug",
-    "inference_mode": "no evaluation of a run computes gradients either way",
-    "limit_predict_batches": "a run predicts nothing",
-    "limit_test_batches": "the final test uses every test image",
-    "model_registry": "the weights of a run lie in its folder",
-    "num_nodes": "a run works on one machine; for several processes add trainer=ddp",
-    "plugins": "they are objects, which a command line cannot give",
-    "reload_dataloaders_every_n_epochs": "each epoch has another order of the images either way",
-    "sync_batchnorm": "no network here has a batch norm; one of your own may hold SyncBatchNorm",
-    "use_distributed_sampler": "the processes share each batch either way",
-    "val_check_interval": (
-        "validation comes after whole epochs; for shorter epochs add "
-        "trainer.limit_train_batches=0.5"
-    ),
-}
-
-# Precisions of networks, and Lightning's short names for them.
-PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "32", "bf16", "16")
-
 # Groups of which a part can be taken away, as in ~callbacks.samples.
-REMOVABLE = ("callbacks", "logger", "trainer", "report")
+REMOVABLE = ("callbacks", "logger", "report")
 
 # Parts that null switches off as a whole.
 OPTIONAL = ("report",)
@@ -53,6 +18,16 @@ REQUIRED = """
     data.split_seed data.batch_size data.binarize objective._target_ likelihood._target_
     prior._target_ optimizer._target_ optimizer.schedule optimizer.warmup
 """.split()
+
+# What it takes to train.
+REQUIRED_OF_TRAINER = """
+    trainer.max_epochs trainer.accelerator trainer.devices trainer.precision
+    trainer.check_val_every_n_epoch trainer.enable_progress_bar
+""".split()
+
+
+# Of single precision, about.
+LARGEST_NUMBER = 3.4e38
 
 
 class Rule(NamedTuple):
@@ -65,21 +40,32 @@ class Rule(NamedTuple):
 
 def is_number(value: Any) -> bool:
     """Tells whether a value is a finite number; true and false are none."""
-    real = isinstance(value, int | float) and not isinstance(value, bool)
-    return real and math.isfinite(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _whole(value: Any, least: float = -math.inf) -> bool:
+def is_representable(value: Any) -> bool:
+    """Tells whether the numbers in a value are none that tensors cannot hold, by their size."""
+    if isinstance(value, list):
+        return all(map(is_representable, value))
+    if isinstance(value, float) and math.isfinite(value):
+        return abs(value) < LARGEST_NUMBER
+    return not isinstance(value, int) or abs(value) < 2**63
+
+
+def is_whole(value: Any, least: float = -math.inf) -> bool:
+    """Tells whether a value is a whole number of at least `least`; true and false are none."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def _sizes(value: Any) -> bool:
-    return isinstance(value, list) and all(_whole(size, 1) for size in value)
+    return isinstance(value, list) and all(is_whole(size, 1) for size in value)
 
 
 def _pairs(value: Any) -> bool:
     pairs = value if isinstance(value, list) and value else [None]
-    return all(isinstance(pair, list) and [*map(_whole, pair)] == [True, True] for pair in pairs)
+    return all(isinstance(pair, list) and [*map(is_whole, pair)] == [True, True] for pair in pairs)
 
 
 def _picture_names(value: Any) -> bool:
@@ -92,6 +78,16 @@ def _is_name(value: Any) -> bool:
     return value is None or re.fullmatch(r"(?!\.)[\w.+-]+", str(value)) is not None
 
 
+def _is_texts(value: Any) -> bool:
+    texts = [] if value is None else value
+    return isinstance(texts, list) and all(isinstance(text, str) for text in texts)
+
+
+def _is_betas(value: Any) -> bool:
+    pair = isinstance(value, list) and len(value) == 2
+    return pair and all(is_number(beta) and 0 <= beta < 1 for beta in value)
+
+
 def stays_inside(value: Any) -> bool:
     """Tells whether a relative path leads to a place below the folder it starts from."""
     path = PurePath(str(value))
@@ -99,9 +95,10 @@ def stays_inside(value: Any) -> bool:
     return value is None or (inside and str(value).isprintable())
 
 
-def _at_least(least: int, patterns: str) -> Rule:
+def at_least(least: int, patterns: str) -> Rule:
+    """Returns the rule of whole numbers from `least` on."""
     words = f"a whole number of at least {least}"
-    return Rule(words, lambda value: _whole(value, least), patterns)
+    return Rule(words, lambda value: is_whole(value, least), patterns)
 
 
 def _number(interval: str, holds: Callable[[float], bool], patterns: str) -> Rule:
@@ -109,7 +106,8 @@ def _number(interval: str, holds: Callable[[float], bool], patterns: str) -> Rul
     return Rule(words, lambda value: is_number(value) and holds(value), patterns)
 
 
-def _option(patterns: str, *options: str | None) -> Rule:
+def option(patterns: str, *options: str | None) -> Rule:
+    """Returns the rule of values of which one is chosen."""
     names = ["null" if option is None else option for option in options]
     words = f"{', '.join(names[:-1])} or {names[-1]}"
     return Rule(words, lambda value: value in options, patterns)
@@ -120,32 +118,33 @@ def _report(keys: str) -> str:
     return f"{keys} " + " ".join(f"report.{key}" for key in keys.split())
 
 
+_TEXTS = "logger.*.columns logger.*.metrics data.source.label_names"
+
 RULES = (
-    _at_least(0, "seed data.split_seed report.seed"),
-    _at_least(
+    at_least(0, "seed data.split_seed report.seed"),
+    at_least(
         1,
         """
-        latent_dim data.batch_size trainer.max_epochs trainer.check_val_every_n_epoch
-        optimizer.iterations model.num_blocks objective.cycles objective.num_samples
-        prior.num_components callbacks.*.every_n_epochs callbacks.*.num_images callbacks.*.columns
+        latent_dim data.batch_size optimizer.iterations model.num_blocks objective.cycles
+        objective.num_samples prior.num_components
+        callbacks.*.every_n_epochs callbacks.*.num_images callbacks.*.columns
         callbacks.*.scale callbacks.*.max_rows callbacks.*.max_width
         num_samples decoder_batch grid_points
         """
         + _report("neighbours manifold_neighbours"),
     ),
-    _at_least(
+    at_least(
         2,
         "callbacks.*.steps callbacks.*.max_frames "
         + _report("num_images num_train num_generated num_pairs map_steps"),
     ),
-    _at_least(3, _report("num_steps")),
+    at_least(3, _report("num_steps")),
     _number(
         "above 0",
         lambda value: value > 0,
         """
-        data.timeout model.lr optimizer.lr optimizer.adam_lr optimizer.eps objective.bandwidth
-        likelihood.scale callbacks.*.extent callbacks.*.threshold callbacks.*.refreshes_per_second
-        grid_tolerance
+        model.lr optimizer.lr optimizer.adam_lr optimizer.eps objective.bandwidth
+        callbacks.*.extent callbacks.*.threshold grid_tolerance
         """,
     ),
     _number(
@@ -161,28 +160,40 @@ RULES = (
     _number("of at least 0, below 1", lambda value: 0 <= value < 1, "optimizer.momentum"),
     _number("between 0 and 1, neither included", lambda value: 0 < value < 1, "optimizer.warmup"),
     _number(
-        "of at least 0.02, since no film is shown faster",
-        lambda value: value >= 0.02,
+        "from 0.02 to 600, since no film is shown faster or slower",
+        lambda value: 0.02 <= value <= 600,
         "callbacks.*.seconds_per_frame callbacks.*.seconds_at_end",
+    ),
+    _number("above 0, at most 100", lambda x: 0 < x <= 100, "callbacks.*.refreshes_per_second"),
+    _number("of seconds above 0, at most a day", lambda x: 0 < x <= 86400, "data.timeout"),
+    _number(
+        "of at least 1e-6, in units of the pixel range [0, 1]",
+        lambda value: value >= 1e-6,
+        "likelihood.scale",
+    ),
+    Rule(
+        "two numbers of at least 0, below 1, such as [0.9,0.999]",
+        _is_betas,
+        "optimizer.betas",
     ),
     Rule(
         "a whole number of at least 0, or a share below 1",
-        lambda value: _whole(value, 0) or (is_number(value) and 0 <= value < 1),
+        lambda value: is_whole(value, 0) or (is_number(value) and 0 <= value < 1),
         "data.num_val data.num_test",
     ),
     Rule(
-        "a whole number of at least 1, or null for all cores",
-        lambda value: value is None or _whole(value, 1),
+        "a whole number from 1 to 1024, or null for all cores",
+        lambda value: value is None or (is_whole(value, 1) and value <= 1024),
         "threads model.threads",
     ),
     Rule(
         "a whole number of at least 0, or null for the prior's mean",
-        lambda value: value is None or _whole(value, 0),
+        lambda value: value is None or is_whole(value, 0),
         "callbacks.*.start",
     ),
     Rule(
         "a whole number of pixels from 8 to 64",
-        lambda value: _whole(value, 8) and value <= 64,
+        lambda value: is_whole(value, 8) and value <= 64,
         "data.image_size",
     ),
     Rule("a list of sizes of at least 1, such as [512,256]", _sizes, "model.hidden_dims"),
@@ -203,25 +214,22 @@ RULES = (
     Rule(
         "a path or null",
         lambda value: value is None or isinstance(value, str),
-        "data_root data_path",
+        "data_root data_path data.path",
     ),
     Rule("true or false", lambda value: isinstance(value, bool), "model.gains_from_bf16"),
-    Rule("null, or changed key by key, as in report.seed=1", lambda value: value is None, "report"),
     Rule(
-        "0, since nothing is logged per step: curves have a point per epoch",
-        lambda value: value == 0,
-        "trainer.log_every_n_steps",
+        "null, or changed key by key, as in report.seed=1",
+        lambda value: value is None or isinstance(value, dict),
+        "report",
     ),
-    Rule(
-        "auto, 32-true, bf16-mixed or 16-mixed: the terms of the bound need single precision",
-        lambda value: str(value) in ("auto", *PRECISIONS),
-        "trainer.precision",
-    ),
-    _option("data.binarize", "none", "static", "dynamic", "threshold"),
-    _option("best_by", None, "elbo", "loss"),
-    _option("compile", None, "default", "reduce-overhead", "max-autotune"),
-    _option("matmul_precision", "highest", "high", "medium"),
-    _option("optimizer.schedule", "one_cycle", "constant", "tripling"),
-    _option("weights", "best", "last", None),
-    _option("split", "test", "val"),
+    Rule("the name of a data set, or null", _is_name, "data.fallback"),
+    Rule("a list of addresses, or null", _is_texts, "data.mirrors"),
+    Rule("a list of texts", lambda value: value is not None and _is_texts(value), _TEXTS),
+    option("data.binarize", "none", "static", "dynamic", "threshold"),
+    option("best_by", None, "elbo", "loss"),
+    option("compile", None, "default", "reduce-overhead", "max-autotune"),
+    option("matmul_precision", "highest", "high", "medium"),
+    option("optimizer.schedule", "one_cycle", "constant", "tripling"),
+    option("weights", "best", "last", None),
+    option("split", "test", "val"),
 )

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from vae_lab.config.instantiate import instantiate
+from vae_lab.config.sizes import check_batch, check_processes, check_val, num_images
 from vae_lab.data.batches import Batches, MemmapTensors, Shard, scale
 from vae_lab.data.binarize import binarized_once
 from vae_lab.data.images import MemmapImages, Source, identity, select
-from vae_lab.data.splits import check_batch, check_val, num_images, stratified
+from vae_lab.data.splits import stratified
 from vae_lab.errors import UserError
 from vae_lab.random_streams import stream
 
@@ -128,12 +129,7 @@ class ImageDataModule(pl.LightningDataModule):
 
     def check_processes(self, processes: int) -> None:
         """Raises UserError unless processes can share each batch; `num_val` is a number."""
-        if self.batch_size % processes or 0 < self.num_val < processes:
-            raise UserError(
-                f"data.batch_size={self.batch_size} must be a multiple of the {processes} "
-                f"processes that share each batch, and data.num_val={self.num_val} at least as "
-                f"many or 0."
-            )
+        check_processes(self.batch_size, int(self.num_val), processes)
 
     def train_dataloader(self) -> Batches | Shard:
         """Returns all training images in the order of the epoch that runs when it is iterated."""

@@ -1,59 +1,17 @@
-"""How many images each split gets, which ones, and whether enough are left to train on.
+"""Which images each split gets.
 
 Shapes: N images, L labels.
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vae_lab.config.sizes import check_test, num_images
 from vae_lab.data.images import Images, MemmapImages, select
-from vae_lab.errors import UserError
 
 if TYPE_CHECKING:
     import torch
-
-
-def num_images(setting: float, total: int) -> int:
-    """Returns a number of images: a whole number as it is, a share such as 0.1 of the total."""
-    return setting if isinstance(setting, int) else round(setting * total)
-
-
-def check_split(data: Mapping[str, Any], total: int) -> None:
-    """Raises UserError for the first of num_test, num_val and batch_size that `total` forbids."""
-    check_test(data["num_test"], total)
-    rest = total - num_images(data["num_test"], total)
-    check_val(data["num_val"], rest)
-    check_batch(data["batch_size"], rest - num_images(data["num_val"], rest))
-
-
-def check_test(num_test: float, total: int) -> None:
-    """Raises UserError where the test set would be empty or leave nothing."""
-    if not 0 < num_images(num_test, total) < total:
-        raise UserError(
-            f"data.num_test={num_test} must be between 1 and {total - 1}, or a share of the "
-            f"{total} images that is no less."
-        )
-
-
-def check_val(num_val: float, total: int) -> None:
-    """Raises UserError where validation would take every image, or a share comes to none."""
-    size = num_images(num_val, total)
-    if not 0 <= size < total or (num_val and not size):
-        raise UserError(
-            f"data.num_val={num_val} must be between 0 and {total - 1}, or a share of 1 image or "
-            f"more: training and validation share {total} images."
-        )
-
-
-def check_batch(batch_size: int, num_train: int) -> None:
-    """Raises UserError where there are fewer training images than one batch has."""
-    if num_train < batch_size:
-        raise UserError(
-            f"data.batch_size={batch_size} is more than the {num_train} training images: add "
-            f"data.batch_size={num_train} or less, or more images."
-        )
 
 
 def stratified(

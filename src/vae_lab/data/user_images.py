@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from vae_lab.data.splits import check_split
 from vae_lab.errors import UserError
 from vae_lab.terminal import print_warning
 
@@ -37,7 +36,6 @@ def prepare(data: Mapping[str, Any]) -> tuple[int, ...] | None:
         return None
     source = source_class(**arguments)
     shape: tuple[int, ...] = source.prepare()
-    check_split(data, shape[0])
     return shape
 
 
