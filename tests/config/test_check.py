@@ -91,6 +91,31 @@ MISTAKES = {
         "discrepancy out, or more."
     ),
     "prior=vamp prior.num_components=0": f"prior.num_components {WHOLE} 1, got 0.",
+    "likelihood.scale=1": (
+        "unknown key likelihood.scale: likelihood=bernoulli has no keys to change."
+    ),
+    "model.batch_size=1": "unknown key model.batch_size: did you mean data.batch_size?",
+    "callbacks.samples=5": (
+        "callbacks.samples holds keys of its own: change one of them, as in "
+        "callbacks.samples.seed=..., or leave all of it out with ~callbacks.samples."
+    ),
+    "optimizer.betas=[0.5]": (
+        "optimizer.betas must be two numbers of at least 0, below 1, such as [0.9,0.999], got "
+        "[0.5]."
+    ),
+    "seed=99999999999999999999": (
+        "seed is out of the range of numbers here, got 99999999999999999999."
+    ),
+    "optimizer._target_=torch.optim.SGD": (
+        "optimizer.betas is no setting of torch.optim.SGD: remove it with ~optimizer.betas."
+    ),
+    "optimizer._target_=nothing.Here": (
+        "optimizer._target_=nothing.Here cannot be found: No module named 'nothing'."
+    ),
+    "+callbacks.stop._target_=pytorch_lightning.callbacks.EarlyStopping callbacks.stop.monitr=x": (
+        "callbacks.stop.monitr is no setting of pytorch_lightning.callbacks.EarlyStopping: did you "
+        "mean callbacks.stop.monitor?"
+    ),
     "optimizer.amsgrad=1": "optimizer.amsgrad must be true or false, got 1.",
     "seed=-1": f"seed {WHOLE} 0, got -1.",
     "threads=0": "threads must be a whole number from 1 to 1024, or null for all cores, got 0.",
@@ -266,6 +291,9 @@ def test_an_argument_without_effect_is_refused_with_the_reason(override: str, wo
         "+trainer.gradient_clip_val=1",
         "trainer.devices=auto trainer.precision=16",
         "~callbacks.samples",
+        "~logger.tensorboard",
+        "optimizer._target_=torch.optim.SGD ~optimizer.betas ~optimizer.eps ~optimizer.amsgrad "
+        "optimizer.momentum=0.9 optimizer.nesterov=true",
         "logger=[tensorboard,csv]",
         "threads=1",
         "data.fallback=null",
