@@ -12,7 +12,7 @@ from pytorch_lightning.strategies import DDPStrategy
 from runs import train
 from stripes import small_config
 
-from vae_lab.config.rules import TRAINER_ARGUMENTS
+from vae_lab.config.trainer_rules import TRAINER_ARGUMENTS
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.epochs import share_done
 from vae_lab.run_folder import RunFolder
