@@ -17,9 +17,9 @@ from stripes import small_config
 
 from vae_lab.checkpoints import read_checkpoint
 from vae_lab.config.identity import config_hash
-from vae_lab.errors import Stopped, UserError
+from vae_lab.errors import JobFailed, Stopped, UserError
 from vae_lab.files import PARTIAL
-from vae_lab.run_folder import RUNNING, SUCCESS, RunFolder, RunResult
+from vae_lab.run_folder import FAILED, RUNNING, SUCCESS, RunFolder, RunResult
 from vae_lab.training import resume_state
 
 EPOCHS = 6
@@ -174,6 +174,31 @@ def test_a_broken_checkpoint_never_pushes_out_a_whole_one(
     epochs = [read_checkpoint(folder / "checkpoints" / f"{name}.ckpt")["epoch"]
               for name in ("last", "previous")]  # fmt: skip
     assert epochs == [2, 1]
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_run_whose_folder_vanishes_fails(
+    moved: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    configured: Configured,
+    undisturbed: dict[str, Any],
+) -> None:
+    folder = tmp_path / "run"
+
+    def vanish(_: Any, trainer: Any, *__: Any) -> None:
+        if trainer.current_epoch == 3 and not (tmp_path / "moved").exists():
+            folder.rename(tmp_path / "moved")
+
+    monkeypatch.setattr(resume_state.ResumeState, "on_train_batch_start", vanish)
+    with pytest.raises(JobFailed, match=r"run failed: .*run was removed or moved while the run"):
+        run_job(*configured, folder)
+    result = RunFolder(folder).require_result()
+    assert result.status == FAILED and "FolderGone" in str(result.error)
+    assert RunFolder(folder).config["seed"] == 0
+    goes_on = tmp_path / "moved" if moved else folder
+    assert run_job(*configured, goes_on).resumed_after == ([3] if moved else [])
+    assert killable.fingerprint(goes_on) == undisturbed
 
 
 @pytest.mark.parametrize(

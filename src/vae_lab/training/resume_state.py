@@ -36,6 +36,22 @@ class ResumePoint(NamedTuple):
         return bool(self.state.get("is_end"))
 
 
+class FolderGone(RuntimeError):
+    """The folder of a run at work is not where it was."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        super().__init__(
+            f"{folder.path} was removed or moved while the run was at work: start it again, or go "
+            f"on with resume=FOLDER if you moved the folder."
+        )
+
+
+def check_in_place(folder: RunFolder) -> None:
+    """Raises FolderGone if the folder of a run that began is not there any more."""
+    if not folder.exists:
+        raise FolderGone(folder)
+
+
 class ResumeState(Callback):
     """Puts into each checkpoint what a resumed run needs beside weights and optimiser."""
 
@@ -80,6 +96,10 @@ class ResumeState(Callback):
     ) -> None:
         # A signal's exception is lost where it is raised inside a destructor.
         check_stopped()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # Before the others write what nobody would find complete.
+        check_in_place(RunFolder(Path(trainer.default_root_dir)))
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]

@@ -34,7 +34,13 @@ from vae_lab.run_folder import (
 from vae_lab.training.distributed import rank_zero
 from vae_lab.training.ending import ending
 from vae_lab.training.final_test import final_test
-from vae_lab.training.resume_state import ResumePoint, find_resume_point, restore_loggers
+from vae_lab.training.resume_state import (
+    FolderGone,
+    ResumePoint,
+    check_in_place,
+    find_resume_point,
+    restore_loggers,
+)
 from vae_lab.training.trainer import Parts, assemble, machine_settings
 
 log = logging.getLogger(__name__)
@@ -88,10 +94,10 @@ def run(request: RunRequest) -> RunResult:
         result = _train_and_test(request, point)
     except (Stopped, KeyboardInterrupt, SystemExit):
         # The last two: who calls this from a notebook has handlers of their own.
-        _record_end(folder, initial, status=INTERRUPTED)
+        _record_end(request, initial, status=INTERRUPTED)
         raise
     except Exception as error:
-        raise _failure(error, folder, initial) from error
+        raise _failure(error, request, initial) from error
     _announce_end(result, folder)
     return result
 
@@ -132,6 +138,7 @@ def _begin(request: RunRequest, result: RunResult, earlier: RunResult | None) ->
         result = replace(
             result,
             started=earlier.started or result.started,
+            ended_by=earlier.ended_by,
             resumed_after=[*before, point.epochs_done],
         )
         log.info("%s: goes on after epoch %d.", result.name, point.epochs_done)
@@ -158,7 +165,11 @@ def _train_and_test(request: RunRequest, point: ResumePoint) -> RunResult:
         with machine_settings(config), rank_zero(folder.path, trust=request.trust):
             parts.trainer.fit(parts.model, datamodule=parts.data, ckpt_path=point.checkpoint)
         # Test: within the row of the loggers, which get the test's metrics too.
-        fit_seconds, epochs = parts.resume_state.seconds, parts.trainer.current_epoch
+        fit_seconds, reached = parts.resume_state.seconds, ending(parts.trainer)
+        if result.ended_by:  # seen by the attempt that trained to the end
+            reached["ended_by"] = result.ended_by
+        result = replace(result, **reached)
+        folder.write_result(result)
         test = final_test(
             config, folder, parts.trainer, parts.data, parts.resume_state.curves(parts.trainer)
         )
@@ -167,16 +178,16 @@ def _train_and_test(request: RunRequest, point: ResumePoint) -> RunResult:
     result = replace(
         result,
         **test,
-        **ending(parts.trainer),
         status=SUCCESS,
         ended=_now(),
         seconds={
             "total": round(total, 3),
             "fit": round(fit_seconds, 3),
-            "per_epoch": round(fit_seconds / max(1, epochs), 3),
+            "per_epoch": round(fit_seconds / max(1, reached["epochs"]), 3),
         },
         peak_memory_mb=environment.peak_memory_mb(),
     )
+    check_in_place(folder)
     folder.write_result(result)
     return result
 
@@ -222,15 +233,19 @@ def _announce_end(result: RunResult, folder: RunFolder) -> None:
     )
 
 
-def _failure(error: Exception, folder: RunFolder, initial: RunResult) -> JobFailed:
+def _failure(error: Exception, request: RunRequest, initial: RunResult) -> JobFailed:
     """Records a failure and returns it in words."""
+    folder = request.folder
+    # Whatever it was that could not be written then, this is why.
+    if folder.result is not None and not folder.exists:
+        error = FolderGone(folder)
     words = describe_os_error(error, folder.path)
     # A bound that is no number is told apart from other failures, with its batch.
     status, facts = FAILED, None
     if isinstance(error, NonFiniteError):
         status, facts = DIVERGED, _record_divergence(error, folder)
     error_text = f"{type(error).__name__}: {words}"
-    _record_end(folder, initial, status=status, error=error_text, diverged=facts)
+    _record_end(request, initial, status=status, error=error_text, diverged=facts)
     # The traceback goes into run.log only; the terminal gets one line.
     log.debug("The run failed.", exc_info=error)
     return JobFailed(f"{folder.name} {status}: {words} (more in {folder.path / 'run.log'})")
@@ -256,11 +271,13 @@ def _record_divergence(error: NonFiniteError, folder: RunFolder) -> dict[str, An
     return facts | {"batch": DIVERGED_BATCH}
 
 
-def _record_end(folder: RunFolder, initial: RunResult, **ending: Any) -> None:
+def _record_end(request: RunRequest, initial: RunResult, **ending: Any) -> None:
     """Writes how a run ended, if the disk lets it; else the folder still says `running`."""
+    folder = request.folder
     try:
         # Added to what the steps wrote so far; nothing at all is there on a disk that was full.
         folder.write_result(replace(folder.result or initial, **ending))
+        folder.write_config(request.config, request.choices)
     except OSError as error:
         log.debug("The end of the run is not recorded: %s", error)
 
