@@ -155,6 +155,21 @@ def test_a_parallel_sweep_that_lost_a_worker_ends_as_the_serial_one(
     assert again.code == 1 and again.out.count("already finished") == 2
 
 
+def test_the_workers_of_a_killed_launcher_end_after_their_jobs(
+    tmp_path: Path, joblib: None
+) -> None:
+    victim, _, root = start(tmp_path, *QUICK, "trainer.max_epochs=100", "callbacks=none")
+    workers = workers_of(victim)
+    assert len(workers) == 2
+    victim.kill()
+    victim.join()
+    deadline = time.monotonic() + 120
+    while alive := [pid for pid in workers if Path(f"/proc/{pid}").exists()]:
+        assert time.monotonic() < deadline, f"still there: {alive}"
+        time.sleep(0.1)
+    assert [RunFolder(root / name).require_result().status for name in NAMES] == ["success"] * 2
+
+
 @pytest.mark.parametrize(
     ("number", "code", "word"),
     [

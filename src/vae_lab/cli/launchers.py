@@ -4,8 +4,13 @@ An engine is one of Hydra's plugins, chosen by `hydra/launcher=` or `hydra/sweep
 only what makes its jobs the same as those of a serial sweep.
 """
 
+import multiprocessing
+import os
 import sys
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +18,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from vae_lab.config.job import Job
-from vae_lab.errors import JobFailed, UserError, first_line
+from vae_lab.errors import JOB_FAILED, JobFailed, UserError, first_line
 from vae_lab.files import locked
 from vae_lab.run_folder import INTERRUPTED, RUNNING, RunFolder
 
@@ -71,6 +76,35 @@ def parallel_overrides(job: Job) -> list[str]:
     lines = [] if chosen else ["++threads=1"]
     # Several bars on one terminal overwrite one another.
     return [*lines, "++trainer.enable_progress_bar=false"]
+
+
+# Held while this process does a job.
+_at_work = threading.Lock()
+
+
+@contextmanager
+def at_work() -> Iterator[None]:
+    """Does a job inside. A worker of joblib ends after it if its launcher was killed.
+
+    By itself such a worker waits for ever, with all its memory, for jobs that nobody sends.
+    """
+    parent = multiprocessing.parent_process()
+    is_worker = "loky" in type(multiprocessing.current_process()).__module__
+    watch = threading.Thread(
+        target=_end_without, args=(parent.pid if parent else None,), name="launcher", daemon=True
+    )
+    if is_worker and not any(thread.name == watch.name for thread in threading.enumerate()):
+        watch.start()
+    with _at_work:
+        yield
+
+
+def _end_without(launcher: int | None) -> None:
+    """Ends this process when its launcher is gone and its job, if it has one, is done."""
+    while os.getppid() == launcher:
+        time.sleep(1)
+    with _at_work:
+        os._exit(JOB_FAILED)
 
 
 def mark_lost_runs(runs: Sequence[Path]) -> None:

@@ -27,7 +27,7 @@ from vae_lab.cli.command_lines import CommandLine, command_to_resume
 from vae_lab.cli.ensure_data import ensure_data
 from vae_lab.cli.hydra_jobs import FULL_ERROR, TRACEBACKS, launch, run_hydra
 from vae_lab.cli.jobs import Jobs, jobs_of
-from vae_lab.cli.launchers import is_parallel, mark_lost_runs
+from vae_lab.cli.launchers import at_work, is_parallel, mark_lost_runs
 from vae_lab.cli.plan import Plan, check_place, plan
 from vae_lab.cli.resume import read_resumed
 from vae_lab.cli.sweep_summary import close_sweep, open_sweep
@@ -78,7 +78,7 @@ def job(config: DictConfig) -> float | None:
     # A launcher may have started this in a process of its own.
     keep_streams_writable()
     try:
-        with handle_signals(), ExitStack() as stack:
+        with handle_signals(), at_work(), ExitStack() as stack:
             # The folder of a single run is locked before Hydra opens the log in it.
             if context.mode == RunMode.MULTIRUN:
                 stack.enter_context(locked(folder))
