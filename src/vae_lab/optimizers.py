@@ -11,7 +11,7 @@ A schedule is a factor as a function of progress, the share of the optimiser's s
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any
 
@@ -29,13 +29,15 @@ class Muon(torch.optim.Optimizer):
     """One optimizer of two groups: the layers' weights, and Adam's rest.
 
     The first group holds every parameter named `weight` with two or more dimensions, taken as a
-    matrix of its first dimension by all others. Its step is the momentum's nearest matrix with
-    orthogonal rows (or columns), about, times `lr` and the root of rows / columns where there are
-    more rows: a length that does not depend on the loss's unit. Biases, norms, scales and the
-    prior's parameters are Adam's, with `adam_lr` and `betas`.
+    matrix of outputs by inputs: its first dimension by all others, or the other way round if its
+    name is in `transposed`, as that of a transposed convolution is. Its step is the momentum's
+    nearest matrix with orthogonal rows (or columns), about, times `lr` and the root of outputs /
+    inputs if there are more outputs: a length that does not depend on the loss's unit. Biases,
+    norms, scales and the prior's parameters are Adam's, with `adam_lr` and `betas`.
 
-    `momentum`, in [0, 1), is the share of the last step's that is kept. Five `iterations` of the
-    polynomial are usual.
+    `momentum`, in [0, 1), is the share of the last step's that is kept. The authors take five
+    `iterations` of the polynomial, and leave the first and the last layer to Adam
+    (conf/optimizer/muon.yaml says what the differences bring).
     """
 
     def __init__(
@@ -47,10 +49,14 @@ class Muon(torch.optim.Optimizer):
         betas: tuple[float, float],
         momentum: float,
         iterations: int,
+        transposed: Collection[str],
     ) -> None:
         matrices: list[nn.Parameter] = []
         rest: list[nn.Parameter] = []
+        self._transposed: set[nn.Parameter] = set()
         for name, parameter in params:
+            if name in transposed:
+                self._transposed.add(parameter)
             is_matrix = name.rpartition(".")[2] == "weight" and parameter.ndim > 1
             (matrices if is_matrix else rest).append(parameter)
         # As a group: there may be none.
@@ -79,7 +85,7 @@ class Muon(torch.optim.Optimizer):
         momentum = state["momentum"].lerp_(gradient, 1 - kept)
         # Nesterov's: where the next step would look.
         direction = orthogonal(gradient.lerp(momentum, kept), group["iterations"])
-        rows, columns = gradient.shape
+        rows, columns = gradient.shape if weight not in self._transposed else gradient.T.shape
         length = group["lr"] * math.sqrt(max(1, rows / columns))
         weight.add_(direction.reshape(weight.shape), alpha=-length)
 

@@ -48,9 +48,10 @@ class Prior(nn.Module, ABC):
         """
         return posterior.kl_to_aggregate()
 
-    def kl_per_image(self, posterior: Posterior, z: Tensor) -> Tensor:
-        """Returns KL(q(z|x) || p(z)) in nats, (B,); z (K, B, Z) are draws from the posterior."""
-        return (posterior.log_prob(z) - self.log_prob(z)).mean(dim=0)
+    def kl_per_image(self, posterior: Posterior, noise: Tensor) -> Tensor:
+        """Returns KL(q(z|x) || p(z)) in nats, (B,), from the draws that noise (K, B, Z) gives."""
+        log_p = self.log_prob(posterior.sample(noise))
+        return (posterior.log_prob_of_draw(noise) - log_p).mean(dim=0)
 
     def mean(self) -> Tensor:
         """Returns the mean of p(z), (Z,), on the CPU."""
@@ -88,7 +89,7 @@ class StandardNormal(Prior):
     def kl(self, posterior: Posterior) -> Tensor:
         return posterior.kl_to_standard_normal()
 
-    def kl_per_image(self, posterior: Posterior, z: Tensor) -> Tensor:
+    def kl_per_image(self, posterior: Posterior, noise: Tensor) -> Tensor:
         return self.kl(posterior).sum(dim=1)
 
     def log_prob(self, z: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from vae_lab.epochs import EpochSums, StepFacts, diverged, share_done, training_
 from vae_lab.errors import UserError
 from vae_lab.likelihoods import Likelihood
 from vae_lab.objectives.base import Draws, Objective, Terms
+from vae_lab.objectives.epoch_sums import EpochSums
 from vae_lab.optimizers import learning_rate_factor
 from vae_lab.posterior import Posterior
 from vae_lab.priors import Prior
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 BATCH = 500
 
 _STEPS_PER_FINITE_CHECK = 50
+# Layers whose weights have their inputs in the first dimension.
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 # What `optimizer` holds beside the optimiser's own arguments.
 SCHEDULE_KEYS = ("schedule", "warmup")
 
@@ -81,7 +84,12 @@ class VAE(pl.LightningModule):
         optimizer = {k: v for k, v in config["optimizer"].items() if k not in SCHEDULE_KEYS}
 
         def make_optimizer(named: Iterable[tuple[str, nn.Parameter]]) -> torch.optim.Optimizer:
-            return make(optimizer, params=named)
+            transposed = {
+                f"{name}.weight"
+                for name, module in model.named_modules()
+                if isinstance(module, TRANSPOSED)
+            }
+            return make(optimizer, params=named, offered={"transposed": transposed})
 
         schedule = learning_rate_factor(*(config["optimizer"][key] for key in SCHEDULE_KEYS))
         model = cls(
@@ -150,7 +158,7 @@ class VAE(pl.LightningModule):
         self,
         x: Tensor,
         noise: Tensor,
-        objective: Objective | None = None,
+        objective: Callable[[Draws, Prior], tuple[Tensor, Terms]] | None = None,
         generator: torch.Generator | None = None,
     ) -> tuple[Tensor, Terms]:
         """Returns the loss (a scalar) and the bound's terms, each (B,), of images x (B, C, H, W).
@@ -158,14 +166,17 @@ class VAE(pl.LightningModule):
         Args:
             x: images in [0, 1].
             noise: standard normal, (K, B, Z). Sampling never depends on train or eval mode.
-            objective: in place of the model's own, which stands for the end of training.
-            generator: see `Draws`.
+            objective: in place of the model's own, which stands for the end of training; or its
+                `means`, which are then returned in place of the loss.
+            generator: see `Draws`; in place of one that begins anew in every call.
         """
         posterior = self.encode(x)
         z = posterior.sample(noise)
         outputs = self.decoder(z.flatten(0, 1)).float().unflatten(0, noise.shape[:2])
         with torch.autocast(x.device.type, enabled=False):
-            draws = Draws(posterior, z, self.likelihood.log_prob(outputs, x), generator)
+            log_likelihood = self.likelihood.log_prob(outputs, x)
+            generator = generator or stream("objective", self.seed)
+            draws = Draws(posterior, noise, z, log_likelihood, generator)
             return (objective or self.objective)(draws, self.prior)
 
     # Training and validation.
@@ -231,7 +242,8 @@ class VAE(pl.LightningModule):
             self.trainer.check_val_every_n_epoch = self.trainer.val_check_batch = 1
 
     def on_validation_epoch_start(self) -> None:
-        self._val_sums = EpochSums(self.device)
+        self._val_sums = EpochSums(self.device, self.objective.loss)
+        self._val_generator = stream("objective", "val", self.seed)
         # The same noise at every epoch and in every run: epochs and runs compare.
         num_images = len(self._data().val_images)
         shape = (self.objective.num_samples, num_images, self.latent_dim)
@@ -241,8 +253,10 @@ class VAE(pl.LightningModule):
         # As many decoded images at once as with one draw each.
         size = max(1, len(batch.images) // self.objective.num_samples)
         for images, index in zip(batch.images.split(size), batch.index.split(size), strict=True):
-            loss, terms = self.score(images, self._val_noise[:, index])
-            self._val_sums.add(loss, terms)
+            noise = self._val_noise[:, index]
+            self._val_sums.add(
+                *self.score(images, noise, self.objective.means, self._val_generator)
+            )
 
     def on_validation_epoch_end(self) -> None:
         if not self.trainer.sanity_checking:

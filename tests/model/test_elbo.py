@@ -14,6 +14,7 @@ from vae_lab.objectives.base import Draws, Terms
 from vae_lab.objectives.elbo import Elbo
 from vae_lab.posterior import Posterior
 from vae_lab.priors import StandardNormal
+from vae_lab.random_streams import stream
 from vae_lab.vae import VAE
 
 BATCH, LATENT = 5, 3
@@ -26,6 +27,10 @@ def posterior() -> Posterior:
 
 def as_normal(posterior: Posterior) -> Normal:
     return Normal(posterior.mean, torch.exp(0.5 * posterior.log_var))
+
+
+def drawn(posterior: Posterior, noise: Tensor, log_likelihood: Tensor) -> Draws:
+    return Draws(posterior, noise, posterior.sample(noise), log_likelihood, stream("test"))
 
 
 def test_kl_equals_torch_distributions_and_is_positive(posterior: Posterior) -> None:
@@ -97,7 +102,7 @@ def test_bernoulli_is_exact_at_extreme_logits() -> None:
 
 def test_elbo_weighs_the_kl_in_the_loss_alone(posterior: Posterior) -> None:
     log_likelihood = random(4, BATCH, seed=11)
-    draws = Draws(posterior, posterior.sample(random(4, BATCH, LATENT)), log_likelihood)
+    draws = drawn(posterior, random(4, BATCH, LATENT), log_likelihood)
     prior = StandardNormal(latent_dim=LATENT)
     loss, terms = Elbo(beta=3.0, num_samples=4)(draws, prior)
     kl = prior.kl(posterior).sum(dim=1)
@@ -119,7 +124,7 @@ def test_the_loss_of_a_batch_is_the_mean_over_its_images(
 
     def loss(rows: slice) -> Tensor:
         part = Posterior(posterior.mean[rows], posterior.log_var[rows])
-        draws = Draws(part, part.sample(noise[:, rows]), log_likelihood[:, rows])
+        draws = drawn(part, noise[:, rows], log_likelihood[:, rows])
         return objective(draws, prior)[0]
 
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
@@ -160,7 +165,7 @@ def test_gradients_equal_finite_differences_in_double_precision() -> None:
         posterior = Posterior(mean, log_var)
         z = posterior.sample(noise)
         outputs = (z @ weight.T).view(2, BATCH, 1, 2, 2)
-        return objective(Draws(posterior, z, Bernoulli().log_prob(outputs, x)), prior)[0]
+        return objective(drawn(posterior, noise, Bernoulli().log_prob(outputs, x)), prior)[0]
 
     inputs = [random(BATCH, LATENT, seed=s, dtype=torch.float64) for s in (27, 28)]
     leaves = [value.requires_grad_() for value in (*inputs, decoder_weight)]

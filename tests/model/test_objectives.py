@@ -2,6 +2,8 @@
 
 import itertools
 import math
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -12,13 +14,16 @@ from torch import Tensor
 from vae_lab.config import compose
 from vae_lab.config.instantiate import locate
 from vae_lab.errors import UserError
+from vae_lab.evaluate.bound import bound_per_image
 from vae_lab.objectives.base import Draws, Objective
 from vae_lab.objectives.beta_tc import BetaTC, stratified_weights, total_correlation
 from vae_lab.objectives.elbo import CapacityElbo, CyclicElbo, Elbo, FreeBitsElbo, WarmUpElbo
+from vae_lab.objectives.epoch_sums import EpochSums
 from vae_lab.objectives.iwae import Iwae
 from vae_lab.objectives.mmd import Mmd, mmd
 from vae_lab.posterior import Posterior
 from vae_lab.priors import GaussianMixture, StandardNormal
+from vae_lab.random_streams import stream
 from vae_lab.vae import VAE
 
 BATCH, LATENT = 5, 3
@@ -27,8 +32,9 @@ PRIOR = StandardNormal(latent_dim=LATENT)
 
 def draws(num_samples: int = 1, *, batch: int = BATCH) -> Draws:
     posterior = Posterior(random(batch, LATENT, seed=1), random(batch, LATENT, seed=2))
-    z = posterior.sample(random(num_samples, batch, LATENT, seed=3))
-    return Draws(posterior, z, -50 + random(num_samples, batch, seed=4))
+    noise = random(num_samples, batch, LATENT, seed=3)
+    log_likelihood = -50 + random(num_samples, batch, seed=4)
+    return Draws(posterior, noise, posterior.sample(noise), log_likelihood, stream("test"))
 
 
 def iwae(num_samples: int, *, doubly: bool = False) -> Iwae:
@@ -40,8 +46,8 @@ def iwae(num_samples: int, *, doubly: bool = False) -> Iwae:
 
 def test_cyclic_warm_up_starts_again_and_stays_at_beta_in_between() -> None:
     objective = CyclicElbo(beta=4.0, num_samples=1, warmup=0.5, cycles=2)
-    betas = [objective.at(progress).beta for progress in (0, 0.125, 0.25, 0.49, 0.5, 0.625, 0.99)]
-    assert betas == [0, 2, 4, 4, 0, 2, 4]
+    shares = (0, 0.125, 0.25, 0.49, 0.5, 0.625, 0.99, 1)
+    assert [objective.at(share).beta for share in shares] == [0, 2, 4, 4, 0, 2, 4, 4]
     assert objective.beta == 4
 
 
@@ -63,7 +69,8 @@ def test_nothing_pushes_a_dimension_below_its_free_bits_towards_the_prior() -> N
     posterior = Posterior(mean, log_var)
     kl = PRIOR.kl(posterior).mean(dim=0)
     free = float(kl.detach().sort().values[1]) + 1e-3
-    given = Draws(posterior, mean.unsqueeze(0), torch.zeros(1, BATCH))
+    noise = torch.zeros(1, BATCH, LATENT)
+    given = Draws(posterior, noise, mean.unsqueeze(0), torch.zeros(1, BATCH), stream("test"))
     loss, _ = FreeBitsElbo(beta=1.0, num_samples=1, free_bits=free)(given, PRIOR)
     (gradient,) = torch.autograd.grad(loss, mean)
     for dimension in range(LATENT):
@@ -86,11 +93,36 @@ def test_free_bits_without_a_kl_per_dimension_take_the_aggregate_posterior_and_s
 
 def test_the_capacity_is_what_the_kl_is_held_at() -> None:
     given = draws()
-    objective = CapacityElbo(beta=7.0, num_samples=1, capacity=4.0, warmup=0.5)
-    assert [objective.at(progress).capacity for progress in (0, 0.25, 0.5, 1)] == [0, 2, 4, 4]
+    objective = CapacityElbo(beta=7.0, num_samples=1, capacity=1.2, warmup=0.5)
+    assert [objective.at(progress).capacity for progress in (0, 0.25, 0.5, 1)] == [0, 0.6, 1.2, 1.2]
     loss, terms = objective(given, PRIOR)
-    expected = 7 * abs(terms.kl.mean().item() - 4) - given.log_likelihood.mean().item()
+    assert terms.kl.min() < 1.2 < terms.kl.max(), "a mean of distances is another number"
+    expected = 7 * abs(terms.kl.mean().item() - 1.2) - given.log_likelihood.mean().item()
     assert loss.item() == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["capacity", "free_bits"])
+def test_the_loss_of_a_split_follows_from_the_mean_kl_over_all_of_its_images(name: str) -> None:
+    objective: Objective = CapacityElbo(beta=7.0, num_samples=1, capacity=4.0, warmup=0.5)
+    if name == "free_bits":
+        objective = FreeBitsElbo(beta=2.0, num_samples=1, free_bits=2.0)
+    model, _ = linear_gaussian(latent_dim=LATENT, posterior_shift=0.25)
+    model.objective = objective
+    pixels = torch.randint(0, 256, (60, 1, 1, PIXELS), generator=stream("pixels")).byte()
+    found = [
+        bound_per_image(model, pixels, num_samples=1, batch_size=size, split="test").loss
+        for size in (60, 25, 7, 1)
+    ]
+    assert found == pytest.approx([found[0]] * 4, rel=1e-6)
+    sums = EpochSums(torch.device("cpu"), objective.loss)
+    noise = torch.randn(1, 60, LATENT, generator=stream("test"))
+    for rows in torch.arange(60).split(13):
+        sums.add(*model.score(pixels[rows] / 255, noise[:, rows], objective.means))
+    trainer: Any = SimpleNamespace(strategy=SimpleNamespace(reduce=lambda one, reduce_op: one))
+    metrics = sums.metrics(trainer, "test", {})
+    assert metrics["loss/test"] == pytest.approx(found[0], rel=1e-6)
+    whole = model.score(pixels / 255, noise, objective)[0].item()
+    assert whole == pytest.approx(found[0], rel=1e-5)
 
 
 # Importance weighting.
@@ -290,14 +322,55 @@ def test_info_vae_weighs_kl_and_discrepancy_and_draws_anew_at_every_step() -> No
     assert -1 < distance < 2
     state = torch.get_rng_state()
     # The generator of the epoch: other draws of the prior in each step, the same ones again for the
-    # same state. Without one (validation) always the same.
+    # same state.
     generator = torch.Generator().manual_seed(3)
     steps = [objective(given._replace(generator=generator), PRIOR)[0].item() for _ in range(2)]
     generator.manual_seed(3)
     steps.append(objective(given._replace(generator=generator), PRIOR)[0].item())
     assert steps[0] == steps[2] != steps[1]
-    assert objective(given, PRIOR)[0].item() == loss.item()
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_the_draws_of_the_prior_belong_to_the_seed_of_the_run() -> None:
+    model, _ = linear_gaussian(latent_dim=2, posterior_shift=0.2)
+    model.objective = Mmd(alpha=0.9, mmd_weight=100.0, bandwidth=1.0, num_samples=1)
+    pixels = torch.randint(0, 256, (40, 1, 1, PIXELS), generator=stream("pixels")).byte()
+    losses = []
+    for seed in (0, 0, 1):
+        model.seed = seed
+        found = bound_per_image(model, pixels, num_samples=1, batch_size=20, split="test")
+        losses.append((found.loss, found.elbo.mean()))
+    assert losses[0] == losses[1]
+    assert losses[0][0] != losses[2][0] and losses[0][1] == losses[2][1]
+    # Bare calls too, each of which begins anew.
+    x, noise = pixels.float() / 255, torch.zeros(1, 40, 2)
+    first, second = (model.score(x, noise)[0].item() for _ in range(2))
+    model.seed = 0
+    assert first == second != model.score(x, noise)[0].item()
+
+
+@pytest.mark.parametrize("log_var", [-30.0, -38.0, -45.0, -60.0])
+@pytest.mark.parametrize("objective", [
+    Elbo(beta=1.0, num_samples=50), iwae(50), iwae(50, doubly=True)
+], ids=["elbo", "iwae", "doubly"])  # fmt: skip
+def test_a_posterior_narrower_than_the_rounding_of_its_mean_keeps_its_kl(
+    objective: Objective, log_var: float
+) -> None:
+    prior = GaussianMixture(latent_dim=LATENT, num_components=1)
+    with torch.no_grad():
+        prior.means.zero_()
+    mean = torch.full((4, LATENT), 1.5, requires_grad=True)
+    posterior = Posterior(mean, torch.full((4, LATENT), log_var))
+    noise = random(50, 4, LATENT, seed=6)
+    given = Draws(posterior, noise, posterior.sample(noise), torch.zeros(50, 4), stream("test"))
+    _, terms = objective(given, prior)
+    # In double precision, from the noise: log q less log p of the draws.
+    draws = noise.double()
+    log_q = -0.5 * (draws.square() + log_var + math.log(2 * math.pi)).sum(dim=2)
+    log_ratio = log_q - PRIOR.log_prob(1.5 + math.exp(0.5 * log_var) * draws)
+    weighted = math.log(50) - (-log_ratio).logsumexp(dim=0)
+    expected = log_ratio.mean(dim=0) if isinstance(objective, Elbo) else weighted
+    torch.testing.assert_close(terms.kl.double(), expected, rtol=0, atol=1e-3)
 
 
 LOGGING_THE_ELBO = (

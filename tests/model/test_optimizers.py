@@ -20,6 +20,11 @@ def muon(layer: nn.Module) -> Muon:
         betas=(0.9, 0.99),
         momentum=0.95,
         iterations=5,
+        transposed=[
+            f"{name}.weight" if name else "weight"
+            for name, one in layer.named_modules()
+            if isinstance(one, nn.ConvTranspose2d)
+        ],
     )
 
 
@@ -128,6 +133,27 @@ def test_a_tall_matrix_takes_longer_steps_and_a_kernel_is_a_matrix() -> None:
         muon(layer).step()
         step = torch.linalg.svdvals((layer.weight - before).flatten(1))
         assert 0.65 * longest < step.min() and step.max() < 1.25 * longest
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "longer"), [(64, 1, 1), (128, 64, 8**0.5)])
+def test_the_step_of_a_transposed_convolution_has_the_length_of_outputs_by_inputs(
+    inputs: int, outputs: int, longer: float
+) -> None:
+    layer = nn.ConvTranspose2d(inputs, outputs, 4, bias=False)  # 16 outputs for each channel
+    layer.weight.grad = torch.randn_like(layer.weight)
+    before = layer.weight.detach().clone()
+    muon(layer).step()
+    step = torch.linalg.svdvals((layer.weight - before).flatten(1))
+    assert 0.65 * 0.05 * longer < step.min() and step.max() < 1.25 * 0.05 * longer
+
+
+def test_the_models_transposed_convolutions_are_known_to_the_optimizer() -> None:
+    (job,) = compose_jobs(["model=conv", "optimizer=muon"])
+    model = VAE.from_config(resolved(job.config), (1, 28, 28), trust=False)
+    optimizer = model.optimization.optimizer(model.named_parameters())
+    assert isinstance(optimizer, Muon)
+    transposed = {m.weight for m in model.modules() if isinstance(m, nn.ConvTranspose2d)}
+    assert len(transposed) == 2 and optimizer._transposed == transposed
 
 
 def test_it_goes_on_from_its_state_to_the_last_bit() -> None:

@@ -97,22 +97,24 @@ def bound_per_image(
     """Returns the sampled bound of every image, uint8 (N, C, H, W), with K = `num_samples`.
 
     The noise of an image depends only on its place in the split, whose name is that of the stream:
-    so `batch_size`, how many images are decoded at a time, changes memory and no result, and
-    evaluation moves no other random state.
+    so `batch_size`, how many images are decoded at a time, changes memory and no result but the
+    loss of beta_tc and mmd, which compare the images of a batch. No other random state moves.
     """
     # Drawn whole and looked up: a generator's draws in pieces differ from its draws at once.
     shape = (num_samples, len(images), model.latent_dim)
     noise = torch.randn(shape, generator=stream(split)).to(model.device)
-    losses, log_likelihoods, kls = 0.0, [], []
+    generator = stream("objective", split, model.seed)
+    means, log_likelihoods, kls = torch.zeros(()).double(), [], []
     # As many decoded images at once as with one sample per image.
     batch_size = max(1, batch_size // num_samples)
     for start in range(0, len(images), batch_size):
         rows = slice(start, start + batch_size)
         x = images[rows].to(model.device).float() / 255
-        loss, terms = model.score(x, noise[:, rows])
-        losses += loss.item() * len(x)
+        of_batch, terms = model.score(x, noise[:, rows], model.objective.means, generator)
+        means = means + of_batch.cpu().double() * len(x)
         log_likelihoods.append(terms.log_likelihood.double().cpu().numpy())
         kls.append(terms.kl.double().cpu().numpy())
     # Sums are over images and in double precision, so a short last batch weighs its size.
     log_likelihood, kl = np.concatenate(log_likelihoods), np.concatenate(kls)
-    return PerImage(log_likelihood - kl, -log_likelihood, kl, losses / len(images))
+    loss = model.objective.loss(means / len(images)).item()
+    return PerImage(log_likelihood - kl, -log_likelihood, kl, loss)

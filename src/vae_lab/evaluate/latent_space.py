@@ -68,7 +68,7 @@ def kl_per_image(model: "VAE", posterior: Posterior, *, seed: int) -> Tensor:
     """
     noise = torch.randn(posterior.mean.shape, generator=stream("kl", seed)).to(model.device)
     q = Posterior(posterior.mean.to(model.device), posterior.log_var.to(model.device))
-    return model.prior.kl_per_image(q, q.sample(noise).unsqueeze(0)).cpu().double()
+    return model.prior.kl_per_image(q, noise.unsqueeze(0)).cpu().double()
 
 
 def count_active_units(means: Tensor) -> int:

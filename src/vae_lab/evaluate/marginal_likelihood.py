@@ -212,10 +212,8 @@ def log_weights(model: "VAE", x: Tensor, posterior: Posterior, noise: Tensor) ->
     The images x (B, C, H, W) are float in [0, 1]; z is what the posterior makes of the noise.
     """
     z = posterior.sample(noise)
-    # log q(z|x), from the noise and not from z: if q is narrower than the rounding of its mean,
-    # z - mean would be lost.
-    normal = noise.double().square() + math.log(2 * math.pi)
-    log_q = -0.5 * (normal + posterior.log_var.double()).sum(dim=-1)
+    q = Posterior(posterior.mean, posterior.log_var.double())
+    log_q = q.log_prob_of_draw(noise.double())
     # log p(x|z) of K draws of each image, all decoded at once.
     outputs = model.decoder(z.flatten(0, 1).to(model.device)).float()
     log_likelihood = model.likelihood.log_prob(

@@ -19,14 +19,15 @@ from vae_lab.priors import Prior
 class Draws(NamedTuple):
     """K draws z (K, B, Z) from the posterior of each image, and log p(x|z) in nats, (K, B).
 
-    `generator` is for objectives that draw more: that of the epoch in a training step, else None,
-    so that what is drawn depends on nothing.
+    `noise`, standard normal, is what the posterior makes z of. `generator` is for objectives that
+    draw more: that of the epoch in a training step, else one that belongs to the seed of the run.
     """
 
     posterior: Posterior
+    noise: Tensor
     z: Tensor
     log_likelihood: Tensor
-    generator: torch.Generator | None = None
+    generator: torch.Generator
 
 
 class Terms(NamedTuple):
@@ -85,8 +86,20 @@ class Objective(ABC):
     def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
         """Returns the scalar to minimise, in nats per image, and the unweighted terms."""
 
+    # Of a loss that is no mean over images: the means over images that it follows from. Of a split
+    # they are taken over all of its images, so that its loss does not depend on its batches.
+
+    def means(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
+        """Returns the means over images that `loss` takes, (S,), and the unweighted terms."""
+        loss, terms = self(draws, prior)
+        return loss.unsqueeze(0), terms
+
+    def loss(self, means: Tensor) -> Tensor:
+        """Returns the loss, a scalar, from `means` (S,)."""
+        return means[0]
+
 
 def bound_terms(draws: Draws, prior: Prior) -> Terms:
     """Returns the bound's terms: the mean over K of log p(x|z), and KL(q(z|x) || p(z))."""
-    kl = prior.kl_per_image(draws.posterior, draws.z)
+    kl = prior.kl_per_image(draws.posterior, draws.noise)
     return Terms(draws.log_likelihood.mean(dim=0), kl)

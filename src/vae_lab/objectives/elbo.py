@@ -8,6 +8,7 @@ Source: Kingma and Welling, Auto-Encoding Variational Bayes, arXiv:1312.6114, eq
 import logging
 from copy import copy
 
+import torch
 from torch import Tensor
 
 from vae_lab.objectives.base import Draws, Objective, Terms, bound_terms
@@ -65,16 +66,17 @@ class CyclicElbo(WarmUpElbo):
         self.cycles = cycles
 
     def at(self, progress: float) -> Elbo:
-        # The progress within the cycle; each begins at 0 again.
-        return super().at(progress * self.cycles % 1)
+        # The progress within the cycle; each begins at 0 again, and the last ends at 1.
+        return super().at(progress * self.cycles % 1 if progress < 1 else 1.0)
 
 
 class FreeBitsElbo(Elbo):
     """The ELBO in which a latent dimension's first `free_bits` nats cost nothing.
 
-    What a dimension's mean KL over the batch falls short of them is added back, so below them
-    nothing pushes it towards the prior. If the prior has no KL per dimension, the shortfall is
-    that of the KL from the aggregate posterior, and the log says so.
+    What a dimension's mean KL over the batch (in evaluation: over the split) falls short of them is
+    added back, so below them nothing pushes it towards the prior. If the prior has no KL per
+    dimension, the shortfall is that of the KL from the aggregate posterior of each batch, and the
+    log says so.
 
     Source: Kingma et al., Inverse Autoregressive Flow, arXiv:1606.04934, eq. 15.
     """
@@ -89,7 +91,11 @@ class FreeBitsElbo(Elbo):
         return self.beta == 1 and self.free_bits == 0
 
     def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
-        loss, terms = super().__call__(draws, prior)
+        means, terms = self.means(draws, prior)
+        return self.loss(means), terms
+
+    def means(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
+        elbo, terms = super().__call__(draws, prior)
         if not (prior.has_closed_kl or self._has_warned):
             self._has_warned = True
             log.warning(
@@ -98,14 +104,17 @@ class FreeBitsElbo(Elbo):
             )
         # The shortfall of each dimension's mean KL, not of each image's: an image may say less.
         of_dimension = prior.kl(draws.posterior).mean(dim=0)
-        return loss + self.beta * (self.free_bits - of_dimension).relu().sum(), terms
+        return torch.cat([elbo.unsqueeze(0), of_dimension]), terms
+
+    def loss(self, means: Tensor) -> Tensor:
+        return means[0] + self.beta * (self.free_bits - means[1:]).relu().sum()
 
 
 class CapacityElbo(Elbo):
     """The reconstruction term, with the mean KL held at a target that rises to `capacity` nats.
 
     The loss is recon + beta * |KL - C|, C rising linearly from 0 in the first `warmup` of the
-    steps.
+    steps, KL the mean over the batch (in evaluation: over the split).
 
     Source: Burgess et al., Understanding disentangling in beta-VAE, arXiv:1804.03599, eq. 8.
     """
@@ -124,7 +133,14 @@ class CapacityElbo(Elbo):
         return objective
 
     def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
-        # The distance of the batch's mean KL from its target, in both directions.
+        means, terms = self.means(draws, prior)
+        return self.loss(means), terms
+
+    def means(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
         terms = bound_terms(draws, prior)
-        distance = (terms.kl.mean() - self.capacity).abs()
-        return self.beta * distance - terms.log_likelihood.mean(), terms
+        return torch.stack([terms.log_likelihood.mean(), terms.kl.mean()]), terms
+
+    def loss(self, means: Tensor) -> Tensor:
+        # The distance of the mean KL from its target, in both directions.
+        log_likelihood, kl = means
+        return self.beta * (kl - self.capacity).abs() - log_likelihood

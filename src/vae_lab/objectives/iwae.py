@@ -5,10 +5,10 @@ Shapes: K samples per image, B images per batch, Z latent dimensions. Values in 
 
 import math
 
+import torch
 from torch import Tensor
 
 from vae_lab.objectives.base import Draws, Objective, Terms
-from vae_lab.posterior import Posterior
 from vae_lab.priors import Prior
 
 
@@ -36,12 +36,15 @@ class Iwae(Objective):
         return True
 
     def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
-        posterior, z, log_likelihood, _ = draws
+        posterior, noise, z, log_likelihood, _ = draws
         doubly = self.doubly_reparameterised and z.requires_grad
+        log_q = posterior.log_prob_of_draw(noise)
         if doubly:
-            # Encoder gradients through z alone: the density's own parameters are taken as given.
-            posterior = Posterior(posterior.mean.detach(), posterior.log_var.detach())
-        log_weights = log_likelihood + prior.log_prob(z) - posterior.log_prob(z)  # (K, B)
+            # Encoder gradients through z alone, d log q / dz = -noise / scale: the density's own
+            # parameters are taken as given. The difference of z and itself is 0.
+            slope = (noise * torch.exp(-0.5 * posterior.log_var)).detach()
+            log_q = log_q.detach() - ((z - z.detach()) * slope).sum(dim=-1)
+        log_weights = log_likelihood + prior.log_prob(z) - log_q  # (K, B)
         bound = log_weights.logsumexp(dim=0) - math.log(len(z))
         weights = log_weights.detach().softmax(dim=0)
         if doubly:

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from vae_lab.objectives.base import Draws, Objective, Terms, bound_terms
 from vae_lab.priors import Prior
-from vae_lab.random_streams import stream
 
 
 class Mmd(Objective):
@@ -39,7 +38,7 @@ class Mmd(Objective):
     def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
         terms = bound_terms(draws, prior)
         z = draws.z[0]  # draws for one image are not independent of one another
-        prior_draws = prior.sample(len(z), draws.generator or stream("mmd")).to(z)
+        prior_draws = prior.sample(len(z), draws.generator).to(z)
         distance = mmd(z, prior_draws, self.bandwidth * math.sqrt(z.shape[1]))
         # At alpha = 0 and mmd_weight = 1 both weights make it the ELBO.
         weight = self.alpha + self.mmd_weight - 1
