@@ -82,6 +82,14 @@ def test_each_error_is_the_deviation_of_its_own_estimate_over_sets_of_images(
         stated = np.mean([one.standard_error for one in estimates])
         # The deviation has an error of a tenth. The jackknife is too large, if anything.
         assert 0.75 * deviation < stated < 1.8 * deviation, name
+    # So a model differs from itself on other images as rarely as two errors say, 1 in 20.
+    pairs = list(zip(sets[::2], sets[1::2], strict=True))
+    differ = [
+        abs(a.kl_lower.value - b.kl_lower.value)
+        > 2 * math.hypot(a.kl_lower.standard_error or 0, b.kl_lower.standard_error or 0)
+        for a, b in pairs
+    ]
+    assert sum(differ) <= 0.2 * len(pairs)
 
 
 def test_of_two_images_there_is_an_estimate_and_no_error() -> None:

@@ -69,6 +69,13 @@ def test_bounds_of_two_kinds_stand_in_groups_of_their_own(tmp_path: Path) -> Non
     assert [group.title for group in groups] == ["bound: elbo", "bound: importance-weighted"]
 
 
+def test_bounds_of_other_numbers_of_draws_stand_in_groups_of_their_own(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", elbo=-150.0)
+    write_run(tmp_path / "b", elbo=-149.0, protocol=PROTOCOL | {"num_samples": 5}, seed=1)
+    groups, reasons = group_runs(find_runs([tmp_path])[0])
+    assert len(groups) == 2 and reasons == ["posterior samples per image in the bound"]
+
+
 def test_the_commands_that_make_all_runs_again(tmp_path: Path) -> None:
     runs = find_runs([write_run(tmp_path / "ab"[seed], elbo=-1.0, seed=seed) for seed in (0, 1)])[0]
     single = [run.result.command for run in runs]
