@@ -1,9 +1,10 @@
 """The epochs of a training: the sums over their images, the share that is done, and the end.
 
-Shapes: B images per batch. Values in nats per image.
+Shapes: B images per batch, S means that a loss follows from. Values in nats per image.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import pytorch_lightning as pl
@@ -23,17 +24,21 @@ CallbackKind = TypeVar("CallbackKind", bound=pl.Callback)
 class EpochSums:
     """Running sums over the images of an epoch, so that a short last batch weighs its true size."""
 
-    def __init__(self, device: torch.device) -> None:
-        # Loss, log-likelihood, KL, number of images; on the device, so that no batch has to wait
-        # for the processor. MPS has no double precision.
+    def __init__(
+        self, device: torch.device, loss: Callable[[Tensor], Tensor] = itemgetter(0)
+    ) -> None:
+        """Takes how the loss follows from means over images, (S,); by default S is 1, the loss."""
+        # On the device, so that no batch waits for the processor. MPS has no double precision.
         dtype = torch.float32 if device.type == "mps" else torch.float64
-        self._sums = torch.zeros(4, dtype=dtype, device=device)
+        # Those means, log-likelihood, KL, number of images, (S + 3,); a scalar 0 before a batch.
+        self._sums, self._loss = torch.zeros((), dtype=dtype, device=device), loss
 
-    def add(self, loss: Tensor, terms: Terms) -> None:
-        """Adds a batch: its loss (a scalar, a mean over images) and terms, each (B,)."""
+    def add(self, means: Tensor, terms: Terms) -> None:
+        """Adds a batch: its loss or what it follows from, (S,), and the terms, each (B,)."""
         size = len(terms.kl)
-        batch = (loss * size, terms.log_likelihood.sum(), terms.kl.sum(), loss.new_full((), size))
-        self._sums += torch.stack(batch).detach()
+        of_terms = torch.stack([terms.log_likelihood.sum(), terms.kl.sum()])
+        batch = torch.cat([means.reshape(-1) * size, of_terms, of_terms.new_full((1,), size)])
+        self._sums = self._sums + batch.detach().to(self._sums.dtype)
 
     def metrics(self, trainer: pl.Trainer, split: str, progress: StepFacts) -> dict[str, float]:
         """Returns the means over the images of all processes, in nats, by the names of the curves.
@@ -42,7 +47,9 @@ class EpochSums:
             NonFiniteError: where a value is no number.
         """
         sums = trainer.strategy.reduce(self._sums, reduce_op="sum")
-        loss, log_likelihood, kl = (sums[:3] / sums[3]).tolist()
+        of_images = sums[:-1] / sums[-1]
+        log_likelihood, kl = of_images[-2:].tolist()
+        loss = self._loss(of_images[:-2]).item()
         means = {"loss": loss, "elbo": log_likelihood - kl, "recon": -log_likelihood, "kl": kl}
         if not torch.isfinite(sums).all():
             raise NonFiniteError(split, terms=means, facts=progress)

@@ -20,7 +20,6 @@ from vae_lab.epochs import EpochSums, StepFacts, diverged, share_done, training_
 from vae_lab.errors import UserError
 from vae_lab.likelihoods import Likelihood
 from vae_lab.objectives.base import Draws, Objective, Terms
-from vae_lab.objectives.epoch_sums import EpochSums
 from vae_lab.optimizers import learning_rate_factor
 from vae_lab.posterior import Posterior
 from vae_lab.priors import Prior

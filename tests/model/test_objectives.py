@@ -13,12 +13,12 @@ from torch import Tensor
 
 from vae_lab.config import compose
 from vae_lab.config.instantiate import locate
+from vae_lab.epochs import EpochSums
 from vae_lab.errors import UserError
 from vae_lab.evaluate.bound import bound_per_image
 from vae_lab.objectives.base import Draws, Objective
 from vae_lab.objectives.beta_tc import BetaTC, stratified_weights, total_correlation
 from vae_lab.objectives.elbo import CapacityElbo, CyclicElbo, Elbo, FreeBitsElbo, WarmUpElbo
-from vae_lab.objectives.epoch_sums import EpochSums
 from vae_lab.objectives.iwae import Iwae
 from vae_lab.objectives.mmd import Mmd, mmd
 from vae_lab.posterior import Posterior
