@@ -3,8 +3,10 @@
 import argparse
 import difflib
 import errno
+import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,13 +86,21 @@ class ArgumentParser(argparse.ArgumentParser):
 
 
 def command(work: Callable[[Sequence[str]], None]) -> None:
-    """Gives a command line to what works on it; exits with 2 for wrong input, 130 at Ctrl-C."""
+    """Gives a command line to what works on it; exits with 2 for wrong input, 130 at Ctrl-C.
+
+    What nobody thought of is one line too, and its traceback for those who ask Hydra for them.
+    """
     keep_streams_writable()
     try:
         work(sys.argv[1:])
     except UserError as error:
         print_error(error)
         sys.exit(WRONG_INPUT)
+    except Exception as error:
+        if os.environ.get("HYDRA_FULL_ERROR") == "1":
+            traceback.print_exception(error)
+        print_error(describe_os_error(error, Path.cwd()))
+        sys.exit(JOB_FAILED)
     except KeyboardInterrupt:
         print_error("interrupted.")
         sys.exit(128 + signal.SIGINT)  # as shells report it

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vae_lab.errors import UserError, describe_os_error
 from vae_lab.files import PARTIAL
+from vae_lab.reading import check_inside
 from vae_lab.run_folder import COMMANDS, RESULT
 
 # What a report writes beside the runs: pages, and a folder of pictures, which may hold others too.
@@ -28,10 +29,16 @@ _REMEDY = "name a new or an empty folder with hydra.run.dir=FOLDER, or hydra.swe
 
 
 def check_run_folder(folder: Path) -> None:
-    """Raises UserError if a run may not begin in a folder: it holds something else than a run."""
+    """Raises UserError if a run may not begin in a folder: it holds something else than a run.
+
+    Nor where a link in the run's folder leads out of it.
+    """
     try:
-        if not folder.exists() or (folder / RESULT).exists():
+        if not folder.exists():
             return
+        if (folder / RESULT).exists():
+            # Of a stranger, it may lead what is written elsewhere.
+            return check_inside(folder)
         if not folder.is_dir():
             raise UserError(f"{folder} is a file: {_REMEDY} for a sweep.")
         names = {path.name for path in folder.iterdir()}

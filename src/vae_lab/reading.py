@@ -69,7 +69,8 @@ def check_inside(folder: Path) -> None:
         else:
             continue
         raise UserError(
-            f"{path} is {what}: remove it, or add trust=true if the folder is your own."
+            f"{path} is {what}: remove it. If the folder is your own, add trust=true to resume=, "
+            f"to an evaluation or to load."
         )
 
 

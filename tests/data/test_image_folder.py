@@ -28,7 +28,13 @@ SIZE = 16
 
 
 def source(folder: Path, **changes: Any) -> ImageFolder:
-    settings = {"image_size": SIZE, "colour": True, "num_test": 0.2, "skip_broken": False}
+    settings = {
+        "image_size": SIZE,
+        "colour": True,
+        "num_test": 0.2,
+        "skip_broken": False,
+        "read_only": False,
+    }
     return ImageFolder(
         path=str(folder / "photos"), root=str(folder / "data"), **{**settings, **changes}
     )
@@ -128,7 +134,7 @@ def test_several_who_need_them_at_once_prepare_them_once(tmp_path: Path, photos:
     code = (
         "import sys; from vae_lab.data.image_folder import ImageFolder; "
         "print(ImageFolder(path=sys.argv[1], root=sys.argv[2], image_size=16, colour=True, "
-        "num_test=1, skip_broken=False).prepare())"
+        "num_test=1, skip_broken=False, read_only=False).prepare())"
     )
     arguments = [sys.executable, "-c", code, str(photos), str(tmp_path / "data")]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

@@ -32,6 +32,7 @@ from vae_lab.cli.plan import Plan, check_place, plan
 from vae_lab.cli.resume import read_resumed
 from vae_lab.cli.sweep_summary import close_sweep, open_sweep
 from vae_lab.config.compose import Composer, key_of, register_resolvers
+from vae_lab.config.instantiate import needs_trust
 from vae_lab.config.job import choices_of
 from vae_lab.config.overrides import quoted
 from vae_lab.config.resolve import resolved
@@ -145,7 +146,11 @@ def _main(argv: Sequence[str]) -> int:
         jobs = jobs_of(composer, line, now)
     planned = plan(composer, jobs)
     check_writable(planned.root)
-    return _sweep(composer, line, jobs, planned) if jobs.is_sweep else _single(line, planned)
+    if jobs.is_sweep:
+        return _sweep(composer, line, jobs, planned)
+    # Who names classes of others on a command line may; a run's folder alone may not.
+    trust = line.config_dir is not None or needs_trust(jobs.jobs[0].values)
+    return _single(line, planned, trust=trust)
 
 
 def _sweep(composer: Composer, line: CommandLine, jobs: Jobs, planned: Plan) -> int:
@@ -184,10 +189,9 @@ def _sweep(composer: Composer, line: CommandLine, jobs: Jobs, planned: Plan) -> 
     return JOB_FAILED if failed or unfinished else 0
 
 
-def _single(line: CommandLine, planned: Plan) -> int:
+def _single(line: CommandLine, planned: Plan, *, trust: bool) -> int:
     check_run_folder(planned.root)
-    # Who names a folder of options may name classes there, which a run's folder alone may not.
-    again = command_to_resume(planned.root, trust=line.config_dir is not None)
+    again = command_to_resume(planned.root, trust=trust)
     return _run_in(
         planned.root,
         again,

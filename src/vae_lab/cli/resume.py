@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from vae_lab.cli.command_lines import RESUME, TRUST, CommandLine
-from vae_lab.config.check import check_values
+from vae_lab.config.check import check_resumed, check_values
 from vae_lab.config.compose import Composer
 from vae_lab.config.identity import NOT_IN_HASH, config_hash, is_volatile
+from vae_lab.data.user_images import prepare_recorded
 from vae_lab.errors import UserError
+from vae_lab.reading import check_inside
 from vae_lab.run_folder import RunFolder
 
 
@@ -32,7 +34,7 @@ def read_resumed(
             "same sweep_name."
         )
     values = {override.get_key_element().lstrip("+~"): override.value() for override in parsed}
-    run = RunFolder(Path(str(values.pop(RESUME))))
+    run = RunFolder(Path(str(values.pop(RESUME))).expanduser())
     config = run.config
     if not run.has_hash(config_hash(config)):
         raise UserError(
@@ -43,22 +45,14 @@ def read_resumed(
     if not isinstance(trust, bool):
         raise UserError(f"trust must be true or false, got '{trust}'.")
     if not trust:
-        _refuse_links(run.path)
+        check_inside(run.path)
+    check_resumed(config)
     for key, value in values.items():
         _set(config, key, value)
     check_values(config)
+    root = values.get("data.root")
+    prepare_recorded(config["data"], root=None if root is None else str(root), trust=trust)
     return run, config, trust
-
-
-def _refuse_links(folder: Path) -> None:
-    """Raises UserError if a link in the folder leads out of it."""
-    root = folder.resolve()
-    for path in folder.rglob("*"):
-        if path.is_symlink() and not path.resolve().is_relative_to(root):
-            raise UserError(
-                f"{path} is a link that leads out of the run's folder: remove it, or add "
-                f"trust=true if the folder is your own."
-            )
 
 
 def _set(config: dict[str, Any], key: str, value: Any) -> None:

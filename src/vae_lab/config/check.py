@@ -147,6 +147,29 @@ def check_recorded(values: Mapping[str, Any]) -> None:
     check_values(values)
 
 
+# What the training needs of a configuration beside REQUIRED.
+_OF_A_TRAINING = ("threads", "compile", "matmul_precision", "run_name")
+
+
+def check_resumed(values: Mapping[str, Any]) -> None:
+    """As `check_recorded`, for a run that goes on: also what its training needs.
+
+    Raises:
+        UserError: something is missing, or Trainer would get an argument that no run gives it.
+    """
+    check_recorded(values)
+    for key in (*_OF_A_TRAINING, "trainer", "callbacks", "logger"):
+        whole = isinstance(values.get(key), Mapping) or key in _OF_A_TRAINING
+        if key not in values or not whole:
+            raise UserError(f"{key} is missing in the run's configuration: it is no whole run.")
+    for key in values["trainer"]:
+        if not _is_trainer_argument(f"trainer.{key}"):
+            raise UserError(f"trainer.{key} is no argument that a run gives its trainer.")
+    for key, node in [*values["callbacks"].items(), *values["logger"].items()]:
+        if not isinstance(node, Mapping) or "_target_" not in node:
+            raise UserError(f"{key} in the run's configuration names no class (_target_).")
+
+
 def _nodes(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yields each value with its dotted key, a mapping before what is in it."""
     for key, value in values.items():

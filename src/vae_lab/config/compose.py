@@ -36,6 +36,11 @@ def conf_folder() -> Path:
     return inside if inside.is_dir() else Path(__file__).parents[3] / "conf"
 
 
+def own_data_root() -> str:
+    """Returns where a person's data are unless a command line says otherwise."""
+    return str(OmegaConf.select(OmegaConf.load(conf_folder() / "data" / "folder.yaml"), "root"))
+
+
 CONFIG_NAME = "config"
 
 

@@ -49,11 +49,15 @@ class ImageFolder:
         colour: bool,
         num_test: float,
         skip_broken: bool,
+        read_only: bool,
     ) -> None:
-        """Takes, beside the folder `path`, where the prepared bytes go: `root`/prepared."""
+        """Takes, beside the folder `path`, where the prepared bytes go: `root`/prepared.
+
+        If `read_only`, they must be there.
+        """
         self.path, self.root = Path(path).expanduser(), Path(root).expanduser()
         self.image_size, self.colour = image_size, colour
-        self.num_test, self.skip_broken = num_test, skip_broken
+        self.num_test, self.skip_broken, self.read_only = num_test, skip_broken, read_only
 
     def prepare(self) -> tuple[int, ...]:
         """Makes the images ready, if they are not, and returns their shape (N, C, H, W)."""
@@ -87,6 +91,12 @@ class ImageFolder:
         key = json.dumps([_FORMAT, self.image_size, self.colour, files])
         name = f"{self.path.resolve().name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
         folder = self.root / "prepared" / name
+        if not folder.exists() and self.read_only:
+            raise UserError(
+                f"the images of {self.path} are not prepared in {folder.parent}, and nothing is "
+                f"written where a run's folder says: name your own place with data.root=FOLDER, or "
+                f"data_root=FOLDER in an evaluation."
+            )
         if not folder.exists():
             with wait_for_lock(folder):
                 # Another process may have been faster.

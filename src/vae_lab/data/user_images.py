@@ -4,11 +4,13 @@ Shapes: N images, C channels, H height, W width.
 """
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from vae_lab.config.compose import own_data_root
+from vae_lab.config.instantiate import instantiate
 from vae_lab.errors import UserError
 from vae_lab.terminal import print_warning
 
@@ -26,17 +28,29 @@ def prepare(data: Mapping[str, Any]) -> tuple[int, ...] | None:
 
     Returns their shape (N, C, H, W); None for a source that needs no preparation.
     """
-    arguments = dict(data["source"])
-    module, _, name = str(arguments.pop("_target_")).rpartition(".")
     # A class of somebody else may import what it likes, when its run begins.
-    if not module.startswith("vae_lab.data."):
+    if not str(data["source"]["_target_"]).startswith("vae_lab.data."):
         return None
-    source_class: Any = getattr(import_module(module), name, None)
-    if not hasattr(source_class, "prepare"):
+    source = instantiate(data["source"], trust=False, offered={"read_only": False})
+    if not hasattr(source, "prepare"):
         return None
-    source = source_class(**arguments)
     shape: tuple[int, ...] = source.prepare()
     return shape
+
+
+def prepare_recorded(data: Mapping[str, Any], *, root: str | None, trust: bool) -> None:
+    """Makes the images of a run that was read ready, if its reader lets files be written there.
+
+    `root` is the `data.root` that the reader gives, if any. The folder that a stranger's run names
+    is only read, unless it is where the reader's own data are.
+    """
+    named = data["source"].get("root")
+    if named is not None and (trust or root is not None or _same(named, own_data_root())):
+        prepare(data)
+
+
+def _same(path: Any, other: str) -> bool:
+    return Path(str(path)).expanduser().absolute() == Path(other).expanduser().absolute()
 
 
 def check_shape(what: str, shape: Sequence[int]) -> None:

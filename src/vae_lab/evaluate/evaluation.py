@@ -16,6 +16,7 @@ from vae_lab.checkpoints import trained_model
 from vae_lab.data.binarize import TARGETS
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.data.images import ImageArray
+from vae_lab.data.user_images import prepare_recorded
 from vae_lab.errors import UserError, refusing
 from vae_lab.evaluate import grid, marginal_likelihood
 from vae_lab.evaluate.bound import PerImage, bound_per_image, elbo
@@ -62,17 +63,14 @@ class Evaluation:
         model, epochs_done = trained_model(run, checkpoint, trust=trust)
         # The ELBO, whatever was trained: evaluations compare.
         model.objective = Elbo(beta=1.0, num_samples=model.objective.num_samples)
-        with refusing(f"the images that {run.path / CONFIG} names cannot be used"):
-            config = _with_data(run.config, settings["data_root"], settings["data_path"])
-            data = ImageDataModule.from_config(config, trust=trust)
-            data.setup()
+        data = _images_of(run, settings)
         other_images = _other_images(data, run)
         try:
             model = model.float().eval().to(settings["device"])
         except (RuntimeError, AssertionError) as error:
             raise UserError(f"device={settings['device']} cannot be used: {error}") from error
         protocol = {
-            "data": config["data"]["name"],
+            "data": run.config["data"]["name"],
             "split": split,
             "targets": TARGETS[data.binarize],
             "binarize": data.binarize,
@@ -166,6 +164,17 @@ class Evaluation:
     def decode(self, z: Tensor) -> Tensor:
         """Returns mean images of points z (N, Z), cut to [0, 1], on the CPU, (N, C, H, W)."""
         return self.model.decode_in_batches(z).clamp(0, 1)
+
+
+def _images_of(run: RunFolder, settings: Mapping[str, Any]) -> ImageDataModule:
+    """Returns the images of a run, or those in the places that the settings name."""
+    root, trust = settings["data_root"], settings["trust"]
+    with refusing(f"the images that {run.path / CONFIG} names cannot be used"):
+        config = _with_data(run.config, root, settings["data_path"])
+        prepare_recorded(config["data"], root=root, trust=trust)
+        data = ImageDataModule.from_config(config, trust=trust)
+        data.setup()
+    return data
 
 
 def _with_data(config: dict[str, Any], root: str | None, path: str | None) -> dict[str, Any]:
