@@ -35,9 +35,12 @@ def keep_streams_writable() -> None:
         elif stream is getattr(sys, f"__{name}__"):
             stream.flush()
             raw = _Display(stream.fileno(), "w", closefd=False)
-            kind = {"encoding": stream.encoding, "errors": stream.errors}
+            # Names of files and labels can be of any letters, and of none.
             text = io.TextIOWrapper(
-                io.BufferedWriter(raw), line_buffering=stream.line_buffering, **kind
+                io.BufferedWriter(raw),
+                encoding=stream.encoding,
+                errors="backslashreplace",
+                line_buffering=stream.line_buffering,
             )
             setattr(sys, name, text)
 
