@@ -26,6 +26,10 @@ class Likelihood(nn.Module, ABC):
     # binary images, which never exceeds minus their entropy.
     grey_is_a_mean: ClassVar[bool] = False
 
+    # Whether an image's log-probability is a sum over pixels, each with the same density of its own
+    # output: then that of a pixel is that of an image of one pixel.
+    pixels_are_alike: ClassVar[bool] = False
+
     @abstractmethod
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
         """Returns log p(x|z) in nats, (K, B), for outputs (K, B, C, H, W) and x (B, C, H, W)."""
@@ -71,6 +75,8 @@ class ContinuousBernoulli(Likelihood):
     Source: Loaiza-Ganem and Cunningham, The Continuous Bernoulli, arXiv:1907.06845, eq. 3 to 8.
     """
 
+    pixels_are_alike = True
+
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
         return (x * outputs - _log_normaliser(outputs)).flatten(2).sum(dim=2)
 
@@ -101,6 +107,7 @@ def _log_normaliser(logits: Tensor) -> Tensor:
 class ScaledLikelihood(Likelihood):
     """A likelihood around the decoder's output, with one scale for all pixels."""
 
+    pixels_are_alike = True
     log_scale: Tensor
 
     def __init__(self, *, scale: float, learn_scale: bool) -> None:

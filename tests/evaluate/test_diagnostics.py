@@ -1,6 +1,7 @@
 """Each warning in words, provoked; and silence where nothing is wrong."""
 
 import logging
+import math
 import re
 from pathlib import Path
 
@@ -9,10 +10,13 @@ import pytest
 import torch
 from repository import ROOT
 from runs import train
+from stripes import small_config
 
 from vae_lab.evaluate import diagnostics
 from vae_lab.evaluate.bound import target_entropy
 from vae_lab.evaluate.diagnostics import ModelStatistics, diagnose
+from vae_lab.training.final_test import largest_log_density
+from vae_lab.vae import VAE
 
 HEALTHY = ModelStatistics(
     kl_per_dimension=[3.0, 2.0, 0.5],
@@ -22,6 +26,9 @@ HEALTHY = ModelStatistics(
     val_elbo=-104.9,
     recon=np.array([80.0, 90.0]),
     entropy=np.array([60.0, 70.0]),
+    best_val_elbo=-104.0,
+    val_error=1.0,
+    largest_log_density=5.5,
 )
 
 
@@ -41,7 +48,12 @@ def test_nothing_wrong_gives_no_warning() -> None:
             {"kl_per_dimension": [3.0, 0.001], "kl_reference": "aggregate posterior"},
             r"1 of 2 .* \(KL below 0\.01 nats from the aggregate posterior\)",
         ),
-        ({"val_elbo": -105.1}, "overfitting: .* is 5% worse"),
+        (
+            {"val_elbo": -105.1},
+            r"overfitting: .* is 5\.10 nats below .* fallen by 1\.10 nats .* error is 1\.00",
+        ),
+        ({"largest_log_density": 8.7}, "unbounded density: .* comes to 8.70 nats, above 5.54"),
+        ({"kl_per_dimension": [9.0] + [0.0] * 999}, r"999 of 1000 .*: 1, 2, .*, 10 and 989 more, "),
         ({"largest_variance": 100.1}, "exploding variance: a posterior has a variance of 100"),
         ({"recon": np.array([59.9, 90.0])}, "a bug: .* 0.1 nats below the entropy"),
         ({"recon": np.array([-0.5, 90.0])}, "a bug: .* positive log-probability"),
@@ -54,11 +66,31 @@ def test_each_warning_is_provoked_alone(changes: dict[str, object], words: str) 
     assert re.search(words, found)
 
 
+@pytest.mark.parametrize("zero", [-100.0, 0.0, 2800.0])
+@pytest.mark.parametrize(
+    ("gap", "fall", "is_overfitting"),
+    [(4.0, 0.0, False), (1.9, 1.5, False), (4.0, 0.9, False), (4.0, 1.5, True), (-4.0, 5.0, False)],
+)
+def test_overfitting_is_a_distance_whatever_the_zero_of_the_bound(
+    gap: float, fall: float, is_overfitting: bool, zero: float
+) -> None:
+    val = zero - gap
+    found = diagnose(
+        HEALTHY._replace(train_elbo=zero, val_elbo=val, best_val_elbo=val + fall, val_error=1.0)
+    )
+    assert any("overfitting" in text for text in found) == is_overfitting
+
+
 def test_the_documented_thresholds_are_the_codes() -> None:
     text = (ROOT / "docs" / "numbers.md").read_text(encoding="utf-8")
-    for value in ("0.01 nats", "5 %", "variance above 100", "0.01 nats below"):
+    for value in (
+        "0.01 nats", "two standard errors", "one standard error", "variance above 100",
+        "0.01 nats below", "5.54 nats",
+    ):  # fmt: skip
         assert value in text
-    assert (diagnostics.UNUSED_KL, diagnostics.OVERFITTING) == (0.01, 0.05)
+    assert (diagnostics.UNUSED_KL, diagnostics.LARGEST_LOG_DENSITY) == (0.01, 5.54)
+    assert math.log(255) == pytest.approx(diagnostics.LARGEST_LOG_DENSITY, abs=0.005)
+    assert (diagnostics.GAP_ERRORS, diagnostics.FALL_ERRORS) == (2, 1)
     assert (diagnostics.EXPLODED_VARIANCE, diagnostics.TOLERANCE) == (100, 0.01)
 
 
@@ -85,3 +117,27 @@ def test_more_pixels_round_more() -> None:
     assert diagnose(short._replace(num_pixels=784))
     assert diagnose(short._replace(num_pixels=10 * 784 - 100))
     assert diagnose(short._replace(num_pixels=11 * 784)) == []
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "largest"),
+    [
+        # At 0 the density is about minus the logit; of a Gaussian it is 1 / (scale sqrt(2 pi)).
+        ("continuous_bernoulli", math.log(6088)),
+        ("gaussian likelihood.scale=0.001", -math.log(0.001 * math.sqrt(2 * math.pi))),
+        ("laplace likelihood.scale=0.01", -math.log(0.02)),
+        ("bernoulli", None),
+        ("discretized_logistic", None),
+    ],
+)
+def test_the_largest_density_of_a_pixel(
+    likelihood: str, largest: float | None, tmp_path: Path
+) -> None:
+    config, _ = small_config(tmp_path, *f"likelihood={likelihood}".split())
+    model = VAE.from_config(config, (1, 28, 28), trust=True)
+    output = [part for part in model.decoder.modules() if isinstance(part, torch.nn.Linear)][-1]
+    torch.nn.init.zeros_(output.weight)
+    torch.nn.init.constant_(output.bias, -6088 if "continuous" in likelihood else 0)
+    images = torch.zeros(3, 1, 28, 28, dtype=torch.uint8)
+    images[0, 0, :3] = 200  # what is not black has a lower density
+    assert largest_log_density(model, images) == (largest and pytest.approx(largest, rel=1e-4))

@@ -20,7 +20,9 @@ from vae_lab import vae
 from vae_lab.checkpoints import load_weights, read_checkpoint
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.errors import JobFailed
+from vae_lab.evaluate import evaluation
 from vae_lab.evaluate.bound import bound_per_image
+from vae_lab.optimizers import learning_rate_factor
 from vae_lab.run_folder import RunFolder, RunResult
 from vae_lab.training.trainer import build_trainer
 from vae_lab.vae import VAE
@@ -273,6 +275,34 @@ def test_a_run_that_diverges_later_keeps_its_last_good_checkpoint(
     kept = read_checkpoint(folder / "checkpoints" / "last.ckpt")
     assert kept["epoch"] == 0
     assert all(value.isfinite().all() for value in kept["state_dict"].values())
+
+
+@pytest.mark.parametrize("split", ["test", "val"])
+def test_a_bound_that_is_no_number_at_the_final_test_is_no_success(
+    split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoilt(*given: Any, **settings: Any) -> Any:
+        bound = bound_per_image(*given, **settings)
+        if settings["split"] == split:
+            bound.elbo[3] = np.nan
+        return bound
+
+    monkeypatch.setattr(evaluation, "bound_per_image", spoilt)
+    with pytest.raises(JobFailed, match=f"run diverged: the {split} bound is not finite any more"):
+        train(tmp_path, "callbacks=none")
+    # JSON has no word for it.
+    text = (tmp_path / "run" / "result.json").read_text()
+    result = json.loads(text, parse_constant=pytest.fail)
+    assert result["status"] == "diverged" and result["diverged"]["elbo"] == "nan"
+    assert result["diverged"]["split"] == split and result["metrics"] == {}
+
+
+def test_the_rate_of_an_epoch_is_that_of_its_last_step(tmp_path: Path) -> None:
+    _, folder = train(tmp_path, "callbacks=none", "optimizer.warmup=0.5", "optimizer.lr=1e-2")
+    schedule = learning_rate_factor("one_cycle", 0.5)
+    # Six steps in two epochs: 0 to 5 of 6 were done before them.
+    wanted = [1e-2 * schedule(step / 6) for step in (2, 5)]
+    assert [value for _, value in scalars(folder)["lr"]] == pytest.approx(wanted, rel=1e-5)
 
 
 def test_bf16_computes_the_bound_in_single_precision(tmp_path: Path) -> None:

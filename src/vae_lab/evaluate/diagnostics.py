@@ -11,8 +11,16 @@ import numpy as np
 # Mean KL of a latent dimension, in nats, below which it says nothing about the image.
 UNUSED_KL = 0.01
 
-# How much worse the validation bound may be than the training bound, as a share of the latter.
-OVERFITTING = 0.05
+# Standard errors of the validation bound that it may lie below the training bound, and below
+# what it was at the best weights. Both are distances, so the zero of a density plays no part.
+GAP_ERRORS, FALL_ERRORS = 2.0, 1.0
+
+# Dimensions that are listed one by one.
+MAX_LISTED = 10
+
+# The density of a pixel in [0, 1], in nats, above which one of the 256 grey levels would have more
+# than all the probability: log 255.
+LARGEST_LOG_DENSITY = 5.54
 
 # The prior's variance is 1: a posterior of ten times its standard deviation has left it.
 EXPLODED_VARIANCE = 100.0
@@ -25,10 +33,13 @@ TOLERANCE, PIXELS = 1e-2, 784
 class ModelStatistics(NamedTuple):
     """What the warnings are drawn from; bounds and `recon` in nats per image, None if unknown.
 
-    `num_pixels` counts channels. `recon` and `entropy`, both (N,), are -log p(x|z) of a discrete
-    likelihood and, if it takes grey values as means of binary draws, their entropy, which `recon`
-    cannot go below. `kl_reference` is the distribution that the KL of a dimension is measured from:
-    prior, or aggregate posterior if the prior has no KL per dimension.
+    `train_elbo` and `val_elbo` are those of the last epoch; `best_val_elbo`, with its standard
+    error, that of the weights that are tested. `largest_log_density` is the largest of a pixel, in
+    nats; None of a discrete likelihood. `num_pixels` counts channels. `recon` and `entropy`, both
+    (N,), are -log p(x|z) of a discrete likelihood and, if it takes grey values as means of binary
+    draws, their entropy, which `recon` cannot go below. `kl_reference` is the distribution that the
+    KL of a dimension is measured from: prior, or aggregate posterior if the prior has no KL per
+    dimension.
     """
 
     kl_per_dimension: Sequence[float]
@@ -39,11 +50,19 @@ class ModelStatistics(NamedTuple):
     recon: np.ndarray | None
     entropy: np.ndarray | None
     num_pixels: int = PIXELS
+    best_val_elbo: float | None = None
+    val_error: float | None = None
+    largest_log_density: float | None = None
 
 
 def diagnose(statistics: ModelStatistics) -> list[str]:
     """Returns one sentence for each thing that looks wrong."""
-    return [*_unused(statistics), *_after_training(statistics), *_bugs(statistics)]
+    return [
+        *_unused(statistics),
+        *_after_training(statistics),
+        *_density(statistics),
+        *_bugs(statistics),
+    ]
 
 
 def _unused(statistics: ModelStatistics) -> Iterator[str]:
@@ -57,25 +76,45 @@ def _unused(statistics: ModelStatistics) -> Iterator[str]:
             f"latent says nothing about the image. Lower objective.beta or the learning rate."
         )
     elif unused:
+        listed = ", ".join(unused[:MAX_LISTED])
+        if len(unused) > MAX_LISTED:
+            listed += f" and {len(unused) - MAX_LISTED} more"
         yield (
-            f"{len(unused)} of {len(kl)} latent dimensions are unused (KL {below}): "
-            f"{', '.join(unused)}, counted from 0."
+            f"{len(unused)} of {len(kl)} latent dimensions are unused (KL {below}): {listed}, "
+            f"counted from 0."
         )
 
 
 def _after_training(statistics: ModelStatistics) -> Iterator[str]:
-    train, val = statistics.train_elbo, statistics.val_elbo
-    if train is not None and val is not None and train - val > OVERFITTING * abs(train):
+    train, val, best, error = (
+        getattr(statistics, name)
+        for name in ("train_elbo", "val_elbo", "best_val_elbo", "val_error")
+    )
+    if None not in (train, val, best, error) and (
+        train - val > GAP_ERRORS * error and best - val > FALL_ERRORS * error
+    ):
         yield (
-            f"overfitting: after the last epoch the validation bound ({val:.2f}) is "
-            f"{(train - val) / abs(train):.0%} worse than the training bound ({train:.2f}); more "
-            f"than {OVERFITTING:.0%} is much. Train for fewer epochs or with more images."
+            f"overfitting: at the end the validation bound ({val:.2f}) is {train - val:.2f} nats "
+            f"below the training bound ({train:.2f}), and has fallen by {best - val:.2f} nats from "
+            f"the weights that are tested; its standard error is {error:.2f}. Train for fewer "
+            f"epochs or with more images."
         )
     if (variance := statistics.largest_variance) > EXPLODED_VARIANCE:
         of_prior = " (the prior's is 1)" if statistics.kl_reference == "prior" else ""
         yield (
             f"exploding variance: a posterior has a variance of {variance:.3g}, above "
             f"{EXPLODED_VARIANCE:g}{of_prior}. Lower the learning rate."
+        )
+
+
+def _density(statistics: ModelStatistics) -> Iterator[str]:
+    density = statistics.largest_log_density
+    if density is not None and density > LARGEST_LOG_DENSITY:
+        yield (
+            f"unbounded density: the log-density of a pixel comes to {density:.2f} nats, above "
+            f"{LARGEST_LOG_DENSITY} (one grey level of 256). Pixels that have the same value in "
+            f"every image, such as a black background, raise such a bound without limit: it says "
+            f"little of the images. Use likelihood=discretized_logistic or bernoulli."
         )
 
 

@@ -5,23 +5,26 @@ Shapes: N images of a split, Z latent dimensions; values in nats per image.
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
+import torch
+from torch import Tensor
 
 from vae_lab.checkpoints import load_weights
 from vae_lab.data.binarize import TARGETS
 from vae_lab.data.datamodule import ImageDataModule
-from vae_lab.evaluate.bound import target_entropy
+from vae_lab.errors import NonFiniteError
+from vae_lab.evaluate.bound import PerImage, standard_error, target_entropy
 from vae_lab.evaluate.diagnostics import ModelStatistics, diagnose
 from vae_lab.evaluate.evaluation import Evaluation
 from vae_lab.evaluate.latent_space import ACTIVE_VARIANCE, count_active_units
 from vae_lab.evaluate.picture_metrics import picture_metrics
 from vae_lab.files import atomic
 from vae_lab.run_folder import RunFolder
-from vae_lab.vae import VAE
+from vae_lab.vae import BATCH, VAE
 
 log = logging.getLogger(__name__)
 
@@ -36,15 +39,18 @@ def final_test(
     """Evaluates the best weights, or the last if there is no validation.
 
     Writes `per_image.npz`, and returns the fields of `result.json` on it and on the curves.
+
+    Raises:
+        NonFiniteError: where a bound is no number.
     """
     model = trainer.lightning_module
     assert isinstance(model, VAE)
     weights, epoch = _load_best(folder, trainer, model)
     # Evaluation is in single precision whatever training was in.
     model.float().eval()
-    splits = ("test", "val") if len(data.val_images) else ("test",)
     settings = config.get("report") or {}
-    test, *others = (Evaluation(model, data, split, settings) for split in splits)
+    splits = ("test", "val") if len(data.val_images) else ("test",)
+    test, *others = (_evaluated(model, data, split, settings, epoch) for split in splits)
     for logger in trainer.loggers:
         logger.log_metrics(test.bound.means("test"), step=epoch)
     metrics, errors = test.bound.means("test"), test.bound.standard_errors("test")
@@ -55,7 +61,7 @@ def final_test(
     with atomic(folder.per_image) as partial, partial.open("wb") as file:
         np.savez(file, elbo=test.bound.elbo, recon=test.bound.recon, kl=test.bound.kl)
     kl = model.prior.kl(test.posterior).double().mean(dim=0).tolist()
-    for warning in (warnings := diagnose(_statistics(test, kl, curves))):
+    for warning in (warnings := diagnose(_statistics(test, kl, curves, others))):
         log.warning("%s: %s", folder.name, warning)
     return {
         "metrics": metrics,
@@ -65,6 +71,17 @@ def final_test(
         "picture_metrics": _picture_metrics(test, folder),
         "protocol": _protocol(config, model, weights, epoch),
     }
+
+
+def _evaluated(
+    model: VAE, data: ImageDataModule, split: str, settings: Mapping[str, Any], epoch: int
+) -> Evaluation:
+    """Returns the evaluation of a split whose bound is a number."""
+    evaluation = Evaluation(model, data, split, settings)
+    means = {name: evaluation.bound.means(split)[f"{name}/{split}"] for name in PerImage._fields}
+    if not all(map(math.isfinite, means.values())):
+        raise NonFiniteError(split, terms=means, facts={"epoch": epoch})
+    return evaluation
 
 
 def _latent(test: Evaluation, kl: list[float]) -> dict[str, Any]:
@@ -111,10 +128,14 @@ def _protocol(
 
 
 def _statistics(
-    evaluation: Evaluation, kl: list[float], curves: Mapping[str, float]
+    evaluation: Evaluation,
+    kl: list[float],
+    curves: Mapping[str, float],
+    others: Sequence[Evaluation],
 ) -> ModelStatistics:
     model, data = evaluation.model, evaluation.data
     likelihood = model.likelihood
+    val = others[0].bound.elbo if others else None
     return ModelStatistics(
         kl_per_dimension=kl,
         kl_reference=model.prior.kl_reference,
@@ -127,7 +148,24 @@ def _statistics(
         recon=evaluation.bound.recon if likelihood.is_discrete else None,
         entropy=target_entropy(data.test_images) if likelihood.grey_is_a_mean else None,
         num_pixels=math.prod(data.image_shape),
+        best_val_elbo=None if val is None else float(val.mean()),
+        val_error=None if val is None else standard_error(val),
+        largest_log_density=largest_log_density(model, data.test_images[:BATCH]),
     )
+
+
+@torch.no_grad()
+def largest_log_density(model: VAE, images: Tensor) -> float | None:
+    """Returns the largest log-density of a pixel of images, uint8 (N, C, H, W), in nats.
+
+    None if the likelihood is discrete, or does not say it of single pixels.
+    """
+    likelihood = model.likelihood
+    if likelihood.is_discrete or not likelihood.pixels_are_alike:
+        return None
+    x = images.to(model.device).float() / 255
+    outputs = model.decoder(model.encode(x).mean).float()
+    return likelihood.log_prob(outputs.view(1, -1, 1, 1, 1), x.view(-1, 1, 1, 1)).max().item()
 
 
 def _load_best(folder: RunFolder, trainer: pl.Trainer, model: VAE) -> tuple[str, int]:
