@@ -89,7 +89,7 @@ class RunResult:
         "`kl_per_dimension` in nats and what it is measured from, number of `active_units`",
         {"kl_per_dimension": list[float], "kl_reference": str, "active_units": int},
     ] = field(default_factory=dict)
-    warnings: Annotated[list[str], "what looks wrong with the trained model"] = field(
+    warnings: Annotated[list[str], "what looks wrong with the images or the trained model"] = field(
         default_factory=list
     )
     picture_metrics: Annotated[

@@ -1,5 +1,6 @@
 """One's own arrays: every layout is read as it is, and what is wrong with a file is told."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,11 @@ from vae_lab.data.npz import Npz
 from vae_lab.errors import UserError
 
 COUNT, SIZE = 30, 12
+SETTINGS: dict[str, Any] = {
+    **{"batch_size": 8, "num_val": 0, "split_seed": 0, "seed": 0, "binarize": "none"}
+}
 IMAGES, NAMES = discs(COUNT, size=SIZE)
-GREY = IMAGES[..., 0]
+GREY = IMAGES.max(axis=-1)
 
 
 def source(folder: Path, **arrays: Any) -> Npz:
@@ -46,7 +50,7 @@ def together(images: Images) -> np.ndarray:
 def test_every_layout_is_read(tmp_path: Path, images: np.ndarray, expected: np.ndarray) -> None:
     made = source(tmp_path, images=images)
     loaded = made.load()
-    assert made.prepare() == expected.shape
+    assert made.read().images.shape == expected.shape
     assert loaded.train_images[:].dtype == np.uint8
     assert (len(loaded.train_images), len(loaded.test_images)) == (24, 6)
     assert (loaded.train_labels, loaded.test_labels, loaded.label_names) == (None, None, None)
@@ -75,7 +79,11 @@ def test_labels_follow_their_images_by_name(tmp_path: Path) -> None:
     [
         (np.arange(COUNT) % 3, None),
         (np.arange(COUNT) % 3 * 5 - 2, ("-2", "3", "8")),
-        (np.array([b"x", b"y"])[np.arange(COUNT) % 2], ("b'x'", "b'y'")),
+        (np.array([b"x", b"\xc3\xa9"])[np.arange(COUNT) % 2], ("x", "\u00e9")),
+        (np.array([b"x", b"\xf6"])[np.arange(COUNT) % 2], ("\\xf6", "x")),
+        ((np.arange(COUNT) % 3)[:, None], None),
+        ((np.arange(COUNT) % 3).astype(np.float32), None),
+        (np.arange(COUNT) % 2 == 0, ("False", "True")),
     ],
 )
 def test_labels_may_be_any_numbers(
@@ -87,30 +95,149 @@ def test_labels_may_be_any_numbers(
     assert set(loaded.train_labels.tolist()) == set(range(len(np.unique(labels))))
 
 
-def test_one_label_is_none_and_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_label_is_none_and_is_told(tmp_path: Path) -> None:
     loaded = source(tmp_path, images=GREY, labels=np.full(COUNT, "cat")).load()
-    assert loaded.train_labels is None
-    assert "have one label, 'cat': they are taken as images without labels" in (
-        capsys.readouterr().err
+    assert loaded.train_labels is None and loaded.warnings is not None
+    assert "have one label, 'cat': they are taken as images without labels" in loaded.warnings[0]
+
+
+BINARY = (GREY > 99).astype(np.uint8)  # 0 and 1
+
+WARNED: dict[str, tuple[dict[str, Any], str]] = {
+    "0 and 1": ({"images": BINARY}, "has the values 0 and 1 only: they are read as black and"),
+    "nearly black": ({"images": GREY // 16}, "30 of the 30 images .* multiply the values by 17"),
+    "nearly white": ({"images": 255 - GREY // 16}, "30 of the 30 images .* look like one colour"),
+    "one blank": (
+        {"images": np.where(np.arange(COUNT)[:, None, None] == 4, 7, GREY)},
+        r"1 of the 30 images of 'images' in .* are of one colour each \(the first is image 4\)",
+    ),
+    "three equal channels": ({"images": np.stack([GREY] * 3, -1)}, "in three equal channels"),
+    "another name for labels": (
+        {"images": GREY, "label": NAMES},
+        "without labels. It also holds label: data.labels=NAME takes one",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WARNED)
+def test_what_looks_wrong_is_told(tmp_path: Path, case: str) -> None:
+    arrays, words = WARNED[case]
+    arrays["images"] = arrays["images"].astype(np.uint8)
+    warnings = source(tmp_path, **arrays).load().warnings
+    assert warnings is not None and len(warnings) == 1
+    assert re.search(words, warnings[0]), warnings
+
+
+def test_images_that_are_right_are_not_warned_of(tmp_path: Path) -> None:
+    for images in (GREY, IMAGES, GREY / 255, BINARY.astype(bool), BINARY * 255, BINARY / 1.0):
+        assert source(tmp_path, images=images, labels=NAMES).load().warnings == ()
+
+
+@pytest.mark.parametrize("images", [BINARY.astype(bool), BINARY, BINARY * 255, BINARY / 1.0])
+def test_binary_images_are_black_and_white(tmp_path: Path, images: np.ndarray) -> None:
+    assert np.array_equal(source(tmp_path, images=images).read().images[:][:, 0], BINARY * 255)
+
+
+LAYOUTS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    "this project": ({"images": GREY, "labels": NAMES}, {}),
+    "dSprites": ({"imgs": BINARY, "latents_values": np.zeros((COUNT, 6))}, {}),
+    "names": ({"photo": GREY, "kind": NAMES, "x": GREY}, {"images": "photo", "labels": "kind"}),
+    "labels only": ({"images": GREY, "kind": NAMES}, {"labels": "kind"}),
+    "one split": ({"train_images": GREY, "train_labels": NAMES}, {}),
+}
+
+
+@pytest.mark.parametrize("case", LAYOUTS)
+def test_the_names_of_common_files_are_known(tmp_path: Path, case: str) -> None:
+    arrays, names = LAYOUTS[case]
+    np.savez(tmp_path / "my.npz", **arrays)
+    loaded = Npz(path=str(tmp_path / "my.npz"), num_test=0.2, **names).load()
+    assert (len(loaded.train_images), len(loaded.test_images)) == (24, 6)
+    has_labels = any(values is NAMES for values in arrays.values())
+    assert loaded.label_names == (tuple(sorted(set(NAMES))) if has_labels else None)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "splits"),
+    [
+        (("{}_images", "{}_labels"), ("train", "val", "test")),
+        (("x_{}", "y_{}"), ("train", "test")),
+    ],
+)
+def test_splits_of_a_file_are_the_splits(
+    tmp_path: Path, pattern: tuple[str, str], splits: tuple[str, ...]
+) -> None:
+    labels = (np.arange(COUNT) % 3)[:, None]  # (N, 1), as MedMNIST has them
+    rows = dict(zip(splits, np.split(np.arange(COUNT), [18, 24][: len(splits) - 1]), strict=True))
+    arrays: dict[str, Any] = {}
+    for split, of_split in rows.items():
+        arrays |= {pattern[0].format(split): IMAGES[of_split]}
+        arrays |= {pattern[1].format(split): labels[of_split]}
+    np.savez(tmp_path / "my.npz", **arrays)
+    data = ImageDataModule(
+        source=Npz(path=str(tmp_path / "my.npz"), num_test=0.2),
+        **SETTINGS,
     )
+    data.setup()
+    for split, of_split in rows.items():
+        images, of_images = getattr(data, f"{split}_images"), getattr(data, f"{split}_labels")
+        assert np.array_equal(images[:].numpy(), IMAGES[of_split].transpose(0, 3, 1, 2))
+        assert of_images.tolist() == labels[of_split, 0].tolist()
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "16 bits": ({"images": GREY.astype(np.uint16)}, r"16 bits a pixel \(uint16\)"),
+    "16 bits": ({"images": GREY.astype(np.uint16)}, r"16 bits per pixel \(uint16\)"),
     "alpha": ({"images": np.dstack([GREY] * 4).reshape(COUNT, SIZE, SIZE, 4)}, "one is alpha"),
     "grey and alpha": ({"images": np.stack([GREY] * 2, -1)}, "2 channels, so one is alpha"),
-    "many channels": ({"images": np.stack([GREY] * 7, 1)}, "7 channels: 1|resize"),
+    "many channels": ({"images": np.stack([GREY] * 7, 1)}, r"\(30, 7, 12, 12\) has 7 channels: 1"),
     "above 1": ({"images": GREY / 200}, r"outside \[0, 1\], from .* to .*divide by the largest"),
-    "below 0": ({"images": GREY / 255 - 0.5}, r"outside \[0, 1\]"),
-    "nan": ({"images": np.where(GREY > 99, np.nan, 0.5)}, r"outside \[0, 1\]"),
+    "0 to 255": (
+        {"images": GREY / 1.0},
+        "from 30.0 to 2.*divide by the largest possible value, 255",
+    ),
+    "standardised": ({"images": GREY / 50 - 2.0}, "undo the standardisation"),
+    "-1 to 1": ({"images": GREY / 255 - 0.5}, r"from \[-1, 1\]: \(images \+ 1\) / 2"),
+    "a little above 1": ({"images": GREY / GREY.max() * 1.0000001}, r"1.0000001: .*clip\(0, 1\)"),
+    "nan": (
+        {"images": np.where(GREY > 99, np.nan, 0.5)},
+        r"NaN or infinite\) in \d+ images, the first",
+    ),
+    "infinite": ({"images": np.where(GREY > 300, 0, np.inf)}, r"infinite\) in 30 images"),
     "whole numbers": ({"images": GREY.astype(np.int64)}, r"int64: uint8.*astype\(numpy.uint8\)"),
+    "complex": ({"images": GREY * 1j}, "is complex128: uint8, bool, or float"),
+    "dates": ({"images": GREY.astype("M8[s]")}, r"is datetime64\[s\]: uint8, bool, or float"),
+    "black": ({"images": GREY * 0}, "the largest value is 0 of 255, so every image is black"),
+    "divided twice": ({"images": GREY / 255**2}, "the largest value is 1 of 255.*multiply.*by 255"),
+    "white": ({"images": GREY * 0 + 255}, "each image is of one colour, so there is nothing to"),
+    "constant": (
+        {"images": np.ones_like(GREY) * np.arange(COUNT, dtype=np.uint8)[:, None, None]},
+        "each image is of one colour",
+    ),
     "empty": ({"images": GREY[:0]}, "is empty: 0 images"),
     "too small": ({"images": GREY[:, :7]}, "are 7 x 12: resize them to between 8 x 8 and 64 x 64"),
     "too large": ({"images": np.zeros((9, 65, 65), np.uint8)}, "65 x 65: resize"),
-    "flat": ({"images": GREY.reshape(COUNT, -1)}, r"2 dimensions, \(30, 144\): NHW, NHWC or NCHW"),
-    "other name": ({"x": GREY}, r"no array 'images' but x: write it with"),
+    "flat": ({"images": GREY.reshape(COUNT, -1)}, r"\(30, 144\) has 2 dimensions: \(N, H, W\)"),
+    "counted last": (
+        {"images": GREY.transpose(1, 2, 0)},
+        r"looks as if its axis 2 counts the images: numpy.moveaxis\(images, 2, 0\)",
+    ),
+    "counted last, by labels": (
+        {"images": IMAGES.transpose(1, 2, 3, 0), "labels": NAMES},
+        r"has 30 labels, so its axis 3 counts the images: numpy.moveaxis\(images, 3, 0\)",
+    ),
+    "counted in the middle": ({"images": GREY.transpose(1, 0, 2)}, "its axis 1 counts the images"),
+    "other name": ({"a": GREY}, "no array 'images' but a: name yours with data.images=NAME"),
     "few labels": ({"images": GREY, "labels": NAMES[:9]}, r"shape \(9,\).*each of the 30 images"),
-    "float labels": ({"images": GREY, "labels": np.ones(COUNT)}, "'labels' .* float64: whole num"),
+    "one-hot": ({"images": GREY, "labels": np.eye(COUNT)}, r"labels.argmax\(axis=1\)"),
+    "float labels": ({"images": GREY, "labels": np.ones(COUNT) / 2}, "'labels' .* float64: whole"),
+    "labels of pandas": (
+        {"images": GREY, "labels": NAMES.astype(object)},
+        r"of Python objects: labels.astype\(str\) makes text",
+    ),
+    "one split without labels": (
+        {"x_train": GREY, "y_train": NAMES, "x_test": GREY},
+        "the splits of .* differ",
+    ),
 }
 
 
@@ -118,7 +245,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
 def test_what_is_wrong_with_the_arrays_is_told(tmp_path: Path, case: str) -> None:
     arrays, words = BAD[case]
     made = source(tmp_path, **arrays)
-    for look in (made.prepare, made.load):
+    for look in (made.read, made.load):
         with pytest.raises(UserError, match=words) as caught:
             look()
         assert "\n" not in str(caught.value) and "my.npz" in str(caught.value)
@@ -129,7 +256,7 @@ def test_mixed_sizes_are_an_array_of_objects_and_never_unpickled(tmp_path: Path)
     mixed[:] = [GREY[0], GREY[0][:5]]
     made = source(tmp_path, images=mixed)
     with pytest.raises(UserError, match="images of mixed sizes must be made one size first"):
-        made.prepare()
+        made.read()
 
 
 def _absent(path: Path) -> None:
@@ -164,11 +291,11 @@ def _folder(path: Path) -> None:
     ("spoil", "words"),
     [
         (_absent, r"cannot be read \(No such file or directory\): name an .npz file"),
-        (_text, "cannot be read as an .npz file"),
-        (_cut, "cannot be read as an .npz file"),
+        (_text, "is no .npz file: write one with"),
+        (_cut, "is no .npz file: write one with"),
         (_flipped, "'images' in .* is broken"),
         (_single, "holds one array and no name"),
-        (_folder, r"cannot be read \(Is a directory\): name an .npz file"),
+        (_folder, "is a folder: name an .npz file, or use its image files with data=folder"),
     ],
 )
 def test_what_is_wrong_with_the_file_is_told(
@@ -177,7 +304,7 @@ def test_what_is_wrong_with_the_file_is_told(
     made = source(tmp_path, images=GREY)
     spoil(made.path)
     with pytest.raises(UserError, match=words) as caught:
-        made.prepare()
+        made.read()
     assert "my.npz" in str(caught.value) and "\n" not in str(caught.value)
 
 

@@ -55,18 +55,35 @@ def ensure_data(jobs: Sequence[Job]) -> str | None:
 
 def _prepare_user_images(configs: Sequence[dict[str, Any]]) -> None:
     """Prepares the user's images of every job, each set once, and checks that networks suit."""
-    shapes: dict[str, tuple[int, ...] | None] = {}
+    prepared: dict[str, user_images.Prepared | None] = {}
     for config in configs:
         if config["data"].get("path") is None:
             continue
         key = repr(config["data"].get("source"))
-        if key not in shapes:
-            shapes[key] = user_images.prepare(config["data"])
-        if shape := shapes[key]:
-            data, total = config["data"], shape[0]
-            check_test(data["num_test"], total)
-            check_sizes(config, total - num_images(data["num_test"], total))
-            check_halvings(shape[1:], config["model"].get("channels"))
+        if key not in prepared:
+            prepared[key] = user_images.prepare(config["data"])
+        if made := prepared[key]:
+            _check_sizes(config, made)
+            check_halvings(made.shape[1:], config["model"].get("channels"))
+
+
+def _check_sizes(config: dict[str, Any], made: user_images.Prepared) -> None:
+    """Raises UserError for the first setting that the number of images forbids."""
+    # What a data set splits itself needs no setting.
+    data, total = {**config["data"], **made.sizes}, made.shape[0]
+    drawn_from = total if "num_test" in made.sizes else total - made.sizes.get("num_val", 0)
+    try:
+        check_test(data["num_test"], drawn_from)
+    except UserError as error:
+        if not 3 <= total <= data["batch_size"]:
+            raise
+        # More is wrong than this: one line mends all of it.
+        size = max(1, total // 10)
+        raise UserError(
+            f"{error} For example: data.num_test={size} data.num_val={size} "
+            f"data.batch_size={total - 2 * size}."
+        ) from error
+    check_sizes({**config, "data": data}, total - num_images(data["num_test"], drawn_from))
 
 
 def _check_readable(root: Path) -> None:

@@ -15,10 +15,12 @@ from vae_lab.config.instantiate import instantiate
 from vae_lab.config.sizes import check_batch, check_processes, check_val, num_images
 from vae_lab.data.batches import Batches, MemmapTensors, Shard, scale
 from vae_lab.data.binarize import binarized_once
-from vae_lab.data.images import MemmapImages, Source, identity, select
-from vae_lab.data.splits import stratified
+from vae_lab.data.images import Images, MemmapImages, Source, identity, select
+from vae_lab.data.splits import absent_labels, stratified
+from vae_lab.data.user_images import check_source
 from vae_lab.errors import UserError
 from vae_lab.random_streams import stream
+from vae_lab.terminal import printable
 
 # Images per batch where no gradient is taken. It fits in memory and changes no result.
 _EVALUATION_BATCH = 500
@@ -46,6 +48,7 @@ class ImageDataModule(pl.LightningDataModule):
     label_names: tuple[str, ...] | None  # of the labels 0, 1, ...
     image_shape: tuple[int, int, int]  # C, H, W
     fingerprint: str  # which images and labels they are
+    warnings: list[str]  # what looks wrong with them
 
     def __init__(
         self,
@@ -77,23 +80,20 @@ class ImageDataModule(pl.LightningDataModule):
         """Loads and splits the images, once; UserError if a setting does not suit them."""
         if self._is_loaded:
             return
-        loaded = self.source.load()
-        images: np.ndarray | MemmapImages = _array(loaded.train_images)
-        labels: np.ndarray | None = _array(loaded.train_labels)
-        self.fingerprint, self.label_names = identity(loaded), loaded.label_names
-        if labels is not None and self.label_names is None:
-            self.label_names = tuple(map(str, range(int(labels.max()) + 1)))
+        loaded = _arrays(self.source.load())
+        warnings = loaded.warnings
+        if warnings is None:
+            warnings = check_source(type(self.source).__name__, loaded)
+        images: Any = loaded.train_images
+        test_images: Any = loaded.test_images
+        labels = loaded.train_labels
+        self.fingerprint, self.label_names = identity(loaded), _label_names(loaded)
         channels, height, width = images.shape[1:]
         self.image_shape = channels, height, width
-
-        # The validation split: how many images, and which.
-        check_val(self.num_val, len(images))
-        self.num_val = num_images(self.num_val, len(images))
-        check_batch(self.batch_size, len(images) - self.num_val)
-        val = stratified(labels, len(images), self.num_val, stream("split", self.split_seed))
+        val = self._validation(loaded)
 
         # The targets that stay the same in every epoch.
-        test_images = binarized_once(_array(loaded.test_images), self.binarize, "test")
+        test_images = binarized_once(test_images, self.binarize, "test")
         targets = binarized_once(images, self.binarize, "train")
         self.test_images, self.val_images = _tensor(test_images), _tensor(select(targets, val))
         self.fixed_train_images = self.train_images = _tensor(select(targets, ~val))
@@ -101,10 +101,27 @@ class ImageDataModule(pl.LightningDataModule):
             # The batches of each epoch draw their targets from the grey images.
             self.train_images = _tensor(select(images, ~val))
 
-        self.test_labels = _tensor(_array(loaded.test_labels))
+        self.test_labels = _tensor(loaded.test_labels)
         self.train_labels = None if labels is None else _tensor(labels[~val])
         self.val_labels = None if labels is None else _tensor(labels[val])
+        if labels is not None and loaded.test_labels is not None:
+            of_splits = {"training": labels[~val], "validation": labels[val]}
+            warnings += absent_labels(of_splits | {"test": loaded.test_labels})
+        self.warnings = [printable(warning) for warning in warnings]
         self._is_loaded = True
+
+    def _validation(self, loaded: Images) -> np.ndarray:
+        """Returns which training images are the validation images, bool (N,); sets `num_val`."""
+        total = len(loaded.train_images)
+        if loaded.val is not None:
+            val, self.num_val = loaded.val, int(loaded.val.sum())
+        else:
+            check_val(self.num_val, total)
+            self.num_val = num_images(self.num_val, total)
+            generator = stream("split", self.split_seed)
+            val = stratified(loaded.train_labels, total, self.num_val, generator)
+        check_batch(self.batch_size, total - self.num_val)
+        return val
 
     def facts(self) -> dict[str, Any]:
         """Returns which images they are, as `result.json` says it."""
@@ -203,14 +220,38 @@ def _in_order(images: Tensor | MemmapTensors) -> Batches:
     return Batches(images, _EVALUATION_BATCH, lambda: torch.arange(len(images)), None)
 
 
-def _array(values: Any) -> Any:
-    """Returns images or labels as an array that torch takes as it is.
+def _arrays(images: Images) -> Images:
+    """Returns the images and labels as arrays that torch takes as they are.
 
     A user's source may hand out tensors, or arrays that cannot be written.
     """
-    if values is None or isinstance(values, MemmapImages):
-        return values
-    return np.require(values, requirements=("C", "W"))
+
+    def array(values: Any) -> Any:
+        if values is None or isinstance(values, MemmapImages):
+            return values
+        return np.require(values, requirements=("C", "W"))
+
+    def labels(values: Any) -> Any:
+        numbers = array(values)
+        is_whole = numbers is not None and numbers.dtype.kind in "iu"
+        return numbers.astype(np.int64, copy=False) if is_whole else numbers
+
+    return images._replace(
+        train_images=array(images.train_images),
+        train_labels=labels(images.train_labels),
+        test_images=array(images.test_images),
+        test_labels=labels(images.test_labels),
+    )
+
+
+def _label_names(images: Images) -> tuple[str, ...] | None:
+    """Returns what the labels 0, 1, ... are called, in one line each; None without labels."""
+    if images.label_names is not None:
+        # As one line, in a text file too.
+        lines = (str(name).replace("\n", "\\n").replace("\t", "\\t") for name in images.label_names)
+        return tuple(map(printable, lines))
+    labels = images.train_labels
+    return None if labels is None else tuple(map(str, range(int(labels.max()) + 1)))
 
 
 def _tensor(values: Any) -> Any:

@@ -5,7 +5,8 @@ Shapes: C channels, H height, W width.
 
 import os
 import re
-from collections.abc import Iterator
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,10 @@ SUFFIXES = frozenset(
 _SIXTEEN_BITS = re.compile(r"^(?!BGR)[A-Z]+;16")
 
 
+# The formats of these, for Pillow opens others by their content, some with programs of others.
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+
+
 class ImageFile(NamedTuple):
     """An image file: its path below the folder, with slashes, and what changes when it does."""
 
@@ -28,27 +33,65 @@ class ImageFile(NamedTuple):
     modified: int  # ns
 
 
-def list_files(folder: Path) -> list[ImageFile]:
+@dataclass
+class Listing:
+    """The image files of a folder, and what was left out."""
+
+    files: list[ImageFile] = field(default_factory=list)
+    # By their suffix: files that are not named like an image.
+    others: Counter[str] = field(default_factory=Counter)
+    # Links to a folder that they lie in themselves.
+    loops: list[str] = field(default_factory=list)
+
+    def left_out(self) -> list[str]:
+        """Returns in words what was left out."""
+        words = []
+        if self.others:
+            kinds = ", ".join(f"{suffix} {count}" for suffix, count in self.others.most_common(10))
+            words.append(
+                f"files that are not named like an image were left out ({kinds}): convert the "
+                f"images among them to .png or .jpg."
+            )
+        if self.loops:
+            words.append(
+                f"links that lead back to a folder that they lie in were left out "
+                f"({', '.join(self.loops[:10])})."
+            )
+        return words
+
+
+def list_files(folder: Path) -> Listing:
     """Returns every image file in a folder and its sub-folders, in the order of their names.
 
-    Hidden files and folders are left out, and so is what is not named like an image.
+    Hidden files and folders are left out. Links are followed.
     """
-    return sorted(_walk(folder, ""))
+    listing = Listing()
+    _walk(folder, "", (), listing)
+    listing.files.sort()
+    return listing
 
 
-def _walk(folder: Path, prefix: str) -> Iterator[ImageFile]:
+def _walk(folder: Path, prefix: str, above: tuple[tuple[int, int], ...], listing: Listing) -> None:
+    status = folder.stat()
+    if (place := (status.st_dev, status.st_ino)) in above:
+        listing.loops.append(prefix.rstrip("/"))
+        return
     with os.scandir(folder) as entries:
         for entry in entries:
+            suffix = Path(entry.name).suffix.lower()
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(folder / entry.name, f"{prefix}{entry.name}/")
-            elif Path(entry.name).suffix.lower() in SUFFIXES:
+            if entry.is_dir():
+                _walk(folder / entry.name, f"{prefix}{entry.name}/", (*above, place), listing)
+            elif suffix not in SUFFIXES:
+                listing.others[suffix or "no suffix"] += 1
+            else:
                 try:
                     stat = entry.stat()
                 except OSError:
                     stat = entry.stat(follow_symlinks=False)  # a link to nowhere
-                yield ImageFile(f"{prefix}{entry.name}", stat.st_size, stat.st_mtime_ns)
+                file = ImageFile(f"{prefix}{entry.name}", stat.st_size, stat.st_mtime_ns)
+                listing.files.append(file)
 
 
 def read(path: Path, *, size: int, colour: bool) -> np.ndarray | str:
@@ -56,15 +99,17 @@ def read(path: Path, *, size: int, colour: bool) -> np.ndarray | str:
 
     The largest square around the middle is taken and resized.
     """
+    if path.exists() and not path.is_file():
+        return "broken: no file but a device or pipe"  # reading it could wait for ever
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_FORMATS) as image:
             if _has_16_bits(image):
-                return "16 bits a channel"
+                return "16 bits per channel: save it with 8"
             # JPEG: a reduced size is decoded in a fraction of the time.
             image.draft(None, (2 * size, 2 * size))
             upright = ImageOps.exif_transpose(image)
             if _is_transparent(upright):
-                return "transparent pixels"
+                return "transparent pixels: put it on a background"
             flat = upright.convert("RGB" if colour else "L")
             pixels = np.array(ImageOps.fit(flat, (size, size), Image.Resampling.LANCZOS))
     except Exception as error:  # decoders fail in any way

@@ -5,24 +5,29 @@ Shapes: N images, C channels, H height, W width.
 
 import hashlib
 import json
+import math
+import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from vae_lab.data.image_files import SUFFIXES, ImageFile, list_files, read
+from vae_lab.data.image_files import SUFFIXES, ImageFile, Listing, list_files, read
 from vae_lab.data.images import Images, MemmapImages
-from vae_lab.data.splits import split_test
-from vae_lab.data.user_images import UNLABELLED, Labels, check_shape, encode_labels
+from vae_lab.data.pixels import PixelStatistics, check_pixels
+from vae_lab.data.splits import SPLITS
+from vae_lab.data.user_images import Labels, UserImages, check_shape, encode_labels
 from vae_lab.environment import available_cores
 from vae_lab.errors import UserError, describe_os_error
 from vae_lab.files import wait_for_lock
-from vae_lab.terminal import print_warning, progress
+from vae_lab.terminal import progress
 
 # In the prepared folder: the images' bytes, and which files they are of.
 PIXELS, INVENTORY = "images.u8", "about.json"
@@ -35,6 +40,9 @@ _CHUNK = 256
 
 # Files that an error names; all of them are in the inventory.
 _NAMED = 10
+
+# Seconds after which a preparation that wrote nothing has ended.
+_ABANDONED = 3600
 
 
 class ImageFolder:
@@ -59,35 +67,51 @@ class ImageFolder:
         self.image_size, self.colour = image_size, colour
         self.num_test, self.skip_broken, self.read_only = num_test, skip_broken, read_only
 
-    def prepare(self) -> tuple[int, ...]:
-        """Makes the images ready, if they are not, and returns their shape (N, C, H, W)."""
-        inventory = self._inventory(self._prepared())
-        _labels(self.path, inventory["files"])
-        return self._shape(inventory)
-
     def load(self) -> Images:
         """Returns the images in the order of their names, `num_test` of them as test images."""
-        folder = self._prepared()
-        inventory = self._inventory(folder)
-        pixels = np.memmap(folder / PIXELS, np.uint8, mode="r", shape=self._shape(inventory))
-        labels, names = _labels(self.path, inventory["files"])
-        images = MemmapImages(pixels, np.arange(len(pixels)))
-        return split_test(images, labels, self.num_test, names, inventory["pixels"])
+        return self.read().split(self.num_test)
 
-    def _prepared(self) -> Path:
-        """Returns the folder of the prepared images, which is filled if it is not there."""
+    def read(self) -> UserImages:
+        """Returns the images in the order of their names, which are made ready if they are not."""
+        listing = self._listing()
+        folder = self._prepared(listing.files)
+        inventory = self._inventory(folder)
+        names, unusable = inventory["files"], inventory["unusable"]
+        splits, labels = splits_and_labels(self.path, names)
+        warnings = [f"{self.path}: {words}" for words in listing.left_out()]
+        if unusable:
+            warnings.append(f"{_listed(unusable)} in {self.path} left out: data.skip_broken=true.")
+        statistics = PixelStatistics(**inventory["statistics"])
+        warnings += check_pixels(str(self.path), statistics, names=names)
+        if self.colour and statistics.is_grey:
+            warnings.append(
+                f"all images of {self.path} are grey, in three equal channels: data.colour=false "
+                f"makes one of them."
+            )
+        pixels = np.memmap(folder / PIXELS, np.uint8, mode="r", shape=self._shape(inventory))
+        images = MemmapImages(pixels, np.arange(len(pixels)))
+        return UserImages(images, labels, splits, tuple(warnings), inventory["pixels"])
+
+    def _listing(self) -> Listing:
         try:
-            files = list_files(self.path)
+            listing = list_files(self.path)
         except OSError as error:
+            place = self.path if error.filename is None else Path(error.filename)
+            where = f"data.path={self.path} is" if place == self.path else f"{place} is"
             raise UserError(
-                f"data.path={self.path} is no folder that can be read ({error.strerror}): name "
-                f"one with image files."
+                f"{where} no folder that can be read ({error.strerror}): name one with image "
+                f"files, all of whose sub-folders you may read."
             ) from error
-        if not files:
+        if not listing.files:
+            others = " ".join(listing.left_out())
             raise UserError(
                 f"data.path={self.path} has no image files, here or in sub-folders "
-                f"({', '.join(sorted(SUFFIXES))})."
+                f"({', '.join(sorted(SUFFIXES))}).{' ' * bool(others)}{others}"
             )
+        return listing
+
+    def _prepared(self, files: Sequence[ImageFile]) -> Path:
+        """Returns the folder of the prepared images, which is filled if it is not there."""
         key = json.dumps([_FORMAT, self.image_size, self.colour, files])
         name = f"{self.path.resolve().name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
         folder = self.root / "prepared" / name
@@ -97,18 +121,32 @@ class ImageFolder:
                 f"written where a run's folder says: name your own place with data.root=FOLDER, or "
                 f"data_root=FOLDER in an evaluation."
             )
-        if not folder.exists():
+        if not folder.exists() or (not self.read_only and self._is_mended(folder)):
             with wait_for_lock(folder):
                 # Another process may have been faster.
+                if folder.exists() and self._is_mended(folder):
+                    shutil.rmtree(folder)
                 if not folder.exists():
                     self._fill(folder, files)
         return folder
+
+    def _is_mended(self, folder: Path) -> bool:
+        """Tells whether a file that could not be used can be by now: its rights, or a share."""
+        try:
+            unusable = json.loads((folder / INVENTORY).read_bytes())["unusable"]
+        except (OSError, ValueError, KeyError):
+            return False
+        return any(isinstance(self._read_file(name), np.ndarray) for name in unusable)
+
+    def _read_file(self, name: str) -> np.ndarray | str:
+        return read(self.path / name, size=self.image_size, colour=self.colour)
 
     def _fill(self, folder: Path, files: Sequence[ImageFile]) -> None:
         text = f"vae-lab: preparing {len(files)} files of {self.path} in {folder}"
         print(text, file=sys.stderr, flush=True)
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
+            _remove_leftovers(folder.parent)
             with tempfile.TemporaryDirectory(
                 prefix=".partial-", dir=folder.parent, ignore_cleanup_errors=True
             ) as partial:
@@ -130,6 +168,7 @@ class ImageFolder:
     def _write(self, target: IO[bytes], files: Sequence[ImageFile]) -> dict[str, Any]:
         """Writes the images that can be used; returns which they are, and why others cannot."""
         usable, unusable, digest = [], {}, hashlib.blake2b(digest_size=16)
+        statistics = PixelStatistics()
         with progress() as bars, ThreadPoolExecutor(available_cores()) as threads:
             bar = bars.add_task("preparing", total=len(files))
             for file, pixels in zip(files, self._read(threads, files), strict=True):
@@ -138,27 +177,31 @@ class ImageFolder:
                 else:
                     target.write(pixels.tobytes())
                     digest.update(pixels.tobytes())
+                    statistics.add(pixels[None])
                     usable.append(file.name)
                 bars.advance(bar)
-        return {"files": usable, "unusable": unusable, "pixels": digest.hexdigest()}
+        return {
+            "files": usable,
+            "unusable": unusable,
+            "pixels": digest.hexdigest(),
+            "statistics": asdict(statistics),
+        }
 
     def _read(
         self, threads: ThreadPoolExecutor, files: Sequence[ImageFile]
     ) -> Iterator[np.ndarray | str]:
-        def read_file(file: ImageFile) -> np.ndarray | str:
-            return read(self.path / file.name, size=self.image_size, colour=self.colour)
-
         # In pieces, since the whole would be read ahead of what is written.
         for start in range(0, len(files), _CHUNK):
-            yield from threads.map(read_file, files[start : start + _CHUNK])
+            names = [file.name for file in files[start : start + _CHUNK]]
+            yield from threads.map(self._read_file, names)
 
     def _inventory(self, folder: Path) -> dict[str, Any]:
         """Returns which files the prepared images are of, after checking that they can be used."""
         try:
             inventory: dict[str, Any] = json.loads((folder / INVENTORY).read_bytes())
             size = (folder / PIXELS).stat().st_size
-            expected = int(np.prod(self._shape(inventory)))
-        except (OSError, ValueError, KeyError) as error:
+            expected = math.prod(self._shape(inventory))
+        except (OSError, ValueError, KeyError, TypeError) as error:
             text = f"{folder} is damaged ({error}): delete it, and it is made anew."
             raise UserError(text) from error
         if size != expected:
@@ -172,7 +215,10 @@ class ImageFolder:
                 f"{_listed(unusable)} in {self.path} cannot be used: mend or remove them, or leave "
                 f"them out with data.skip_broken=true. All of them: {folder / INVENTORY}."
             )
-        check_shape(f"what can be used of {self.path}", self._shape(inventory))
+        what = f"what can be used of {self.path}"
+        if not inventory["files"]:
+            raise UserError(f"{what} is empty: 0 images, and {_listed(unusable)}.")
+        check_shape(what, self._shape(inventory))
         return inventory
 
     def _shape(self, inventory: dict[str, Any]) -> tuple[int, ...]:
@@ -187,15 +233,59 @@ def _listed(unusable: dict[str, str]) -> str:
     return f"{len(unusable)} {'file' if len(unusable) == 1 else 'files'} ({first}{more})"
 
 
+def _remove_leftovers(folder: Path) -> None:
+    """Removes what killed preparations left; one that goes on writes at least once an hour."""
+    for partial in folder.glob(".partial-*"):
+        with suppress(OSError):
+            newest = max(path.stat().st_mtime for path in (partial, *partial.rglob("*")))
+            if time.time() - newest > _ABANDONED:
+                shutil.rmtree(partial)
+
+
+def splits_and_labels(path: Path, names: Sequence[str]) -> tuple[np.ndarray | None, Labels]:
+    """Returns the split of each image, (N,), None if there are none, and their labels.
+
+    The uppermost sub-folders are the labels, if every image lies in one. Where these are called
+    train, val and test, they are the splits, and the sub-folders below are the labels.
+    """
+    parts = [name.split("/") for name in names]
+    tops = {part[0] for part in parts if len(part) > 1}
+    known = {top: SPLITS.get(top.lower()) for top in tops}
+    is_loose = any(len(part) == 1 for part in parts)
+    if tops and not is_loose and all(known.values()):
+        splits = np.array([known[part[0]] for part in parts])
+        below = ["/".join(part[1:]) for part in parts]
+        return (splits if len(set(splits)) > 1 else None), _labels(path, below)
+    if len({split for split in known.values() if split}) > 1:
+        others = sorted(top for top, split in known.items() if not split)
+        raise UserError(
+            f"data.path={path} has sub-folders of splits ({', '.join(sorted(tops - {*others}))}) "
+            f"beside {_named(others) if others else 'loose images'}: move one kind elsewhere, or "
+            f"name one split, data.path={path / min(tops - {*others})}."
+        )
+    return None, _labels(path, names)
+
+
 def _labels(path: Path, names: Sequence[str]) -> Labels:
     """Returns the uppermost sub-folders as labels; none unless every image lies in one."""
-    folders = [name.split("/")[0] for name in names if "/" in name]
-    loose = len(names) - len(folders)
-    if 0 < loose < len(names):
-        print_warning(
-            f"{loose} of the {len(names)} images of {path} lie in no sub-folder: all are taken "
-            f"as images without labels."
-        )
+    loose = [name for name in names if "/" not in name]
+    if len(loose) == len(names):
+        return Labels()
     if loose:
-        return UNLABELLED
-    return encode_labels(str(path), np.array(folders))
+        words = (
+            f"{len(loose)} of the {len(names)} images of {path} lie in no sub-folder "
+            f"({_named(loose)}): all are taken as images without labels."
+        )
+        return Labels(warnings=(words,))
+    labels = encode_labels(str(path), np.array([name.split("/")[0] for name in names]))
+    if labels.codes is None and all(name.count("/") > 1 for name in names):
+        inner = path / names[0].split("/")[0]
+        words = f"{labels.warnings[0]} data.path={inner} takes the sub-folders below as labels."
+        return Labels(warnings=(words,))
+    return labels
+
+
+def _named(names: Sequence[str]) -> str:
+    """Returns the first names of some, and how many more there are."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

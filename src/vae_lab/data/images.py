@@ -35,6 +35,10 @@ class MemmapImages:
         return len(self.rows)
 
     @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.array.dtype
+
+    @property
     def shape(self) -> tuple[int, ...]:
         return (len(self.rows), *self.array.shape[1:])
 
@@ -55,7 +59,9 @@ class Images(NamedTuple):
 
     Images are uint8 (N, C, H, W), arrays or `MemmapImages`; labels are int64 (N,), or None where a
     data set has no labels. Label k is called `label_names[k]`, or k if there are no names.
-    A `fingerprint` identifies the pixels, if the source knows it: else all of them are read.
+    A `fingerprint` identifies the pixels, if the source knows it: else all of them are read. A data
+    set with a validation split of its own says in `val`, bool (N,), which training images it has.
+    `warnings` says what looks wrong with the images; if it is None, nobody has looked yet.
     """
 
     train_images: ImageArray
@@ -64,6 +70,8 @@ class Images(NamedTuple):
     test_labels: np.ndarray | None
     label_names: tuple[str, ...] | None = None
     fingerprint: str | None = None
+    val: np.ndarray | None = None
+    warnings: tuple[str, ...] | None = None
 
 
 def identity(images: Images) -> str:
@@ -75,8 +83,8 @@ def identity(images: Images) -> str:
         if images.fingerprint is None:
             for start in range(0, len(split), _CHUNK):
                 digest.update(np.asarray(split[start : start + _CHUNK]).tobytes())
-    for labels in (images.train_labels, images.test_labels):
-        digest.update(b"-" if labels is None else np.asarray(labels, "<i8").tobytes())
+    for values in (images.train_labels, images.test_labels, images.val):
+        digest.update(b"-" if values is None else np.asarray(values, "<i8").tobytes())
     return digest.hexdigest()
 
 

@@ -3,6 +3,7 @@
 Shapes: N images, L labels.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,14 @@ from vae_lab.data.images import Images, MemmapImages, select
 
 if TYPE_CHECKING:
     import torch
+
+
+# What folders and arrays of a split are called, and the split.
+SPLITS = {
+    **{"train": "train", "training": "train"},
+    **{"val": "val", "valid": "val", "validation": "val"},
+    **{"test": "test", "testing": "test"},
+}
 
 
 def stratified(
@@ -55,16 +64,40 @@ def split_test(
     num_test: float,
     label_names: tuple[str, ...] | None = None,
     fingerprint: str | None = None,
+    splits: np.ndarray | None = None,
+    warnings: tuple[str, ...] | None = None,
 ) -> Images:
-    """Returns all images, `num_test` of them, equally over the labels, as test images."""
+    """Returns all images, `num_test` of them, equally over the labels, as test images.
+
+    `splits` is that of each image, (N,), if a data set has its own: then none is drawn.
+    """
     import torch
 
     total = len(images)
-    check_test(num_test, total)
-    # A fixed seed: every run is tested on the same images.
-    generator = torch.Generator().manual_seed(0)
-    test = stratified(labels, total, num_images(num_test, total), generator)
+    val, test = (np.zeros(total, bool) if splits is None else splits == s for s in ("val", "test"))
+    if not test.any():
+        rest = np.flatnonzero(~val)
+        check_test(num_test, len(rest))
+        size, kept = num_images(num_test, len(rest)), None if labels is None else labels[rest]
+        # A fixed seed: every run is tested on the same images.
+        generator = torch.Generator().manual_seed(0)
+        test[rest[stratified(kept, len(rest), size, generator)]] = True
     parts = [
         (select(images, mask), None if labels is None else labels[mask]) for mask in (~test, test)
     ]
-    return Images(*parts[0], *parts[1], label_names, fingerprint)
+    own_val = val[~test] if val.any() else None
+    return Images(*parts[0], *parts[1], label_names, fingerprint, own_val, warnings)
+
+
+def absent_labels(labels: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    """Returns in words how many labels have no image in a split; `labels` are those of each."""
+    present = {split: np.unique(values) for split, values in labels.items() if len(values)}
+    every = np.unique(np.concatenate([*present.values()]))
+    absent = {split: len(every) - len(values) for split, values in present.items()}
+    if not any(absent.values()):
+        return ()
+    counts = [f"{number} have no {split} image" for split, number in absent.items() if number]
+    return (
+        f"of the {len(every)} labels, {' and '.join(counts)}: they have too few images for a share "
+        f"of each split, and their images are drawn as those of one label.",
+    )

@@ -1,41 +1,89 @@
-"""What a person's own images have in common, wherever they come from.
+"""What a person's own images have in common, wherever they come from: how they are checked.
 
 Shapes: N images, C channels, H height, W width.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from vae_lab.config.compose import own_data_root
 from vae_lab.config.instantiate import instantiate
+from vae_lab.data.images import Images, MemmapImages
+from vae_lab.data.pixels import PixelStatistics, check_pixels
+from vae_lab.data.splits import split_test
 from vae_lab.errors import UserError
-from vae_lab.terminal import print_warning
 
 # Pixels along a side that the networks and pictures are made for.
 SMALLEST, LARGEST = 8, 64
 
-# The label of each image, int64 (N,), and what 0, 1, ... are called; None where there are none.
-Labels = tuple[np.ndarray | None, tuple[str, ...] | None]
 
-UNLABELLED: Labels = (None, None)
+class Labels(NamedTuple):
+    """The label of each image, int64 (N,), and the names of 0, 1, ...; None if there are none."""
+
+    codes: np.ndarray | None = None
+    names: tuple[str, ...] | None = None
+    warnings: tuple[str, ...] = ()
 
 
-def prepare(data: Mapping[str, Any]) -> tuple[int, ...] | None:
+class UserImages(NamedTuple):
+    """A person's images as they are read: checked, and not yet split."""
+
+    images: np.ndarray | MemmapImages  # uint8 (N, C, H, W)
+    labels: Labels
+    splits: np.ndarray | None  # of each image, (N,), if the data set has its own
+    warnings: tuple[str, ...]
+    fingerprint: str | None = None
+
+    def split(self, num_test: float) -> Images:
+        """Returns the images with `num_test` of them as test images, if there are no others."""
+        codes, names, warnings = self.labels
+        return split_test(
+            *(self.images, codes, num_test, names, self.fingerprint, self.splits),
+            (*warnings, *self.warnings),
+        )
+
+
+class Prepared(NamedTuple):
+    """The shape (N, C, H, W) of a person's images, and what their own splits say of settings."""
+
+    shape: tuple[int, ...]
+    sizes: Mapping[str, int]  # num_test and num_val, of those that the data set has itself
+
+
+def prepare(data: Mapping[str, Any]) -> Prepared | None:
     """Makes the images of a data configuration ready before its first run, and checks them.
 
-    Returns their shape (N, C, H, W); None for a source that needs no preparation.
+    Returns None for a source that needs no preparation.
     """
     # A class of somebody else may import what it likes, when its run begins.
     if not str(data["source"]["_target_"]).startswith("vae_lab.data."):
         return None
     source = instantiate(data["source"], trust=False, offered={"read_only": False})
-    if not hasattr(source, "prepare"):
+    if not hasattr(source, "read"):
         return None
-    shape: tuple[int, ...] = source.prepare()
-    return shape
+    made: UserImages = source.read()
+    return Prepared(made.images.shape, _own_splits(str(data["path"]), made.splits))
+
+
+def _own_splits(path: str, splits: np.ndarray | None) -> dict[str, int]:
+    """Returns the sizes of the splits that a data set has itself, and prints that they are used."""
+    if splits is None:
+        return {}
+    counts = {split: int((splits == split).sum()) for split in ("train", "val", "test")}
+    sizes = {f"num_{split}": counts[split] for split in ("val", "test") if counts[split]}
+    print(
+        f"vae-lab: {path} has splits of its own, which are used ("
+        f"{', '.join(f'{count} {split}' for split, count in counts.items())} images): "
+        f"{' and '.join(f'data.{key}' for key in sizes)} {'have' if len(sizes) > 1 else 'has'} no "
+        f"effect.",
+        file=sys.stderr,
+        flush=True,
+    )
+    return sizes
 
 
 def prepare_recorded(data: Mapping[str, Any], *, root: str | None, trust: bool) -> None:
@@ -73,18 +121,50 @@ def check_shape(what: str, shape: Sequence[int]) -> None:
 
 
 def encode_labels(what: str, labels: np.ndarray) -> Labels:
-    """Returns labels (N,) of any kind as 0, 1, ..., int64 (N,), and their names.
+    """Returns labels (N,) of any kind as 0, 1, ..., and their names.
 
-    Unlabelled, with a warning, where all images bear one label: there is nothing to tell apart. The
-    names are None where the labels were 0, 1, ... already.
+    Unlabelled, with a warning, if all images have one label: there is nothing to tell apart. The
+    names are None if the labels were 0, 1, ... already.
     """
     values, codes = np.unique(labels, return_inverse=True)
     if len(values) < 2:
-        print_warning(
-            f"all images of {what} have one label, '{values[0]}': they are taken as images "
-            f"without labels."
+        return Labels(
+            warnings=(
+                f"all images of {what} have one label, '{values[0]}': they are taken as images "
+                f"without labels.",
+            )
         )
-        return UNLABELLED
     plain = labels.dtype.kind in "iu" and np.array_equal(values, np.arange(len(values)))
     names = None if plain else tuple(str(value) for value in values)
-    return codes.reshape(-1).astype(np.int64), names
+    return Labels(codes.reshape(-1).astype(np.int64), names)
+
+
+def check_source(what: str, images: Images) -> tuple[str, ...]:
+    """Returns in words what looks wrong with the images of a source that did not look itself.
+
+    Raises:
+        UserError: They are no images, or labels, as a run needs them.
+    """
+    pixels: dict[str, Any] = {"training": images.train_images, "test": images.test_images}
+    labels = {"training": images.train_labels, "test": images.test_labels}
+    statistics = PixelStatistics()
+    for split, of_split in pixels.items():
+        name = f"the {split} images of {what}"
+        kind, shape = of_split.dtype, tuple(of_split.shape)
+        if kind != np.uint8 or len(shape) != 4 or shape[1:] != pixels["training"].shape[1:]:
+            raise UserError(
+                f"{name} are {kind} of shape {shape}: uint8 of shape (N, C, H, W) is needed, the "
+                f"same C, H and W in both splits."
+            )
+        statistics.add_all(of_split)
+        if (numbers := labels[split]) is None:
+            continue
+        most = len(images.label_names or ()) - 1
+        bad = numbers.dtype.kind not in "iu" or numbers.shape != (shape[0],)
+        if bad or numbers.min(initial=0) < 0 or numbers.max(initial=0) > most >= 0:
+            raise UserError(
+                f"the {split} labels of {what} are {numbers.dtype} of shape {numbers.shape}: one "
+                f"whole number from 0 for each of {shape[0]} images is needed, below the number of "
+                f"label_names."
+            )
+    return tuple(check_pixels(what, statistics))

@@ -67,7 +67,7 @@ def final_test(
         "metrics": metrics,
         "standard_errors": errors,
         "latent": _latent(test, kl),
-        "warnings": warnings,
+        "warnings": [*data.warnings, *warnings],
         "picture_metrics": _picture_metrics(test, folder),
         "protocol": _protocol(config, model, weights, epoch),
     }

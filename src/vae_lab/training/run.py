@@ -199,6 +199,7 @@ def _sizes(config: Mapping[str, Any], parts: Parts) -> dict[str, Any]:
         "data": {"name": config["data"]["name"], **data.facts()},
         # What was used in the end: Lightning has no fp16 on a processor.
         "precision": str(parts.trainer.precision),
+        "warnings": data.warnings,
         "image_shape": list(data.image_shape),
         "num_parameters": sum(p.numel() for p in parts.model.parameters()),
     }
@@ -216,6 +217,8 @@ def _announce_start(result: RunResult, config: Mapping[str, Any]) -> None:
         log.debug("%s: %s", result.name, stated(config))
     else:
         log.warning("%s: trainer.precision=%s is %s on this device", result.name, asked, used)
+    for warning in result.warnings:
+        log.warning("%s: %s", result.name, warning)
 
 
 def _announce_end(result: RunResult, folder: RunFolder) -> None:
