@@ -210,7 +210,9 @@ def test_images_lie_on_the_device_of_the_trainer_and_batches_are_made_there() ->
     data = made()
     strategy = SimpleNamespace(root_device=torch.device("meta"))
     # A stand-in has all that is asked of a trainer here.
-    data.trainer = SimpleNamespace(strategy=strategy, current_epoch=0, world_size=1)  # type: ignore[assignment]
+    data.trainer = SimpleNamespace(
+        strategy=strategy, current_epoch=0, world_size=1, overfit_batches=0
+    )  # type: ignore[assignment]
     val = data.val_dataloader()
     assert not isinstance(val, list)
     for loader, shape in ((data.train_dataloader(), (128, 1, 2, 3)), (val, (100, 1, 2, 3))):

@@ -118,7 +118,7 @@ def test_a_resumed_run_on_other_images_is_refused(
     assert run(monkeypatch, tmp_path, "resume=run") == 0
     again = RunFolder(tmp_path / "run").result
     assert again is not None and again.metrics["elbo/test"] == bound
-    assert again.resumed_after == [1]
+    assert again.resumed_after == [2]
 
 
 def test_the_evaluation_of_other_images_is_never_the_runs(
