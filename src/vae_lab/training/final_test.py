@@ -38,16 +38,13 @@ def final_test(
 ) -> dict[str, Any]:
     """Evaluates the best weights, or the last if there is no validation.
 
-    Writes `per_image.npz`, and returns the fields of `result.json` on it and on the curves.
-
-    Raises:
-        NonFiniteError: where a bound is no number.
+    Writes `per_image.npz`, and returns the fields of `result.json` on it and on the curves; raises
+    NonFiniteError if a bound is no number.
     """
     model = trainer.lightning_module
     assert isinstance(model, VAE)
     weights, epoch = _load_best(folder, trainer, model)
-    # Evaluation is in single precision whatever training was in.
-    model.float().eval()
+    model.float().eval()  # in single precision whatever training was in
     settings = config.get("report") or {}
     splits = ("test", "val") if len(data.val_images) else ("test",)
     test, *others = (_evaluated(model, data, split, settings, epoch) for split in splits)

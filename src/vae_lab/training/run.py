@@ -180,16 +180,17 @@ def _train_and_test(request: RunRequest, point: ResumePoint) -> RunResult:
         **test,
         status=SUCCESS,
         ended=_now(),
-        seconds={
-            "total": round(total, 3),
-            "fit": round(fit_seconds, 3),
-            "per_epoch": round(fit_seconds / max(1, reached["epochs"]), 3),
-        },
+        seconds=_seconds(total, fit_seconds, reached["epochs"]),
         peak_memory_mb=environment.peak_memory_mb(),
     )
     check_in_place(folder)
     folder.write_result(result)
     return result
+
+
+def _seconds(total: float, fit: float, epochs: int) -> dict[str, float]:
+    seconds = {"total": total, "fit": fit, "per_epoch": fit / max(1, epochs)}
+    return {name: round(value, 3) for name, value in seconds.items()}
 
 
 def _sizes(config: Mapping[str, Any], parts: Parts) -> dict[str, Any]:
