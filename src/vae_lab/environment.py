@@ -46,6 +46,22 @@ def gpus_hidden(config: Mapping[str, Any]) -> AbstractContextManager[None]:
     return environment_variables({"CUDA_VISIBLE_DEVICES": ""} if on_cpu else {})
 
 
+# Where Linux shows the driver of a GPU: NVIDIA's, a Jetson's, that of Windows in WSL, AMD's.
+_GPU_DRIVERS = ("/dev/nvidiactl", "/dev/nvgpu", "/dev/nvhost-gpu", "/dev/dxg", "/dev/kfd")
+
+
+def lacks_accelerator(name: str) -> bool:
+    """Tells whether this machine surely lacks an accelerator of Lightning's name."""
+    system = platform.system()
+    if name in ("auto", "cpu"):
+        return False
+    if system == "Darwin":
+        return name == "cuda"
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    no_driver = system == "Linux" and not any(Path(path).exists() for path in _GPU_DRIVERS)
+    return name == "mps" or hidden or no_driver or versions()["torch"].endswith("+cpu")
+
+
 def _processor_facts(name: str) -> list[str]:
     """Returns what Linux tells of each core under a name such as `flags`; elsewhere nothing."""
     try:

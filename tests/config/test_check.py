@@ -12,11 +12,13 @@ import pytorch_lightning as pl
 from hypothesis import HealthCheck, given, settings
 from random_overrides import is_answered, override_lists
 
+from vae_lab import environment
 from vae_lab.cli import main
 from vae_lab.cli.jobs import compose_jobs
 from vae_lab.config.identity import config_hash, run_name
 from vae_lab.config.resolve import resolved
 from vae_lab.config.trainer_rules import REFUSED_TRAINER_ARGUMENTS, TRAINER_ARGUMENTS
+from vae_lab.environment import available_cores, lacks_accelerator
 from vae_lab.errors import UserError
 
 WHOLE = "must be a whole number of at least"
@@ -103,11 +105,19 @@ MISTAKES = {
         "optimizer.betas must be two numbers of at least 0, below 1, such as [0.9,0.999], got "
         "[0.5]."
     ),
+    "data.batch_size=4096 trainer.devices=4096": (
+        f"trainer.devices=4096 is more than the {available_cores()} cores of this machine: "
+        f"trainer.devices={max(2, available_cores())} or less."
+    ),
+    "trainer.accelerator=mps": (
+        "trainer.accelerator=mps needs a device that this machine does not show: use trainer=auto "
+        "for the best one there is, or trainer=default for the processor."
+    ),
     "seed=99999999999999999999": (
         "seed is out of the range of numbers here, got 99999999999999999999."
     ),
     "optimizer._target_=torch.optim.SGD": (
-        "optimizer.betas is no setting of torch.optim.SGD: remove it with ~optimizer.betas."
+        "optimizer.amsgrad is no setting of torch.optim.SGD: remove it with ~optimizer.amsgrad."
     ),
     "optimizer._target_=nothing.Here": (
         "optimizer._target_=nothing.Here cannot be found: No module named 'nothing'."
@@ -115,6 +125,24 @@ MISTAKES = {
     "+callbacks.stop._target_=pytorch_lightning.callbacks.EarlyStopping callbacks.stop.monitr=x": (
         "callbacks.stop.monitr is no setting of pytorch_lightning.callbacks.EarlyStopping: did you "
         "mean callbacks.stop.monitor?"
+    ),
+    "+callbacks.stop._target_=pytorch_lightning.callbacks.EarlyStopping": (
+        "callbacks.stop.monitor is missing: pytorch_lightning.callbacks.EarlyStopping needs it."
+    ),
+    "callbacks=[progress,early_stopping] callbacks.early_stopping.mode=min": (
+        "callbacks.early_stopping.mode=min would end the run while elbo/val gets better, for "
+        "higher is better: add callbacks.early_stopping.mode=max."
+    ),
+    "callbacks=early_stopping callbacks.early_stopping.monitor=val_loss": (
+        "callbacks.early_stopping.monitor must be elbo/val, loss/val, recon/val, kl/val, "
+        "elbo/train, loss/train, recon/train or kl/train, got 'val_loss'."
+    ),
+    "callbacks=early_stopping data.num_val=0": (
+        "callbacks.early_stopping.monitor=elbo/val needs validation, which is switched off: add "
+        "callbacks.early_stopping.monitor=elbo/train, or validate."
+    ),
+    "callbacks=weight_averaging callbacks.weight_averaging.decay=2": (
+        "callbacks.weight_averaging.decay must be a number from 0 to 1, got 2."
     ),
     "optimizer.amsgrad=1": "optimizer.amsgrad must be true or false, got 1.",
     "seed=-1": f"seed {WHOLE} 0, got -1.",
@@ -177,6 +205,24 @@ def test_a_mistake_is_answered_with_one_line(
     assert captured.out == ""
     assert stop.value.code == 2
     assert not list(tmp_path.iterdir()), "nothing is written for a wrong command line"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at the drivers that Linux shows")
+def test_a_gpu_is_looked_for_where_linux_shows_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(environment, "versions", lambda: {"torch": "2.15.0"})
+    monkeypatch.setattr(environment, "_GPU_DRIVERS", (tmp_path / "none",))
+    assert lacks_accelerator("gpu") and lacks_accelerator("cuda") and lacks_accelerator("mps")
+    assert not lacks_accelerator("cpu") and not lacks_accelerator("auto")
+    monkeypatch.setattr(environment, "_GPU_DRIVERS", (tmp_path / "none", tmp_path))
+    assert not lacks_accelerator("gpu") and not lacks_accelerator("cuda")
+    monkeypatch.setattr(environment, "versions", lambda: {"torch": "2.15.0+cpu"})
+    assert lacks_accelerator("gpu")
+    monkeypatch.setattr(environment, "versions", lambda: {"torch": "2.15.0"})
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert lacks_accelerator("gpu")
 
 
 def test_a_data_root_that_is_no_folder_is_named(

@@ -18,11 +18,15 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from vae_lab.config.job import Job
+from vae_lab.environment import available_cores, lacks_accelerator
 from vae_lab.errors import JOB_FAILED, JobFailed, UserError, first_line
 from vae_lab.files import locked
 from vae_lab.run_folder import INTERRUPTED, RUNNING, RunFolder
 
 SERIAL = "BasicLauncher"
+
+# Those whose jobs run on this machine.
+LOCAL = (SERIAL, "JoblibLauncher", "LocalLauncher")
 
 # The package of a plugin -> the extra that brings it.
 EXTRAS = {
@@ -55,6 +59,26 @@ def check_installed(job: Job) -> None:
         if extra and not _is_installed(module):
             raise UserError(
                 f"{choice} needs a package that is not installed: pip install 'vae-lab[{extra}]'."
+            )
+
+
+def check_machine(jobs: Sequence[Job]) -> None:
+    """Raises UserError if the jobs run on this machine and one needs what it lacks."""
+    for job in jobs:
+        trainer, cores = job.values["trainer"], available_cores()
+        name, devices = trainer["accelerator"], trainer["devices"]
+        if not job.composition.launcher.endswith(LOCAL):
+            continue
+        if lacks_accelerator(name):
+            raise UserError(
+                f"trainer.accelerator={name} needs a device that this machine does not show: use "
+                f"trainer=auto for the best one there is, or trainer=default for the processor."
+            )
+        # Two processes show how it works on any machine.
+        if name == "cpu" and isinstance(devices, int) and devices > max(2, cores):
+            raise UserError(
+                f"trainer.devices={devices} is more than the {cores} cores of this machine: "
+                f"trainer.devices={max(2, cores)} or less."
             )
 
 

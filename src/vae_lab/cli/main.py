@@ -27,7 +27,7 @@ from vae_lab.cli.command_lines import CommandLine, command_to_resume
 from vae_lab.cli.ensure_data import ensure_data
 from vae_lab.cli.hydra_jobs import FULL_ERROR, TRACEBACKS, launch, run_hydra
 from vae_lab.cli.jobs import Jobs, jobs_of
-from vae_lab.cli.launchers import at_work, is_parallel, mark_lost_runs
+from vae_lab.cli.launchers import at_work, check_machine, is_parallel, mark_lost_runs
 from vae_lab.cli.plan import Plan, check_place, plan
 from vae_lab.cli.resume import read_resumed
 from vae_lab.cli.sweep_summary import close_sweep, open_sweep
@@ -140,6 +140,7 @@ def _main(argv: Sequence[str]) -> int:
         shown = [str(override.input_line) for override in parsed]
         run_hydra(line.for_hydra(shown, multirun=line.multirun), job)
         return 0
+    check_machine(jobs.jobs)
     if fallback := ensure_data(jobs.jobs):
         kept = [override for override in line.overrides if key_of(override) != "data"]
         line = replace(line, overrides=(*kept, f"data={fallback}"))

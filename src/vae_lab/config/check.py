@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from vae_lab.config.combinations import INVALID_COMBINATIONS, OPTIONS
+from vae_lab.config.combinations import INVALID_COMBINATIONS, OPTIONS, check_stopping
 from vae_lab.config.constructors import OPEN_GROUPS, check_keys, named_classes
 from vae_lab.config.identity import flatten
 from vae_lab.config.resolve import resolved
@@ -75,6 +75,7 @@ def check(
             raise UserError(f"{key} is missing: {group}={choices.get(group)} must set it.")
     _check_types(usual, defaults)
     check_trainer(values["trainer"])
+    check_stopping(values)
     if num_images := given.get("data.num_images"):
         check_sizes(values, num_images)
     _check_together(given)

@@ -1,6 +1,9 @@
 """Which values mean nothing together: the table that the configuration is checked against."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+from vae_lab.errors import UserError
 
 
 class InvalidCombination(NamedTuple):
@@ -62,3 +65,27 @@ OPTIONS = {
     "vae_lab.priors.GaussianMixture": "gaussian_mixture",
     "vae_lab.priors.VampPrior": "vamp",
 }
+
+
+def check_stopping(config: Mapping[str, Any]) -> None:
+    """Raises UserError if a callback waits for a curve to fall that rises, or for one that is none.
+
+    Lightning would end the run while the bound improves, or fail after an epoch.
+    """
+    is_validated = config["data"]["num_val"] and config["trainer"].get("limit_val_batches") != 0
+    for name, node in config["callbacks"].items():
+        if not str(node.get("_target_")).endswith(".EarlyStopping"):
+            continue
+        monitor, mode = str(node.get("monitor")), node.get("mode", "min")
+        better = "max" if monitor.startswith("elbo") else "min"
+        if mode != better:
+            word = "higher" if better == "max" else "lower"
+            raise UserError(
+                f"callbacks.{name}.mode={mode} would end the run while {monitor} gets better, for "
+                f"{word} is better: add callbacks.{name}.mode={better}."
+            )
+        if monitor.endswith("/val") and not is_validated:
+            raise UserError(
+                f"callbacks.{name}.monitor={monitor} needs validation, which is switched off: add "
+                f"callbacks.{name}.monitor={monitor.replace('/val', '/train')}, or validate."
+            )

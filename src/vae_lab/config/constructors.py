@@ -4,7 +4,7 @@ The constructor says it, so the class is imported, which the check of the option
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from vae_lab.config.instantiate import locate
@@ -15,6 +15,9 @@ OPEN_GROUPS = ("callbacks", "logger")
 
 # What the run itself gives to a constructor.
 _GIVEN = {"params", "image_shape", "latent_dim", "encoder", "save_dir"}
+
+# Parameters that can be given by name.
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 # Keys of a group that are not its class's: those of the schedule are the optimizer group's.
 _OTHERS = {"optimizer": {"schedule", "warmup"}}
@@ -38,27 +41,34 @@ def named_classes(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict
 def check_keys(
     part: str, target: str, given: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> None:
-    """Raises UserError for the first key below `part` that the class `target` does not take."""
+    """Raises UserError for the first key below `part` that the class `target` lacks, or needs."""
     try:
         parameters = inspect.signature(locate(target, trust=True)).parameters
+    except UserError as error:
+        raise UserError(f"{part}.{error}") from error
     except (TypeError, ValueError) as error:
-        if isinstance(error, UserError):
-            raise UserError(f"{part}.{error}") from error
-        raise UserError(f"{part}._target_={target} is no class with settings: name one.") from error
-    if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
-        return
-    names = set(parameters) - _GIVEN
-    for key in given:
-        name = key.removeprefix(f"{part}.").partition(".")[0]
-        if not key.startswith(f"{part}.") or name in names | {"_target_"} | _OTHERS.get(
-            part, set()
-        ):
-            continue
-        if key in defaults:
-            remedy = f"remove it with ~{part}.{name}"
-        elif meant := did_you_mean(name, names):
-            remedy = f"did you mean {part}.{meant}?"
-        else:
-            remedy = f"choose from {', '.join(sorted(names))}"
-        end = "" if remedy.endswith("?") else "."
-        raise UserError(f"{part}.{name} is no setting of {target}: {remedy}{end}")
+        raise UserError(
+            f"{part}._target_={target} has no settings that it tells: name another."
+        ) from error
+    keys = {key.removeprefix(f"{part}.").partition(".")[0] for key in given if _is_below(key, part)}
+    takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
+    names = parameters.keys() - _GIVEN
+    known = names | _OTHERS.get(part, set()) | {"_target_"}
+    for name in sorted(set() if takes_any else keys - known):
+        remedy = _remedy(part, name, names, defaults)
+        raise UserError(f"{part}.{name} is no setting of {target}: {remedy}")
+    for name in sorted(names - keys):
+        if parameters[name].default is inspect.Parameter.empty and parameters[name].kind in _NAMED:
+            raise UserError(f"{part}.{name} is missing: {target} needs it.")
+
+
+def _is_below(key: str, part: str) -> bool:
+    return key.startswith(f"{part}.")
+
+
+def _remedy(part: str, name: str, names: Iterable[str], defaults: Mapping[str, Any]) -> str:
+    if any(f"{key}.".startswith(f"{part}.{name}.") for key in defaults):
+        return f"remove it with ~{part}.{name}."
+    if meant := did_you_mean(name, names):
+        return f"did you mean {part}.{meant}?"
+    return f"choose from {', '.join(sorted(names))}."

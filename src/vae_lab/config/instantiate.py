@@ -32,6 +32,7 @@ ALLOWED_MODULES = (
     "pytorch_lightning.callbacks.gradient_accumulation_scheduler",
     "pytorch_lightning.callbacks.lr_monitor",
     "pytorch_lightning.callbacks.timer",
+    "pytorch_lightning.callbacks.weight_averaging",
 )
 
 # How those are usually named.

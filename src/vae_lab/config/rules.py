@@ -26,6 +26,9 @@ REQUIRED_OF_TRAINER = """
 """.split()
 
 
+# The means of an epoch over its images, which the curves show.
+METRICS = ("elbo", "loss", "recon", "kl")
+
 # Of single precision, about.
 LARGEST_NUMBER = 3.4e38
 
@@ -118,10 +121,13 @@ def _report(keys: str) -> str:
     return f"{keys} " + " ".join(f"report.{key}" for key in keys.split())
 
 
+# What a callback can look at.
+CURVES = tuple(f"{name}/{part}" for part in ("val", "train") for name in METRICS)
+
 _TEXTS = "logger.*.columns logger.*.metrics data.source.label_names"
 
 RULES = (
-    at_least(0, "seed data.split_seed report.seed"),
+    at_least(0, "seed data.split_seed report.seed callbacks.*.patience"),
     at_least(
         1,
         """
@@ -129,7 +135,7 @@ RULES = (
         objective.num_samples prior.num_components
         callbacks.*.every_n_epochs callbacks.*.num_images callbacks.*.columns
         callbacks.*.scale callbacks.*.max_rows callbacks.*.max_width
-        num_samples decoder_batch grid_points
+        callbacks.*.update_every_n_steps num_samples decoder_batch grid_points
         """
         + _report("neighbours manifold_neighbours"),
     ),
@@ -152,10 +158,10 @@ RULES = (
         lambda value: value >= 0,
         """
         optimizer.weight_decay objective.beta objective.free_bits objective.capacity
-        objective.mmd_weight
+        objective.mmd_weight callbacks.*.min_delta
         """,
     ),
-    _number("from 0 to 1", lambda value: 0 <= value <= 1, "objective.alpha"),
+    _number("from 0 to 1", lambda value: 0 <= value <= 1, "objective.alpha callbacks.*.decay"),
     _number("above 0 and at most 1", lambda value: 0 < value <= 1, "objective.warmup"),
     _number("of at least 0, below 1", lambda value: 0 <= value < 1, "optimizer.momentum"),
     _number("between 0 and 1, neither included", lambda value: 0 < value < 1, "optimizer.warmup"),
@@ -222,6 +228,13 @@ RULES = (
         lambda value: value is None or isinstance(value, dict),
         "report",
     ),
+    Rule(
+        "a whole number of at least 0, or null",
+        lambda value: value is None or is_whole(value, 0),
+        "callbacks.*.update_starting_at_step callbacks.*.update_starting_at_epoch",
+    ),
+    option("callbacks.*.monitor", *CURVES),
+    option("callbacks.*.mode", "max", "min"),
     Rule("the name of a data set, or null", _is_name, "data.fallback"),
     Rule("a list of addresses, or null", _is_texts, "data.mirrors"),
     Rule("a list of texts", lambda value: value is not None and _is_texts(value), _TEXTS),
