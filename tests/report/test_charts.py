@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from fake_runs import write_run
+from fake_runs import picture_metrics, write_run
 from html_elements import Elements
 from matplotlib.figure import Figure
 
@@ -44,6 +44,27 @@ def drawn_kl(folder: Path, **kl_from: str | None) -> tuple[set[str], str]:
     chart = charts.draw_all(PictureMetrics(group), "")["kl"]
     texts = {line.strip() for line in Elements(chart.svg).text.splitlines()}
     return texts, (folder / "report.md").read_text()
+
+
+def test_a_chart_in_which_all_is_the_same_is_words(tmp_path: Path) -> None:
+    def drawn(**shares: list[float]) -> tuple[int, str]:
+        for place in (0, 1):
+            found = picture_metrics(sharpness=0.3, precision=1.0)
+            for name, steps in shares.items():
+                found[f"{name}_of_interpolations"]["by_step"] = steps
+            folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
+            write_run(folder, elbo=-1.0, latent_dim=2 + place, picture_metrics=found)
+        (group,), _ = group_runs(
+            find_runs([folder, folder.with_name(str(int(folder.name) - 1))])[0]
+        )
+        chart = charts.draw_all(PictureMetrics(group), "").get("paths")
+        return (chart.svg.count('id="paths-axes_'), chart.caption) if chart else (0, "")
+
+    both = drawn(precision=[1.0, 0.5, 1.0], unanimity=[1.0, 0.5, 1.0])
+    assert both == (2, charts.PATHS_CAPTION)
+    one, caption = drawn(precision=[1.0, 1.0, 1.0], unanimity=[1.0, 0.5, 1.0])
+    assert one == 1 and "At every step, 100 % are near real images (precision)." in caption
+    assert drawn(precision=[1.0, 1.0, 1.0], unanimity=[0.5, 0.5, 0.5]) == (0, "")
 
 
 PRIOR, CODES = "the prior", "the aggregate posterior"

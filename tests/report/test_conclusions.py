@@ -1,5 +1,6 @@
 """What the report says: of results that differ clearly, that do not, and that have one seed."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from fake_runs import BY_DRAWS, number, picture_metrics, write_run
 from vae_lab.report import conclusions_bound, conclusions_pictures
 from vae_lab.report.comparisons import Comparisons
 from vae_lab.report.grouping import Group, group_runs
+from vae_lab.report.page import write_report
 from vae_lab.report.picture_metrics import PictureMetrics
 from vae_lab.report.runs import find_runs
 from vae_lab.report.wording import shown, with_error
@@ -232,3 +234,101 @@ def test_numbers_have_the_digits_of_their_errors() -> None:
     assert with_error(-152.61198, 0.49941) == "-152.61 ± 0.50"
     assert with_error(0.64930, 0.00347) == "0.6493 ± 0.0035"
     assert with_error(1234.5, 56.0) == "1234 ± 56" and shown(0.0) == "0"
+
+
+def test_all_comparisons_of_a_page_are_corrected_together(tmp_path: Path) -> None:
+    # Ten settings; the last and the first differ by 2.4 of their standard errors, by themselves a difference.
+    for place in range(10):
+        # The length of the name makes the noise.
+        name = "r" * (1 + place)
+        write_run(tmp_path / name, elbo=-150.0, config={"optimizer": {"lr": place}})
+    group = group_of(tmp_path)
+    first, last = group.settings[0].sample("elbo"), group.settings[-1].sample("elbo")
+    assert first is not None and last is not None
+    error = (first.per_image[0] - last.per_image[0]).std(ddof=1) / 20
+    shutil.rmtree(tmp_path / name)
+    write_run(tmp_path / name, elbo=-150.0 + 2.4 * error, config={"optimizer": {"lr": 9}})
+    metrics = PictureMetrics(group_of(tmp_path))
+    comparisons = Comparisons([metrics])
+    settings = metrics.group.settings
+    found = comparisons.of("elbo", settings[-1], settings[0])
+    assert found.differs_by_itself and found.differs is False
+    # 45 pairs of bounds, and as many of each term.
+    assert comparisons.count == 3 * 45
+    best, ties = comparisons.best_and_ties(metrics.group)
+    assert best is settings[-1] and len(ties) == 9
+    assert any(
+        "by itself this would be a difference, among all comparisons it can be chance" in text
+        for text, _ in said(tmp_path)["Which is better"]
+    )
+    # On a page with a second part as large, twice as many.
+    assert Comparisons([metrics, PictureMetrics(group_of(tmp_path))]).count == 6 * 45
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
+def test_a_term_that_is_missing_or_no_number_is_not_compared(
+    value: float | None, tmp_path: Path
+) -> None:
+    write_run(tmp_path / "linear", elbo=-155.0)
+    kl = {} if value is None else {"kl/test": value}
+    metrics = {"elbo/test": -150.0, "recon/test": 144.0} | kl
+    write_run(tmp_path / "conv", elbo=-150.0, choices={"model": "conv"}, metrics=metrics)
+    for topic in (CLOSENESS, "The number of latent dimensions"):
+        assert not [text for text, _ in said(tmp_path)[topic] if text.startswith("The KL of the")]
+    write_report([tmp_path], tmp_path)
+    (row,) = [
+        line
+        for line in (tmp_path / "report.md").read_text().splitlines()
+        if line.startswith("| conv")
+    ]
+    assert row.split(" | ")[3] == "–"
+
+
+def test_a_picture_metric_that_is_no_number_is_no_tie(tmp_path: Path) -> None:
+    found = picture_metrics(sharpness=float("nan"), precision=0.9)
+    pair(tmp_path, -155.0, -150.0, picture_metrics=found)
+    texts = [text for sentences in said(tmp_path).values() for text, _ in sentences]
+    assert not any("nan" in text for text in texts)
+
+
+def test_shares_have_intervals_of_their_own(tmp_path: Path) -> None:
+    # Three seeds at 1.0 against three at 0.998: by the spread of 0, certain.
+    for model, shares in (("linear", (1.0, 1.0, 1.0)), ("conv", (0.998, 1.0, 0.996))):
+        for seed, share in enumerate(shares):
+            found = picture_metrics(sharpness=0.3, precision=share, error=0.0)
+            options = {"model": model}
+            write_run(
+                tmp_path / f"{model}{seed}",
+                elbo=-150.0 - 0.1 * seed,
+                seed=seed,
+                choices=options,
+                picture_metrics=found,
+            )
+    sentences = said(tmp_path)["Plausibility of the samples"]
+    assert not [text for text, verdict in sentences if verdict == "differs"]
+    # Of 100 images, Wilson's interval with 99 degrees of freedom.
+    assert any(
+        "100.0 % (spread 0 over 3 seeds, 95 % interval 96.2 to 100.0) of the samples" in text
+        for text, _ in sentences
+    )
+
+
+def test_what_all_seeds_share_has_no_false_digits(tmp_path: Path) -> None:
+    for seed in range(3):
+        found = picture_metrics(sharpness=0.732, precision=0.732)
+        found["digit_at_centre"] = number("16"[seed > 0])
+        found["digits_of_samples"] = number(
+            {"1": (0.9, 0.6, 0.3)[seed], "8": (0.1, 0.4, 0.7)[seed]}
+        )
+        name = f"linear-z2-seed{seed}"
+        write_run(tmp_path / name, elbo=-150.0 - seed, seed=seed, picture_metrics=found)
+    topics = said(tmp_path)
+    texts = " ".join(text for sentences in topics.values() for text, _ in sentences)
+    assert "73.20000" not in texts and "0.00000" not in texts
+    assert "lies label 1 (seed 0) or 6 (seeds 1 and 2)" in texts
+    # Each label's share is that of all seeds.
+    assert (
+        "the prior draws of linear-z2 (mean of 3 seeds), by label: 1: 60 %, 8: 40 %"
+        in texts.lower()
+    )
+    assert shown(73.2, 1e-7) == "73.20" and shown(1e-7, 1e-7) == "1e-07"

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import chain
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -13,14 +14,14 @@ from vae_lab.report.chart_style import INK, REST, STYLE, finish, styled_settings
 from vae_lab.report.grouping import Group
 from vae_lab.report.picture_metrics import PictureMetrics
 from vae_lab.report.runs import Run
-from vae_lab.report.wording import listed
+from vae_lab.report.wording import listed, percent
 
 # A figure with its description and its caption; None if there is nothing to show.
 Drawing = tuple[Figure, str, str] | None
 
 CURVES_CAPTION = (
-    "One line a run, one colour a setting. The training bound is a mean over the epoch, while the "
-    "weights moved. First epochs may lie outside the frame."
+    "One line per run, one colour per setting. The training bound is a mean over the epoch, while "
+    "the weights moved. First epochs may lie outside the frame."
 )
 
 BOUND_CAPTION = (
@@ -28,6 +29,9 @@ BOUND_CAPTION = (
     "same, and it is better towards the lower left. Where one number varies, such as beta, a line "
     "joins its values."
 )
+
+# Shares that differ by less are the same in a chart.
+FLAT = 0.01
 
 PATHS_CAPTION = (
     "How plausible the points are on the way, over many pairs of test images of different labels."
@@ -138,19 +142,36 @@ def _lines_of_equal_bound(axis: Axes, points: Sequence[tuple[float, float]]) -> 
 
 
 def _paths(metrics: PictureMetrics) -> Drawing:
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
-    axes = figure.subplots(1, 2, sharey=True)
-    titles = {"precision": "near real images (precision)", "unanimity": "the classifier is sure"}
-    for axis, (name, title) in zip(axes, titles.items(), strict=True):
+    titles = {
+        "precision": "near real images (precision)",
+        "unanimity": "all neighbours have one label",
+    }
+    paths = {
+        name: {
+            id(it): metrics.by_step(it, f"{name}_of_interpolations")
+            for it in metrics.group.settings
+        }
+        for name in titles
+    }
+    steps = {name: list(chain(*of_name.values())) for name, of_name in paths.items()}
+    # What is the same everywhere needs words, and no chart.
+    flat = {name for name, shares in steps.items() if shares and max(shares) - min(shares) < FLAT}
+    drawn = [name for name, shares in steps.items() if shares and name not in flat]
+    if not drawn:
+        return None
+    figure = Figure(figsize=(4.5 * len(drawn), 3.4), layout="constrained")
+    axes = figure.subplots(1, len(drawn), sharey=True, squeeze=False)[0]
+    for axis, name in zip(axes, drawn, strict=True):
         for setting, style, label in styled_settings(metrics.group):
-            if path := metrics.by_step(setting, f"{name}_of_interpolations"):
+            if path := paths[name][id(setting)]:
                 share = [step / (len(path) - 1) for step in range(len(path))]
                 named = label if axis is axes[0] else None
                 axis.plot(share, path, label=named, **({"markersize": 4} if label else {}), **style)
-        axis.set(title=title, xlabel="way from one label to another", ylim=(-0.02, 1.02))
+        axis.set(title=titles[name], xlabel="way from one label to another", ylim=(-0.02, 1.02))
     axes[0].set(ylabel="share of points")
     alt = "Share of plausible points on the way from one label to another"
-    return (figure, alt, PATHS_CAPTION) if any(axis.lines for axis in axes) else None
+    notes = [f" At every step, {percent(steps[name][0])} are {titles[name]}." for name in flat]
+    return figure, alt, PATHS_CAPTION + "".join(notes)
 
 
 # From what a KL is measured unless a run names it: runs of before there were learned priors.

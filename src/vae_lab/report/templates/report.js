@@ -23,10 +23,19 @@ const open = (image) => {
   const large = box.querySelector("img");
   large.src = image.src;
   large.alt = image.alt;
+  // The pixels of an image stay squares; the letters of a chart do not.
+  large.style.imageRendering = getComputedStyle(image).imageRendering;
   box.querySelector("p").textContent = image.alt;
   box.showModal();
 };
-for (const image of document.querySelectorAll("main img")) {
+const images = document.querySelectorAll("main img");
+if (images.length) {
+  const hint = document.createElement("p");
+  hint.className = "quiet";
+  hint.textContent = "Click a picture to enlarge it.";
+  document.querySelector("header").append(hint);
+}
+for (const image of images) {
   image.classList.add("zoom");
   image.tabIndex = 0;
   image.addEventListener("click", () => open(image));
