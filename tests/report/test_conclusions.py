@@ -237,7 +237,7 @@ def test_numbers_have_the_digits_of_their_errors() -> None:
 
 
 def test_all_comparisons_of_a_page_are_corrected_together(tmp_path: Path) -> None:
-    # Ten settings; the last and the first differ by 2.4 of their standard errors, by themselves a difference.
+    # The last of ten differs from the first by 2.4 standard errors: a difference by itself.
     for place in range(10):
         # The length of the name makes the noise.
         name = "r" * (1 + place)
@@ -308,7 +308,7 @@ def test_shares_have_intervals_of_their_own(tmp_path: Path) -> None:
     assert not [text for text, verdict in sentences if verdict == "differs"]
     # Of 100 images, Wilson's interval with 99 degrees of freedom.
     assert any(
-        "100.0 % (spread 0 over 3 seeds, 95 % interval 96.2 to 100.0) of the samples" in text
+        "100.0 % (96.2 to 100.0) of the samples lie near real images" in text
         for text, _ in sentences
     )
 

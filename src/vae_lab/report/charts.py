@@ -159,7 +159,7 @@ def _paths(metrics: PictureMetrics) -> Drawing:
     drawn = [name for name, shares in steps.items() if shares and name not in flat]
     if not drawn:
         return None
-    figure = Figure(figsize=(4.5 * len(drawn), 3.4), layout="constrained")
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
     axes = figure.subplots(1, len(drawn), sharey=True, squeeze=False)[0]
     for axis, name in zip(axes, drawn, strict=True):
         for setting, style, label in styled_settings(metrics.group):

@@ -8,7 +8,15 @@ from vae_lab.report.comparisons import Comparisons
 from vae_lab.report.conclusions import AT_MOST, DIMENSIONS, effects, missing
 from vae_lab.report.grouping import Group, Setting
 from vae_lab.report.picture_metrics import COMPARED_BY_TOPIC, PictureMetrics
-from vae_lab.report.wording import Quantity, estimate, listed, percent, plural, sentence, subject
+from vae_lab.report.wording import (
+    Quantity,
+    listed,
+    percent,
+    plural,
+    sentence,
+    share_shown,
+    subject,
+)
 
 LABELS_NOTE = (
     "Each label's share in per cent, by the classifier. Map: equally spaced points of [-1.5, 1.5]² "
@@ -17,7 +25,7 @@ LABELS_NOTE = (
 )
 
 METRICS_NOTE = (
-    "Shares are in per cent with their 95 % interval. Sharpness: the root mean square step between "
+    "Shares have their 95 % interval. Sharpness: the root mean square step between "
     "neighbouring pixels, over the spread of all pixels. Contrast: the spread of the pixels."
 )
 
@@ -120,7 +128,7 @@ def _plausible_shares(
         for of in (what, beside)
     ]
     near, near_beside, sure, sure_beside = (
-        estimate(sample) if sample else "an unmeasured share" for sample in samples
+        share_shown(sample) if sample else "an unmeasured share" for sample in samples
     )
     return (
         f"{near} of the {images} lie near real images ({reference}: {near_beside}), and the "

@@ -32,7 +32,8 @@ CONCLUSIONS_NOTE = (
     "≠ a difference beyond chance · ≈ none that can be told · ? not known. This page compares "
     "{count}: every pair of settings that differ in one key, and every pair of bounds. ≠ needs "
     "p < 5 % after Holm's correction for all of them, so a page of settings that are all alike "
-    "says ≠ anywhere in at most 5 % of cases. ± and the intervals are of one comparison by itself. "
+    "says ≠ anywhere in at most 5 % of cases. ± and the intervals are of one comparison by itself; "
+    "a share has its 95 % interval in brackets. "
     "With one seed, a sentence speaks of these weights: how far another training would land was "
     "not measured."
 )

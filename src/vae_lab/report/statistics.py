@@ -8,12 +8,16 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import stdtr, stdtrit
 
 CONFIDENCE = 0.95
 
 # The probability that a page calls some difference one although there is none.
 FALSE_ALARMS = 1 - CONFIDENCE
+
+# Smaller probabilities are not told apart.
+SMALLEST = 1e-20
 
 # The 95 % quantile of the normal distribution: the shares' standard errors are made with it.
 _NORMAL = float(stdtrit(math.inf, (1 + CONFIDENCE) / 2))
@@ -84,14 +88,12 @@ class Sample(NamedTuple):
 
         That of a share is Wilson's, with as many images as would bring its variance.
         """
-        images, seeds = self.image_variance(), self.seed_variance()
-        total = _total([images] if images else [], [seeds] if seeds else [])
-        if total is None:
+        parts = [part for part in (self.image_variance(), self.seed_variance()) if part]
+        if not parts:
             return None
-        quantile = _quantile(total.degrees)
-        if self.is_share and (count := self._count(total.value)) is not None:
-            return wilson(self.mean, count, quantile)
-        half = quantile * math.sqrt(total.value)
+        half, total = _half_width(parts), sum(part.value for part in parts)
+        if self.is_share and (count := self._count(total)) is not None:
+            return wilson(self.mean, count, half / math.sqrt(total))
         return self.mean - half, self.mean + half
 
     def _count(self, variance: float) -> float | None:
@@ -119,7 +121,7 @@ class Difference(NamedTuple):
     # them; means: by the standard errors of both; unknown: there is no error of either.
     kind: Literal["images", "seeds", "mixed", "means", "unknown"]
     counts: tuple[int, int]  # of seeds
-    variance: Variance | None = None
+    variances: tuple[Variance, ...] = ()  # over images, and over seeds
     images: int = 0
     # By itself, and among all comparisons of a page.
     p_value: float | None = None
@@ -128,15 +130,13 @@ class Difference(NamedTuple):
     @property
     def error(self) -> float | None:
         """The standard error; None if nothing tells it."""
-        return math.sqrt(self.variance.value) if self.variance else None
+        return math.sqrt(sum(part.value for part in self.variances)) or None
 
     @property
     def interval(self) -> tuple[float, float] | None:
         """The 95 % interval of this difference by itself."""
-        if self.variance is None or self.error is None:
-            return None
-        half = _quantile(self.variance.degrees) * self.error
-        return self.value - half, self.value + half
+        half = _half_width(self.variances)
+        return (self.value - half, self.value + half) if self.variances else None
 
     @property
     def differs(self) -> bool | None:
@@ -173,12 +173,12 @@ def difference(a: Sample, b: Sample) -> Difference:
         # The error of one of two runs is not that of their difference.
         over_images = over_images if paired or len(over_images) == 2 else []
     images = len(a.per_image[0]) if paired else 0
-    variance = _total(over_images, seeds)
-    if value == 0 or not math.isfinite(value) or variance is None:
+    parts = (*over_images, *seeds)
+    if value == 0 or not math.isfinite(value) or not parts:
         known = 1.0 if value == 0 else None
-        return Difference(value, "unknown", counts, None, images, known, known)
-    probability = 2 * float(stdtr(variance.degrees, -abs(value) / math.sqrt(variance.value)))
-    return Difference(value, kind, counts, variance, images, probability, probability)
+        return Difference(value, "unknown", counts, (), images, known, known)
+    probability = _probability(abs(value), parts)
+    return Difference(value, kind, counts, parts, images, probability, probability)
 
 
 def _paired(a: Sample, b: Sample) -> Variance | None:
@@ -200,7 +200,7 @@ def _seed_variances(a: Sample, b: Sample) -> list[Variance]:
         assert several.spread is not None
         share = 1 / len(several.values) + 1 / len(other.values)
         return [Variance(several.spread**2 * share, len(several.values) - 1)]
-    return known
+    return [_welch(*known)] if known else []
 
 
 def holm(differences: Sequence[Difference]) -> list[Difference]:
@@ -219,19 +219,26 @@ def holm(differences: Sequence[Difference]) -> list[Difference]:
     return corrected
 
 
-def _total(images: Sequence[Variance], seeds: Sequence[Variance]) -> Variance | None:
-    """Returns the variance of a mean or a difference from that over images and that over seeds.
+def _welch(a: Variance, b: Variance) -> Variance:
+    """Returns the variance of the difference of two means (Welch and Satterthwaite)."""
+    total = a.value + b.value
+    return Variance(total, total**2 / (a.value**2 / a.degrees + b.value**2 / b.degrees))
 
-    The degrees of freedom are those of the seeds, if there are several (Welch and Satterthwaite):
-    their few values decide how well the sum is known. None if there are no parts.
+
+def _half_width(parts: Sequence[Variance], probability: float = 1 - CONFIDENCE) -> float:
+    """Returns what a difference without cause exceeds with this probability at most.
+
+    Each part has its own quantile: a few seeds and many images are known differently well.
     """
-    if not (parts := seeds or images):
-        return None
-    total = sum(part.value for part in parts)
-    below = sum(part.value**2 / part.degrees for part in parts)
-    degrees = total**2 / below if below else math.inf
-    return Variance(sum(part.value for part in (*images, *seeds)), degrees)
+    squares = (part.value * stdtrit(part.degrees, probability / 2) ** 2 for part in parts)
+    return math.sqrt(sum(squares))
 
 
-def _quantile(degrees: float) -> float:
-    return float(stdtrit(degrees, (1 + CONFIDENCE) / 2))
+def _probability(size: float, parts: Sequence[Variance]) -> float:
+    """Returns the probability at which `_half_width` is `size`."""
+    if len(parts) == 1:
+        return 2 * float(stdtr(parts[0].degrees, -size / math.sqrt(parts[0].value)))
+    if size >= _half_width(parts, SMALLEST):
+        return SMALLEST
+    excess = lambda exponent: _half_width(parts, 10.0**exponent) - size  # noqa: E731
+    return 10.0 ** brentq(excess, math.log10(SMALLEST), 0)

@@ -9,7 +9,7 @@ from vae_lab.report.grouping import Group, Setting
 from vae_lab.report.picture_metrics import PictureMetrics
 from vae_lab.report.runs import Run
 from vae_lab.report.statistics import Sample
-from vae_lab.report.wording import counted, listed, plural, shown, with_error
+from vae_lab.report.wording import counted, listed, plural, share_shown, shown, with_error
 from vae_lab.run_folder import COMMANDS
 
 
@@ -178,10 +178,8 @@ def _sample(sample: Sample | None) -> Cell:
     """
     if sample is None:
         return Cell("–", float("-inf"))
-    if sample.is_share and (interval := sample.interval()):
-        half = 50 * (interval[1] - interval[0])
-        mean, low, high = (shown(100 * it, half) for it in (sample.mean, *interval))
-        return Cell(f"{mean} % ({low} to {high})", sample.mean)
+    if sample.is_share:
+        return Cell(share_shown(sample), sample.mean)
     if sample.spread is None:
         return Cell(with_error(sample.mean, sample.error), sample.mean)
     mean, spread = (shown(value, sample.spread) for value in (sample.mean, sample.spread))

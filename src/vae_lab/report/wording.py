@@ -51,26 +51,27 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def estimate(sample: Sample, unit: str = "") -> str:
-    """Returns a mean with its standard error, or with its spread over seeds and its interval.
+def share_shown(sample: Sample) -> str:
+    """Returns a share in per cent with its 95 % interval, in which it need not be the middle."""
+    if (interval := sample.interval()) is None:
+        return percent(sample.mean)
+    # One decimal at most.
+    half = max(50 * (interval[1] - interval[0]), 1.0)
+    mean, low, high = (shown(100 * value, half) for value in (sample.mean, *interval))
+    return f"{mean} % ({low} to {high})"
 
-    A share is in per cent, always with its interval: it need not lie in the middle.
-    """
-    interval, scale = sample.interval(), 1.0
-    if sample.is_share:
-        unit, scale = " %", 100.0
-    elif sample.spread is None:
+
+def estimate(sample: Sample, unit: str = "") -> str:
+    """Returns a mean with its standard error over images, or with its spread and interval."""
+    interval = sample.interval()
+    if sample.spread is None or interval is None:
         return with_error(sample.mean, sample.error, unit)
-    notes, half = [], None
-    if sample.spread is not None:
-        spread = shown(scale * sample.spread)
-        notes.append(f"spread {spread} over {len(sample.values)} seeds")
-    if interval is not None:
-        half = scale * (interval[1] - interval[0]) / 2
-        low, high = (shown(scale * end, half) for end in interval)
-        notes.append(f"95 % interval {low} to {high}")
-    note = f" ({', '.join(notes)})" if notes else ""
-    return f"{shown(scale * sample.mean, half)}{unit}{note}"
+    half = (interval[1] - interval[0]) / 2
+    low, high = (shown(end, half) for end in interval)
+    return (
+        f"{shown(sample.mean, half)}{unit} (spread {shown(sample.spread)} over "
+        f"{len(sample.values)} seeds, 95 % interval {low} to {high})"
+    )
 
 
 def subject(setting: Setting) -> str:
