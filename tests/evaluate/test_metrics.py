@@ -1,5 +1,7 @@
 """The metrics by name: each number is what its name says, from the images that it should be."""
 
+import math
+
 import pytest
 import torch
 from copier import SETTINGS, evaluation_of_copier
@@ -8,7 +10,9 @@ from torch import Tensor, nn
 from vae_lab.evaluate.classifiers import probes
 from vae_lab.evaluate.evaluation import Evaluation, Metric
 from vae_lab.evaluate.latent_space import mutual_information
+from vae_lab.evaluate.marginal_likelihood import importance_weighted_bound
 from vae_lab.evaluate.sample_quality import sample_quality
+from vae_lab.likelihoods import Bernoulli
 from vae_lab.posterior import Posterior
 from vae_lab.run_folder import Number
 
@@ -83,3 +87,32 @@ def test_bounds_on_the_information_and_on_the_distance_go_together() -> None:
     errors = [number.standard_error for number in found.values()]
     assert len(set(errors)) == 4, "each has its own"
     assert found["kl_of_aggregate_upper"].protocol["bias"] == "too high"
+
+
+class Prior(nn.Module):
+    """An encoder that gives every image the prior."""
+
+    def forward(self, x: Tensor) -> Posterior:
+        return Posterior(torch.zeros(len(x), 2), torch.zeros(len(x), 2))
+
+
+def test_a_model_that_knows_nothing_of_binary_images_needs_a_bit_for_each_pixel() -> None:
+    evaluation = evaluation_of_copier(2, num_samples=4)
+    model = evaluation.model
+    model.encoder, model.decoder = Prior(), OneImage(torch.zeros(1, 28, 28))
+    model.likelihood = Bernoulli()
+    evaluation.images = (evaluation.images[:] > 127).byte() * 255
+    found = values_of(by_name(importance_weighted_bound, evaluation))
+    assert found["bits_per_dimension"] == pytest.approx(1)
+    assert found["iw_bound"] == pytest.approx(-784 * math.log(2), rel=1e-6)
+    assert found["gap_elbo_to_iw_bound"] == pytest.approx(0, abs=1e-3)
+
+
+def test_the_weighted_bound_lies_above_the_bound_by_the_gap() -> None:
+    evaluation = evaluation_of_copier(2, num_samples=40)
+    found = by_name(importance_weighted_bound, evaluation)
+    bound = evaluation.bound.elbo[evaluation.drawn.rows.numpy()].mean()
+    values = values_of(found)
+    assert values["gap_elbo_to_iw_bound"] == pytest.approx(values["iw_bound"] - bound)
+    assert values["gap_elbo_to_iw_bound"] > 0
+    assert found["iw_bound"].details["with_half_the_samples"] < values["iw_bound"] + 1

@@ -57,7 +57,7 @@ def copier(images: Tensor, prior: Prior, latent_dim: int) -> VAE:
 
 
 def evaluation_of_copier(
-    latent_dim: int, *, labels: bool = True, prior: Prior | None = None
+    latent_dim: int, *, labels: bool = True, prior: Prior | None = None, **settings: int
 ) -> Evaluation:
     """Returns the evaluation of a copier of the training images, on the test images."""
     data = ImageDataModule(
@@ -67,4 +67,4 @@ def evaluation_of_copier(
     if not labels:
         data.train_labels = data.test_labels = None
     model = copier(data.train_images[:], prior or StandardNormal(latent_dim=latent_dim), latent_dim)
-    return Evaluation(model, data, "test", SETTINGS)
+    return Evaluation(model, data, "test", {**SETTINGS, "decoder_batch": 100, **settings})
