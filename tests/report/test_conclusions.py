@@ -172,6 +172,14 @@ def test_a_distance_from_learned_priors_is_an_estimate_and_compared(tmp_path: Pa
     )
 
 
+def test_a_distance_below_0_says_nothing_and_is_not_compared(tmp_path: Path) -> None:
+    sentences = with_priors(tmp_path, ("gaussian_mixture", -0.67), ("vamp", 1.5))
+    (text,) = [text for text, _ in sentences if "weights of gaussian_mixture together" in text]
+    assert text.endswith("nats; below 0, which no distance is, it says nothing.")
+    assert not [text for text, verdict in sentences if verdict in ("differs", "tie")
+                and "distance" in text]  # fmt: skip
+
+
 def test_distances_found_in_two_ways_are_not_compared(tmp_path: Path) -> None:
     sentences = with_priors(tmp_path, ("standard", 0.2), ("gaussian_mixture", 2.5), ("vamp", 1.5))
     texts = [text for text, _ in sentences]

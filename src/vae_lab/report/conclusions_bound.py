@@ -108,7 +108,9 @@ def _prior(
     for setting, sample in samples[:AT_MOST]:
         short, _ = methods[metrics.method(setting, DISTANCE_NAME)]
         how = f", {short}" if several else ""
+        how += "; below 0, which no distance is, it says nothing" if sample.mean < 0 else ""
         yield sentence(f"all codes of {subject(setting)} together: {estimate(sample, NATS)}{how}.")
-    for of_method in by_method.values():
+    for measured in by_method.values():
+        of_method = [(setting, sample) for setting, sample in measured if sample.mean >= 0]
         distance = QUANTITIES[DISTANCE_NAME]
         yield from effects(comparisons, metrics.group, keys, of_method, distance)
