@@ -24,6 +24,9 @@ def atomic(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.{PARTIAL}")
     try:
+        # A new file, always: in somebody else's folder a link of that name may lead anywhere.
+        partial.unlink(missing_ok=True)
+        partial.touch(exist_ok=False)
         yield partial
         partial.replace(path)
     finally:
@@ -33,7 +36,8 @@ def atomic(path: Path) -> Iterator[Path]:
 def write_text(path: Path, text: str) -> None:
     """Writes a text file, whole or not at all."""
     with atomic(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        # Halves of characters, out of names of files, have no bytes.
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def remove_partial(folder: Path) -> None:
@@ -79,19 +83,28 @@ def wait_for_lock(place: Path) -> Iterator[None]:
 
     who = os.getuid() if hasattr(os, "getuid") else 0
     name = hashlib.sha256(str(place.absolute()).encode()).hexdigest()[:16]
-    lock = FileLock(Path(tempfile.gettempdir()) / f"vae-lab-{who}-{name}.lock")
+    path = Path(tempfile.gettempdir()) / f"vae-lab-{who}-{name}.lock"
+    lock = FileLock(path)
     try:
         lock.acquire(blocking=False)
     except Timeout:
         print(f"vae-lab: waiting for another process to fill {place}", file=sys.stderr, flush=True)
         lock.acquire()
+    except OSError as error:
+        raise UserError(
+            f"{path} is in the way ({error.strerror}): remove it, or set TMPDIR=FOLDER to a folder "
+            f"of your own."
+        ) from error
     try:
         yield
     finally:
         lock.release()
 
 
-def check_writable(root: Path) -> None:
+def check_writable(
+    root: Path,
+    remedy: str = "choose another with hydra.run.dir=FOLDER, or hydra.sweep.dir=FOLDER for a sweep",
+) -> None:
     """Raises UserError if nothing can be written at or below a folder that may not exist yet."""
     existing = root.absolute()
     while not existing.exists() and existing != existing.parent:
@@ -102,5 +115,5 @@ def check_writable(root: Path) -> None:
     except OSError as error:
         raise UserError(
             f"the output folder {root} cannot be written ({error.strerror} at {existing}): "
-            f"choose another with hydra.run.dir=FOLDER, or hydra.sweep.dir=FOLDER for a sweep."
+            f"{remedy}."
         ) from error

@@ -35,7 +35,7 @@ def test_runs_that_are_none_or_not_finished_are_listed_and_left_out(tmp_path: Pa
     assert reasons["failed"] == "failed: Boom: no"
     assert reasons["going"].startswith("unfinished")
     assert "is not the configuration of this run" in reasons["changed"]
-    assert reasons["broken"] == "its result.json cannot be read"
+    assert reasons["broken"].startswith("its result.json cannot be read: ")
     assert reasons["foreign"].startswith("holds no result.json")
     assert reasons["blank"] == "has no test bound"
     assert "the same configuration and seed" in (reasons.get("again") or reasons["good"])

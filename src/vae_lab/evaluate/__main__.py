@@ -14,11 +14,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from vae_lab import environment
-from vae_lab.config.check import check_settings
+from vae_lab.config.check import check_recorded, check_settings
 from vae_lab.config.compose import conf_folder
-from vae_lab.errors import UserError, command
+from vae_lab.errors import JobFailed, UserError, command, describe_os_error
 from vae_lab.files import write_text
+from vae_lab.reading import check_inside
 from vae_lab.run_folder import RunFolder
+from vae_lab.terminal import printable
 
 # Settings that change no value, and so no file's name.
 NOT_IN_NAME = ("threads", "device", "data_root", "data_path", "trust", "decoder_batch")
@@ -48,8 +50,10 @@ def check(argv: Sequence[str]) -> Request:
     if len(folders) != 1:
         raise UserError(f"name one run's folder, got {len(folders)}. {USAGE}")
     settings = _settings([word for word in argv if "=" in word])
-    run = RunFolder(Path(folders[0]))
-    _ = run.config  # raises if the folder is no run, or its files do not belong together
+    run = RunFolder(Path(folders[0]).expanduser())
+    check_recorded(run.config)  # raises if the folder is no run
+    if not settings["trust"]:
+        check_inside(run.path)
     return run, run.checkpoint(settings["weights"]), settings
 
 
@@ -86,9 +90,16 @@ def evaluate_run(request: Request) -> dict[str, Any]:
         "git_commit": environment.git_commit(),
         "machine": environment.machine(),
     }
+    # First of all, so that no disk takes it away.
+    print(printable(format_evaluation(record)), flush=True)
     path = run.path / file_name(checkpoint.stem, settings, evaluation.other_images)
-    write_text(path, json.dumps(record, indent=2) + "\n")
-    print(f"{format_evaluation(record)}\n\nkept in {path}")
+    try:
+        write_text(path, json.dumps(record, indent=2) + "\n")
+    except OSError as error:
+        raise JobFailed(
+            f"the values above are not kept: {describe_os_error(error, path)}"
+        ) from error
+    print(printable(f"\nkept in {path}"))
     return record
 
 

@@ -6,11 +6,14 @@ import socket
 import struct
 import time
 from collections.abc import Iterator, Mapping
+from math import isfinite
 from pathlib import Path
+from typing import BinaryIO
 
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+from vae_lab.reading import open_inside
 from vae_lab.run_folder import EVENT_FILES
 
 # In the names of our event files. A person may keep others in the same folder.
@@ -88,31 +91,46 @@ def _is_ours(path: Path) -> bool:
 Curves = dict[str, dict[int, float]]
 
 
+# Bytes of a record that holds a scalar, and records of a file: above those of any run.
+_MOST_SCALAR, _MOST_RECORDS = 1_000, 2_000_000
+
+
 def read_curves(folder: Path) -> Curves:
-    """Returns tag -> step -> value of the scalars in a run's folder; later files win."""
+    """Returns tag -> step -> value of the scalars in a run's folder; later files win.
+
+    Raises:
+        UserError: A file cannot be read, or is none of the folder.
+    """
     curves: Curves = {}
     for path in sorted(folder.glob(EVENT_FILES), key=lambda path: path.name):
-        for event in _events(path.read_bytes()):
-            for value in event.summary.value:
-                if value.WhichOneof("value") == "simple_value":
-                    curves.setdefault(value.tag, {})[event.step] = value.simple_value
+        with open_inside(path, folder) as file:
+            for event in _scalar_events(file):
+                for value in event.summary.value:
+                    # TensorBoard shows no others either.
+                    if value.WhichOneof("value") == "simple_value" and isfinite(value.simple_value):
+                        curves.setdefault(value.tag, {})[event.step] = value.simple_value
     return curves
 
 
-def _events(data: bytes) -> Iterator[Event]:
-    """Yields the events of a file, as far as it is whole.
+def _scalar_events(file: BinaryIO) -> Iterator[Event]:
+    """Yields the events of a file that are as short as a scalar's, as far as it is whole.
 
     A record is its length (8 bytes), their checksum (4), the event, its checksum (4). TensorBoard's
     own reader spends a second on the checksums of one run's pictures, in Python.
     """
-    start = 0
-    while start + 12 <= len(data):
-        (length,) = struct.unpack_from("<Q", data, start)
-        if start + 12 + length > len(data):
+    size = os.fstat(file.fileno()).st_size
+    for _ in range(_MOST_RECORDS):
+        head = file.read(12)
+        length = struct.unpack("<Q", head[:8])[0] if len(head) == 12 else 0
+        # A file that was made large without content reads as records of no length.
+        if length == 0 or file.tell() + length > size:
             return
+        if length > _MOST_SCALAR:
+            file.seek(length + 4, os.SEEK_CUR)
+            continue
         try:
-            event = Event.FromString(data[start + 12 : start + 12 + length])
+            event = Event.FromString(file.read(length))
         except Exception:  # protobuf's errors have no common type in all its implementations
             return
         yield event
-        start += length + 16
+        file.seek(4, os.SEEK_CUR)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vae_lab.errors import ArgumentParser, command
+from vae_lab.terminal import printable
 
 
 def main() -> None:
@@ -29,8 +30,8 @@ def _main(argv: Sequence[str]) -> None:
     target = arguments.to or arguments.folders[0]
     page, num_runs, skipped = write_report(arguments.folders, target)
     for path, reason in skipped:
-        print(f"left out {path}: {reason}")
-    print(f"{counted(num_runs, 'run')} compared: {page}")
+        print(printable(f"left out {path}: {reason}"))
+    print(printable(f"{counted(num_runs, 'run')} compared: {page}"))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def load_runs(*folders: Path | str) -> "pd.DataFrame":
     """
     import pandas as pd  # takes a second
 
-    runs, skipped = find_runs([Path(folder) for folder in folders])
+    runs, skipped = find_runs([Path(folder).expanduser() for folder in folders], look=_row)
     frame = pd.DataFrame([_row(run) for run in runs])
     frame.attrs["left_out"] = [(str(path), reason) for path, reason in skipped]
     if skipped:

@@ -13,7 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from vae_lab.files import atomic, write_text
+from vae_lab.errors import UserError, first_line
+from vae_lab.files import atomic, check_writable, write_text
 from vae_lab.ownership import (
     FIGURES,
     MARKDOWN,
@@ -27,11 +28,12 @@ from vae_lab.report.blocks import Chart, PagePicture, Section
 from vae_lab.report.comparisons import Comparisons
 from vae_lab.report.grouping import Group, group_runs
 from vae_lab.report.picture_metrics import PictureMetrics
-from vae_lab.report.runs import Skipped, find_runs
+from vae_lab.report.runs import Run, Skipped, find_runs
 from vae_lab.report.sections import sections_of
 from vae_lab.report.summary import write_summary
 from vae_lab.report.wording import counted
 from vae_lab.run_folder import RunFolder
+from vae_lab.terminal import printable
 
 
 class Written(NamedTuple):
@@ -50,39 +52,96 @@ class Chapter(NamedTuple):
     sections: list[Section]
 
 
+class Pages(NamedTuple):
+    """The pages of a report, not written yet: texts and pictures by the names of their files."""
+
+    texts: dict[str, str]
+    figures: dict[str, bytes]
+    runs: Sequence[Run]
+    num_runs: int
+    skipped: list[Skipped]
+
+
 def write_report(folders: Sequence[Path], target: Path) -> Written:
     """Writes the pages on the finished runs of some folders into another.
 
     Raises:
-        UserError: A folder does not exist, there is no finished run, or a file of somebody else is
-            in the place of a page.
+        UserError: A folder does not exist, there is no finished run, nothing can be written, or a
+            file of somebody else is in the place of a page.
     """
+    check_writable(target, "choose another with --to FOLDER")
     # A sweep wrote its table at its end, with its jobs in their order: that stays.
     has_summary = len(folders) == 1 and (target / SUMMARY).exists()
     check_replaceable(target, REPORT if has_summary else [*REPORT, SUMMARY])
-    runs, skipped = find_runs(folders)
+    pages = _without_broken(*find_runs(folders), target)
+    _write_figures(target / FIGURES, pages.figures)
+    for name, text in pages.texts.items():
+        write_text(target / name, text)
+    _remove_figures(target / FIGURES, kept=pages.figures)
+    if not has_summary:
+        paths = [*(run.path for run in pages.runs), *(it.path for it in pages.skipped)]
+        paths = list(dict.fromkeys(paths))
+        write_summary(target, [path for path in paths if RunFolder(path).exists])
+    return Written(target / PAGE, pages.num_runs, pages.skipped)
+
+
+def _without_broken(runs: Sequence[Run], skipped: Sequence[Skipped], target: Path) -> Pages:
+    """Returns the pages of all runs that a page can be made of.
+
+    What a run's files hold can fail anywhere in a page, and shall not end the page of the others.
+    """
+    try:
+        return _pages(runs, skipped, target)
+    except Exception as error:
+        broken = _broken(runs, target)
+        if not broken or len(broken) == len(runs):
+            reason = f"{type(error).__name__}: {first_line(error)}"
+            raise UserError(f"no page can be made of these runs: {reason}.") from error
+    kept = [run for run in runs if run not in broken]
+    left_out = [Skipped(run.path, reason) for run, reason in broken.items()]
+    return _without_broken(kept, [*skipped, *left_out], target)
+
+
+def _broken(runs: Sequence[Run], target: Path) -> dict[Run, str]:
+    """Returns the runs of which no page can be made alone; else the one that the others fail with.
+
+    Each with the reason.
+    """
+    alone = {run: _reason([run], target) for run in runs}
+    if broken := {run: reason for run, reason in alone.items() if reason}:
+        return broken
+    for run in reversed(runs):
+        others = [other for other in runs if other is not run]
+        if others and not _reason(others, target):
+            return {run: f"no page can be made with the others: {_reason(runs, target)}"}
+    return {}
+
+
+def _reason(runs: Sequence[Run], target: Path) -> str:
+    """Returns why no page can be made of some runs; empty if one can."""
+    try:
+        _pages(runs, [], target)
+    except Exception as error:
+        return f"no page can be made of it: {type(error).__name__}: {first_line(error)}"
+    return ""
+
+
+def _pages(runs: Sequence[Run], skipped: Sequence[Skipped], target: Path) -> Pages:
     groups, reasons = group_runs(runs)
-    skipped += [repeated for group in groups for repeated in group.repeated]
+    left_out = [*skipped, *(repeated for group in groups for repeated in group.repeated)]
     num_runs = sum(len(group.runs) for group in groups)
     content = {
-        "title": f"{target.resolve().name}: {counted(num_runs, 'run')} compared",
+        "title": printable(f"{target.resolve().name}: {counted(num_runs, 'run')} compared"),
         "chapters": _chapters(groups),
         "reasons": reasons,
-        "skipped": skipped,
+        "skipped": [Skipped(it.path, printable(it.reason)) for it in left_out],
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "written_by": f"{WRITTEN_BY} {version('vae-lab')}",
     }
     figures: dict[str, bytes] = {}
     templates = _templates(figures)
     texts = {name: templates.get_template(name).render(content) for name in (MARKDOWN, PAGE)}
-    _write_figures(target / FIGURES, figures)
-    for name, text in texts.items():
-        write_text(target / name, text)
-    _remove_figures(target / FIGURES, kept=figures)
-    if not has_summary:
-        paths = dict.fromkeys([*(run.path for run in runs), *(it.path for it in skipped)])
-        write_summary(target, [path for path in paths if RunFolder(path).exists])
-    return Written(target / PAGE, num_runs, skipped)
+    return Pages(texts, figures, runs, num_runs, left_out)
 
 
 def _chapters(groups: Sequence[Group]) -> list[Chapter]:

@@ -1,8 +1,10 @@
 """The runs of some folders: those that finished, and what was left out and why."""
 
+import io
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,10 +12,23 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vae_lab.config.identity import flatten, is_volatile
-from vae_lab.errors import UserError
+from vae_lab.errors import UserError, refusing
 from vae_lab.loggers.event_files import Curves, read_curves
 from vae_lab.ownership import FIGURES
+from vae_lab.reading import check_members, is_kind, parse_json
 from vae_lab.run_folder import RESULT, RUNNING, SUCCESS, Number, RunFolder
+
+# A recorded number; see `Number`.
+_NUMBER: dict[str, Any] = {
+    "words": str,
+    "value": float | str | dict[str, float],
+    "standard_error": float | None,
+    "protocol": dict[str, Any],
+    "by_step": list[float],
+}
+
+# Bytes of the values of every test image: 40 million images.
+MOST_PER_IMAGE = 1 << 30
 
 
 class Skipped(NamedTuple):
@@ -42,11 +57,19 @@ class Run:
     @cached_property
     def per_image(self) -> dict[str, np.ndarray]:
         """Bound and terms of every test image, each (N,); empty if they were not kept."""
-        try:
-            with np.load(self.folder.per_image, allow_pickle=False) as file:
-                return {name: file[name] for name in ("elbo", "recon", "kl")}
-        except (OSError, ValueError, KeyError):
+        path = self.folder.per_image
+        if not path.exists():
             return {}
+        with refusing(f"{path} cannot be read"):
+            data = self.folder.read(path, most=MOST_PER_IMAGE)
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                check_members(archive, len(data))
+            with np.load(io.BytesIO(data), allow_pickle=False) as file:
+                values = {name: file[name] for name in ("elbo", "recon", "kl")}
+            kinds = {(value.ndim, value.dtype.kind, len(value)) for value in values.values()}
+            if len(kinds) > 1 or next(iter(kinds))[:2] != (1, "f"):
+                raise ValueError("it does not hold a number of each image")
+        return values
 
     @cached_property
     def curves(self) -> Curves:
@@ -60,12 +83,12 @@ class Run:
         records: list[Any] = []
         for path in sorted(self.path.glob("evaluation-test-*.json")):
             try:
-                evaluation = json.loads(path.read_text(encoding="utf-8"))
+                evaluation = parse_json(self.folder.read(path))
                 same_run = evaluation["config_hash"] == self.result.config_hash
                 if same_run and evaluation["protocol"]["weights"] == weights:
                     # Older evaluations call them findings.
                     records.append(evaluation.get("picture_metrics", evaluation.get("findings")))
-            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            except (ValueError, KeyError, TypeError, AttributeError):
                 continue
         records.append(self.result.picture_metrics)
         return [numbers for record in records if (numbers := _numbers(record))]
@@ -75,6 +98,12 @@ class Run:
         """The mean KL of each latent dimension in nats, largest first; empty if unknown."""
         return sorted(self.result.latent.get("kl_per_dimension") or [], reverse=True)
 
+    def read_all(self) -> None:
+        """Reads the numbers that a page shows; files that are not ours make it fail in any way."""
+        json.dumps([self.settings, self.result.protocol])
+        _ = self.per_image, self.curves, self.picture_metrics, self.kl_per_dimension
+        int(self.seed or 0)
+
 
 def _numbers(record: Any) -> dict[str, Number]:
     """Returns the numbers of a file's record by name; what is no number is left out."""
@@ -83,12 +112,16 @@ def _numbers(record: Any) -> dict[str, Number]:
     return {
         name: Number.from_json(name, entry)
         for name, entry in record.items()
-        if isinstance(entry, Mapping) and "value" in entry
+        if is_kind(entry, _NUMBER) and "value" in entry
     }
 
 
-def find_runs(folders: Sequence[Path]) -> tuple[list[Run], list[Skipped]]:
+def find_runs(
+    folders: Sequence[Path], look: Callable[[Run], object] = Run.read_all
+) -> tuple[list[Run], list[Skipped]]:
     """Returns the finished runs at and below some folders, in the order they began.
+
+    A run at which `look` fails is left out: its files can be damaged, or made up.
 
     Raises:
         UserError: A folder does not exist, or there is no finished run.
@@ -97,7 +130,7 @@ def find_runs(folders: Sequence[Path]) -> tuple[list[Run], list[Skipped]]:
     for folder in folders:
         if not folder.is_dir():
             raise UserError(f"{folder} is no folder: name a sweep's, a run's, or one of several.")
-        for candidate in _candidates(folder):
+        for candidate in _candidates(folder, look):
             candidates.setdefault(candidate.path.resolve(), candidate)
     runs = [it for it in candidates.values() if isinstance(it, Run)]
     skipped = [it for it in candidates.values() if isinstance(it, Skipped)]
@@ -135,31 +168,38 @@ def image_identities(runs: Sequence[Run]) -> dict[Run, str]:
     return fingerprints
 
 
-def _candidates(folder: Path) -> Iterator[Run | Skipped]:
+def _candidates(folder: Path, look: Callable[[Run], object]) -> Iterator[Run | Skipped]:
     """Yields the runs at and below a folder, and its folders that hold none."""
     run_folders = [path.parent for path in sorted(folder.rglob(RESULT))]
-    yield from (_read(RunFolder(path)) for path in run_folders)
+    yield from (_read(RunFolder(path), look) for path in run_folders)
     if folder in run_folders:
         return
-    for child in sorted(folder.iterdir()):
+    try:
+        children = sorted(folder.iterdir())
+    except OSError as error:
+        raise UserError(f"{folder} cannot be read: {error.strerror}.") from error
+    for child in children:
         ours = child.name == FIGURES or child.name.startswith(".")
         holds_runs = any(path.is_relative_to(child) for path in run_folders)
         if child.is_dir() and not ours and not holds_runs:
             yield Skipped(child, f"holds no {RESULT}: no run, or one that never started")
 
 
-def _read(folder: RunFolder) -> Run | Skipped:
-    path, result = folder.path, folder.result
-    if result is None:
-        return Skipped(path, f"its {RESULT} cannot be read")
-    if result.status != SUCCESS:
-        unfinished = "unfinished, or still running" if result.status == RUNNING else result.status
-        return Skipped(path, f"{unfinished}: {result.error}" if result.error else unfinished)
+def _read(folder: RunFolder, look: Callable[[Run], object]) -> Run | Skipped:
+    path = folder.path
     try:
-        run = Run(folder)
+        with refusing("it cannot be read"):
+            result = folder.read_result()
+            if result.status != SUCCESS:
+                unfinished = result.status == RUNNING
+                words = "unfinished, or still running" if unfinished else result.status
+                return Skipped(path, f"{words}: {result.error}" if result.error else words)
+            run = Run(folder)
+            bound = result.metrics.get("elbo/test")
+            if bound is None or not math.isfinite(bound):
+                words = "has no test bound" if bound is None else f"its test bound is {bound}"
+                return Skipped(path, words)
+            look(run)
     except UserError as error:
         return Skipped(path, str(error))
-    bound = run.result.metrics.get("elbo/test")
-    if bound is None or not math.isfinite(bound):
-        return Skipped(path, "has no test bound" if bound is None else f"its test bound is {bound}")
     return run

@@ -1,6 +1,7 @@
 """The pictures of runs, from their PNG files: whole, and in strips that stand above one another."""
 
 import io
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,9 @@ from PIL import Image
 from vae_lab.callbacks.drawing.style import BAND, LINE, SHADE
 from vae_lab.report.blocks import PagePicture
 from vae_lab.report.runs import Run
+
+# Larger pictures than any that a run draws are not shown.
+MOST_FILE, MOST_PIXELS = 64 << 20, 50_000_000
 
 # A picture that takes more bytes is made smaller.
 MOST_BYTES = 250_000
@@ -100,10 +104,13 @@ def _last(run: Run, kind: str) -> tuple[bytes, Image.Image] | None:
     if not figures:
         return None
     try:
-        data = figures[max(figures)].read_bytes()
-        image = Image.open(io.BytesIO(data))
+        data = run.folder.read(figures[max(figures)], most=MOST_FILE)
+        # As a PNG only: of the other formats, some are programs that start others.
+        image = Image.open(io.BytesIO(data), formats=("PNG",))
+        if math.prod(image.size) > MOST_PIXELS:
+            return None
         image.load()
-    except OSError:
+    except Exception:  # a decoder can fail in any way
         return None
     return data, image
 

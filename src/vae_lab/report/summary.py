@@ -36,7 +36,10 @@ def row(result: RunResult) -> dict[str, str]:
         value: Any = getattr(result, field)
         for key in keys:
             value = value.get(key)
-        cells[heading] = "" if value is None else form.format(value)
+        text = "" if value is None else form.format(value)
+        # A spreadsheet takes such a text for a formula, which can start programs.
+        is_formula = isinstance(value, str) and text.lstrip().startswith(("=", "+", "-", "@"))
+        cells[heading] = f"'{text}" if is_formula else text
     return cells
 
 

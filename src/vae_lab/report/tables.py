@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from vae_lab.reading import MOST_TEXT, read_inside
 from vae_lab.report.blocks import Cell, Table
 from vae_lab.report.comparisons import TERMS, Comparisons
 from vae_lab.report.grouping import Group, Setting
@@ -11,6 +12,7 @@ from vae_lab.report.runs import Run
 from vae_lab.report.statistics import Sample
 from vae_lab.report.wording import counted, listed, plural, share_shown, shown, with_error
 from vae_lab.run_folder import COMMANDS
+from vae_lab.terminal import printable
 
 
 def commands(runs: Sequence[Run]) -> list[str]:
@@ -18,7 +20,8 @@ def commands(runs: Sequence[Run]) -> list[str]:
     roots = {run.path.parent for run in runs}
     kept = roots.pop() / COMMANDS
     if not roots and kept.is_file():
-        return kept.read_text(encoding="utf-8").splitlines()
+        text = read_inside(kept, kept.parent, most=MOST_TEXT).decode(errors="replace")
+        return printable(text).splitlines()
     return [run.result.command for run in runs]
 
 
