@@ -1,27 +1,36 @@
 """Files that are written whole or not at all, and folders that one process has at a time."""
 
+import glob
 import hashlib
 import os
 import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vae_lab.errors import UserError, describe_os_error
 
 # The ending of a file that is not complete. Nobody else uses it.
 PARTIAL = "vae-lab-partial"
+# In a folder: held by the process at work there.
+LOCK = ".lock"
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Yields a place beside `path` to write to; on leaving it becomes `path`, whole or not at all.
 
-    The folder is made. A process that is killed in between leaves `.NAME.PID.vae-lab-partial`.
+    The folder is made. A process that is killed in between leaves `.NAME.PID.vae-lab-partial`,
+    which the next one that writes the file removes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.{PARTIAL}"):
+        pid = left.name.removesuffix(f".{PARTIAL}").rpartition(".")[2]
+        if pid.isdigit() and not _is_at_work(int(pid)):
+            left.unlink(missing_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.{PARTIAL}")
     try:
         # A new file, always: in somebody else's folder a link of that name may lead anywhere.
@@ -31,6 +40,47 @@ def atomic(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _is_at_work(pid: int) -> bool:
+    """Tells whether another process of this number may be writing."""
+    if pid == os.getpid():
+        return False
+    if os.name == "nt":  # where a signal would end it
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+@contextmanager
+def partial_folder(place: Path) -> Iterator[Path]:
+    """Yields a new folder in `place`, which is there, for files that are not complete.
+
+    It is gone on leaving. A process that is killed in between leaves it, and the next one here
+    removes it. A process at work holds the lock in its folder, on whatever machine it is.
+    """
+    from filelock import FileLock, Timeout
+
+    for left in place.glob(f".*.{PARTIAL}"):
+        # Not one of somebody else, nor one that another process is using.
+        with suppress(OSError, Timeout):
+            if left.is_dir() and not left.is_symlink():
+                with FileLock(left / LOCK, blocking=False):
+                    pass
+                shutil.rmtree(left, ignore_errors=True)
+    # What another thread still writes there does not keep the folder.
+    with (
+        tempfile.TemporaryDirectory(
+            prefix=".", suffix=f".{PARTIAL}", dir=place, ignore_cleanup_errors=True
+        ) as name,
+        FileLock(Path(name) / LOCK),
+    ):
+        yield Path(name)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -57,7 +107,7 @@ def locked(folder: Path) -> Iterator[None]:
     """Holds a folder, which is made, against other processes; UserError if one is at work there."""
     from filelock import FileLock, Timeout
 
-    lock = FileLock(folder / ".lock", blocking=False)
+    lock = FileLock(folder / LOCK, blocking=False)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()

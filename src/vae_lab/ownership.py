@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from vae_lab.errors import UserError, describe_os_error
-from vae_lab.files import PARTIAL
+from vae_lab.files import LOCK, PARTIAL
 from vae_lab.reading import check_inside
 from vae_lab.run_folder import COMMANDS, RESULT
 
@@ -59,7 +59,7 @@ def _names_of_a_start(folder: Path) -> set[str]:
     if hydra.is_file() and _holds(hydra, r"\A\Z|vae_lab\."):
         names |= {".hydra", "run.log"}
     # Hydra opens the log before it writes its own files.
-    for path in (folder / "run.log", folder / ".lock"):
+    for path in (folder / "run.log", folder / LOCK):
         if path.is_file() and path.stat().st_size == 0:
             names.add(path.name)
     return names

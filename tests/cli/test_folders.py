@@ -1,5 +1,8 @@
 """Folders that are not ours: no run, sweep or report changes what somebody else keeps there."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +11,7 @@ from command import QUICK, Command, Done
 from fake_runs import write_run
 
 from vae_lab.errors import UserError
-from vae_lab.files import PARTIAL
+from vae_lab.files import PARTIAL, partial_folder, write_text
 from vae_lab.ownership import check_run_folder
 from vae_lab.report.page import write_report
 
@@ -136,3 +139,36 @@ def test_a_report_again_leaves_what_lies_beside_its_pictures(tmp_path: Path) -> 
     assert theirs.items() <= content(tmp_path).items()
     pictures = {name for name in first if len(name) > 17}
     assert pictures and not pictures & set(content(tmp_path / "report_figures"))
+
+
+def a_dead_process() -> int:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return process.pid
+
+
+def test_what_a_killed_process_left_of_a_file_goes_with_the_next_writing(tmp_path: Path) -> None:
+    partial = (f"other.html.{a_dead_process()}", f"report.html.{os.getppid()}", "report.html.x")
+    theirs = fill(tmp_path, ".report.html.7.tmp", *(f".{name}.{PARTIAL}" for name in partial))
+    (tmp_path / f".report.html.{a_dead_process()}.{PARTIAL}").write_text("half")
+    # Nobody is led to write elsewhere by a link in the place of an unfinished file.
+    (tmp_path / f".report.html.{os.getpid()}.{PARTIAL}").symlink_to(tmp_path / "target")
+    write_text(tmp_path / "report.html", "whole")
+    assert {name: text.decode() for name, text in content(tmp_path).items()} == {
+        "report.html": "whole", **{name: text.decode() for name, text in theirs.items()}
+    }  # fmt: skip
+
+
+def test_what_a_killed_process_left_in_a_partial_folder_goes_with_the_next(tmp_path: Path) -> None:
+    theirs = fill(tmp_path, ".partial-x/a", f".a.{PARTIAL}", "b/.lock")
+    with partial_folder(tmp_path) as at_work:
+        (at_work / "data").write_text("half")
+        killed = tmp_path / f".killed.{PARTIAL}"
+        (killed / "below").mkdir(parents=True)
+        (killed / "below" / "data").write_text("half")
+        (killed / ".lock").touch()
+        with partial_folder(tmp_path) as other:
+            assert not killed.exists() and other != at_work
+            assert (at_work / "data").read_text() == "half"
+    assert content(tmp_path) == theirs
+    assert not at_work.exists() and not other.exists()

@@ -185,6 +185,23 @@ def test_several_who_need_the_files_at_once_download_them_once(tmp_path: Path) -
     assert held(tmp_path) == DOWNLOADED
 
 
+def test_a_killed_download_leaves_nothing_that_stays(tmp_path: Path) -> None:
+    with Mirror(SERVED, "stall") as mirror:
+        arguments = (str(tmp_path), FOLDER, FILES, [mirror.url], 60)
+        code = f"from vae_lab.data import download; download.ensure(*{arguments!r})"
+        with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL) as process:
+            while not any(path.stat().st_size for path in tmp_path.rglob("tmp*")):
+                assert process.poll() is None
+                time.sleep(0.01)
+            process.kill()
+    assert held(tmp_path)
+    with Mirror(SERVED, "ok") as mirror:
+        download.ensure(tmp_path, FOLDER, FILES, [mirror.url], 5)
+    assert held(tmp_path) == DOWNLOADED
+    names = {path.name for path in (tmp_path / FOLDER).iterdir()}
+    assert names == {*SERVED, download.DOWNLOAD_LIST}
+
+
 def test_a_sound_form_beside_a_broken_one_is_used(tmp_path: Path) -> None:
     put(tmp_path, {**SERVED, "labels": b"broken"})
     assert download.find(tmp_path, FOLDER, FILES)["labels.gz"].name == "labels.gz"

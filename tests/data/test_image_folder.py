@@ -6,7 +6,6 @@ import shutil
 import struct
 import subprocess
 import sys
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +23,7 @@ from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.data.image_folder import INVENTORY, PIXELS, ImageFolder
 from vae_lab.data.images import Images, MemmapImages, identity, select
 from vae_lab.errors import UserError
+from vae_lab.files import PARTIAL
 
 SIZE = 16
 
@@ -380,17 +380,12 @@ def test_a_file_that_can_be_read_again_is_used(tmp_path: Path, photos: Path) -> 
     assert len(source(tmp_path).read().images) == 30
 
 
-def test_what_a_killed_preparation_left_is_removed_when_it_is_old(
-    tmp_path: Path, photos: Path
-) -> None:
-    for name, hours in (("old", 2), ("at-work", 0)):
-        part = tmp_path / "data" / "prepared" / f".partial-{name}" / "photos"
-        part.mkdir(parents=True)
-        (part / PIXELS).write_bytes(b"x")
-        for path in (part / PIXELS, part, part.parent):
-            os.utime(path, (time.time() - 3600 * hours,) * 2)
+def test_what_a_killed_preparation_left_is_removed(tmp_path: Path, photos: Path) -> None:
+    left = tmp_path / "data" / "prepared" / f".killed.{PARTIAL}" / "photos"
+    left.mkdir(parents=True)
+    (left / PIXELS).write_bytes(b"x")
     source(tmp_path).read()
-    assert [path.name for path in prepared(tmp_path) if path.name[0] == "."] == [".partial-at-work"]
+    assert [path.name for path in prepared(tmp_path) if path.name[0] == "."] == []
 
 
 def test_a_pipe_does_not_hold_a_run_up(tmp_path: Path, photos: Path) -> None:

@@ -6,14 +6,13 @@ before every run.
 
 import hashlib
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vae_lab.data.transfer import MirrorFailed, Transfer
 from vae_lab.errors import UserError
-from vae_lab.files import wait_for_lock, write_text
+from vae_lab.files import partial_folder, wait_for_lock, write_text
 from vae_lab.terminal import progress
 
 # For each file, by the name it is downloaded under: the MD5 of it (gz) and of it unzipped (raw);
@@ -187,11 +186,8 @@ def _unfinished_files(directory: Path) -> Iterator[Path]:
     new = [folder for folder in (directory, *directory.parents) if not folder.exists()]
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        # An abandoned transfer may still hold its file: its folder goes all the same.
-        with tempfile.TemporaryDirectory(
-            prefix=".partial-", dir=directory, ignore_cleanup_errors=True
-        ) as partial:
-            yield Path(partial)
+        with partial_folder(directory) as partial:
+            yield partial
     except OSError as error:
         raise UserError(
             f"cannot write to {directory}: {error.strerror or error}. "

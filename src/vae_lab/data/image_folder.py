@@ -8,8 +8,6 @@ import json
 import math
 import shutil
 import sys
-import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -26,7 +24,7 @@ from vae_lab.data.splits import SPLITS
 from vae_lab.data.user_images import Labels, UserImages, check_shape, encode_labels
 from vae_lab.environment import available_cores
 from vae_lab.errors import UserError, describe_os_error
-from vae_lab.files import wait_for_lock
+from vae_lab.files import partial_folder, wait_for_lock
 from vae_lab.terminal import progress
 
 # In the prepared folder: the images' bytes, and which files they are of.
@@ -40,9 +38,6 @@ _CHUNK = 256
 
 # Files that an error names; all of them are in the inventory.
 _NAMED = 10
-
-# Seconds after which a preparation that wrote nothing has ended.
-_ABANDONED = 3600
 
 
 class ImageFolder:
@@ -146,11 +141,8 @@ class ImageFolder:
         print(text, file=sys.stderr, flush=True)
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            _remove_leftovers(folder.parent)
-            with tempfile.TemporaryDirectory(
-                prefix=".partial-", dir=folder.parent, ignore_cleanup_errors=True
-            ) as partial:
-                unfinished = Path(partial) / folder.name
+            with partial_folder(folder.parent) as partial:
+                unfinished = partial / folder.name
                 unfinished.mkdir()
                 with (unfinished / PIXELS).open("wb") as pixels:
                     inventory = self._write(pixels, files)
@@ -231,15 +223,6 @@ def _listed(unusable: dict[str, str]) -> str:
     first = ", ".join(f"{name} ({why})" for name, why in list(unusable.items())[:_NAMED])
     more = f" and {len(unusable) - _NAMED} more" if len(unusable) > _NAMED else ""
     return f"{len(unusable)} {'file' if len(unusable) == 1 else 'files'} ({first}{more})"
-
-
-def _remove_leftovers(folder: Path) -> None:
-    """Removes what killed preparations left; one that goes on writes at least once an hour."""
-    for partial in folder.glob(".partial-*"):
-        with suppress(OSError):
-            newest = max(path.stat().st_mtime for path in (partial, *partial.rglob("*")))
-            if time.time() - newest > _ABANDONED:
-                shutil.rmtree(partial)
 
 
 def splits_and_labels(path: Path, names: Sequence[str]) -> tuple[np.ndarray | None, Labels]:
