@@ -161,18 +161,10 @@ def _train_and_test(request: RunRequest, point: ResumePoint) -> RunResult:
     _announce_start(result, config)
 
     with logged_run(parts.trainer.loggers, config, result, is_new=point.checkpoint is None):
-        # Fit: other processes of this run are started meanwhile, and are told its folder.
-        with machine_settings(config), rank_zero(folder.path, trust=request.trust):
-            parts.trainer.fit(parts.model, datamodule=parts.data, ckpt_path=point.checkpoint)
+        result = _train(request, point, parts, result)
         # Test: within the row of the loggers, which get the test's metrics too.
-        fit_seconds, reached = parts.resume_state.seconds, ending(parts.trainer)
-        if result.ended_by:  # seen by the attempt that trained to the end
-            reached["ended_by"] = result.ended_by
-        result = replace(result, **reached)
-        folder.write_result(result)
-        test = final_test(
-            config, folder, parts.trainer, parts.data, parts.resume_state.curves(parts.trainer)
-        )
+        fit_seconds, curves = parts.resume_state.seconds, parts.resume_state.curves(parts.trainer)
+        test = final_test(config, folder, parts.trainer, parts.data, curves)
     # The time of all attempts: that of the earlier ones stands in the checkpoint.
     total = time.perf_counter() - began + float(point.state.get("seconds", 0.0))
     result = replace(
@@ -180,10 +172,25 @@ def _train_and_test(request: RunRequest, point: ResumePoint) -> RunResult:
         **test,
         status=SUCCESS,
         ended=_now(),
-        seconds=_seconds(total, fit_seconds, reached["epochs"]),
+        seconds=_seconds(total, fit_seconds, result.epochs or 0),
         peak_memory_mb=environment.peak_memory_mb(),
     )
     check_in_place(folder)
+    folder.write_result(result)
+    return result
+
+
+def _train(request: RunRequest, point: ResumePoint, parts: Parts, result: RunResult) -> RunResult:
+    """Does the training, or what is left of it; returns the result with how far it came."""
+    trainer, folder = parts.trainer, request.folder
+    # Other processes of this run are started meanwhile, and are told its folder.
+    with machine_settings(request.config), rank_zero(folder.path, trust=request.trust):
+        trainer.fit(parts.model, datamodule=parts.data, ckpt_path=point.checkpoint)
+    reached = ending(trainer)
+    # Only the attempt that trained to the end saw why.
+    reached["ended_by"] = result.ended_by or reached["ended_by"]
+    check_in_place(folder)
+    result = replace(result, **reached)
     folder.write_result(result)
     return result
 
