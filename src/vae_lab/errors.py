@@ -132,7 +132,7 @@ def did_you_mean(name: str, names: Iterable[str]) -> str | None:
     return None
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """Returns the first line of what an error says, or its kind where it says nothing."""
     return next(iter(str(error).splitlines()), type(error).__name__).strip()
 

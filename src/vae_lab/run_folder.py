@@ -48,6 +48,7 @@ class RunResult:
     latent_dim: Annotated[int | None, "Z, the number of latent dimensions"] = None
     seed: Annotated[int | None, "seed of weights, order and noise"] = None
     command: Annotated[str, "the command line that repeats the run"] = ""
+    directory: Annotated[str | None, "the working directory, where relative paths begin"] = None
     started: Annotated[str | None, "when the run started, UTC"] = None
     ended: Annotated[str | None, "when the run ended, UTC"] = None
     resumed_after: Annotated[list[int], "the epochs after which an interrupted run went on"] = (
@@ -58,9 +59,7 @@ class RunResult:
     versions: Annotated[dict[str, str], "versions of Python and of the libraries"] = field(
         default_factory=dict
     )
-    git_commit: Annotated[
-        str | None, "commit of the checkout, `-dirty` if files differ from it"
-    ] = None
+    git_commit: Annotated[str | None, "commit of the checkout; `-dirty`: with changes"] = None
     machine: Annotated[str | None, "processor and system"] = None
     data: Annotated[
         dict[str, Any],

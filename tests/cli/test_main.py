@@ -4,16 +4,19 @@ import contextlib
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
 import killable
+import numpy as np
 import pytest
-from command import QUICK, Command, command, environment
+from command import QUICK, Command, Done, command, environment
 from stripes import write_conf
 
 from vae_lab.cli.hydra_jobs import launch
@@ -199,6 +202,45 @@ def test_a_job_that_is_refused_counts_as_failed(
     with (folder.parent / "summary.csv").open() as file:
         rows = [(row["run"], row["status"]) for row in csv.DictReader(file)]
     assert rows == [("linear-z2-stripes", "success"), ("linear-z3-stripes", "failed")]
+
+
+def test_a_run_goes_on_from_any_folder_and_with_its_images_in_another_place(
+    tmp_path: Path, vae_lab: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (60, 8, 8)).astype(np.uint8)
+    np.savez("own (1).npz", images=images)
+    np.savez("other.npz", images=images[::-1])
+    own = ("data=npz", "data.path=own (1).npz", "data.batch_size=16", *FAST[2:])
+    assert vae_lab(*own, "trainer.max_epochs=2", "hydra.run.dir=run").code == 0
+    first = RunFolder(tmp_path / "run").require_result()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    write_conf(Path("conf"))
+
+    copy = RunFolder(tmp_path / "copy")
+
+    def resume(*arguments: str) -> Done:
+        shutil.rmtree(copy.path, ignore_errors=True)
+        shutil.copytree(tmp_path / "run", copy.path)
+        copy.write_result(replace(first, status="interrupted"))
+        (copy.checkpoints / "last.ckpt").unlink()
+        return vae_lab(f"resume={copy.path}", "trust=true", *arguments)
+
+    def assert_the_same(done: Done) -> None:
+        assert done.code == 0, done.err
+        assert "goes on after epoch 1" in done.out
+        result = RunFolder(copy.path).require_result()
+        assert result.metrics == first.metrics and result.config_hash == first.config_hash
+
+    assert_the_same(resume())
+    (tmp_path / "own (1).npz").rename(tmp_path / "moved, here.npz")
+    done = resume()
+    assert done.code == 2
+    assert "own (1).npz any more: add data.path=PATH" in done.err
+    assert_the_same(resume("data.path=../moved, here.npz"))
+    done = resume("data.path=../other.npz")
+    assert done.code == 1
+    assert "the images are others" in done.err
 
 
 NO_MIRROR = ("data.mirrors=[http://127.0.0.1:9/]", "data.root=none")

@@ -31,8 +31,8 @@ MISTAKES = {
     "latent_dim=true": f"latent_dim {WHOLE} 1, got true.",
     "latent_dim=2,0 -m": f"job 2 of 2 (latent_dim=0): latent_dim {WHOLE} 1, got 0.",
     "-m model=linear,conv model.channels=[32]": (
-        "job 1 of 2 (model=linear): unknown key model.channels: model=linear has decoder, encoder, "
-        "gains_from_bf16, hidden_dims, lr, threads."
+        "job 1 of 2 (model=linear): unknown key model.channels: model=linear has none. Add "
+        "model=conv or model=resnet."
     ),
     "model=foo": "model=foo does not exist: choose from burda, conv, linear, resnet.",
     "model=null": (
@@ -47,6 +47,21 @@ MISTAKES = {
         "lr, threads."
     ),
     "trainer.max_epochs=-1": f"trainer.max_epochs {WHOLE} 1, got -1.",
+    "epochs=5": "unknown key epochs: did you mean trainer.max_epochs?",
+    "trainer.epochs=5": "unknown key trainer.epochs: did you mean trainer.max_epochs?",
+    "z_dim=5": "unknown key z_dim: did you mean latent_dim?",
+    "dataset=mnist_5k": "unknown key dataset: did you mean data=OPTION, such as data=mnist_5k?",
+    "gpu=1": "unknown key gpu: did you mean trainer=gpu, or trainer=auto?",
+    "data.path=photos": (
+        "unknown key data.path: data=mnist has none. Add data=folder or data=npz."
+    ),
+    "prior.num_components=3": (
+        "unknown key prior.num_components: prior=standard has none. Add prior=gaussian_mixture or "
+        "prior=vamp."
+    ),
+    "model.hidden_dims.1=32": (
+        "model.hidden_dims.1=32 cannot be set (list index out of range): write the whole list."
+    ),
     "+trainer.max_epoch=3": "unknown key trainer.max_epoch: did you mean trainer.max_epochs?",
     "trainer.enable_progress_bar=3": "trainer.enable_progress_bar must be true or false, got 3.",
     "data.batch_size=0": f"data.batch_size {WHOLE} 1, got 0.",
@@ -94,7 +109,8 @@ MISTAKES = {
     ),
     "prior=vamp prior.num_components=0": f"prior.num_components {WHOLE} 1, got 0.",
     "likelihood.scale=1": (
-        "unknown key likelihood.scale: likelihood=bernoulli has no keys to change."
+        "unknown key likelihood.scale: likelihood=bernoulli has none. Add "
+        "likelihood=discretized_logistic or likelihood=gaussian or likelihood=laplace."
     ),
     "model.batch_size=1": "unknown key model.batch_size: did you mean data.batch_size?",
     "callbacks.samples=5": (
@@ -187,7 +203,7 @@ MISTAKES = {
     "latent_dim=2,10": "latent_dim=2,10 names several values: add -m to run them all as a sweep.",
     "~latent_dim": "latent_dim is missing: it cannot be removed, only changed.",
     "latent_dim=${nothing}": "latent_dim: Interpolation key 'nothing' not found",
-    "latent_dim": "Error parsing override 'latent_dim' Write key=value, or group=option.",
+    "latent_dim": "'latent_dim' is no setting: write key=value, or see python -m vae_lab --help.",
     "--nothing": "unrecognized arguments: --nothing: see python -m vae_lab --help.",
 }
 

@@ -15,7 +15,7 @@ from vae_lab.errors import UserError
 
 PROGRAM = ("python", "-m", "vae_lab")
 
-RESUME, TRUST = "resume", "trust"
+RESUME, TRUST, DATA_PATH = "resume", "trust", "data.path"
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,8 @@ def command_of(overrides: Sequence[str]) -> str:
     )
 
 
-def command_to_resume(folder: Path, *, trust: bool) -> str:
-    """Returns the command line that goes on with the run of a folder."""
+def command_to_resume(folder: Path, *, trust: bool, data_path: object = None) -> str:
+    """Returns the command line that goes on with the run of a folder, whose data may have moved."""
     path = str(folder) if re.fullmatch(r"[\w./-]+", str(folder)) else quoted(folder)
-    return shlex.join([*PROGRAM, f"{RESUME}={path}", *[f"{TRUST}=true"] * trust])
+    moved = [] if data_path is None else [f"{DATA_PATH}={quoted(data_path)}"]
+    return shlex.join([*PROGRAM, f"{RESUME}={path}", *moved, *[f"{TRUST}=true"] * trust])

@@ -88,6 +88,7 @@ def job(config: DictConfig) -> float | None:
                 choices=choices_of(context.runtime.choices),
                 folder=RunFolder(folder),
                 command=command_lines.command_of(context.overrides.task),
+                directory=context.runtime.cwd,
                 trust=True,
             )
     except UserError as error:
@@ -205,7 +206,7 @@ def _resume(composer: Composer, line: CommandLine) -> int:
 
     Nothing is downloaded: addresses and places in a file that somebody sent are not to be followed.
     """
-    run, config, trust = read_resumed(composer, line)
+    run, config, data, trust, again = read_resumed(composer, line)
     folder, result = run.path, run.require_result()
     check_place(folder)
     if not run.is_finished:
@@ -218,10 +219,17 @@ def _resume(composer: Composer, line: CommandLine) -> int:
             configure_log(settings.job_logging, settings.verbose)
         except Exception as error:  # logging wraps what the disk refuses
             raise UserError(describe_os_error(error, folder)) from error
-        request = {"config": config, "choices": result.choices, "command": result.command}
-        _perform(folder=RunFolder(folder), trust=trust, **request)
+        _perform(
+            config=config,
+            data=data,
+            directory=result.directory,
+            choices=result.choices,
+            command=result.command,
+            folder=RunFolder(folder),
+            trust=trust,
+        )
 
-    return _run_in(folder, command_to_resume(folder, trust=trust), perform)
+    return _run_in(folder, again, perform)
 
 
 def _run_in(folder: Path, again: str, work: Callable[[], None]) -> int:

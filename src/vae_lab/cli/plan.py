@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
@@ -190,11 +191,18 @@ def _name(job: Job, fixed: Container[str]) -> str:
     if given := job.values["run_name"]:
         return str(given)
     others = {
-        key: line.partition("=")[2]
-        for line in job.overrides
+        key: _text(override)
+        for line, override in zip(job.overrides, job.parsed, strict=True)
         if not ((key := key_of(line)) in NOT_IN_NAME or is_volatile(key) or key.startswith("hydra"))
         and line not in fixed
     }
     experiment = job.composition.all_choices.get("experiment")
     name = run_name(job.choices, job.values["latent_dim"], others)
     return f"{experiment}-{name}" if experiment else name
+
+
+def _text(override: Override) -> str:
+    """Returns the value of an override as a name shows it: numbers and texts as they are meant."""
+    value = None if override.is_delete() else override.value()
+    plain = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return str(value) if plain else str(override.input_line).partition("=")[2]

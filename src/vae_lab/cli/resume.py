@@ -4,10 +4,11 @@ The folder's `config.yaml` says what is computed, not the command line: it may b
 checkout, or somebody else's folder.
 """
 
+import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from vae_lab.cli.command_lines import RESUME, TRUST, CommandLine
+from vae_lab.cli.command_lines import DATA_PATH, RESUME, TRUST, CommandLine, command_to_resume
 from vae_lab.config.check import check_resumed, check_values
 from vae_lab.config.compose import Composer
 from vae_lab.config.identity import NOT_IN_HASH, config_hash, is_volatile
@@ -17,12 +18,22 @@ from vae_lab.reading import check_inside
 from vae_lab.run_folder import RunFolder
 
 
-def read_resumed(
-    composer: Composer, command_line: CommandLine
-) -> tuple[RunFolder, dict[str, Any], bool]:
-    """Returns the run that a command line names, its configuration as it is now, and `trust`.
+class Resumed(NamedTuple):
+    """What goes on.
 
-    `trust`: classes from outside the package may be used.
+    `data` is that part of the configuration with the places where the images are now. `trust`:
+    classes from outside the package may be used.
+    """
+
+    run: RunFolder
+    config: dict[str, Any]
+    data: dict[str, Any]
+    trust: bool
+    again: str  # the command line that goes on once more
+
+
+def read_resumed(composer: Composer, command_line: CommandLine) -> Resumed:
+    """Returns the run that a command line names, and its configuration as it is now.
 
     Raises:
         UserError: if the folder is no run, or an override would change what it computes.
@@ -47,12 +58,44 @@ def read_resumed(
     if not trust:
         check_inside(run.path)
     check_resumed(config)
+    given = values.pop(DATA_PATH, None)
+    moved = None if given is None else Path(str(given)).absolute()
     for key, value in values.items():
         _set(config, key, value)
     check_values(config)
+    data = _located(run, config["data"], moved)
     root = values.get("data.root")
-    prepare_recorded(config["data"], root=None if root is None else str(root), trust=trust)
-    return run, config, trust
+    prepare_recorded(data, root=None if root is None else str(root), trust=trust)
+    again = command_to_resume(run.path, trust=trust, data_path=moved)
+    return Resumed(run, config, data, trust, again)
+
+
+def _located(run: RunFolder, recorded: dict[str, Any], moved: Path | None) -> dict[str, Any]:
+    """Returns the `data` of a configuration with the places where the images are now.
+
+    Relative paths begin where they began when the run started; `moved` is where the user says that
+    the images are. Whether they are the same is seen when they are loaded.
+    """
+    data = copy.deepcopy(recorded)
+    if moved is not None and data.get("path") is None:
+        raise UserError(
+            f"data.path cannot be given: data={data.get('name')} has none. Add data.root=FOLDER, "
+            f"where its files are."
+        )
+    directory = Path(run.require_result().directory or "")
+    for part in (data, data.get("source")):
+        for key in ("path", "root"):
+            if isinstance(part, dict) and isinstance(place := part.get(key), str):
+                part[key] = str(directory / Path(place).expanduser())
+        if isinstance(part, dict) and moved is not None:
+            part["path"] = str(moved)
+    path = data.get("path")
+    if not run.is_finished and path is not None and not Path(path).exists():
+        raise UserError(
+            f"the images of {run.path} are not at {path} any more: add data.path=PATH, where the "
+            f"same images are now."
+        )
+    return data
 
 
 def _set(config: dict[str, Any], key: str, value: Any) -> None:
@@ -60,9 +103,11 @@ def _set(config: dict[str, Any], key: str, value: Any) -> None:
     if not is_volatile(key) or key in ("run_name", "sweep_name"):
         allowed = [name for name in NOT_IN_HASH if not name.endswith("_name")]
         raise UserError(
-            f"{key} cannot be changed when a run goes on: only {', '.join(allowed)} and trust can. "
-            f"Start a new run without resume=."
+            f"{key} cannot be changed when a run goes on: only {', '.join(allowed)}, data.path and "
+            f"trust can. Start a new run without resume=."
         )
+    if key == "data.root":
+        value = str(Path(str(value)).absolute())
     for place in ("data.root", "data.source.root") if key == "data.root" else (key,):
         *parents, name = place.split(".")
         node: Any = config

@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from vae_lab.config.combinations import INVALID_COMBINATIONS, OPTIONS, check_stopping
-from vae_lab.config.constructors import OPEN_GROUPS, check_keys, named_classes
+from vae_lab.config.constructors import check_keys, named_classes
 from vae_lab.config.identity import flatten
 from vae_lab.config.resolve import resolved
 from vae_lab.config.rules import (
@@ -31,7 +31,8 @@ from vae_lab.config.trainer_rules import (
     TRAINER_RULES,
     check_trainer,
 )
-from vae_lab.errors import UserError, did_you_mean
+from vae_lab.config.unknown_keys import unknown_key
+from vae_lab.errors import UserError
 
 # What a value must be if its default is of a type; bool before int, for a bool is an int.
 TYPES = {
@@ -194,19 +195,7 @@ def _unknown(key: str, reference: Mapping[str, Any], choices: Mapping[str, str])
     names = set(reference)
     if "trainer" in choices:
         names |= {f"trainer.{argument}" for argument in TRAINER_ARGUMENTS}
-    if below := sorted(name for name in names if name.startswith(f"{key}.")):
-        removal = f", or leave all of it out with ~{key}" if _below(key, REMOVABLE) else ""
-        return f"{key} holds keys of its own: change one of them, as in {below[-1]}=...{removal}."
-    top, dot, _ = key.partition(".")
-    in_group = {name for name in names if dot and top in choices and name.startswith(f"{top}.")}
-    # Of the other groups those whose parts have no names of their own.
-    elsewhere = {name for name in names if in_group and not _below(name, OPEN_GROUPS)}
-    if meant := did_you_mean(key, in_group or names) or did_you_mean(key, elsewhere):
-        return f"unknown key {key}: did you mean {meant}?"
-    where = f"{top}={choices[top]} has" if in_group else "the keys are"
-    parts = {name.removeprefix(f"{top}.").partition(".")[0] for name in in_group or names}
-    shown = ", ".join(sorted(parts - {"_target_"}))
-    return f"unknown key {key}: {where} {shown or 'no keys to change'}."
+    return unknown_key(key, names, choices)
 
 
 @cache

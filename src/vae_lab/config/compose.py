@@ -92,7 +92,7 @@ class Composer:
             composition = self._compositions[key]
             config = composition.with_values(assigned)
         except Exception as error:  # Hydra raises any error for an odd value
-            raise UserError(_describe(error)) from error
+            raise UserError(self._describe(error)) from error
         return Job(list(overrides), parsed, composition, assigned, config)
 
     def _compose(self, options: Sequence[str], run_mode: RunMode) -> Composition:
@@ -123,9 +123,10 @@ class Composer:
         assert line is not None
         if not override.key_or_group.strip("./@ "):
             raise UserError(f"'{line}' names no key: write key=value.")
-        if override.value() is None and self._is_group(group := override.key_or_group):
-            options = ", ".join(self.loader.get_group_options(group))
-            raise UserError(f"{group}=null is no option: choose from {options}, or leave it out.")
+        group, nothing = override.key_or_group, override.value() in (None, "")
+        if nothing and not override.is_delete() and self._is_group(group):
+            options = self._options(group)
+            raise UserError(f"{line} is no option: choose from {options}, or leave it out.")
         is_plain = not override.is_delete() and not override.is_force_add()
         is_ours = not override.key_or_group.startswith("hydra.") and override.package is None
         if is_plain and is_ours and not self._is_group(override.key_or_group):
@@ -143,8 +144,40 @@ class Composer:
                 if line not in self._parsed:
                     (self._parsed[line],) = parser.parse_overrides([line])
         except Exception as error:  # Hydra raises any error for an odd line
-            raise UserError(f"{first_line(error)} Write key=value, or group=option.") from error
+            raise UserError(self._unreadable(line, error)) from error
         return [self._parsed[line] for line in overrides]
+
+    def _options(self, group: str) -> str:
+        return ", ".join(self.loader.get_group_options(group))
+
+    def _unreadable(self, line: str, error: Exception) -> str:
+        """Returns what is said of a line that Hydra cannot read."""
+        key, equals, value = line.partition("=")
+        if not equals and self._is_group(key):
+            return f"'{line}' names no option: write {key}=OPTION, one of {self._options(key)}."
+        if not equals:
+            return f"'{line}' is no setting: write key=value, or see python -m vae_lab --help."
+        if value.startswith(("[", "{")):
+            return f"{line} is no whole list: write it without spaces, as in {key}=[1,2]."
+        return f"{line} cannot be read ({first_line(error)}): write key=value, or group=option."
+
+    def _describe(self, error: Exception) -> str:
+        """Returns in a line why a configuration cannot be composed."""
+        if missing := re.search(r"Could not (?:find|load) '([^']+)'", str(error)):
+            group, option = missing[1], ""
+            while "/" in group and not self.loader.get_group_options(group):
+                group, _, last = group.rpartition("/")
+                option = f"{last}/{option}" if option else last
+            own = " For images of your own: data=folder data.path=FOLDER." * (group == "data")
+            options = self._options(group)
+            return f"{group}={option} does not exist: choose from {options}.{own}"
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        words = " ".join(lines[:2]) or type(error).__name__
+        if words.startswith("Error merging override ") and error.__cause__ is not None:
+            line = words.removeprefix("Error merging override ").lstrip("+")
+            hint = ": write the whole list" if "list index" in str(error.__cause__) else ""
+            return f"{line} cannot be set ({first_line(error.__cause__)}){hint}."
+        return words
 
 
 class _ParsedFiles(dict[tuple[str, ...], bytes]):
@@ -211,13 +244,3 @@ def split_sweep(overrides: Sequence[Override]) -> list[list[str]]:
 def key_of(override: str) -> str:
     """Returns the key or group that an override such as `++optimizer.lr=1` names."""
     return override.partition("=")[0].lstrip("+~")
-
-
-def _describe(error: Exception) -> str:
-    missing = re.search(r"Could not find '(.+?)/([^/']+)'", str(error))
-    options = re.findall(r"^\t(\S+)$", str(error), flags=re.MULTILINE)
-    if missing and options:
-        group, option = missing.groups()
-        return f"{group}={option} does not exist: choose from {', '.join(sorted(options))}."
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return " ".join(lines[:2]) if lines else type(error).__name__

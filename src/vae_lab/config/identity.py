@@ -7,6 +7,7 @@ bit is promised only where they are equal.
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
@@ -70,20 +71,31 @@ def run_name(choices: Mapping[str, str], latent_dim: int, others: Mapping[str, s
     if data := choices["data"].removeprefix("mnist").strip("_"):
         parts.append(data)
     parts += [_part(key, value) for key, value in others.items()]
-    return "-".join(parts)
+    return "-".join(filter(None, parts))
 
 
 def _part(key: str, value: str) -> str:
     if key == "data.path":
         # The file's name says it. Where two are alike, their folders are numbered.
-        return re.sub(r"[^A-Za-z0-9.+]+", "-", PurePath(value.strip("'\"")).stem).strip("-.")[:20]
-    name = key.rpartition(".")[2].rpartition("/")[2].removeprefix("max_")
+        return _short(PurePath(value).stem)
+    *parents, name = key.replace("/", ".").split(".")
+    if name.isdigit():  # a place in a list
+        name = f"{parents[-1]}{name}-"
     text = re.sub(r"^\[(.*)\]$", r"\1", value)
-    short = re.sub(r"[^A-Za-z0-9.+]+", "-", text).strip("-.")[:20]
+    short = _short(text)
     if short != text and "," not in text:
         # Something was lost: two values must not become one folder.
-        short += hashlib.sha256(value.encode()).hexdigest()[:4]
-    return f"{name}{short}"
+        short += hashlib.sha256(value.encode(errors="surrogateescape")).hexdigest()[:4]
+    return f"{name.removeprefix('max_')}{short}"
+
+
+def _short(text: str) -> str:
+    """Returns a text as a part of a name: its letters of any language, digits, `.` and `+`."""
+    kept = [
+        letter if unicodedata.category(letter)[0] in "LMN" or letter in ".+" else "-"
+        for letter in unicodedata.normalize("NFC", text)
+    ]
+    return re.sub("-+", "-", "".join(kept)).strip("-.")[:20]
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

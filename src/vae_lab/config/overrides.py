@@ -19,6 +19,9 @@ TEXTS = frozenset(
     """.split()
 )
 
+# Of these those that a sweep cannot change: a comma is part of the text.
+_ONE = frozenset("sweep_name resume hydra.run.dir hydra.sweep.dir hydra.sweep.subdir".split())
+
 _QUOTED = r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\""""
 _FUNCTION = re.compile(r"(choice|glob|shuffle|sort|tag|str)\s*\(.*\)")
 
@@ -38,7 +41,7 @@ def as_hydra(line: str, parses: Callable[[str], bool], *, sweep: bool) -> str:
     """
     start, equals, value = line.partition("=")
     key = start.lstrip("+")
-    is_text = key in TEXTS
+    is_text, sweep = key in TEXTS, sweep and key not in _ONE
     if not equals or key.startswith("~") or (value.startswith(("[", "{")) and not is_text):
         return line
     if is_text and not value.strip(" '\""):

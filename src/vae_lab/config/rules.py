@@ -2,6 +2,7 @@
 
 import math
 import re
+import unicodedata
 from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any, NamedTuple
@@ -78,7 +79,9 @@ def _picture_names(value: Any) -> bool:
 
 
 def _is_name(value: Any) -> bool:
-    return value is None or re.fullmatch(r"(?!\.)[\w.+-]+", str(value)) is not None
+    # Marks are parts of letters in many languages; they are no \w.
+    letters = [letter for letter in str(value) if unicodedata.category(letter)[0] != "M"]
+    return value is None or re.fullmatch(r"(?!\.)[\w.+-]+", "".join(letters)) is not None
 
 
 def _is_texts(value: Any) -> bool:

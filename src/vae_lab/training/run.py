@@ -58,6 +58,8 @@ class RunRequest:
         folder: where everything goes.
         command: the command line that asked for it.
         trust: whether classes of other packages may be used; see `config.instantiate.locate`.
+        data: that part of `config` with the places where the images are now, if they differ.
+        directory: where the relative paths of `config` begin.
     """
 
     config: Mapping[str, Any]
@@ -65,6 +67,8 @@ class RunRequest:
     folder: RunFolder
     command: str
     trust: bool
+    data: Mapping[str, Any] | None = None
+    directory: str | None = None
 
 
 def run(request: RunRequest) -> RunResult:
@@ -113,6 +117,7 @@ def _initial_result(request: RunRequest) -> RunResult:
         latent_dim=config["latent_dim"],
         seed=config["seed"],
         command=request.command,
+        directory=request.directory,
         started=_now(),
         threads=config["threads"],
         precision=str(config["trainer"]["precision"]),
@@ -154,7 +159,7 @@ def _train_and_test(request: RunRequest, point: ResumePoint) -> RunResult:
     # Build: data, model, trainer; event files go back to where the checkpoint was written.
     began = time.perf_counter()
     environment.reset_peak_memory()
-    parts = assemble(config, folder, point, trust=request.trust)
+    parts = assemble(config, folder, point, trust=request.trust, data=request.data)
     restore_loggers(parts.trainer.loggers, point)
     result = replace(folder.require_result(), **_sizes(config, parts))
     folder.write_result(result)

@@ -36,9 +36,17 @@ class Parts(NamedTuple):
 
 
 def assemble(
-    config: Mapping[str, Any], folder: RunFolder, point: ResumePoint, *, trust: bool
+    config: Mapping[str, Any],
+    folder: RunFolder,
+    point: ResumePoint,
+    *,
+    trust: bool,
+    data: Mapping[str, Any] | None = None,
 ) -> Parts:
-    """Returns the parts of a run that begins at `point`; see `run.RunRequest` for the rest."""
+    """Returns the parts of a run that begins at `point`; see `run.RunRequest` for the rest.
+
+    `data` is that part of the configuration with the places where the images are now.
+    """
     torch.set_num_threads(config["threads"])
     # Lightning's lines on devices and tips say nothing about the experiment, nor does what it
     # calls deprecated in torch.
@@ -51,9 +59,10 @@ def assemble(
     warnings.filterwarnings("ignore", message=".*AMP with fp16 is not supported on CPU")
 
     # The data first: the model is made for the shape of its images.
-    data = ImageDataModule.from_config(config, trust=trust)
-    data.setup("fit")
-    model = VAE.from_config(config, data.image_shape, trust=trust)
+    located = {**config, "data": data or config["data"]}
+    images = ImageDataModule.from_config(located, trust=trust)
+    images.setup("fit")
+    model = VAE.from_config(config, images.image_shape, trust=trust)
     if mode := config["compile"]:
         # The compiler looks at the gradient of the decoder's input, which nobody wants to know.
         warnings.filterwarnings("ignore", message=r"The \.grad attribute of a Tensor that is not")
@@ -62,8 +71,8 @@ def assemble(
             network.compile(mode=mode)
     resume_state = ResumeState(point=point)
     trainer = build_trainer(config, folder, trust=trust, first=[resume_state, LimitWarnings()])
-    data.check_processes(trainer.world_size)
-    return Parts(data, model, resume_state, trainer)
+    images.check_processes(trainer.world_size)
+    return Parts(images, model, resume_state, trainer)
 
 
 @contextmanager
