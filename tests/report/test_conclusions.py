@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fake_runs import BY_DRAWS, number, picture_metrics, write_run
 
-from vae_lab.report import conclusions_bound, conclusions_pictures
+from vae_lab.report import conclusions_bound, conclusions_pictures, tables
 from vae_lab.report.comparisons import Comparisons
 from vae_lab.report.grouping import Group, group_runs
 from vae_lab.report.page import write_report
@@ -325,9 +325,8 @@ def test_what_all_seeds_share_has_no_false_digits(tmp_path: Path) -> None:
     for seed in range(3):
         found = picture_metrics(sharpness=0.732, precision=0.732)
         found["digit_at_centre"] = number("16"[seed > 0])
-        found["digits_of_samples"] = number(
-            {"1": (0.9, 0.6, 0.3)[seed], "8": (0.1, 0.4, 0.7)[seed]}
-        )
+        shares = {"1": (0.9, 0.6, 0.3)[seed], "8": (0.1, 0.4, 0.7)[seed]}
+        found["digits_of_samples"] = number(shares) | {"standard_errors": {"1": 0.05}}
         name = f"linear-z2-seed{seed}"
         write_run(tmp_path / name, elbo=-150.0 - seed, seed=seed, picture_metrics=found)
     topics = said(tmp_path)
@@ -335,6 +334,9 @@ def test_what_all_seeds_share_has_no_false_digits(tmp_path: Path) -> None:
     assert "73.20000" not in texts and "0.00000" not in texts
     assert "lies label 1 (seed 0) or 6 (seeds 1 and 2)" in texts
     # Each label's share is that of all seeds.
+    table = tables.label_shares(PictureMetrics(group_of(tmp_path)))
+    assert table is not None
+    assert [cell.text for cell in table.rows[0]] == ["linear-z2", "prior draws", "60 ± 5", "40"]
     assert (
         "the prior draws of linear-z2 (mean of 3 seeds), by label: 1: 60 %, 8: 40 %"
         in texts.lower()

@@ -117,6 +117,12 @@ def test_a_callback_that_may_change_the_training_makes_another_setting(tmp_path:
         write_run(tmp_path / f"p{patience}", elbo=-150.0, config={"callbacks": {"stop": stopping}})
     (group,), _ = group_runs(find_runs([tmp_path])[0])
     assert group.keys == ["callbacks.stop.patience"] and not group.repeated
+    write_run(tmp_path / "none", elbo=-150.0, config={"callbacks": {"samples": {"scale": 2}}})
+    (group,), _ = group_runs(find_runs([tmp_path])[0])
+    # Without the callback there is no patience either: its class says it.
+    assert {setting.label for setting in group.settings} == {
+        *("EarlyStopping patience=2", "EarlyStopping patience=5", "default")
+    }
 
 
 def data_of(fingerprint: str | None, name: str = "npz:my.npz", **more: object) -> dict[str, object]:

@@ -182,7 +182,7 @@ def varying_keys(settings: Sequence[Mapping[str, Any]], *, same_images: bool = F
     explained: set[tuple[str, ...]] = set()
     for name in sorted(varying, key=_order):
         column = varying[name]
-        option = varying.get(SETTLED_BY.get(name, name.partition(".")[0]), column)
+        option = varying.get(SETTLED_BY.get(name, _option(name)), column)
         pairs = set(zip(option, column, strict=True))
         follows = option is not column and len(pairs) == len(set(option))
         if not follows and column not in explained:
@@ -191,12 +191,17 @@ def varying_keys(settings: Sequence[Mapping[str, Any]], *, same_images: bool = F
     return kept
 
 
+def _option(name: str) -> str:
+    """Returns the key that can settle another: the option of its group, or a callback's class."""
+    group, _, rest = name.partition(".")
+    return f"callbacks.{rest.partition('.')[0]}._target_" if group == "callbacks" else group
+
+
 def _matters(name: str, settings: Sequence[Mapping[str, Any]], same_images: bool) -> bool:
     """Tells whether a key can change what a run computes, its seed aside."""
     group, _, rest = name.partition(".")
     if group == "callbacks" and rest:
-        target = f"callbacks.{rest.partition('.')[0]}._target_"
-        targets = {str(of_run.get(target, ONLY_LOOKING)) for of_run in settings}
+        targets = {str(of_run.get(_option(name), ONLY_LOOKING)) for of_run in settings}
         return not all(it.startswith(ONLY_LOOKING) for it in targets)
     if group == "data" and same_images:
         return name in OF_SAME_IMAGES
@@ -216,9 +221,11 @@ def _label(values: Mapping[str, Any]) -> str:
             parts.append(f"z{value}")
         elif isinstance(value, str) and "." not in name:
             parts.append(value)
+        elif name.endswith("._target_"):
+            parts.append(str(value or "").rpartition(".")[2])
         elif value is not None:
             parts.append(f"{name.rpartition('.')[2]}={_shown(value)}")
-    return " ".join(parts) or "default"
+    return " ".join(filter(None, parts)) or "default"
 
 
 def _shown(value: Any) -> str:

@@ -121,6 +121,14 @@ class PictureMetrics:
         count = len(values)
         return {label: sum(it.get(label, 0.0) for it in values) / count for label in values[0]}
 
+    def label_errors(self, setting: Setting, name: str) -> dict[str, float]:
+        """Returns the standard errors of a metric by label, of a run on average; none of grids."""
+        errors: dict[str, list[float]] = {}
+        for number in self.numbers(setting, name):
+            for label, error in number.details.get("standard_errors", {}).items():
+                errors.setdefault(label, []).append(error)
+        return {label: sum(of_label) / len(of_label) for label, of_label in errors.items()}
+
     def by_step(self, setting: Setting, name: str) -> list[float]:
         """Returns a share at each step of the interpolations, the mean over the setting's seeds."""
         details = [number.details for number in self.numbers(setting, name)]

@@ -115,8 +115,8 @@ def label_shares(metrics: PictureMetrics) -> Table | None:
         for of, name in {"prior draws": "samples", "map": "map", "centre": "centre"}.items():
             if shares := metrics.by_label(setting, f"digits_of_{name}"):
                 labels = labels or list(shares)
-                values = [shares[label] for label in labels]
-                cells = [Cell(f"{100 * share:.0f}", share, is_share=True) for share in values]
+                errors = metrics.label_errors(setting, f"digits_of_{name}")
+                cells = [_label_share(shares[label], errors.get(label)) for label in labels]
                 rows.append([_value(setting.label), _value(of), *cells])
     return Table(["setting", "of", *labels], rows) if rows else None
 
@@ -187,6 +187,12 @@ def _sample(sample: Sample | None) -> Cell:
         return Cell(with_error(sample.mean, sample.error), sample.mean)
     mean, spread = (shown(value, sample.spread) for value in (sample.mean, sample.spread))
     return Cell(f"{mean}, spread {spread}", sample.mean)
+
+
+def _label_share(share: float, error: float | None) -> Cell:
+    """Returns a label's share in per cent, with its standard error if it is one of draws."""
+    text = f"{100 * share:.0f}" + (f" ± {100 * error:.0f}" if error else "")
+    return Cell(text, share, is_share=True)
 
 
 def _mean(values: Sequence[float | None], form: str) -> Cell:

@@ -49,6 +49,19 @@ def test_every_picture_is_loaded_and_nothing_is_wider_than_the_page(opened: Any)
     assert sizes[0] <= sizes[1]
 
 
+@pytest.mark.parametrize("width", [390, 1180, 1280, 1440, 1920])
+def test_no_strip_is_cut_off(four_runs: Path, chromium: Any, width: int) -> None:
+    context = chromium.new_context(viewport={"width": width, "height": 900})
+    page = context.new_page()
+    page.goto((four_runs / "report.html").as_uri())
+    beyond = """[...document.querySelectorAll('.strips img')].map((image) =>
+        image.getBoundingClientRect().right
+        - image.closest('.scroll').getBoundingClientRect().right)"""
+    places = page.evaluate(beyond)
+    assert len(places) > 20 and max(places) <= 0.5
+    context.close()
+
+
 def test_the_charts_are_in_the_colour_of_the_text(opened: Any) -> None:
     colour = (
         "(one) => getComputedStyle(one).fill !== 'none' ? getComputedStyle(one).fill : "
