@@ -19,9 +19,9 @@ from vae_lab.report.wording import (
 )
 
 LABELS_NOTE = (
-    "Each label's share in per cent, by the classifier; ± is the standard error of draws. "
-    "Map: equally spaced points of [-1.5, 1.5]² around the prior's mean, in its standard deviations. Centre, of the standard normal prior "
-    "alone: the disc around 0 that holds a tenth of it."
+    "Each label's share in per cent, by the classifier; ± is the standard error of draws. Map: "
+    "equally spaced points of [-1.5, 1.5]² around the prior's mean, in its standard deviations. "
+    "Centre, only of the standard normal prior: the disc around 0 that holds a tenth of it."
 )
 
 METRICS_NOTE = (
