@@ -36,7 +36,7 @@ def train(option: str) -> tuple[VAE, ImageDataModule, list[tuple[float, float]]]
     data = ImageDataModule.from_config(config, trust=False)
     data.setup()
     model = VAE.from_config(config, data.image_shape, trust=False)
-    optimizer = model.optimization.optimizer(model.named_parameters())
+    optimizer = model.optimization.optimizer(params=model.named_parameters())
     images, course = data.fixed_train_images[:].float() / 255, []
     per_epoch = len(images) // BATCH
     for step in range(EPOCHS * per_epoch):

@@ -11,7 +11,7 @@ A schedule is a factor as a function of progress, the share of the optimiser's s
 """
 
 import math
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -90,6 +90,17 @@ class Muon(torch.optim.Optimizer):
         weight.add_(direction.reshape(weight.shape), alpha=-length)
 
 
+def transposed_weights(networks: Mapping[str, nn.Module]) -> set[str]:
+    """Returns the names of the weights whose first dimension is that of their layer's inputs."""
+    kinds = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+    return {
+        f"{network}.{name}.weight"
+        for network, module in networks.items()
+        for name, part in module.named_modules()
+        if isinstance(part, kinds)
+    }
+
+
 def orthogonal(matrix: Tensor, iterations: int) -> Tensor:
     """Returns about U V^T of a matrix U S V^T: its singular values between 0.7 and 1.2.
 
@@ -132,11 +143,15 @@ def learning_rate_factor(schedule: str, warmup: float) -> Callable[[float], floa
     cosine. `tripling` falls to a tenth in eight stages, each three times as long as the last.
     """
     factors: dict[str, Callable[[float], float]] = {
-        "constant": lambda progress: 1.0,
+        "constant": _constant,
         "one_cycle": partial(_one_cycle, warmup=warmup),
         "tripling": _tripling,
     }
     return factors[schedule]
+
+
+def _constant(progress: float) -> float:
+    return 1.0
 
 
 def _one_cycle(progress: float, warmup: float) -> float:

@@ -6,9 +6,9 @@ bound, `loss` is what is minimised.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import pytorch_lightning as pl
 import torch
@@ -20,7 +20,7 @@ from vae_lab.epochs import EpochSums, StepFacts, diverged, share_done, training_
 from vae_lab.errors import UserError
 from vae_lab.likelihoods import Likelihood
 from vae_lab.objectives.base import Draws, Objective, Terms
-from vae_lab.optimizers import learning_rate_factor
+from vae_lab.optimizers import learning_rate_factor, transposed_weights
 from vae_lab.posterior import Posterior
 from vae_lab.priors import Prior
 from vae_lab.random_streams import stream, stream_seed
@@ -31,16 +31,14 @@ log = logging.getLogger(__name__)
 BATCH = 500
 
 _STEPS_PER_FINITE_CHECK = 50
-# Layers whose weights have their inputs in the first dimension.
-TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 # What `optimizer` holds beside the optimiser's own arguments.
 SCHEDULE_KEYS = ("schedule", "warmup")
 
 
 class Optimization(NamedTuple):
-    """How to optimise: parameters and their names -> optimiser, and progress -> rate factor."""
+    """How to optimise: `params`, names and parameters -> optimiser; progress -> rate factor."""
 
-    optimizer: Callable[[Iterable[tuple[str, nn.Parameter]]], torch.optim.Optimizer]
+    optimizer: Callable[..., torch.optim.Optimizer]
     learning_rate_factor: Callable[[float], float]
 
 
@@ -80,31 +78,42 @@ class VAE(pl.LightningModule):
         make = partial(instantiate, trust=trust)
         sizes = {"image_shape": image_shape, "latent_dim": config["latent_dim"]}
         encoder = make(config["model"]["encoder"], **sizes)
+        decoder = make(config["model"]["decoder"], **sizes)
         optimizer = {k: v for k, v in config["optimizer"].items() if k not in SCHEDULE_KEYS}
-
-        def make_optimizer(named: Iterable[tuple[str, nn.Parameter]]) -> torch.optim.Optimizer:
-            transposed = {
-                f"{name}.weight"
-                for name, module in model.named_modules()
-                if isinstance(module, TRANSPOSED)
-            }
-            return make(optimizer, params=named, offered={"transposed": transposed})
-
+        transposed = transposed_weights({"encoder": encoder, "decoder": decoder})
         schedule = learning_rate_factor(*(config["optimizer"][key] for key in SCHEDULE_KEYS))
         model = cls(
             encoder=encoder,
-            decoder=make(config["model"]["decoder"], **sizes),
+            decoder=decoder,
             prior=make(config["prior"], offered={**sizes, "encoder": encoder}),
             likelihood=make(config["likelihood"]),
             objective=make(config["objective"]),
-            optimization=Optimization(make_optimizer, schedule),
+            optimization=Optimization(
+                partial(make, optimizer, offered={"transposed": transposed}), schedule
+            ),
             latent_dim=config["latent_dim"],
             seed=config["seed"],
         )
         model.config_hash = config_hash(config)
         return model
 
+    @classmethod
+    def load_from_checkpoint(cls, *_: Any, **__: Any) -> NoReturn:
+        """Raises UserError: a checkpoint holds weights, and not what the model is made of."""
+        raise UserError(
+            "a checkpoint of VAE Lab holds weights only: vae_lab.load(RUN_FOLDER).model is the "
+            "model that they belong to."
+        )
+
     # Use: what pictures, evaluation and notebooks call.
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns the reconstructions of x (B, C, H, W); see `reconstruct`."""
+        return self.reconstruct(x)
+
+    def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Returns the reconstructions of a batch: images, or a tuple that begins with them."""
+        return self(batch if isinstance(batch, Tensor) else batch[0])
 
     def encode(self, x: Tensor) -> Posterior:
         """Returns q(z|x) for x (B, C, H, W)."""
@@ -186,13 +195,12 @@ class VAE(pl.LightningModule):
 
     def _data(self) -> Any:
         """Returns the trainer's data module, which gives each image a row, and the row noise."""
-        data = getattr(self.trainer, "datamodule", None)
-        if not hasattr(data, "train_images"):
-            raise UserError(
-                "a VAE takes its batches from an ImageDataModule, not from a DataLoader: call "
-                "trainer.fit(model, datamodule=ImageDataModule(...)), or write data=npz runs."
-            )
-        return data
+        if hasattr(data := getattr(self.trainer, "datamodule", None), "train_images"):
+            return data
+        raise UserError(
+            "a VAE takes its batches from an ImageDataModule, not from a DataLoader: call "
+            "trainer.fit(model, datamodule=ImageDataModule(...))."
+        )
 
     def on_train_epoch_start(self) -> None:
         # For networks that draw by themselves (dropout): a resumed run draws the same.
@@ -232,10 +240,8 @@ class VAE(pl.LightningModule):
         is_end = training_ends(self.trainer)
         # Here and not at the epoch's end, so that callbacks find the metrics there.
         if self.trainer.is_last_batch or is_end:
-            facts = self._step_facts()
-            self._log_epoch(
-                {**self._train_sums.metrics(self.trainer, "train", facts), "lr": self._rate}
-            )
+            metrics = self._train_sums.metrics(self.trainer, "train", self._step_facts())
+            self._log_epoch({**metrics, "lr": self._rate})
         if is_end:
             # The last weights are judged too, wherever in an epoch the training ends.
             self.trainer.check_val_every_n_epoch = self.trainer.val_check_batch = 1
@@ -265,7 +271,7 @@ class VAE(pl.LightningModule):
         checkpoint["config_hash"] = self.config_hash
 
     def configure_optimizers(self) -> Any:
-        optimizer = self.optimization.optimizer(self.named_parameters())
+        optimizer = self.optimization.optimizer(params=self.named_parameters())
         self._num_steps = self.trainer.estimated_stepping_batches
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate_factor)
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
@@ -278,11 +284,17 @@ class VAE(pl.LightningModule):
         """Sends the metrics of an epoch to every logger, and to callbacks that monitor them."""
         values = "  ".join(f"{name} {value:.6g}" for name, value in metrics.items())
         log.debug("epoch %d  %s", self.current_epoch + 1, values)
-        # For callbacks only: Lightning would log at its own step, the number of batches.
+        # In a training for callbacks only: Lightning logs at its own step, the number of batches.
+        is_fit = self.trainer.state.fn == "fit"
         several = self.trainer.world_size > 1
         self.log_dict(
-            metrics, on_step=False, on_epoch=True, logger=False, batch_size=1, sync_dist=several
+            metrics,
+            on_step=False,
+            on_epoch=True,
+            logger=not is_fit,
+            batch_size=1,
+            sync_dist=several,
         )
-        for logger in self.loggers:
+        for logger in self.loggers if is_fit else ():
             # The step is the number of epochs completed, as for pictures.
             logger.log_metrics(metrics, step=self.current_epoch + 1)

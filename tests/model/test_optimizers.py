@@ -70,7 +70,7 @@ def test_layers_get_orthogonal_steps_and_all_the_rest_is_adams() -> None:
     (job,) = compose_jobs(["model=conv", "prior=vamp", "likelihood=gaussian", "optimizer=muon"])
     model = VAE.from_config(resolved(job.config), (1, 28, 28), trust=False)
     named = dict(model.named_parameters())
-    own, rest = model.optimization.optimizer(named.items()).param_groups
+    own, rest = model.optimization.optimizer(params=named.items()).param_groups
     names = {id(parameter): name for name, parameter in named.items()}
     matrices = {names[id(one)] for one in own["params"]}
     assert matrices == {n for n in named if n.endswith(".weight")}
@@ -150,7 +150,7 @@ def test_the_step_of_a_transposed_convolution_has_the_length_of_outputs_by_input
 def test_the_models_transposed_convolutions_are_known_to_the_optimizer() -> None:
     (job,) = compose_jobs(["model=conv", "optimizer=muon"])
     model = VAE.from_config(resolved(job.config), (1, 28, 28), trust=False)
-    optimizer = model.optimization.optimizer(model.named_parameters())
+    optimizer = model.optimization.optimizer(params=model.named_parameters())
     assert isinstance(optimizer, Muon)
     transposed = {m.weight for m in model.modules() if isinstance(m, nn.ConvTranspose2d)}
     assert len(transposed) == 2 and optimizer._transposed == transposed

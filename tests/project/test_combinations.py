@@ -71,7 +71,7 @@ def test_a_combination_with_a_meaning_trains_two_steps(
 ) -> None:
     named = {"objective": objective, "likelihood": likelihood, "prior": prior}
     model = VAE.from_config(made_of(**named), (1, 28, 28), trust=False)
-    optimizer = model.optimization.optimizer(model.named_parameters())
+    optimizer = model.optimization.optimizer(params=model.named_parameters())
     before = {name: value.detach().clone() for name, value in model.named_parameters()}
     x, samples = images(binarize), model.objective.num_samples
     for step in range(2):

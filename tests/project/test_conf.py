@@ -35,7 +35,7 @@ OWN = {option: ["data.path=mine"] for option in ("data=npz", "data=folder")}
 
 def step(model: VAE, images: torch.Tensor) -> float:
     """Takes one optimiser step and returns the loss, which must have reached every weight."""
-    optimizer = model.optimization.optimizer(model.named_parameters())
+    optimizer = model.optimization.optimizer(params=model.named_parameters())
     noise = torch.randn(
         (model.objective.num_samples, len(images), model.latent_dim), generator=stream("test")
     )
