@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 
 from vae_lab.board import __main__, server
 from vae_lab.board.links import LinkServer, tensorboard_url
+from vae_lab.errors import UserError
 from vae_lab.loggers.tensorboard import TensorBoardRunLogger
 from vae_lab.run_folder import RunFolder, RunResult
 
@@ -133,7 +134,7 @@ def test_no_text_of_an_address_becomes_part_of_a_page() -> None:
     def tensorboard(environ: dict[str, Any], start_response: Any) -> Any:
         return Response(f"TensorBoard's {environ['PATH_INFO']}")(environ, start_response)
 
-    client = Client(LinkServer(tensorboard), Response)
+    client = Client(LinkServer(tensorboard, []), Response)
     page = client.get('/open/pictures/"><script>').text
     assert page.count("<script>") == 1 and "linkedTimeEnabled" in page
     assert client.get("/open/none").status_code == 404
@@ -168,3 +169,51 @@ def children_of(pid: int) -> list[str]:
     """The processes that a process has started; none where the system does not tell."""
     path = Path(f"/proc/{pid}/task/{pid}/children")
     return path.read_text().split() if path.exists() else []
+
+
+@pytest.mark.parametrize(
+    ("host", "code"),
+    [
+        ("localhost:6006", 200),
+        ("LOCALHOST", 200),
+        ("127.0.0.1:6006", 200),
+        ("[::1]:6006", 200),
+        ("192.168.1.5:80", 200),
+        ("named.example:6006", 200),
+        ("evil.example.com", 403),
+        ("evil.example.com:6006", 403),
+        ("localhost.evil.example.com", 403),
+        ("127.0.0.1.evil.example.com:80", 403),
+        ("", 403),
+    ],
+)
+def test_it_answers_to_its_own_names_and_to_numbers_only(host: str, code: int) -> None:
+    # A page elsewhere can point its own name at this machine, and read the answers.
+    application = LinkServer(
+        lambda environ, start: Response("runs")(environ, start), ["Named.example"]
+    )
+    answer = Client(application, Response).get("/data/runs", headers={"Host": host})
+    assert answer.status_code == code and (answer.text == "runs") == (code == 200)
+
+
+@pytest.mark.parametrize("kind", ["event file", "folder", "pipe"])
+def test_runs_with_a_way_out_are_not_shown(
+    tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new_run(tmp_path / "sweep" / "good")
+    bad, private = new_run(tmp_path / "sweep" / "bad"), new_run(tmp_path / "private")
+    if kind == "pipe":
+        os.mkfifo(bad / "events.out.tfevents.2.x")
+    elif kind == "folder":
+        (bad / "more").symlink_to(private)
+    else:
+        (bad / "events.out.tfevents.2.x").symlink_to(private / "events.out.tfevents.1.host.1.0")
+    folder, names = shown(tmp_path / "sweep")
+    assert names == ["good"] and folder != tmp_path / "sweep"
+    assert "Runs with such a file are not shown" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("host", ["evil..x", "x" * 300, "no such host"])
+def test_a_host_that_is_no_name_is_one_line(host: str) -> None:
+    with pytest.raises(UserError, match="cannot serve at"):
+        server._check_address(host, 0)

@@ -9,6 +9,7 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterable
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote
 
@@ -51,12 +52,17 @@ addEventListener("load", () => location.replace(document.querySelector("a").href
 class LinkServer:
     """TensorBoard's application with the addresses below `/open/` in front of it."""
 
-    def __init__(self, tensorboard: Application) -> None:
-        self._tensorboard = tensorboard
+    def __init__(self, tensorboard: Application, names: Iterable[str]) -> None:
+        """Takes the names that this server is asked by, beside numbers and localhost."""
+        self._tensorboard, self._names = tensorboard, {"localhost", *map(str.lower, names)}
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
+        host = environ.get("HTTP_HOST", "localhost")
+        if not self._is_ours(host):
+            text = f"This TensorBoard does not answer to {host}: start it with --host NAME.\n"
+            return Response(text, status=403)(environ, start_response)
         path = environ.get("PATH_INFO", "")
         if not path.startswith(PREFIX):
             return self._tensorboard(environ, start_response)
@@ -65,6 +71,19 @@ class LinkServer:
             return Response("Not found", status=404)(environ, start_response)
         page = PAGE % (html.escape(target), json.dumps(STORED))
         return Response(page, mimetype="text/html")(environ, start_response)
+
+    def _is_ours(self, host: str) -> bool:
+        """Tells whether a request was meant for this server.
+
+        A page of somebody else in the same browser can give its own name this machine's address,
+        and read what is served here. It cannot do so with a number.
+        """
+        name = re.sub(r":\d*$", "", host).strip("[]").lower()
+        try:
+            ip_address(name)
+        except ValueError:
+            return name in self._names
+        return True
 
     def runs(self) -> list[str]:
         """Returns the names of the runs that TensorBoard has read so far."""

@@ -17,7 +17,9 @@ from typing import Any, NoReturn
 
 from vae_lab.board.links import LinkServer, links
 from vae_lab.errors import UserError
+from vae_lab.reading import check_inside
 from vae_lab.run_folder import EVENT_FILES, RESULT, RUNNING, RunFolder
+from vae_lab.terminal import print_warning, printable
 
 OUTPUTS = Path("outputs")
 
@@ -61,18 +63,30 @@ class LogFolder:
                 self._names[target] = name
                 (self.folder / name).symlink_to(target, target_is_directory=True)
                 if name != target.name:
-                    print(f"{run} is shown as {name}.", flush=True)
+                    print(printable(f"{run} is shown as {name}."), flush=True)
 
 
 def runs_of(folder: Path) -> list[Path]:
-    """Returns the folders of the runs at and below a folder that TensorBoard can show, or soon."""
+    """Returns the folders of the runs at and below a folder that TensorBoard can show, or soon.
+
+    Those with links out of them, or with pipes, are left out: TensorBoard would follow them.
+    """
     with_events = {path.parent for path in folder.rglob(EVENT_FILES)}
     just_begun = {
         path.parent
         for path in folder.rglob(RESULT)
         if (result := RunFolder(path.parent).result) and result.status == RUNNING
     }
-    return sorted(with_events | just_begun)
+    return sorted(run for run in with_events | just_begun if not _way_out(run))
+
+
+def _way_out(folder: Path) -> str:
+    """Returns what in a folder leads out of it, in words; empty if nothing does."""
+    try:
+        check_inside(folder)
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 @contextlib.contextmanager
@@ -83,15 +97,19 @@ def folder_to_show(folders: Sequence[Path]) -> Iterator[LogFolder]:
         UserError: A folder does not exist, or has no run in it.
     """
     sources = list(folders) or [_newest()]
+    ways_out = []
     for source in sources:
         if not source.is_dir():
             raise UserError(f"{source} is no folder: name one that holds runs.")
+        if way_out := _way_out(source):
+            ways_out.append(way_out)
+            print_warning(f"{way_out} Runs with such a file are not shown.")
         if not runs_of(source):
             raise UserError(
                 f"no run in {source} has TensorBoard's files ({EVENT_FILES}): name another folder, "
                 f"or train with logger=tensorboard."
             )
-    if len(sources) == 1 and sources[0] not in runs_of(sources[0]):
+    if len(sources) == 1 and sources[0] not in runs_of(sources[0]) and not ways_out:
         yield LogFolder(sources[0], sources)
         return
     with tempfile.TemporaryDirectory(prefix="vae-lab-board-") as folder:
@@ -110,7 +128,7 @@ def serve(log_folder: LogFolder, *, host: str, port: int) -> NoReturn:
     runs = "1 run" if num_runs == 1 else f"{num_runs} runs"
     print(f"TensorBoard shows {runs} of {', '.join(map(str, log_folder.sources))}:")
     for title, address in links(url, server):
-        print(f"  {title:<26}{address}")
+        print(printable(f"  {title:<26}{address}"))
     if not server.kinds():
         print(f"  {'pictures, once drawn':<26}{url}#images")
     print("Ctrl-C ends it.", flush=True)
@@ -127,7 +145,7 @@ def _start(folder: Path, *, host: str, port: int) -> tuple[str, LinkServer]:
     link_servers: list[LinkServer] = []
 
     def server(application: Any, flags: argparse.Namespace) -> program.TensorBoardServer:
-        link_servers.append(LinkServer(application))
+        link_servers.append(LinkServer(application, names=[host, socket.gethostname()]))
         return program.create_port_scanning_werkzeug_server(link_servers[0], flags)
 
     board = program.TensorBoard(default.get_plugins(), server_class=server)
@@ -153,9 +171,10 @@ def _check_address(host: str, port: int) -> None:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         with socket.create_server((host, port), family=family):
             pass
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no name of a machine"
         raise UserError(
-            f"cannot serve at {host}, port {port} ({error.strerror}): choose another --host, or "
+            f"cannot serve at {host}, port {port} ({reason}): choose another --host, or "
             f"leave out --port."
         ) from error
 
