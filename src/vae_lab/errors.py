@@ -151,6 +151,8 @@ _REMEDIES = {
 
 def describe_os_error(error: BaseException, folder: Path) -> str:
     """Returns an error in words; for what the disk refused, the path and the remedy."""
+    if isinstance(error.__cause__, OSError) and not isinstance(error, UserError):
+        error = error.__cause__  # logging wraps it, without its words
     if not isinstance(error, OSError) or error.errno not in _REMEDIES:
         return f"{error}" or type(error).__name__
     path = error.filename or folder

@@ -11,8 +11,7 @@ from vae_lab.run_folder import COMMANDS, RESULT
 
 # What a report writes beside the runs: pages, and a folder of pictures, which may hold others too.
 PAGE, MARKDOWN, FIGURES = REPORT = ("report.html", "report.md", "report_figures")
-# What a sweep writes beside them, and the configuration that Hydra writes there.
-SUMMARY, MULTIRUN = "summary.csv", "multirun.yaml"
+SUMMARY = "summary.csv"  # of a sweep, or of a report
 WRITTEN_BY = "Written by VAE Lab"
 # What is near the beginning of each file, or at the very beginning (\A).
 _MARKS = {
@@ -20,7 +19,6 @@ _MARKS = {
     MARKDOWN: WRITTEN_BY,
     SUMMARY: r"\Arun,status,",
     COMMANDS: r"\Apython -m vae_lab ",
-    MULTIRUN: r"vae_lab\.",
 }
 # The styles of a page come before its mark.
 _BEGINNING = 100_000  # bytes

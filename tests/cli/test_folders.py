@@ -1,5 +1,6 @@
 """Folders that are not ours: no run, sweep or report changes what somebody else keeps there."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 from command import QUICK, Command, Done
 from fake_runs import write_run
 
-from vae_lab.errors import UserError
+from vae_lab.errors import UserError, describe_os_error
 from vae_lab.files import PARTIAL, partial_folder, write_text
 from vae_lab.ownership import check_run_folder
 from vae_lab.report.page import write_report
@@ -69,7 +70,7 @@ def test_a_job_of_a_sweep_begins_in_no_folder_of_somebody_else(
     assert [path.name for path in (tmp_path / "s").iterdir()] == ["linear-z3-stripes"]
 
 
-@pytest.mark.parametrize("name", ["command.txt", "multirun.yaml", "summary.csv", "report.html"])
+@pytest.mark.parametrize("name", ["command.txt", "summary.csv", "report.html", "report.md"])
 def test_a_sweep_replaces_no_file_of_somebody_else(
     name: str, tmp_path: Path, vae_lab: Command
 ) -> None:
@@ -172,3 +173,10 @@ def test_what_a_killed_process_left_in_a_partial_folder_goes_with_the_next(tmp_p
             assert (at_work / "data").read_text() == "half"
     assert content(tmp_path) == theirs
     assert not at_work.exists() and not other.exists()
+
+
+def test_what_the_disk_refused_is_told_whatever_wraps_it() -> None:
+    error = ValueError("Unable to configure handler 'file'")
+    error.__cause__ = OSError(errno.ENOSPC, "No space left on device", "run/run.log")
+    words = "cannot write run/run.log: No space left on device. Remedy: free some space."
+    assert describe_os_error(error, Path("run")) == words

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from vae_lab.errors import UserError, describe_os_error
 from vae_lab.files import write_text
-from vae_lab.ownership import MULTIRUN, REPORT, SUMMARY, check_replaceable
+from vae_lab.ownership import REPORT, SUMMARY, check_replaceable
 from vae_lab.report.summary import result_of, row, write_rows
 from vae_lab.run_folder import COMMANDS, FAILED, SUCCESS, RunFolder, RunResult
 from vae_lab.terminal import print_error, print_warning
@@ -28,7 +28,7 @@ def open_sweep(root: Path, command: str, *, report: bool) -> None:
     Raises:
         UserError: if a file of somebody else is in the place of one that the sweep writes.
     """
-    check_replaceable(root, [COMMANDS, MULTIRUN, SUMMARY, *REPORT * report])
+    check_replaceable(root, [COMMANDS, SUMMARY, *REPORT * report])
     path = root / COMMANDS
     try:
         before = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
