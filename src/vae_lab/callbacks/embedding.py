@@ -12,7 +12,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vae_lab.callbacks.drawing.canvas import label_name
 from vae_lab.callbacks.drawing.grids import to_array, to_uint8
 from vae_lab.callbacks.picture import Visualization
 from vae_lab.callbacks.snapshot import Snapshot
@@ -37,7 +36,9 @@ class Embedding(Visualization):
         encoded, labels = snapshot.encoded(self.num_images), None
         if encoded.labels is not None:
             names = snapshot.data.label_names
-            labels = [label_name(label, names) for label in encoded.labels.tolist()]
+            # A page has the letters that the font of the pictures lacks.
+            numbers = encoded.labels.tolist()
+            labels = [str(number) if names is None else names[number] for number in numbers]
         for log_dir in folders:
             images = encoded.images
             write_projection(Path(log_dir), points=encoded.mean, labels=labels, images=images)

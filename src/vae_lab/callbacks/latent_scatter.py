@@ -3,6 +3,7 @@
 Shapes: N images, Z latent dimensions.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from vae_lab.callbacks.drawing.canvas import label_name
-from vae_lab.callbacks.drawing.charts import Heading, Scatter, Tick
+from vae_lab.callbacks.drawing.charts import MOST_NAMES, Heading, Scatter, Tick
 from vae_lab.callbacks.picture import Picture
 from vae_lab.callbacks.snapshot import EncodedImages, Snapshot
 
@@ -79,4 +80,6 @@ def in_rows(
         names = [label_name(label, label_names) for label in classes.tolist()]
     spread = 0.7 * (torch.rand(count, generator=generator) - 0.5)  # else they hide one another
     points = torch.stack([encoded.mean[:, 0], groups + spread], dim=1)
-    return points, [(float(row), name) for row, name in enumerate(names)]
+    # Of many labels some are named, so that no name covers the next.
+    step = math.ceil(len(names) / MOST_NAMES)
+    return points, [(float(row), name) for row, name in enumerate(names) if row % step == 0]

@@ -197,3 +197,37 @@ def test_labels_are_drawn_by_their_names_and_long_names_are_shortened() -> None:
     wide = Scatter(HEADING, points, labels, ("x", "y"), None, names).render(1)
     assert numbers.shape[2] < wide.shape[2] < numbers.shape[2] + 100
     assert label_name(2, names) == "a very long .." and label_name(2, None) == "2"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Corn_(maize)___Common_rust_", "Corn_(maize)___healthy", "Corn_(maize)___Northern"),
+        tuple(f"session_of_the_day_{day:03d}_in_winter" for day in range(120)),
+        ("\u5199\u771f", "\u5199\u5b57", "\u5199"),
+        ("\u00e9t\u00e9", "ete", "K\\xf6ln", "two\\nlines"),
+        ("",),
+    ],
+)
+def test_names_stay_different_and_are_letters_of_the_font(names: tuple[str, ...]) -> None:
+    drawn = [label_name(label, names) for label in range(len(names))]
+    assert len(set(drawn)) == len(names)
+    assert all(name.isascii() and len(name) <= 14 for name in drawn)
+
+
+def test_a_legend_of_many_labels_says_that_there_are_more() -> None:
+    points = torch.rand(100, 2, generator=torch.Generator().manual_seed(0))
+
+    def legend(count: int) -> torch.Tensor:
+        labels = torch.arange(100) % count
+        return Scatter(HEADING, points, labels, ("x", "y"), None).render(1)[
+            :, :, LEFT + SIDE + 20 :
+        ]
+
+    def marks(pixels: torch.Tensor) -> int:
+        """Counts the marks of a legend: rows of colour between white ones."""
+        shown = (pixels[:, :, :18] < 255).any(dim=0).any(dim=1).int()
+        return int((shown.diff() == 1).sum())
+
+    assert (marks(legend(22)), marks(legend(100))) == (22, 21)
+    assert legend(100).shape[2] > legend(22).shape[2], "room for 'and 79 more'"

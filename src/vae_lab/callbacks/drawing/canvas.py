@@ -8,6 +8,7 @@ together is more than all pictures of a linear run may cost; this takes about 0.
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from typing import Literal
@@ -149,9 +150,35 @@ def wrapped(text: str, *, size: int, width: float) -> Sequence[str]:
 
 
 def label_name(label: int, names: Sequence[str] | None) -> str:
-    """Returns the name of a label as it is drawn: shortened, or its number if it has none."""
-    name = str(label) if names is None else names[label]
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 2]}.."
+    """Returns the name of a label as it is drawn: in letters of the font, short, and its own.
+
+    It is the number of the label if there are no names.
+    """
+    return str(label) if names is None else _drawn_names(tuple(names))[label]
+
+
+@cache
+def _drawn_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns names in ASCII, shortened so that no two become one."""
+    texts = [name.encode("ascii", "backslashreplace").decode() for name in names]
+    # From the most legible: the beginning, both ends, the beginning and the number of the label.
+    cuts = [f"{text[: _LONGEST - 2]}.." for text in texts]
+    ends = [f"{text[: _LONGEST - 8]}..{text[-6:]}" for text in texts]
+    numbered = [f"{text[: _LONGEST - 6]}..{number}" for number, text in enumerate(texts)]
+    forms = [
+        [
+            text if len(text) <= _LONGEST else short
+            for text, short in zip(texts, shorts, strict=True)
+        ]
+        for shorts in (cuts, ends)
+    ]
+    counts = [Counter(form) for form in forms]
+    return tuple(
+        next(
+            (form[k] for form, count in zip(forms, counts, strict=True) if count[form[k]] == 1), own
+        )
+        for k, own in enumerate(numbered)
+    )
 
 
 def legend_width(names: Sequence[str]) -> int:

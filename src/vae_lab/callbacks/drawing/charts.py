@@ -23,6 +23,8 @@ BELOW = 40  # for those of a horizontal axis
 
 SIDE, LEGEND = 400, 44  # of a scatter
 
+MOST_NAMES = 22  # that its height has room for
+
 BARS_WIDTH, BARS_HEIGHT = 440, 220
 
 NARROWEST = 200  # what a heading needs
@@ -104,7 +106,9 @@ class Scatter(NamedTuple):
 
     def render(self, scale: int) -> Tensor:
         labels = [] if self.labels is None else torch.unique(self.labels).tolist()
-        legend = canvas.legend_width([label_name(label, self.names) for label in labels])
+        names = [label_name(label, self.names) for label in labels[:MOST_NAMES]]
+        more = [f"and {len(labels)} more"] * (len(labels) > MOST_NAMES)
+        legend = canvas.legend_width([*names, *more])
         beside = max(LEGEND, legend) if labels else MARGIN
         plot = Plot(self.heading, left=LEFT, width=SIDE, height=SIDE, beside=beside, scale=scale)
         finite = self.points.isfinite().all(dim=1)
@@ -154,12 +158,18 @@ class Scatter(NamedTuple):
         classes, groups = torch.unique(labels, return_inverse=True)
         for (x, y), group in zip(places.tolist(), groups.tolist(), strict=True):
             plot.dot(x, y, group=group, radius=2.25)
-        for group, label in enumerate(classes.tolist()):
+        shown = classes.tolist()
+        if len(shown) > MOST_NAMES:
+            shown = shown[: MOST_NAMES - 1]
+            y = plot.top + 12 + 18 * len(shown)
+            plot.text(plot.right + 24, y, f"and {len(classes) - len(shown)} more", anchor="lm")
+        for group, label in enumerate(shown):
             y = plot.top + 12 + 18 * group
             plot.dot(plot.right + 14, y, group=group, radius=4)
             name = label_name(label, self.names)
             plot.text(plot.right + 24, y, name, anchor="lm")
-            if self.rows is None:
+            # Of many labels the names would cover the points.
+            if self.rows is None and len(shown) == len(classes):
                 x, y = places[groups == group].median(dim=0).values.tolist()
                 plot.text(x, y, name, size=TITLE + 3, halo=True)
 
