@@ -107,7 +107,7 @@ class ImageDataModule(pl.LightningDataModule):
         if labels is not None and loaded.test_labels is not None:
             of_splits = {"training": labels[~val], "validation": labels[val]}
             warnings += absent_labels(of_splits | {"test": loaded.test_labels})
-        self.warnings = [printable(warning) for warning in warnings]
+        self.warnings = [*map(_line, warnings)]
         self._is_loaded = True
 
     def _validation(self, loaded: Images) -> np.ndarray:
@@ -244,12 +244,15 @@ def _arrays(images: Images) -> Images:
     )
 
 
+def _line(text: object) -> str:
+    """Returns text from outside as one line, in a table too."""
+    return printable(str(text).replace("\n", "\\n").replace("\t", "\\t"))
+
+
 def _label_names(images: Images) -> tuple[str, ...] | None:
     """Returns what the labels 0, 1, ... are called, in one line each; None without labels."""
     if images.label_names is not None:
-        # As one line, in a text file too.
-        lines = (str(name).replace("\n", "\\n").replace("\t", "\\t") for name in images.label_names)
-        return tuple(map(printable, lines))
+        return tuple(map(_line, images.label_names))
     labels = images.train_labels
     return None if labels is None else tuple(map(str, range(int(labels.max()) + 1)))
 

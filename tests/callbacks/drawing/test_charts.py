@@ -220,13 +220,11 @@ def test_a_legend_of_many_labels_says_that_there_are_more() -> None:
 
     def legend(count: int) -> torch.Tensor:
         labels = torch.arange(100) % count
-        return Scatter(HEADING, points, labels, ("x", "y"), None).render(1)[
-            :, :, LEFT + SIDE + 20 :
-        ]
+        return Scatter(HEADING, points, labels, ("x", "y"), None).render(1)[:, :, LEFT + SIDE + 5 :]
 
     def marks(pixels: torch.Tensor) -> int:
         """Counts the marks of a legend: rows of colour between white ones."""
-        shown = (pixels[:, :, :18] < 255).any(dim=0).any(dim=1).int()
+        shown = (pixels[:, :, :14] < 255).any(dim=0).any(dim=1).int()
         return int((shown.diff() == 1).sum())
 
     assert (marks(legend(22)), marks(legend(100))) == (22, 21)
