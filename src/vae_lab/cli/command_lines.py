@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,9 @@ def parse_words(argv: Sequence[str]) -> CommandLine:
         raise UserError(f"{message}: see python -m vae_lab --help.")
 
     parser.error = refuse  # type: ignore[method-assign]
+    for action in parser._actions:
+        if "--version" in action.option_strings:
+            action.version = f"VAE Lab {version('vae-lab')}"  # type: ignore[attr-defined]
     words = parser.parse_intermixed_args(list(argv))
     show = []
     for flag in ("cfg", "info", "package"):

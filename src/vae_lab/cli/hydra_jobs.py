@@ -26,6 +26,8 @@ from vae_lab.errors import UserError, describe_os_error
 
 # Set to 1 by those who want to see tracebacks, and what it was before Hydra was at work.
 FULL_ERROR, TRACEBACKS = "HYDRA_FULL_ERROR", "VAE_LAB_FULL_ERROR"
+# How many jobs a sweep has, for those in other processes too.
+NUM_JOBS = "VAE_LAB_NUM_JOBS"
 
 
 def run_hydra(argv: Sequence[str], task: TaskFunction) -> None:
@@ -48,7 +50,7 @@ def launch(
     Returns what the task returned for each; None also where it raised an error. Raises as
     `run_hydra`.
     """
-    with _errors_in_words():
+    with _errors_in_words(), environment_variables({NUM_JOBS: str(len(jobs))}):
         hydra = Hydra(task_name="vae_lab", config_loader=composer.loader)
         GlobalHydra.instance().initialize(hydra)
         try:

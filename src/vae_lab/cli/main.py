@@ -25,11 +25,11 @@ from omegaconf import DictConfig
 from vae_lab.cli import command_lines
 from vae_lab.cli.command_lines import CommandLine, command_to_resume
 from vae_lab.cli.ensure_data import ensure_data
-from vae_lab.cli.hydra_jobs import FULL_ERROR, TRACEBACKS, launch, run_hydra
+from vae_lab.cli.hydra_jobs import FULL_ERROR, NUM_JOBS, TRACEBACKS, launch, run_hydra
 from vae_lab.cli.jobs import Jobs, jobs_of
 from vae_lab.cli.launchers import at_work, check_machine, is_parallel, mark_lost_runs
 from vae_lab.cli.plan import Plan, check_place, plan
-from vae_lab.cli.resume import read_resumed
+from vae_lab.cli.resume import can_go_on, read_resumed
 from vae_lab.cli.sweep_summary import close_sweep, open_sweep
 from vae_lab.config.compose import Composer, key_of, register_resolvers
 from vae_lab.config.instantiate import needs_trust
@@ -78,6 +78,8 @@ def job(config: DictConfig) -> float | None:
     folder = Path(context.runtime.output_dir)
     # A launcher may have started this in a process of its own.
     keep_streams_writable()
+    if total := os.environ.get(NUM_JOBS):
+        print(f"run {context.job.num + 1} of {total}: {folder.name}", flush=True)
     try:
         with handle_signals(), at_work(), ExitStack() as stack:
             # The folder of a single run is locked before Hydra opens the log in it.
@@ -238,6 +240,7 @@ def _run_in(folder: Path, again: str, work: Callable[[], None]) -> int:
         try:
             work()
         finally:
-            if (run := RunFolder(folder)).exists and not run.is_finished:
+            run = RunFolder(folder)
+            if run.exists and not run.is_finished and can_go_on(run):
                 print("To go on:", again)
     return 0 if run.is_finished else JOB_FAILED

@@ -4,6 +4,7 @@ The folder's `config.yaml` says what is computed, not the command line: it may b
 checkout, or somebody else's folder.
 """
 
+import builtins
 import copy
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from vae_lab.config.identity import NOT_IN_HASH, config_hash, is_volatile
 from vae_lab.data.user_images import prepare_recorded
 from vae_lab.errors import UserError
 from vae_lab.reading import check_inside
-from vae_lab.run_folder import RunFolder
+from vae_lab.run_folder import DIVERGED, FAILED, LAST, PREVIOUS, RunFolder
 
 
 class Resumed(NamedTuple):
@@ -30,6 +31,21 @@ class Resumed(NamedTuple):
     data: dict[str, Any]
     trust: bool
     again: str  # the command line that goes on once more
+
+
+def can_go_on(run: RunFolder) -> bool:
+    """Tells whether a run that is not finished may come further if it goes on.
+
+    One that diverged does so again. One that failed without a checkpoint has nothing to go on from,
+    and what it was told cannot change; a disk or memory can.
+    """
+    result = run.result
+    if result is None or result.status not in (FAILED, DIVERGED):
+        return True
+    kind = getattr(builtins, (result.error or "").partition(":")[0], None)
+    from_outside = isinstance(kind, type) and issubclass(kind, OSError | MemoryError)
+    begun = any((run.checkpoints / name).exists() for name in (LAST, PREVIOUS))
+    return result.status == FAILED and (begun or from_outside)
 
 
 def read_resumed(composer: Composer, command_line: CommandLine) -> Resumed:

@@ -1,6 +1,8 @@
 """A sweep's folder: its command lines at the start; at the end its table and what failed."""
 
 import shlex
+import shutil
+import sys
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
@@ -8,6 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 
+from vae_lab.cli.resume import can_go_on
 from vae_lab.errors import UserError, describe_os_error
 from vae_lab.files import write_text
 from vae_lab.ownership import REPORT, SUMMARY, check_replaceable
@@ -17,6 +20,12 @@ from vae_lab.terminal import print_error, print_warning
 
 # Columns of texts, the name first: the others are left out of the table if all runs agree.
 LEFT_ALIGNED = ("run", "status", "data", "images", "binarize", "likelihood", "bound", "samples")
+
+# What the name of a run says, or another column, or what is only for the file.
+IN_THE_NAME = ("model", "latent_dim", "seed", "standard error", "path")
+
+# What a narrow terminal has no place for, the first to go first.
+LEAST = ("seconds", "epochs", "recon/test", "kl/test")
 
 # Columns of text where no terminal says how many there are.
 WIDE = 160
@@ -62,19 +71,31 @@ def close_sweep(
     if not console.is_terminal:
         console.width = WIDE
     try:
-        rows = write_rows(root, [row(result) for result in results.values()])
-        console.print(_table(rows, title=f"Test set, nats per image: {root}"))
+        rows = write_rows(
+            root, [row(result) | {"path": str(run)} for run, result in results.items()]
+        )
+        title = f"Test set, nats per image ± standard error over images, * best: {root}"
+        console.print(_table(rows, title, console))
         for run, result in failed.items():
             console.print(f"FAILED {run.name}: {result.error or result.status}")
-        if failed:
+        if any(can_go_on(RunFolder(run)) for run in failed):
             print("To go on with what is not finished:", again)
         print(f"The same table: {root / SUMMARY}")
         if report and len(failed) < len(runs):
             _report(root)
-        print("See the runs side by side:", f"python -m vae_lab.board {shlex.quote(str(root))}")
+        print("See the runs side by side:", _python(), "-m vae_lab.board", shlex.quote(str(root)))
     except OSError as error:
         print_error(describe_os_error(error, root))
     return names
+
+
+def _python() -> str:
+    """Returns what starts this Python in the person's shell, which may know it by its path only."""
+    here, python = Path(sys.executable), shutil.which("python")
+    if python and Path(python).absolute() == here:
+        return "python"
+    below = here.is_relative_to(Path.cwd())
+    return shlex.quote(str(here.relative_to(Path.cwd()) if below else here))
 
 
 def _result(folder: Path, *, is_refused: bool) -> RunResult:
@@ -99,18 +120,41 @@ def _report(root: Path) -> None:
         )
 
 
-def _table(rows: Sequence[Mapping[str, str]], title: str) -> Table:
-    """Returns the rows as a table, without the columns in which all runs are the same."""
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+def _table(rows: Sequence[Mapping[str, str]], title: str, console: Console) -> Table:
+    """Returns the rows as a table, without the columns in which all runs are the same.
+
+    The best come first, and the best one has a mark, if all bounds are of one kind.
+    """
     # A job that failed before it knew says nothing against the others.
     values = {name: {cells[name] for cells in rows} - {""} for name in LEFT_ALIGNED[1:]}
     same = {name: "".join(of_column) for name, of_column in values.items() if len(of_column) < 2}
-    if any(same.values()):
-        table.caption = ", ".join(f"{name}: {value}" for name, value in same.items() if value)
-        table.caption_justify = "left"
-    for heading in (name for name in rows[0] if name not in same):
-        justify: JustifyMethod = "left" if heading in LEFT_ALIGNED else "right"
-        table.add_column(heading, justify=justify, no_wrap=True)
-    for cells in rows:
-        table.add_row(*(value for name, value in cells.items() if name not in same))
+    lines = [{**cells, "elbo/test": _with_error(cells)} for cells in rows]
+    if len(rows) > 1 and {*LEFT_ALIGNED[2:]} <= {*same}:
+        lines.sort(key=lambda cells: -float(cells["elbo/test"].partition(" ")[0] or "-inf"))
+        lines[0]["run"] += " *"
+    shown = [name for name in rows[0] if name not in (*same, *IN_THE_NAME)]
+    table, unlimited = _of_columns(lines, shown), console.options.update(max_width=10_000)
+    for least in LEAST:
+        if console.measure(table, options=unlimited).maximum > console.width:
+            shown.remove(least)
+            table = _of_columns(lines, shown)
+    table.title, table.title_justify = title, "left"
+    table.caption = ", ".join(f"{name}: {value}" for name, value in same.items() if value)
+    table.caption_justify = "left"
     return table
+
+
+def _of_columns(rows: Sequence[Mapping[str, str]], shown: Sequence[str]) -> Table:
+    table = Table(box=SIMPLE_HEAD)
+    for heading in shown:
+        justify: JustifyMethod = "left" if heading in LEFT_ALIGNED else "right"
+        # A long name goes on in the next line: cut, two could be alike.
+        table.add_column(heading, justify=justify, no_wrap=heading != "run", overflow="fold")
+    for cells in rows:
+        table.add_row(*(cells[name] for name in shown))
+    return table
+
+
+def _with_error(cells: Mapping[str, str]) -> str:
+    bound, error = cells["elbo/test"], cells["standard error"]
+    return f"{bound} ± {error}" if bound and error else bound

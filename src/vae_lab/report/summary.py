@@ -14,6 +14,9 @@ from vae_lab.run_folder import FAILED, RunFolder, RunResult
 COLUMNS = (
     ("run", ("name",), "{}"),
     ("status", ("status",), "{}"),
+    ("model", ("choices", "model"), "{}"),
+    ("latent_dim", ("latent_dim",), "{}"),
+    ("seed", ("seed",), "{}"),
     ("data", ("data", "name"), "{}"),
     # What two bounds must share to be compared: the name of a data set may stay as images change.
     ("images", ("data", "fingerprint"), "{:.8}"),
@@ -23,6 +26,7 @@ COLUMNS = (
     ("samples", ("protocol", "num_samples"), "{}"),
     ("epochs", ("epochs",), "{}"),
     ("elbo/test", ("metrics", "elbo/test"), "{:.2f}"),
+    ("standard error", ("standard_errors", "elbo/test"), "{:.2f}"),
     ("recon/test", ("metrics", "recon/test"), "{:.2f}"),
     ("kl/test", ("metrics", "kl/test"), "{:.2f}"),
     ("seconds", ("seconds", "total"), "{:.1f}"),
@@ -30,7 +34,7 @@ COLUMNS = (
 
 
 def row(result: RunResult) -> dict[str, str]:
-    """Returns a run's row of the table."""
+    """Returns a run's row of the table, but for its `path`."""
     cells = {}
     for heading, (field, *keys), form in COLUMNS:
         value: Any = getattr(result, field)
@@ -51,13 +55,14 @@ def result_of(folder: Path) -> RunResult:
 
 def write_summary(folder: Path, runs: Sequence[Path]) -> list[dict[str, str]]:
     """Writes `summary.csv` of runs and returns its rows."""
-    return write_rows(folder, [row(result_of(run)) for run in runs])
+    return write_rows(folder, [row(result_of(run)) | {"path": str(run)} for run in runs])
 
 
 def write_rows(folder: Path, table: list[dict[str, str]]) -> list[dict[str, str]]:
     """Writes `summary.csv` and returns its rows."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, [heading for heading, _, _ in COLUMNS], lineterminator="\n")
+    headings = [*(heading for heading, _, _ in COLUMNS), "path"]
+    writer = csv.DictWriter(text, headings, lineterminator="\n")
     writer.writeheader()
     writer.writerows(table)
     write_text(folder / SUMMARY, text.getvalue())

@@ -1,0 +1,81 @@
+"""The end of a sweep: its table, and whether going on can help."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from vae_lab.cli.resume import can_go_on
+from vae_lab.cli.sweep_summary import close_sweep
+from vae_lab.run_folder import RunFolder, RunResult
+
+
+def write(folder: Path, elbo: float, **others: object) -> Path:
+    result = RunResult(
+        name=folder.name,
+        status="success",
+        choices={"model": "conv"},
+        latent_dim=3,
+        seed=4,
+        metrics={"elbo/test": elbo, "recon/test": 1.0, "kl/test": 2.0},
+        standard_errors={"elbo/test": 0.25},
+        **others,  # type: ignore[arg-type]
+    )
+    folder.mkdir(parents=True)
+    RunFolder(folder).write_result(result)
+    return folder
+
+
+def test_the_table_has_the_best_first_with_its_error_and_the_file_has_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Names that are markup, or the end of one, are shown as they are.
+    root = tmp_path / "x[" / "b]y"
+    runs = [write(root / "low", -9.5), write(root / "[red]high", -7.25), root / "lost"]
+    unfinished = close_sweep(root, runs, refused=(), again="AGAIN", report=False)
+    assert unfinished == ["lost"]
+    printed = capsys.readouterr().out
+    lines = [line.split() for line in printed.splitlines() if "±" in line][1:]
+    assert [line[:2] for line in lines] == [["[red]high", "*"], ["low", "success"]]
+    assert "-7.25 ± 0.25" in printed and "x[/b]y" in printed
+    assert "FAILED lost: never started" in printed
+    assert "To go on with what is not finished: AGAIN" in printed
+    with (root / "summary.csv").open() as file:
+        row = next(csv.DictReader(file))
+    wanted = ("run", "model", "latent_dim", "seed", "elbo/test", "standard error", "path")
+    assert [row[name] for name in wanted] == [
+        *("low", "conv", "3", "4", "-9.50", "0.25", str(root / "low"))
+    ]
+
+
+def test_bounds_of_two_kinds_have_no_best(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = [
+        write(tmp_path / name, elbo, data={"name": name}) for name, elbo in (("a", -9), ("b", -7))
+    ]
+    close_sweep(tmp_path, runs, refused=(), again="", report=False)
+    assert " *" not in capsys.readouterr().out.partition("best")[2]
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "begun", "helps"),
+    [
+        ("interrupted", None, False, True),
+        ("running", None, False, True),
+        ("failed", "ValueError: no such profiler", False, False),
+        ("failed", "ValueError: in epoch 3", True, True),
+        ("failed", "OSError: no space", False, True),
+        ("failed", "MemoryError: ", False, True),
+        ("diverged", "NonFiniteError: lr", True, False),
+    ],
+)
+def test_going_on_is_offered_only_where_it_can_help(
+    status: str, error: str | None, begun: bool, helps: bool, tmp_path: Path
+) -> None:
+    run = RunFolder(tmp_path)
+    run.write_result(RunResult(name="a", status=status, error=error))
+    if begun:
+        run.checkpoints.mkdir()
+        (run.checkpoints / "last.ckpt").touch()
+    assert can_go_on(run) == helps
