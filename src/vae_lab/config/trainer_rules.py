@@ -176,12 +176,6 @@ _CONFLICTS = (
         "trainer.min_steps={min_steps} must be at most trainer.max_steps={max_steps}",
     ),
     Conflict(
-        lambda trainer: trainer["check_val_every_n_epoch"] > trainer["max_epochs"],
-        "trainer.check_val_every_n_epoch={check_val_every_n_epoch} must be at most "
-        "trainer.max_epochs={max_epochs}: no epoch would be validated. Without validation: "
-        "data.num_val=0",
-    ),
-    Conflict(
         lambda trainer: (
             trainer.get("gradient_clip_algorithm") is not None
             and not trainer.get("gradient_clip_val")
