@@ -17,7 +17,11 @@ from vae_lab.cli import main
 from vae_lab.cli.jobs import compose_jobs
 from vae_lab.config.identity import config_hash, run_name
 from vae_lab.config.resolve import resolved
-from vae_lab.config.trainer_rules import REFUSED_TRAINER_ARGUMENTS, TRAINER_ARGUMENTS
+from vae_lab.config.trainer_rules import (
+    REFUSED_CALLBACKS,
+    REFUSED_TRAINER_ARGUMENTS,
+    TRAINER_ARGUMENTS,
+)
 from vae_lab.environment import available_cores, lacks_accelerator
 from vae_lab.errors import UserError
 
@@ -456,3 +460,12 @@ def test_values_that_look_alike_in_a_folder_name_stay_apart() -> None:
 def test_any_override_list_is_valid_or_answered_in_one_line(lines: list[str]) -> None:
     # `make torture` tries ten times as many, and fewer that are nonsense at first sight.
     is_answered(lines)
+
+
+@pytest.mark.parametrize(
+    "name", [*REFUSED_CALLBACKS, "stochastic_weight_avg.StochasticWeightAveraging"]
+)
+def test_a_callback_that_changes_a_run_behind_its_record_is_refused(name: str) -> None:
+    target = f"+callbacks.mine._target_=pytorch_lightning.callbacks.{name}"
+    with pytest.raises(UserError, match="must be a callback that leaves"):
+        compose_jobs([target])

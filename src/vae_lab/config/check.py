@@ -60,6 +60,8 @@ def check(
     given = dict(flatten(values))
     # Where a command line names another class, the keys are those of its constructor.
     classes = named_classes(given, defaults)
+    # Which class first: the keys of one that is refused are nobody's concern.
+    check_values({f"{part}._target_": target for part, target in classes.items()})
     for part, target in classes.items():
         check_keys(part, target, given, defaults)
     usual = {key: value for key, value in given.items() if not _below(key, classes)}

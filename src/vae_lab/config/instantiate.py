@@ -30,7 +30,6 @@ ALLOWED_MODULES = (
     "torch.optim.",
     "pytorch_lightning.callbacks.early_stopping",
     "pytorch_lightning.callbacks.gradient_accumulation_scheduler",
-    "pytorch_lightning.callbacks.lr_monitor",
     "pytorch_lightning.callbacks.timer",
     "pytorch_lightning.callbacks.weight_averaging",
 )

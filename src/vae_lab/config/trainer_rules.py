@@ -64,7 +64,22 @@ def _is_devices(value: Any) -> bool:
     return value == "auto" or is_whole(value, 1) or (is_whole(value) and value == -1)
 
 
+# Callbacks of Lightning that would change a run behind its record.
+REFUSED_CALLBACKS = (
+    "BatchSizeFinder",
+    "LearningRateFinder",
+    "LearningRateMonitor",
+    "StochasticWeightAveraging",
+)
+
 TRAINER_RULES = (
+    Rule(
+        "a callback that leaves batch size, learning rate, curves and tested weights as recorded, "
+        f"which {', '.join(REFUSED_CALLBACKS)} do not (the curve lr is always there; averages: "
+        "callbacks=[default,weight_averaging])",
+        lambda value: str(value).rpartition(".")[2] not in REFUSED_CALLBACKS,
+        "callbacks.*._target_",
+    ),
     at_least(
         1,
         "trainer.max_epochs trainer.check_val_every_n_epoch trainer.accumulate_grad_batches",
