@@ -137,6 +137,14 @@ def test_what_fails_only_in_the_page_is_left_out_of_it(
         del limits[0]
 
 
+@pytest.mark.parametrize("callbacks", ["x", [1], {"reconstructions": "x"}])
+def test_settings_of_no_kind_cost_a_run_its_strips_only(tmp_path: Path, callbacks: Any) -> None:
+    with_config(write_run(tmp_path / "bad", elbo=-120.0), callbacks=callbacks)
+    good_run(tmp_path / "good")
+    written = write_report([tmp_path], tmp_path)
+    assert written.num_runs == 2 and not written.skipped
+
+
 def damaged(path: Path, kind: str) -> None:
     data = path.read_bytes()
     if kind == "empty":

@@ -89,7 +89,8 @@ def strip(pixels: np.ndarray, label: str, alt: str, file: str) -> PagePicture:
 
 def _settings_and_picture(run: Run, kind: str) -> tuple[Mapping[str, Any], np.ndarray | None]:
     """Returns the callback's settings and its last picture, each pixel of the images once."""
-    settings, last = (run.config.get("callbacks") or {}).get(kind), _last(run, kind)
+    callbacks, last = run.config.get("callbacks"), _last(run, kind)
+    settings = callbacks.get(kind) if isinstance(callbacks, Mapping) else None
     if not isinstance(settings, Mapping) or last is None:
         return {}, None
     _, image = last
