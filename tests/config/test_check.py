@@ -31,6 +31,10 @@ WHOLE = "must be a whole number of at least"
 MISTAKES = {
     "latent_dim=abc": f"latent_dim {WHOLE} 1, got 'abc'.",
     "latent_dim=0": f"latent_dim {WHOLE} 1, got 0.",
+    "latent_dim=[2,10]": (
+        f"latent_dim {WHOLE} 1, got [2,10]. For a run of each: -m latent_dim=2,10"
+    ),
+    "latent_dim=[2,0]": f"latent_dim {WHOLE} 1, got [2,0].",
     "latent_dim=2.5": f"latent_dim {WHOLE} 1, got 2.5.",
     "latent_dim=true": f"latent_dim {WHOLE} 1, got true.",
     "latent_dim=2,0 -m": f"job 2 of 2 (latent_dim=0): latent_dim {WHOLE} 1, got 0.",

@@ -17,6 +17,9 @@ from vae_lab.loggers import hparams
 
 BASIC_SWEEPER = "BasicSweeper"
 
+# So many jobs take seconds to check, and somebody waits.
+MANY = 100
+
 
 class Jobs(NamedTuple):
     """The jobs of a command line."""
@@ -79,6 +82,8 @@ def _sweep(composer: Composer, overrides: Sequence[Override], now: datetime) -> 
     if not expanded:
         empty = ", ".join(str(each.input_line).lstrip("+") for each in overrides if _is_empty(each))
         raise UserError(f"the sweep is empty: {empty} names no value.")
+    if len(expanded) > MANY:
+        print(f"checking {len(expanded)} jobs before the first one starts", flush=True)
     jobs = [composer.job(each, RunMode.MULTIRUN) for each in expanded]
     return Jobs(jobs, fixed, is_sweep=True, is_complete=True)
 

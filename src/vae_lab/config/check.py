@@ -130,7 +130,10 @@ def check_values(values: Mapping[str, Any]) -> None:
             raise UserError(f"{key} is out of the range of numbers here, got {_shown(value)}.")
         for rule in _rules_of(key):
             if not rule.holds(value):
-                raise UserError(f"{key} must be {rule.requirement}, got {_shown(value)}.")
+                # A list of values that are right one by one is a sweep.
+                sweep = isinstance(value, list) and value != [] and all(map(rule.holds, value))
+                hint = f" For a run of each: -m {key}={_shown(value)[1:-1]}" * sweep
+                raise UserError(f"{key} must be {rule.requirement}, got {_shown(value)}.{hint}")
     data = values.get("data")
     files = data.get("files") if isinstance(data, Mapping) else None
     for name in files if isinstance(files, Mapping) else ():
