@@ -26,6 +26,7 @@ from vae_lab.config.rules import (
 )
 from vae_lab.config.sizes import check_sizes
 from vae_lab.config.trainer_rules import (
+    CALLBACK_RULES,
     REFUSED_TRAINER_ARGUMENTS,
     TRAINER_ARGUMENTS,
     TRAINER_RULES,
@@ -207,7 +208,7 @@ def _unknown(key: str, reference: Mapping[str, Any], choices: Mapping[str, str])
 def _rules_of(key: str) -> list[Rule]:
     return [
         rule
-        for rule in (*RULES, *TRAINER_RULES)
+        for rule in (*RULES, *TRAINER_RULES, *CALLBACK_RULES)
         if any(fnmatch(key, pattern) for pattern in rule.patterns.split())
     ]
 

@@ -72,7 +72,7 @@ REFUSED_CALLBACKS = (
     "StochasticWeightAveraging",
 )
 
-TRAINER_RULES = (
+CALLBACK_RULES = (
     Rule(
         "a callback that leaves batch size, learning rate, curves and tested weights as recorded, "
         f"which {', '.join(REFUSED_CALLBACKS)} do not (the curve lr is always there; averages: "
@@ -80,6 +80,9 @@ TRAINER_RULES = (
         lambda value: str(value).rpartition(".")[2] not in REFUSED_CALLBACKS,
         "callbacks.*._target_",
     ),
+)
+
+TRAINER_RULES = (
     at_least(
         1,
         "trainer.max_epochs trainer.check_val_every_n_epoch trainer.accumulate_grad_batches",
