@@ -153,7 +153,7 @@ class Composer:
     def _unreadable(self, line: str, error: Exception) -> str:
         """Returns what is said of a line that Hydra cannot read."""
         key, equals, value = line.partition("=")
-        if not equals and self._is_group(key):
+        if not equals and key.isprintable() and self._is_group(key):
             return f"'{line}' names no option: write {key}=OPTION, one of {self._options(key)}."
         if not equals:
             return f"'{line}' is no setting: write key=value, or see python -m vae_lab --help."
