@@ -50,16 +50,14 @@ def open_sweep(root: Path, command: str, *, report: bool) -> None:
 def close_sweep(
     root: Path, runs: Sequence[Path], *, refused: Container[Path], again: str, report: bool
 ) -> list[str]:
-    """Writes `summary.csv` and prints the table of a sweep, also if some jobs failed.
+    """Writes and prints the table of a sweep; returns the names of the jobs that are not finished.
 
     Args:
         root: the sweep's folder.
         runs: the folders of its jobs.
-        refused: those of jobs that failed, whatever is in the folder: it may be another's run.
+        refused: those of jobs that failed; the folder may hold another run.
         again: the command that goes on with the sweep.
         report: whether the page is written too.
-
-    Returns the names of the jobs that are not finished.
     """
     results = {run: _result(run, is_refused=run in refused) for run in runs}
     failed = {run: each for run, each in results.items() if each.status != SUCCESS}
