@@ -273,7 +273,7 @@ def test_of_many_that_cannot_be_used_the_first_are_named(tmp_path: Path, photos:
 def test_a_folder_without_images_is_named(tmp_path: Path, there: bool) -> None:
     if there:
         (tmp_path / "photos").mkdir()
-    words = "has no image files" if there else r"is no folder that can be read \(No such file"
+    words = "has no image files" if there else r"is not a folder that can be read \(No such file"
     with pytest.raises(UserError, match=words):
         source(tmp_path).read()
     assert not (tmp_path / "data").exists()
@@ -390,7 +390,7 @@ def test_what_a_killed_preparation_left_is_removed(tmp_path: Path, photos: Path)
 
 def test_a_pipe_does_not_hold_a_run_up(tmp_path: Path, photos: Path) -> None:
     os.mkfifo(photos / "red" / "pipe.png")
-    with pytest.raises(UserError, match=r"red/pipe.png \(broken: no file but a device or pipe"):
+    with pytest.raises(UserError, match=r"red/pipe.png \(broken: not a file but a device or pipe"):
         source(tmp_path).read()
 
 

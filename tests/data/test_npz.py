@@ -291,8 +291,8 @@ def _folder(path: Path) -> None:
     ("spoil", "words"),
     [
         (_absent, r"cannot be read \(No such file or directory\): name an .npz file"),
-        (_text, "is no .npz file: write one with"),
-        (_cut, "is no .npz file: write one with"),
+        (_text, "is not an .npz file: write one with"),
+        (_cut, "is not an .npz file: write one with"),
         (_flipped, "'images' in .* is broken"),
         (_single, "holds one array and no name"),
         (_folder, "is a folder: name an .npz file, or use its image files with data=folder"),

@@ -50,20 +50,17 @@ def check_keys(
         raise UserError(
             f"{part}._target_={target} has no settings that it tells: name another."
         ) from error
-    keys = {key.removeprefix(f"{part}.").partition(".")[0] for key in given if _is_below(key, part)}
+    start = f"{part}."
+    keys = {key.removeprefix(start).partition(".")[0] for key in given if key.startswith(start)}
     takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
     names = parameters.keys() - _GIVEN
     known = names | _OTHERS.get(part, set()) | {"_target_"}
     for name in sorted(set() if takes_any else keys - known):
         remedy = _remedy(part, name, names, defaults)
-        raise UserError(f"{part}.{name} is no setting of {target}: {remedy}")
+        raise UserError(f"{part}.{name} is not a setting of {target}: {remedy}")
     for name in sorted(names - keys):
         if parameters[name].default is inspect.Parameter.empty and parameters[name].kind in _NAMED:
             raise UserError(f"{part}.{name} is missing: {target} needs it.")
-
-
-def _is_below(key: str, part: str) -> bool:
-    return key.startswith(f"{part}.")
 
 
 def _remedy(part: str, name: str, names: Iterable[str], defaults: Mapping[str, Any]) -> str:

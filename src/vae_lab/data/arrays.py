@@ -79,7 +79,7 @@ def _check_axes(
 def _bytes(images: np.ndarray, what: str) -> np.ndarray:
     """Returns floats in [0, 1] as bytes in one piece of memory."""
     low, high = float(images.min()), float(images.max())
-    # Also false if a value is no number.
+    # Also false if a value is not a number.
     if not (low >= 0 and high <= 1):
         raise UserError(f"{what} {_out_of_range(images, low, high)}")
     pixels = np.empty(images.shape, np.uint8)

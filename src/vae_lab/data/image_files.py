@@ -100,7 +100,7 @@ def read(path: Path, *, size: int, colour: bool) -> np.ndarray | str:
     The largest square around the middle is taken and resized.
     """
     if path.exists() and not path.is_file():
-        return "broken: no file but a device or pipe"  # reading it could wait for ever
+        return "broken: not a file but a device or pipe"  # reading it could wait for ever
     try:
         with Image.open(path, formats=_FORMATS) as image:
             if _has_16_bits(image):

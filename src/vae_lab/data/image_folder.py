@@ -21,7 +21,13 @@ from vae_lab.data.image_files import SUFFIXES, ImageFile, Listing, list_files, r
 from vae_lab.data.images import Images, MemmapImages
 from vae_lab.data.pixels import PixelStatistics, check_pixels
 from vae_lab.data.splits import SPLITS
-from vae_lab.data.user_images import Labels, UserImages, check_shape, encode_labels
+from vae_lab.data.user_images import (
+    Labels,
+    UserImages,
+    check_shape,
+    encode_labels,
+    first_names,
+)
 from vae_lab.environment import available_cores
 from vae_lab.errors import UserError, describe_os_error
 from vae_lab.files import partial_folder, wait_for_lock
@@ -35,9 +41,6 @@ _FORMAT = 2
 
 # Read by all threads together before they are written, in order.
 _CHUNK = 256
-
-# Files that an error names; all of them are in the inventory.
-_NAMED = 10
 
 
 class ImageFolder:
@@ -94,7 +97,7 @@ class ImageFolder:
             place = self.path if error.filename is None else Path(error.filename)
             where = f"data.path={self.path} is" if place == self.path else f"{place} is"
             raise UserError(
-                f"{where} no folder that can be read ({error.strerror}): name one with image "
+                f"{where} not a folder that can be read ({error.strerror}): name one with image "
                 f"files, all of whose sub-folders you may read."
             ) from error
         if not listing.files:
@@ -220,15 +223,14 @@ class ImageFolder:
 
 def _listed(unusable: dict[str, str]) -> str:
     """Returns the number of files and the first of them, each with its reason."""
-    first = ", ".join(f"{name} ({why})" for name, why in list(unusable.items())[:_NAMED])
-    more = f" and {len(unusable) - _NAMED} more" if len(unusable) > _NAMED else ""
-    return f"{len(unusable)} {'file' if len(unusable) == 1 else 'files'} ({first}{more})"
+    files = [f"{name} ({why})" for name, why in unusable.items()]
+    return f"{len(files)} {'file' if len(files) == 1 else 'files'} ({first_names(files)})"
 
 
 def splits_and_labels(path: Path, names: Sequence[str]) -> tuple[np.ndarray | None, Labels]:
     """Returns the split of each image, (N,), None if there are none, and their labels.
 
-    The uppermost sub-folders are the labels, if every image lies in one. Where these are called
+    The uppermost sub-folders are the labels, if every image lies in one. If these are called
     train, val and test, they are the splits, and the sub-folders below are the labels.
     """
     parts = [name.split("/") for name in names]
@@ -243,8 +245,8 @@ def splits_and_labels(path: Path, names: Sequence[str]) -> tuple[np.ndarray | No
         others = sorted(top for top, split in known.items() if not split)
         raise UserError(
             f"data.path={path} has sub-folders of splits ({', '.join(sorted(tops - {*others}))}) "
-            f"beside {_named(others) if others else 'loose images'}: move one kind elsewhere, or "
-            f"name one split, data.path={path / min(tops - {*others})}."
+            f"beside {first_names(others) if others else 'loose images'}: move one kind elsewhere, "
+            f"or name one split, data.path={path / min(tops - {*others})}."
         )
     return None, _labels(path, names)
 
@@ -257,7 +259,7 @@ def _labels(path: Path, names: Sequence[str]) -> Labels:
     if loose:
         words = (
             f"{len(loose)} of the {len(names)} images of {path} lie in no sub-folder "
-            f"({_named(loose)}): all are taken as images without labels."
+            f"({first_names(loose)}): all are taken as images without labels."
         )
         return Labels(warnings=(words,))
     labels = encode_labels(str(path), np.array([name.split("/")[0] for name in names]))
@@ -266,9 +268,3 @@ def _labels(path: Path, names: Sequence[str]) -> Labels:
         words = f"{labels.warnings[0]} data.path={inner} takes the sub-folders below as labels."
         return Labels(warnings=(words,))
     return labels
-
-
-def _named(names: Sequence[str]) -> str:
-    """Returns the first names of some, and how many more there are."""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

@@ -15,7 +15,7 @@ import numpy as np
 from vae_lab.data.arrays import to_images, to_labels
 from vae_lab.data.images import Images
 from vae_lab.data.pixels import PixelStatistics, check_pixels
-from vae_lab.data.user_images import Labels, UserImages, encode_labels
+from vae_lab.data.user_images import Labels, UserImages, encode_labels, first_names
 from vae_lab.errors import UserError
 
 # The arrays of images and labels in common files, by split; "" if there are no splits. First those
@@ -26,9 +26,6 @@ _LAYOUTS: tuple[Mapping[str, tuple[str, str | None]], ...] = (
     {split: (f"x_{split}", f"y_{split}") for split in ("train", "val", "test")},
     {"": ("imgs", None)},
 )
-
-# Names that a message lists.
-_NAMED = 10
 
 
 class Npz:
@@ -104,8 +101,8 @@ class Npz:
             if found:
                 return found
         raise UserError(
-            f"{self.path} holds no array 'images' but {_listed(file.files)}: name yours with "
-            f"data.images=NAME data.labels=NAME."
+            f"{self.path} holds no array 'images' but {first_names(file.files)}: name yours "
+            f"with data.images=NAME data.labels=NAME."
         )
 
     def _unused(self, file: Any, layout: Mapping[str, tuple[str, str | None]]) -> list[str]:
@@ -116,7 +113,7 @@ class Npz:
             return []
         return [
             f"the images of {self.path} are taken as images without labels. It also holds "
-            f"{_listed(unused)}: data.labels=NAME takes one as labels."
+            f"{first_names(unused)}: data.labels=NAME takes one as labels."
         ]
 
     def _check_together(self, images: list[np.ndarray], labels: list[np.ndarray]) -> None:
@@ -149,7 +146,7 @@ class Npz:
                 file = np.load(archive, allow_pickle=False)
             except Exception as error:  # what is no such file can fail in any way
                 raise UserError(
-                    f"data.path={self.path} is no .npz file: write one with "
+                    f"data.path={self.path} is not an .npz file: write one with "
                     f"numpy.savez(FILE, images=..., labels=...)."
                 ) from error
             if not isinstance(file, np.lib.npyio.NpzFile):
@@ -161,33 +158,27 @@ class Npz:
                 assert file.zip is not None
                 if not any(name.endswith(".npy") for name in file.zip.namelist()):
                     raise UserError(
-                        f"data.path={self.path} is an archive of {_listed(file.files)}, and not of "
-                        f"arrays: unzip it, and use its image files with data=folder."
+                        f"data.path={self.path} is an archive of {first_names(file.files)}, and "
+                        f"not of arrays: unzip it, and use its image files with data=folder."
                     )
                 yield file
 
     def _array(self, file: Any, name: str) -> np.ndarray:
         what = f"'{name}' in {self.path}"
         if name not in file.files:
-            raise UserError(f"{self.path} holds no array '{name}' but {_listed(file.files)}.")
+            raise UserError(f"{self.path} holds no array '{name}' but {first_names(file.files)}.")
         try:
             array = np.asarray(file[name])
         except ValueError as error:
             raise UserError(
-                f"{what} is no array of numbers or text but of Python objects: labels.astype(str) "
-                f"makes text of labels; images of mixed sizes must be made one size first, or be "
-                f"used as files with data=folder."
+                f"{what} is not an array of numbers or text but of Python objects: "
+                f"labels.astype(str) makes text of labels; images of mixed sizes must be made one "
+                f"size first, or be used as files with data=folder."
             ) from error
         except MemoryError as error:
             raise UserError(f"{what} is larger than the memory: use data=folder.") from error
         except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
             raise UserError(f"{what} is broken ({error}): write it anew.") from error
         if array.dtype.kind == "V":
-            raise UserError(f"{what} is {array.dtype}, no array of numbers or text.")
+            raise UserError(f"{what} is {array.dtype}, not an array of numbers or text.")
         return array
-
-
-def _listed(names: list[str]) -> str:
-    """Returns the first of some names, and how many more there are."""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return (", ".join(names[:_NAMED]) or "nothing") + more

@@ -20,6 +20,9 @@ from vae_lab.errors import UserError
 # Pixels along a side that the networks and pictures are made for.
 SMALLEST, LARGEST = 8, 64
 
+# Names that a message lists.
+_NAMED = 10
+
 
 class Labels(NamedTuple):
     """The label of each image, int64 (N,), and the names of 0, 1, ...; None if there are none."""
@@ -168,3 +171,9 @@ def check_source(what: str, images: Images) -> tuple[str, ...]:
                 f"label_names."
             )
     return tuple(check_pixels(what, statistics))
+
+
+def first_names(names: Sequence[str]) -> str:
+    """Returns the first of some names, and how many more there are."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return (", ".join(names[:_NAMED]) or "nothing") + more

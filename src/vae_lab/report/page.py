@@ -103,12 +103,11 @@ def _without_broken(runs: Sequence[Run], skipped: Sequence[Skipped], target: Pat
 
 
 def _broken(runs: Sequence[Run], target: Path) -> dict[Run, str]:
-    """Returns the runs of which no page can be made alone; else the one that the others fail with.
+    """Returns the runs that fail by themselves, else the one without which the others do not.
 
     Each with the reason.
     """
-    alone = {run: _reason([run], target) for run in runs}
-    if broken := {run: reason for run, reason in alone.items() if reason}:
+    if broken := {run: reason for run in runs if (reason := _reason([run], target))}:
         return broken
     for run in reversed(runs):
         others = [other for other in runs if other is not run]
