@@ -64,7 +64,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     is refused. Lightning also forgets the best score of a run whose folder was moved.
 
     Raises:
-        UserError: where the file is cut off, changed, or no checkpoint of this project.
+        UserError: if the file is cut off, changed, or no checkpoint of this project.
     """
     try:
         # Read once: what is verified is what is used.
@@ -94,7 +94,7 @@ def trained_model(run: RunFolder, path: Path, *, trust: bool) -> tuple[VAE, int]
     """Returns the model of a run with the weights of its checkpoint, and how many epochs they had.
 
     Raises:
-        UserError: where the configuration is none of a model, or the checkpoint is another's.
+        UserError: if no model can be made of the configuration, or the checkpoint is another's.
     """
     config, shape = run.config, run.image_shape
     check_recorded(config)
@@ -141,7 +141,7 @@ def _put(checkpoint: dict[str, Any], model: VAE, path: Path) -> int:
 
 
 def _check_shapes(path: Path, weights: dict[str, Any], expected: dict[str, Any]) -> None:
-    """Raises UserError where a weight is of another shape than the model's, or no real number."""
+    """Raises UserError if a weight is of another shape than the model's, or not a real number."""
     for name, weight in expected.items():
         given = weights.get(name)
         # Precisions may differ. Whole or complex numbers would be changed without a word.

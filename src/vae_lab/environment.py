@@ -118,7 +118,7 @@ def machine() -> str:
 
 
 def memory_bytes() -> int:
-    """Returns the machine's memory in bytes; 16 GB where the system does not tell."""
+    """Returns the machine's memory in bytes; 16 GB if the system does not tell."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):

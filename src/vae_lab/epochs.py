@@ -44,7 +44,7 @@ class EpochSums:
         """Returns the means over the images of all processes, in nats, by the names of the curves.
 
         Raises:
-            NonFiniteError: where a value is no number.
+            NonFiniteError: if a value is not a number.
         """
         sums = trainer.strategy.reduce(self._sums, reduce_op="sum")
         of_images = sums[:-1] / sums[-1]
@@ -59,7 +59,7 @@ class EpochSums:
 def diverged(
     loss: Tensor, terms: Terms, batch: Any, *, facts: StepFacts, parameters: Iterable[nn.Parameter]
 ) -> NonFiniteError:
-    """Returns the error of a training step whose loss (a scalar) is no number, with its batch."""
+    """Returns the error of a training step whose loss, a scalar, is not finite, with its batch."""
     means = {
         "loss": loss.item(),
         "elbo": terms.elbo().mean().item(),

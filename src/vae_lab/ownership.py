@@ -29,7 +29,7 @@ _REMEDY = "name a new or an empty folder with hydra.run.dir=FOLDER, or hydra.swe
 def check_run_folder(folder: Path) -> None:
     """Raises UserError if a run may not begin in a folder: it holds something else than a run.
 
-    Nor where a link in the run's folder leads out of it.
+    Nor if a link in the run's folder leads out of it.
     """
     try:
         if not folder.exists():

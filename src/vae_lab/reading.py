@@ -46,7 +46,7 @@ def open_inside(path: Path, folder: Path) -> Iterator[BinaryIO]:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise UserError(f"{path} is no plain file.")
+            raise UserError(f"{path} is not a plain file.")
         yield file
 
 

@@ -234,7 +234,7 @@ class RunFolder:
         """Returns the checkpoint `best` or `last`, or for None the best there is.
 
         Raises:
-            UserError: where there is no such name, or the run has none of it.
+            UserError: if there is no such name, or the run has none of it.
         """
         names = [Path(name).stem for name in (BEST, LAST)]
         if weights not in (None, *names):

@@ -26,10 +26,10 @@ def load(folder: Path | str, *, weights: str | None, trust: bool) -> "TrainedVAE
     """Returns the model of a run's folder; see `vae_lab.load`.
 
     Raises:
-        UserError: The folder is no run, or its checkpoint is not whole or of another run.
+        UserError: The folder is not a run, or its checkpoint is not whole or of another run.
     """
     run = RunFolder(Path(folder).expanduser())
-    _ = run.config  # raises if the folder is no run
+    _ = run.config  # raises if the folder is not a run
     # Building draws starting weights from torch's own generator: the caller's is left as it was.
     with torch.random.fork_rng(devices=[]):
         model, _ = trained_model(run, run.checkpoint(weights), trust=trust)

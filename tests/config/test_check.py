@@ -44,7 +44,7 @@ MISTAKES = {
     ),
     "model=foo": "model=foo does not exist: choose from burda, conv, linear, resnet.",
     "model=null": (
-        "model=null is no option: choose from burda, conv, linear, resnet, or leave it out."
+        "model=null is not an option: choose from burda, conv, linear, resnet, or leave it out."
     ),
     "report=5": "report must be null, or changed key by key, as in report.seed=1, got 5.",
     "latnet_dim=3": "unknown key latnet_dim: did you mean latent_dim?",
@@ -141,14 +141,14 @@ MISTAKES = {
         "seed is out of the range of numbers here, got 99999999999999999999."
     ),
     "optimizer._target_=torch.optim.SGD": (
-        "optimizer.amsgrad is no setting of torch.optim.SGD: remove it with ~optimizer.amsgrad."
+        "optimizer.amsgrad is not a setting of torch.optim.SGD: remove it with ~optimizer.amsgrad."
     ),
     "optimizer._target_=nothing.Here": (
         "optimizer._target_=nothing.Here cannot be found: No module named 'nothing'."
     ),
     "+callbacks.stop._target_=pytorch_lightning.callbacks.EarlyStopping callbacks.stop.monitr=x": (
-        "callbacks.stop.monitr is no setting of pytorch_lightning.callbacks.EarlyStopping: did you "
-        "mean callbacks.stop.monitor?"
+        "callbacks.stop.monitr is not a setting of pytorch_lightning.callbacks.EarlyStopping: did "
+        "you mean callbacks.stop.monitor?"
     ),
     "+callbacks.stop._target_=pytorch_lightning.callbacks.EarlyStopping": (
         "callbacks.stop.monitor is missing: pytorch_lightning.callbacks.EarlyStopping needs it."
@@ -211,7 +211,9 @@ MISTAKES = {
     "latent_dim=2,10": "latent_dim=2,10 names several values: add -m to run them all as a sweep.",
     "~latent_dim": "latent_dim is missing: it cannot be removed, only changed.",
     "latent_dim=${nothing}": "latent_dim: Interpolation key 'nothing' not found",
-    "latent_dim": "'latent_dim' is no setting: write key=value, or see python -m vae_lab --help.",
+    "latent_dim": (
+        "'latent_dim' is not a setting: write key=value, or see python -m vae_lab --help."
+    ),
     "--nothing": "unrecognized arguments: --nothing: see python -m vae_lab --help.",
 }
 

@@ -76,10 +76,10 @@ def test_the_grammar_of_hydra_is_there_for_quotes_lists_and_sweeps() -> None:
     ("line", "message"),
     [
         ("model", "'model' names no option: write model=OPTION, one of burda, conv"),
-        ("help", "'help' is no setting: write key=value, or see python -m vae_lab --help."),
-        ("model.hidden_dims=[512,", "is no whole list: write it without spaces"),
-        ("model=", "model= is no option: choose from burda, conv"),
-        ("prior=null", "prior=null is no option: choose from gaussian_mixture"),
+        ("help", "'help' is not a setting: write key=value, or see python -m vae_lab --help."),
+        ("model.hidden_dims=[512,", "is not a complete list: write it without spaces"),
+        ("model=", "model= is not an option: choose from burda, conv"),
+        ("prior=null", "prior=null is not an option: choose from gaussian_mixture"),
     ],
 )
 def test_what_cannot_be_read_is_answered_with_what_to_write(line: str, message: str) -> None:

@@ -172,7 +172,7 @@ def _check_address(host: str, port: int) -> None:
         with socket.create_server((host, port), family=family):
             pass
     except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no name of a machine"
+        reason = error.strerror if isinstance(error, OSError) else "it is not the name of a machine"
         raise UserError(
             f"cannot serve at {host}, port {port} ({reason}): choose another --host, or "
             f"leave out --port."

@@ -47,7 +47,7 @@ def launch(
 ) -> list[Any]:
     """Runs jobs, each given by its overrides, with the launcher that the `common` ones choose.
 
-    Returns what the task returned for each; None also where it raised an error. Raises as
+    Returns what the task returned for each; None also if it raised an error. Raises as
     `run_hydra`.
     """
     with _errors_in_words(), environment_variables({NUM_JOBS: str(len(jobs))}):

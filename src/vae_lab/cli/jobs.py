@@ -93,7 +93,7 @@ def _is_empty(override: Override) -> bool:
 
 
 def _check_search(job: Job) -> None:
-    """Raises UserError for what makes no sense where a sweeper chooses the values as it goes."""
+    """Raises UserError for what makes no sense if a sweeper chooses the values as it goes."""
     for key in ("run_name", "hydra.sweep.subdir"):
         if key in {key_of(line) for line in job.overrides}:
             raise UserError(

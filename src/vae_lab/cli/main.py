@@ -152,7 +152,7 @@ def _main(argv: Sequence[str]) -> int:
     check_writable(planned.root)
     if jobs.is_sweep:
         return _sweep(composer, line, jobs, planned)
-    # Who names classes of others on a command line may; a run's folder alone may not.
+    # A command line may name classes of other packages; a run's folder may not.
     trust = line.config_dir is not None or needs_trust(jobs.jobs[0].values)
     return _single(line, planned, trust=trust)
 

@@ -49,7 +49,7 @@ class Plan(NamedTuple):
 
 
 def plan(composer: Composer, jobs: Jobs) -> Plan:
-    """Settles the name and folder of every job; UserError where two would share one."""
+    """Settles the name and folder of every job; UserError if two would share one."""
     return _plan_sweep(composer, jobs) if jobs.is_sweep else _plan_run(composer, jobs)
 
 
@@ -129,7 +129,7 @@ def _subdir(composer: Composer, lines: Sequence[str], number: int) -> str | None
     finally:
         context.cfg = before
     if not stays_inside(subdir):
-        raise UserError(f"{given[-1]} is no folder below the sweep's: name one, such as a/b.")
+        raise UserError(f"{given[-1]} is not a folder below the sweep's: name one, such as a/b.")
     return subdir
 
 

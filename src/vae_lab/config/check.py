@@ -59,7 +59,7 @@ def check(
         UserError: one line that says what was given, what is allowed, what to do.
     """
     given = dict(flatten(values))
-    # Where a command line names another class, the keys are those of its constructor.
+    # If a command line names another class, the keys are those of its constructor.
     classes = named_classes(given, defaults)
     # Which class first: the keys of one that is refused are nobody's concern.
     check_values({f"{part}._target_": target for part, target in classes.items()})
@@ -151,7 +151,9 @@ def check_recorded(values: Mapping[str, Any]) -> None:
     given = dict(flatten(values))
     for key in (*REQUIRED, "seed", "latent_dim"):
         if given.get(key) is None:
-            raise UserError(f"{key} is missing in the run's configuration: it is no whole run.")
+            raise UserError(
+                f"{key} is missing in the run's configuration: the run is not complete."
+            )
     check_values(values)
 
 
@@ -169,10 +171,12 @@ def check_resumed(values: Mapping[str, Any]) -> None:
     for key in (*_OF_A_TRAINING, "trainer", "callbacks", "logger"):
         whole = isinstance(values.get(key), Mapping) or key in _OF_A_TRAINING
         if key not in values or not whole:
-            raise UserError(f"{key} is missing in the run's configuration: it is no whole run.")
+            raise UserError(
+                f"{key} is missing in the run's configuration: the run is not complete."
+            )
     for key in values["trainer"]:
         if not _is_trainer_argument(f"trainer.{key}"):
-            raise UserError(f"trainer.{key} is no argument that a run gives its trainer.")
+            raise UserError(f"trainer.{key} is not an argument that a run gives its trainer.")
     for key, node in [*values["callbacks"].items(), *values["logger"].items()]:
         if not isinstance(node, Mapping) or "_target_" not in node:
             raise UserError(f"{key} in the run's configuration names no class (_target_).")

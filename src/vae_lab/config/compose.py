@@ -126,7 +126,7 @@ class Composer:
         group, nothing = override.key_or_group, override.value() in (None, "")
         if nothing and not override.is_delete() and self._is_group(group):
             options = self._options(group)
-            raise UserError(f"{line} is no option: choose from {options}, or leave it out.")
+            raise UserError(f"{line} is not an option: choose from {options}, or leave it out.")
         is_plain = not override.is_delete() and not override.is_force_add()
         is_ours = not override.key_or_group.startswith("hydra.") and override.package is None
         if is_plain and is_ours and not self._is_group(override.key_or_group):
@@ -156,9 +156,9 @@ class Composer:
         if not equals and key.isprintable() and self._is_group(key):
             return f"'{line}' names no option: write {key}=OPTION, one of {self._options(key)}."
         if not equals:
-            return f"'{line}' is no setting: write key=value, or see python -m vae_lab --help."
+            return f"'{line}' is not a setting: write key=value, or see python -m vae_lab --help."
         if value.startswith(("[", "{")):
-            return f"{line} is no whole list: write it without spaces, as in {key}=[1,2]."
+            return f"{line} is not a complete list: write it without spaces, as in {key}=[1,2]."
         return f"{line} cannot be read ({first_line(error)}): write key=value, or group=option."
 
     def _describe(self, error: Exception) -> str:

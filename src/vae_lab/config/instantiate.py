@@ -71,7 +71,7 @@ def _untrusted(target: str) -> UserError:
 
 
 def needs_trust(config: Any) -> bool:
-    """Tells, by their names alone, whether a configuration has classes that only `trust` allows."""
+    """Tells, by their names only, whether a configuration has classes that only `trust` allows."""
     if not isinstance(config, Mapping):
         return False
     names = (*ALLOWED_MODULES, "torch.nn.")

@@ -16,7 +16,7 @@ def num_images(setting: float, total: int) -> int:
 
 
 def check_test(num_test: float, total: int) -> None:
-    """Raises UserError where the test set would be empty or leave nothing."""
+    """Raises UserError if the test set would be empty or leave nothing."""
     if not 0 < num_images(num_test, total) < total:
         raise UserError(
             f"data.num_test={num_test} must be between 1 and {total - 1}, or a share of the "
@@ -25,7 +25,7 @@ def check_test(num_test: float, total: int) -> None:
 
 
 def check_val(num_val: float, total: int) -> None:
-    """Raises UserError where validation would take every image, or a share comes to none."""
+    """Raises UserError if validation would take every image, or a share comes to none."""
     size = num_images(num_val, total)
     if not 0 <= size < total or (num_val and not size):
         raise UserError(
@@ -35,7 +35,7 @@ def check_val(num_val: float, total: int) -> None:
 
 
 def check_batch(batch_size: int, num_train: int) -> None:
-    """Raises UserError where there are fewer training images than one batch has."""
+    """Raises UserError if there are fewer training images than one batch has."""
     if num_train < batch_size:
         raise UserError(
             f"data.batch_size={batch_size} is more than the {num_train} training images: add "

@@ -58,7 +58,7 @@ def _is_duration(value: Any) -> bool:
 
 def _is_devices(value: Any) -> bool:
     if isinstance(value, list):
-        # As text: an unhashable value is no number of a device either.
+        # As text: an unhashable value is not the number of a device either.
         distinct = len({str(each) for each in value}) == len(value)
         return value != [] and distinct and all(is_whole(each, 0) for each in value)
     return value == "auto" or is_whole(value, 1) or (is_whole(value) and value == -1)

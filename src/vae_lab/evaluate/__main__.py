@@ -51,7 +51,7 @@ def check(argv: Sequence[str]) -> Request:
         raise UserError(f"name one run's folder, got {len(folders)}. {USAGE}")
     settings = _settings([word for word in argv if "=" in word])
     run = RunFolder(Path(folders[0]).expanduser())
-    check_recorded(run.config)  # raises if the folder is no run
+    check_recorded(run.config)  # raises if the folder is not a run
     if not settings["trust"]:
         check_inside(run.path)
     return run, run.checkpoint(settings["weights"]), settings

@@ -160,7 +160,7 @@ def _sum_without_each(log_q: Tensor, images: Tensor) -> Tensor:
     """
     total = log_q.logsumexp(dim=1, keepdim=True)
     without = total + torch.log1p(-torch.exp(log_q - total))
-    # Where the image is nearly all of the sum, the difference would cancel: the rest is summed.
+    # If the image is nearly all of the sum, the difference would cancel: the rest is summed.
     largest = log_q.argmax(dim=1, keepdim=True)
     rest = log_q.scatter(1, largest, -math.inf).logsumexp(dim=1, keepdim=True)
     without.scatter_(1, largest, rest)

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 # Takes how much is done and how much there is.
 Advance = Callable[[int, int], None]
 
-# A mean of weights whose Pareto k exceeds this is not to be relied on, whatever the number of draws
-# that is to be had (Vehtari et al., arXiv:1507.02646, section 2.4).
+# A mean of weights whose Pareto k exceeds this cannot be relied on, with any feasible number of
+# draws (Vehtari et al., arXiv:1507.02646, section 2.4).
 UNRELIABLE = 0.7
 
 # Nats by which twice the samples may still raise the bound before a warning says so.

@@ -86,8 +86,8 @@ class Objective(ABC):
     def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
         """Returns the scalar to minimise, in nats per image, and the unweighted terms."""
 
-    # Of a loss that is no mean over images: the means over images that it follows from. Of a split
-    # they are taken over all of its images, so that its loss does not depend on its batches.
+    # Of a loss that is not a mean over images: the means over images that it follows from. Those of
+    # a split are over all of its images, so that its loss does not depend on its batches.
 
     def means(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
         """Returns the means over images that `loss` takes, (S,), and the unweighted terms."""

@@ -40,7 +40,7 @@ class Iwae(Objective):
         doubly = self.doubly_reparameterised and z.requires_grad
         log_q = posterior.log_prob_of_draw(noise)
         if doubly:
-            # Encoder gradients through z alone, d log q / dz = -noise / scale: the density's own
+            # Encoder gradients through z only, d log q / dz = -noise / scale: the density's own
             # parameters are taken as given. The difference of z and itself is 0.
             slope = (noise * torch.exp(-0.5 * posterior.log_var)).detach()
             log_q = log_q.detach() - ((z - z.detach()) * slope).sum(dim=-1)

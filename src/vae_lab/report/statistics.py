@@ -58,7 +58,7 @@ class Sample(NamedTuple):
     def error(self) -> float | None:
         """The standard error over images, of a run on average; None if nothing tells it.
 
-        That of a share is a part of its Wilson interval: it is not 0 where the share is 0 or 1.
+        That of a share is a part of its Wilson interval: it is not 0 if the share is 0 or 1.
         """
         known = [error for error in self.errors if error is not None and math.isfinite(error)]
         error = float(np.mean(known)) if known else 0.0

@@ -124,8 +124,8 @@ def comparison(
         return sentence(f"{both} is the same: {shown(samples[0].mean)}{of.unit}.", "tie")
     size, rank = difference_text(gap, of.unit), _rank(*samples)
     if gap.differs is False:
-        alone = "; by itself this would be a difference, among all comparisons it can be chance"
-        note = alone if gap.differs_by_itself else ""
+        chance = "; by itself this would be a difference, among all comparisons it can be chance"
+        note = chance if gap.differs_by_itself else ""
         return sentence(f"{both} cannot be told apart: {size} apart{rank}{note}.", "tie")
     high, low = (a, b) if gap.value >= 0 else (b, a)
     verb = "is" if gap.differs else "was"

@@ -39,7 +39,7 @@ def final_test(
     """Evaluates the best weights, or the last if there is no validation.
 
     Writes `per_image.npz`, and returns the fields of `result.json` on it and on the curves; raises
-    NonFiniteError if a bound is no number.
+    NonFiniteError if a bound is not a number.
     """
     model = trainer.lightning_module
     assert isinstance(model, VAE)

@@ -268,7 +268,7 @@ def _failure(error: Exception, request: RunRequest, initial: RunResult) -> JobFa
 
 
 def _record_divergence(error: NonFiniteError, folder: RunFolder) -> dict[str, Any]:
-    """Keeps the batch whose bound is no number; returns what `result.json` says, NaN as a text."""
+    """Keeps the batch whose bound is not finite; returns what `result.json` says, NaN as a text."""
     facts = {
         name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in error.facts.items()
