@@ -24,7 +24,7 @@ DIVERGED = "diverged"
 STATUSES = (RUNNING, SUCCESS, FAILED, INTERRUPTED, DIVERGED)
 
 RESULT, CONFIG = "result.json", "config.yaml"
-# Checkpoints: by the validation bound; what a run goes on from, the newest first.
+# Checkpoints: the best by the validation images; what a run goes on from, the newest first.
 BEST, LAST, PREVIOUS = "best.ckpt", "last.ckpt", "previous.ckpt"
 EVENT_FILES = "events.out.tfevents.*"
 # In the folder of a sweep: the command lines that made its runs, one a line.

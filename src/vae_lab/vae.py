@@ -243,7 +243,7 @@ class VAE(pl.LightningModule):
             metrics = self._train_sums.metrics(self.trainer, "train", self._step_facts())
             self._log_epoch({**metrics, "lr": self._rate})
         if is_end:
-            # The last weights are judged too, wherever in an epoch the training ends.
+            # The last weights are validated too, wherever in an epoch the training ends.
             self.trainer.check_val_every_n_epoch = self.trainer.val_check_batch = 1
 
     def on_validation_epoch_start(self) -> None:
