@@ -93,14 +93,11 @@ def command(work: Callable[[Sequence[str]], None]) -> None:
     keep_streams_writable()
     try:
         work(sys.argv[1:])
-    except UserError as error:
-        print_error(error)
-        sys.exit(WRONG_INPUT)
     except Exception as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             traceback.print_exception(error)
-        print_error(describe_os_error(error, Path.cwd()))
-        sys.exit(JOB_FAILED)
+        print_error(in_one_line(error))
+        sys.exit(WRONG_INPUT if isinstance(error, UserError) else JOB_FAILED)
     except KeyboardInterrupt:
         print_error("interrupted.")
         sys.exit(128 + signal.SIGINT)  # as shells report it
@@ -146,7 +143,23 @@ _REMEDIES = {
     errno.EACCES: "make it writable for you, or choose another folder",
     errno.EPERM: "make it writable for you, or choose another folder",
     errno.EIO: "look after the disk",
+    errno.ESTALE: "the network folder was changed elsewhere: start again",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.ENFILE: "close other programs, which have too many files open",
+    errno.ENOMEM: "free some memory",
 }
+
+
+def in_one_line(error: Exception) -> str:
+    """Returns an error in words; of one that nobody thought of, how to see where it was."""
+    if isinstance(error, UserError | JobFailed):
+        return str(error)
+    if isinstance(error, OSError):
+        return describe_os_error(error, Path.cwd())
+    return (
+        f"{type(error).__name__}: {first_line(error)}. This looks like a fault of VAE Lab: "
+        f"HYDRA_FULL_ERROR=1 before the command shows where."
+    )
 
 
 def describe_os_error(error: BaseException, folder: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from vae_lab.errors import UserError, describe_os_error
 from vae_lab.files import LOCK, PARTIAL
 from vae_lab.reading import check_inside
-from vae_lab.run_folder import COMMANDS, RESULT
+from vae_lab.run_folder import COMMANDS, RESULT, RunFolder
 
 # What a report writes beside the runs: pages, and a folder of pictures, which may hold others too.
 PAGE, MARKDOWN, FIGURES = REPORT = ("report.html", "report.md", "report_figures")
@@ -17,7 +17,7 @@ WRITTEN_BY = "Written by VAE Lab"
 _MARKS = {
     PAGE: WRITTEN_BY,
     MARKDOWN: WRITTEN_BY,
-    SUMMARY: r"\Arun,status,",
+    SUMMARY: r"\Arun,status,[^\n]*elbo/test",
     COMMANDS: r"\Apython -m vae_lab ",
 }
 # The styles of a page come before its mark.
@@ -34,7 +34,7 @@ def check_run_folder(folder: Path) -> None:
     try:
         if not folder.exists():
             return
-        if (folder / RESULT).exists():
+        if RunFolder(folder).result is not None:
             # Of a stranger, it may lead what is written elsewhere.
             return check_inside(folder)
         if not folder.is_dir():

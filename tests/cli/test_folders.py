@@ -5,16 +5,22 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from command import QUICK, Command, Done
 from fake_runs import write_run
 
+from vae_lab.cli.command_lines import parse_words
+from vae_lab.cli.jobs import jobs_of
+from vae_lab.cli.plan import plan
+from vae_lab.config.compose import Composer
 from vae_lab.errors import UserError, describe_os_error
 from vae_lab.files import PARTIAL, partial_folder, write_text
 from vae_lab.ownership import check_run_folder
 from vae_lab.report.page import write_report
+from vae_lab.run_folder import RunFolder
 
 SHORT = (*QUICK, "trainer.max_epochs=1", "callbacks=none", "logger=none")
 
@@ -58,6 +64,24 @@ def test_a_run_begins_in_no_folder_of_somebody_else(
     theirs = fill(tmp_path / "p", *names)
     refused(vae_lab(*SHORT, "hydra.run.dir=p"), "p holds other files", "hydra.run.dir=FOLDER")
     assert content(tmp_path / "p") == theirs
+
+
+@pytest.mark.parametrize("folder", [".", "..", "/"])
+def test_a_run_does_not_begin_beside_a_folder_that_has_no_name(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RunFolder, "exists", True)
+    composer = Composer()
+    jobs = jobs_of(composer, parse_words([f"hydra.run.dir={folder}"]), datetime.now())
+    with pytest.raises(UserError, match="holds a run of another configuration"):
+        plan(composer, jobs)
+
+
+def test_a_result_of_another_program_makes_no_run_of_a_folder(tmp_path: Path) -> None:
+    theirs = fill(tmp_path, "result.json", "config.yaml")
+    with pytest.raises(UserError, match="holds other files"):
+        check_run_folder(tmp_path)
+    assert content(tmp_path) == theirs
 
 
 def test_a_job_of_a_sweep_begins_in_no_folder_of_somebody_else(
@@ -104,7 +128,7 @@ def start_with(folder: Path, *names: str) -> None:
         lambda folder: None,
         lambda folder: folder.mkdir(),
         lambda folder: start_with(folder, ".lock", "run.log", f".result.json.7.{PARTIAL}"),
-        lambda folder: fill(folder, "result.json", "notes.txt"),
+        lambda folder: (write_run(folder, elbo=-100.0), fill(folder, "notes.txt")),
     ],
 )
 def test_a_run_may_begin_in_an_empty_folder_and_where_a_start_was_cut_off(

@@ -19,6 +19,7 @@ import pytest
 from command import QUICK, Command, Done, command, environment
 from stripes import write_conf
 
+from vae_lab.cli import main as main_module
 from vae_lab.cli.hydra_jobs import launch
 from vae_lab.errors import Stopped
 from vae_lab.run_folder import RunFolder, RunResult
@@ -326,6 +327,20 @@ def test_a_second_signal_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
             signal.raise_signal(signal.SIGINT)
     assert ended == [130]
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_an_error_that_nobody_thought_of_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(argv: object) -> int:
+        raise KeyError("seed")
+
+    monkeypatch.setattr(main_module, "_main", fail)
+    with pytest.raises(SystemExit) as ended:
+        main_module.main()
+    assert ended.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "KeyError: 'seed'" in line and "HYDRA_FULL_ERROR=1" in line
 
 
 @pytest.mark.real_mnist

@@ -36,7 +36,15 @@ from vae_lab.config.instantiate import needs_trust
 from vae_lab.config.job import choices_of
 from vae_lab.config.overrides import quoted
 from vae_lab.config.resolve import resolved
-from vae_lab.errors import JOB_FAILED, WRONG_INPUT, JobFailed, Stopped, UserError, describe_os_error
+from vae_lab.errors import (
+    JOB_FAILED,
+    WRONG_INPUT,
+    JobFailed,
+    Stopped,
+    UserError,
+    describe_os_error,
+    in_one_line,
+)
 from vae_lab.files import check_writable, locked
 from vae_lab.ownership import check_run_folder
 from vae_lab.run_folder import RunFolder, runs_in
@@ -59,7 +67,7 @@ def main() -> None:
                 join_run(joined)
             else:
                 code = _main(sys.argv[1:])
-    except (UserError, JobFailed) as error:
+    except Exception as error:
         _tell(error)
         code = WRONG_INPUT if isinstance(error, UserError) else JOB_FAILED
     except Stopped as stopped:
@@ -124,7 +132,7 @@ def _tell(error: Exception) -> None:
     """Prints one line; the traceback before it for those who ask Hydra for tracebacks."""
     if os.environ.get(TRACEBACKS, os.environ.get(FULL_ERROR)) == "1":
         traceback.print_exception(error)
-    print_error(error)
+    print_error(in_one_line(error))
 
 
 def _main(argv: Sequence[str]) -> int:

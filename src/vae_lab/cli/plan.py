@@ -142,7 +142,11 @@ def _check_own(folder: Path, hash_: str, planned: str | None) -> None:
             "add ${hydra.job.num}."
         )
     if (run := RunFolder(folder)).exists and not run.has_hash(hash_):
-        raise UserError(f"{folder} holds a run of another configuration: choose another folder.")
+        raise _holds_another(folder)
+
+
+def _holds_another(folder: Path) -> UserError:
+    return UserError(f"{folder} holds a run of another configuration: choose another folder.")
 
 
 def _free(folder: Path, hash_: str, taken: Mapping[Path, str]) -> Path:
@@ -150,12 +154,17 @@ def _free(folder: Path, hash_: str, taken: Mapping[Path, str]) -> Path:
 
     A run of the same configuration is not in the way: the job goes on with it, or finds it finished
     and has nothing to do. `taken` holds the hashes of the jobs that have a folder.
+
+    Raises:
+        UserError: if the folder has no name that a number could follow, and is in use.
     """
     check_place(folder)
     candidate, number = folder, 1
     while taken.get(candidate, hash_) != hash_ or (
         (run := RunFolder(candidate)).exists and not run.has_hash(hash_)
     ):
+        if folder.name in ("", ".."):
+            raise _holds_another(folder)
         number += 1
         candidate = folder.with_name(f"{folder.name}-{number}")
     return candidate

@@ -137,7 +137,8 @@ def _table(rows: Sequence[Mapping[str, str]], title: str, console: Console) -> T
             shown.remove(least)
             table = _of_columns(lines, shown)
     table.title, table.title_justify = title, "left"
-    table.caption = ", ".join(f"{name}: {value}" for name, value in same.items() if value)
+    told = [f"{name}: {same[name]}" for name in ("data", "status") if same.get(name)]
+    table.caption = ", ".join(told)
     table.caption_justify = "left"
     return table
 

@@ -41,10 +41,13 @@ def row(result: RunResult) -> dict[str, str]:
         for key in keys:
             value = value.get(key)
         text = "" if value is None else form.format(value)
-        # A spreadsheet takes such a text for a formula, which can start programs.
-        is_formula = isinstance(value, str) and text.lstrip().startswith(("=", "+", "-", "@"))
-        cells[heading] = f"'{text}" if is_formula else text
+        cells[heading] = _no_formula(text) if isinstance(value, str) else text
     return cells
+
+
+def _no_formula(text: str) -> str:
+    # A spreadsheet takes such a text for a formula, which can start programs.
+    return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) else text
 
 
 def result_of(folder: Path) -> RunResult:
@@ -64,6 +67,6 @@ def write_rows(folder: Path, table: list[dict[str, str]]) -> list[dict[str, str]
     headings = [*(heading for heading, _, _ in COLUMNS), "path"]
     writer = csv.DictWriter(text, headings, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(table)
+    writer.writerows(cells | {"path": _no_formula(cells["path"])} for cells in table)
     write_text(folder / SUMMARY, text.getvalue())
     return table
