@@ -1,4 +1,4 @@
-"""The epochs of a training: the sums over their images, the share that is done, and the end.
+"""The epochs of a training: the sums over their images, the share done, and the end.
 
 Shapes: B images per batch, S means that a loss follows from. Values in nats per image.
 """

@@ -88,7 +88,7 @@ class ArgumentParser(argparse.ArgumentParser):
 def command(work: Callable[[Sequence[str]], None]) -> None:
     """Gives a command line to what works on it; exits with 2 for wrong input, 130 at Ctrl-C.
 
-    What nobody thought of is one line too, and its traceback for those who ask Hydra for them.
+    An unexpected error is one line too; HYDRA_FULL_ERROR=1 adds its traceback.
     """
     keep_streams_writable()
     try:
@@ -105,7 +105,7 @@ def command(work: Callable[[Sequence[str]], None]) -> None:
 
 @contextmanager
 def refusing(what: str) -> Iterator[None]:
-    """Makes a UserError of whatever fails inside: a file that somebody made up can fail anywhere.
+    """Makes a UserError of any failure inside: a made-up file can fail anywhere.
 
     `what` names the file, and what cannot be done with it.
     """

@@ -1,4 +1,4 @@
-"""What is ours in a folder that a person names: nothing else is written over or removed."""
+"""What is ours in a folder that a person names: nothing else is overwritten or removed."""
 
 import re
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ def check_run_folder(folder: Path) -> None:
         if not folder.exists():
             return
         if RunFolder(folder).result is not None:
-            # Of a stranger, it may lead what is written elsewhere.
+            # A link in a stranger's folder may lead what is written elsewhere.
             return check_inside(folder)
         if not folder.is_dir():
             raise UserError(f"{folder} is a file: {_REMEDY} for a sweep.")

@@ -100,7 +100,7 @@ class Progress(ProgressBar):
         if self._finished is None:
             return
         (title, seconds), self._finished = self._finished, None
-        # A bound of an earlier epoch is none of this one.
+        # A bound of an earlier epoch is not one of this epoch.
         metrics = trainer.callback_metrics
         kept = [name for name in metrics if self._has_validation or not name.endswith("/val")]
         values = format_values({name: metrics[name] for name in kept})

@@ -86,7 +86,7 @@ def _plan_sweep(composer: Composer, jobs: Jobs) -> Plan:
             folder = next(mine, None) or _free(root / name, hash_, hashes)
             lines[-1] = f"++run_name={quoted(folder.name)}"
         lines.append(f"hydra.sweep.subdir={quoted(folder.relative_to(root))}")
-        # The same once more is the same run.
+        # A second job of the same configuration is the same run.
         hashes[folder] = hash_
         runs.setdefault(folder, PlannedRun(folder, lines))
     return Plan(pinned, root, [*runs.values()])

@@ -61,7 +61,7 @@ def check(
     given = dict(flatten(values))
     # If a command line names another class, the keys are those of its constructor.
     classes = named_classes(given, defaults)
-    # Which class first: the keys of one that is refused are nobody's concern.
+    # The class first: the keys of one that is refused do not matter.
     check_values({f"{part}._target_": target for part, target in classes.items()})
     for part, target in classes.items():
         check_keys(part, target, given, defaults)

@@ -68,7 +68,7 @@ OPTIONS = {
 
 
 def check_stopping(config: Mapping[str, Any]) -> None:
-    """Raises UserError if a callback waits for a curve to fall that rises, or for one that is none.
+    """Raises UserError if a callback waits for a rising curve to fall, or for one without values.
 
     Lightning would end the run while the bound improves, or fail after an epoch.
     """

@@ -41,14 +41,14 @@ def named_classes(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict
 def check_keys(
     part: str, target: str, given: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> None:
-    """Raises UserError for the first key below `part` that the class `target` lacks, or needs."""
+    """Raises UserError for the first key below `part` that `target` does not take, or needs."""
     try:
         parameters = inspect.signature(locate(target, trust=True)).parameters
     except UserError as error:
         raise UserError(f"{part}.{error}") from error
     except (TypeError, ValueError) as error:
         raise UserError(
-            f"{part}._target_={target} has no settings that it tells: name another."
+            f"{part}._target_={target} does not say its settings: name another class."
         ) from error
     start = f"{part}."
     keys = {key.removeprefix(start).partition(".")[0] for key in given if key.startswith(start)}

@@ -50,7 +50,7 @@ def is_number(value: Any) -> bool:
 
 
 def is_representable(value: Any) -> bool:
-    """Tells whether the numbers in a value are none that tensors cannot hold, by their size."""
+    """Tells whether the numbers in a value are small enough for tensors."""
     if isinstance(value, list):
         return all(map(is_representable, value))
     if isinstance(value, float) and math.isfinite(value):
@@ -59,7 +59,7 @@ def is_representable(value: Any) -> bool:
 
 
 def is_whole(value: Any, least: float = -math.inf) -> bool:
-    """Tells whether a value is a whole number of at least `least`; true and false are none."""
+    """Tells whether a value is a whole number of at least `least`; true and false are not."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 

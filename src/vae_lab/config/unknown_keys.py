@@ -1,4 +1,4 @@
-"""What a person is told whose key does not exist: the key that is meant."""
+"""The answer to a key that does not exist: the key that is probably meant."""
 
 from collections.abc import Iterable, Mapping
 
@@ -25,7 +25,7 @@ MEANT = {
 
 
 def unknown_key(key: str, names: Iterable[str], choices: Mapping[str, str]) -> str:
-    """Returns the line about a key that is none of the `names`, with the options in `choices`."""
+    """Returns the line about a key that is not in `names`, with the options in `choices`."""
     names = set(names)
     start = f"unknown key {key}"
     for others, here in MEANT.items():

@@ -72,7 +72,7 @@ class ImageDataModule(pl.LightningDataModule):
         """Returns the data of a resolved configuration; nothing is read yet."""
         data = config["data"]
         keys = ("batch_size", "num_val", "split_seed", "binarize")
-        # Where a stranger's run says, nothing is written.
+        # Nothing is written at a place that a stranger's run names.
         source = instantiate(data["source"], trust=trust, offered={"read_only": not trust})
         return cls(source=source, seed=config["seed"], **{key: data[key] for key in keys})
 
@@ -210,7 +210,7 @@ class ImageDataModule(pl.LightningDataModule):
     def _current_epoch(self) -> int:
         if self.trainer is None:
             return self.epoch
-        # Of a few batches to learn by heart, all epochs have the first one's.
+        # If a few batches are learnt by heart, all epochs have those of the first.
         # Lightning's Trainer sets this attribute from elsewhere.
         by_heart = self.trainer.overfit_batches  # type: ignore[attr-defined]
         return 0 if by_heart else self.trainer.current_epoch

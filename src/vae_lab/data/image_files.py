@@ -20,8 +20,7 @@ SUFFIXES = frozenset(
 # What Pillow calls pixels of two bytes a channel; it would keep the upper one and say nothing.
 _SIXTEEN_BITS = re.compile(r"^(?!BGR)[A-Z]+;16")
 
-
-# The formats of these, for Pillow opens others by their content, some with programs of others.
+# Their formats: Pillow would open others by their content, some with other programs.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
 

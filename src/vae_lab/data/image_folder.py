@@ -70,7 +70,7 @@ class ImageFolder:
         return self.read().split(self.num_test)
 
     def read(self) -> UserImages:
-        """Returns the images in the order of their names, which are made ready if they are not."""
+        """Returns the images in the order of their names; prepares them if they are not."""
         listing = self._listing()
         folder = self._prepared(listing.files)
         inventory = self._inventory(folder)
@@ -129,7 +129,7 @@ class ImageFolder:
         return folder
 
     def _is_mended(self, folder: Path) -> bool:
-        """Tells whether a file that could not be used can be by now: its rights, or a share."""
+        """Tells whether an unusable file can be used now: its rights, or a share, have changed."""
         try:
             unusable = json.loads((folder / INVENTORY).read_bytes())["unusable"]
         except (OSError, ValueError, KeyError):

@@ -1,4 +1,4 @@
-"""Whether images can be meant: black, nearly black or of one colour they seldom are.
+"""Whether images look like a mistake: black, nearly black, or of one colour.
 
 Shapes: N images, B images of a chunk, C channels, H height, W width.
 """
@@ -19,7 +19,7 @@ _CHUNK = 1000
 
 @dataclass
 class PixelStatistics:
-    """What tells whether images can be meant: how far the values of each lie apart."""
+    """What tells whether images look like a mistake: how far the values of each lie apart."""
 
     contrasts: list[int] = field(default_factory=list)  # of each image, 0 to 255
     largest: int = 0

@@ -90,7 +90,7 @@ def _own_splits(path: str, splits: np.ndarray | None) -> dict[str, int]:
 
 
 def prepare_recorded(data: Mapping[str, Any], *, root: str | None, trust: bool) -> None:
-    """Makes the images of a run that was read ready, if its reader lets files be written there.
+    """Prepares the images of a run that was read, if its reader lets files be written there.
 
     `root` is the `data.root` that the reader gives, if any. The folder that a stranger's run names
     is only read, unless it is where the reader's own data are.

@@ -58,7 +58,7 @@ def _pairs(group: Group) -> set[tuple[int, int]]:
 
 
 def terms(group: Group, name: str) -> Measured:
-    """Returns the settings with the bound, or a term of it, in all of their runs, and it."""
+    """Returns the settings whose runs all have the bound, or a term of it, with its sample."""
     return [(it, sample) for it in group.settings if (sample := it.sample(name))]
 
 

@@ -88,7 +88,7 @@ def write_report(folders: Sequence[Path], target: Path) -> Written:
 def _without_broken(runs: Sequence[Run], skipped: Sequence[Skipped], target: Path) -> Pages:
     """Returns the pages of all runs that a page can be made of.
 
-    What a run's files hold can fail anywhere in a page, and shall not end the page of the others.
+    What a run's files hold can fail anywhere in a page, and must not end the page of the others.
     """
     try:
         return _pages(runs, skipped, target)

@@ -57,7 +57,7 @@ class PictureMetrics:
         self._numbers = max(by_protocol.values(), key=_num_runs_and_images, default={})
 
     def by_run(self, setting: Setting, name: str) -> list[tuple[Run, Number]]:
-        """Returns those of a setting's runs that have a metric, and it as it was recorded."""
+        """Returns the runs of a setting that have a metric, with its recorded number."""
         of_runs = [(run, self._numbers.get(id(run), {}).get(name)) for run in setting.runs]
         return [(run, number) for run, number in of_runs if number]
 

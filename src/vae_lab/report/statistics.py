@@ -13,7 +13,7 @@ from scipy.special import stdtr, stdtrit
 
 CONFIDENCE = 0.95
 
-# The probability that a page calls some difference one although there is none.
+# The probability that a page reports a difference although none is real.
 FALSE_ALARMS = 1 - CONFIDENCE
 
 # Smaller probabilities are not told apart.
@@ -97,7 +97,7 @@ class Sample(NamedTuple):
         return self.mean - half, self.mean + half
 
     def _count(self, variance: float) -> float | None:
-        """Returns of how many images a share has this variance; their number if it is 0."""
+        """Returns how many images give a share this variance; their number if it is 0."""
         share = self.mean
         if 0 < share < 1 and variance:
             return share * (1 - share) / variance
@@ -114,7 +114,7 @@ def wilson(share: float, count: float, quantile: float) -> tuple[float, float]:
 
 
 class Difference(NamedTuple):
-    """A difference of two means, its standard error, and how probable it is without one."""
+    """A difference of two means, its standard error, and how probable it is by chance."""
 
     value: float
     # images: the same images, both by one seed; seeds: several of each; mixed: several of one of
@@ -192,7 +192,7 @@ def _paired(a: Sample, b: Sample) -> Variance | None:
 
 
 def _seed_variances(a: Sample, b: Sample) -> list[Variance]:
-    """Returns the variance over seeds of each; of one that does not tell it, by the other's."""
+    """Returns the variances over seeds; a sample that does not tell it has that of the other."""
     own = [sample.seed_variance() for sample in (a, b)]
     known = [part for part in own if part]
     if len(known) == 1:
@@ -206,8 +206,8 @@ def _seed_variances(a: Sample, b: Sample) -> list[Variance]:
 def holm(differences: Sequence[Difference]) -> list[Difference]:
     """Returns differences with p-values that are corrected for all of them together.
 
-    Of differences that are none, one or more is called one in 5 % of pages at most, whatever they
-    have to do with one another (Holm, A Simple Sequentially Rejective Multiple Test Procedure,
+    If no difference is real, at most 5 % of pages report one, however the differences depend on
+    one another (Holm, A Simple Sequentially Rejective Multiple Test Procedure,
     1979). Those of which nothing is known do not count.
     """
     known = [index for index, it in enumerate(differences) if it.p_value is not None]
@@ -226,7 +226,7 @@ def _welch(a: Variance, b: Variance) -> Variance:
 
 
 def _half_width(parts: Sequence[Variance], probability: float = 1 - CONFIDENCE) -> float:
-    """Returns what a difference without cause exceeds with this probability at most.
+    """Returns the size that a difference by chance exceeds with at most this probability.
 
     Each part has its own quantile: a few seeds and many images are known differently well.
     """

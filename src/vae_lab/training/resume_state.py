@@ -98,7 +98,7 @@ class ResumeState(Callback):
         check_stopped()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # Before the others write what nobody would find complete.
+        # Before the others write files that would never be complete.
         check_in_place(RunFolder(Path(trainer.default_root_dir)))
 
     def on_save_checkpoint(

@@ -252,7 +252,7 @@ def _announce_end(result: RunResult, folder: RunFolder) -> None:
 def _failure(error: Exception, request: RunRequest, initial: RunResult) -> JobFailed:
     """Records a failure and returns it in words."""
     folder = request.folder
-    # Whatever it was that could not be written then, this is why.
+    # This is why a file could not be written.
     if folder.result is not None and not folder.exists:
         error = FolderGone(folder)
     words = describe_os_error(error, folder.path)
