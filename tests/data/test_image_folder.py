@@ -456,3 +456,12 @@ def test_names_in_any_encoding_are_labels(tmp_path: Path, photos: Path) -> None:
     (photos / "green").rename(os.fsdecode(os.fsencode(photos) + b"/K\xf6ln"))
     (photos / "red").rename(photos / "two\nlines")
     assert module(source(tmp_path)).label_names == ("K\\udcf6ln", "blue", "two\\nlines")
+
+
+@pytest.mark.parametrize("name", ["self.png", "self"])
+def test_a_link_to_itself_is_a_broken_file(tmp_path: Path, photos: Path, name: str) -> None:
+    (photos / "red" / name).symlink_to(name)
+    made = source(tmp_path, skip_broken=True)
+    assert len(made.read().images) == 30
+    told = "self.png (broken" if name == "self.png" else "no suffix 1"
+    assert told in warnings_of(made)

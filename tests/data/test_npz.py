@@ -1,5 +1,6 @@
 """One's own arrays: every layout is read as it is, and what is wrong with a file is told."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from user_images import discs
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.data.images import Images, identity
 from vae_lab.data.npz import Npz
+from vae_lab.data.user_images import encode_labels
 from vae_lab.errors import UserError
 
 COUNT, SIZE = 30, 12
@@ -339,3 +341,29 @@ def test_a_checkpoint_of_other_images_is_refused(tmp_path: Path) -> None:
     data(GREY).load_state_dict(kept.state_dict())
     with pytest.raises(UserError, match="the images are others than when this run began"):
         data(GREY[::-1] + 1).load_state_dict(kept.state_dict())
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "my.npz")
+    with pytest.raises(UserError, match=r"is a device or a pipe: name an \.npz file"):
+        Npz(path=str(tmp_path / "my.npz"), num_test=0.2).read()
+
+
+def test_copies_are_counted(tmp_path: Path) -> None:
+    assert source(tmp_path, images=GREY).read().warnings == ()
+    doubled = np.concatenate([GREY, GREY[:7]])
+    (words,) = source(tmp_path, images=doubled).read().warnings
+    assert "7 of the 37 images of" in words and "are copies of others" in words
+
+
+@pytest.mark.parametrize("labels", [["x" * 1001, "y"] * 15, [f"{i:0600}" for i in range(2000)]])
+def test_labels_that_no_result_can_hold_are_refused(labels: list[str]) -> None:
+    with pytest.raises(UserError, match="Shorten them, or leave the labels out"):
+        encode_labels("my.npz", np.array(labels))
+
+
+def test_blank_images_are_not_called_faint_too(tmp_path: Path) -> None:
+    images = GREY.copy()
+    images[:25] = 0
+    words = " ".join(source(tmp_path, images=images).read().warnings)
+    assert "25 of the 30 images" in words and "an eighth" not in words

@@ -17,6 +17,8 @@ def num_images(setting: float, total: int) -> int:
 
 def check_test(num_test: float, total: int) -> None:
     """Raises UserError if the test set would be empty or leave nothing."""
+    if total < 2:
+        raise UserError("1 image is too few: training and test need at least one each. Add images.")
     if not 0 < num_images(num_test, total) < total:
         raise UserError(
             f"data.num_test={num_test} must be between 1 and {total - 1}, or a share of the "

@@ -80,7 +80,7 @@ def _walk(folder: Path, prefix: str, above: tuple[tuple[int, int], ...], listing
             suffix = Path(entry.name).suffix.lower()
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
+            if _is_folder(entry):
                 _walk(folder / entry.name, f"{prefix}{entry.name}/", (*above, place), listing)
             elif suffix not in SUFFIXES:
                 listing.others[suffix or "no suffix"] += 1
@@ -91,6 +91,13 @@ def _walk(folder: Path, prefix: str, above: tuple[tuple[int, int], ...], listing
                     stat = entry.stat(follow_symlinks=False)  # a link to nowhere
                 file = ImageFile(f"{prefix}{entry.name}", stat.st_size, stat.st_mtime_ns)
                 listing.files.append(file)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def read(path: Path, *, size: int, colour: bool) -> np.ndarray | str:

@@ -129,6 +129,9 @@ class Npz:
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
+        if self.path.exists() and not (self.path.is_file() or self.path.is_dir()):
+            # Opening a pipe could wait for ever.
+            raise UserError(f"data.path={self.path} is a device or a pipe: name an .npz file.")
         try:
             archive = self.path.open("rb")
         except IsADirectoryError:

@@ -5,6 +5,7 @@ Shapes: N images, B images of a chunk, C channels, H height, W width.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 import numpy as np
 
@@ -24,12 +25,17 @@ class PixelStatistics:
     contrasts: list[int] = field(default_factory=list)  # of each image, 0 to 255
     largest: int = 0
     is_grey: bool = True  # all channels are equal
+    # Equal for equal images, in hexadecimal digits; None if nobody asks for them.
+    digests: list[str] | None = field(default_factory=list)
 
     def add(self, images: np.ndarray) -> None:
         """Takes further images, uint8 (B, C, H, W)."""
         low, high = images.min(axis=(2, 3)), images.max(axis=(2, 3))
         self.contrasts += (high - low).max(axis=1).tolist()
         self.largest = max(self.largest, int(high.max()))
+        if self.digests is not None:
+            pixels = (image.tobytes() for image in images)
+            self.digests += [blake2b(each, digest_size=8).hexdigest() for each in pixels]
         self.is_grey = self.is_grey and bool((images == images[:, :1]).all())
 
     def add_all(self, images: ImageArray) -> None:
@@ -58,7 +64,7 @@ def check_pixels(what: str, statistics: PixelStatistics, *, names: Sequence[str]
             f"{what}: each image is of one colour, so there is nothing to learn. Look at how the "
             f"images were written."
         )
-    words = []
+    words = _copies(what, statistics)
     if is_blank.any():
         first = int(is_blank.argmax())
         words.append(
@@ -66,10 +72,21 @@ def check_pixels(what: str, statistics: PixelStatistics, *, names: Sequence[str]
             f"is {names[first] if names else f'image {first}'}): leave them out, or look at how "
             f"they were written."
         )
-    if (faint := int((contrasts <= _FAINT).sum())) >= total / 2:
+    is_faint = (contrasts <= _FAINT) & ~is_blank
+    if (faint := int(is_faint.sum())) >= (total - is_blank.sum()) / 2:
         words.append(
             f"{faint} of the {total} images of {what} use less than an eighth of the values from 0 "
             f"to 255, and look like one colour: if their largest value, {largest}, stands for "
             f"white, multiply the values by {255 / largest:.4g}."
         )
     return words
+
+
+def _copies(what: str, statistics: PixelStatistics) -> list[str]:
+    digests = statistics.digests or []
+    copies, total = len(digests) - len({*digests}), len(digests)
+    words = (
+        f"{copies} of the {total} images of {what} are copies of others: the same image may be in "
+        f"training and test, so leave copies out."
+    )
+    return [words] if copies else []

@@ -98,6 +98,7 @@ def absent_labels(labels: Mapping[str, np.ndarray]) -> tuple[str, ...]:
         return ()
     counts = [f"{number} have no {split} image" for split, number in absent.items() if number]
     return (
-        f"of the {len(every)} labels, {' and '.join(counts)}: they have too few images for a share "
-        f"of each split, and their images are drawn as those of one label.",
+        f"of the {len(every)} labels, {' and '.join(counts)}: so they are in the splits that the "
+        f"images have themselves, or they have too few images for a share of each split that is "
+        f"drawn, and are drawn as one label together.",
     )

@@ -23,6 +23,9 @@ SMALLEST, LARGEST = 8, 64
 # Names that a message lists.
 _NAMED = 10
 
+# Characters of a label and of all different ones: those of longer ones no result.json can hold.
+_LONGEST, _MOST_CHARACTERS = 1000, 1_000_000
+
 
 class Labels(NamedTuple):
     """The label of each image, int64 (N,), and the names of 0, 1, ...; None if there are none."""
@@ -137,9 +140,15 @@ def encode_labels(what: str, labels: np.ndarray) -> Labels:
                 f"without labels.",
             )
         )
+    names = [str(value) for value in values]
+    if max(map(len, names)) > _LONGEST or sum(map(len, names)) > _MOST_CHARACTERS:
+        raise UserError(
+            f"the labels of {what} are {len(names)} texts of {sum(map(len, names))} characters, "
+            f"the longest of {max(map(len, names))}: at most {_MOST_CHARACTERS} together and "
+            f"{_LONGEST} of one can be kept. Shorten them, or leave the labels out."
+        )
     plain = labels.dtype.kind in "iu" and np.array_equal(values, np.arange(len(values)))
-    names = None if plain else tuple(str(value) for value in values)
-    return Labels(codes.reshape(-1).astype(np.int64), names)
+    return Labels(codes.reshape(-1).astype(np.int64), None if plain else tuple(names))
 
 
 def check_source(what: str, images: Images) -> tuple[str, ...]:
@@ -150,7 +159,8 @@ def check_source(what: str, images: Images) -> tuple[str, ...]:
     """
     pixels: dict[str, Any] = {"training": images.train_images, "test": images.test_images}
     labels = {"training": images.train_labels, "test": images.test_labels}
-    statistics = PixelStatistics()
+    # A published data set has its copies.
+    statistics = PixelStatistics(digests=None)
     for split, of_split in pixels.items():
         name = f"the {split} images of {what}"
         kind, shape = of_split.dtype, tuple(of_split.shape)
