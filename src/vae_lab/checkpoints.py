@@ -8,7 +8,7 @@ import io
 import os
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,42 @@ def trained_model(run: RunFolder, path: Path, *, trust: bool) -> tuple[VAE, int]
     # The configuration belongs to this result, whose hash may be of an earlier version.
     model.config_hash = run.require_result().config_hash
     return model, _put(content, model, path)
+
+
+def check_size(config: Mapping[str, Any], shape: tuple[int, ...]) -> None:
+    """Raises UserError if the memory cannot hold the training of a stranger's configuration."""
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        model = VAE.from_config(config, shape, trust=False)
+    # Weights, gradients, and two means of those.
+    needed, memory = 4 * sum(map(_num_bytes, model.parameters())), memory_bytes()
+    if needed > memory:
+        raise UserError(
+            f"the model of this configuration needs {needed >> 30:,} GB of memory, of "
+            f"{memory >> 30:,}: it cannot be trained on this machine."
+        )
+
+
+def check_moments(optimizer: torch.optim.Optimizer) -> None:
+    """Raises UserError if what an optimizer remembers of a weight lies otherwise than the weight.
+
+    The kernels of fused optimizers do not look: they would write into memory that is not theirs.
+    """
+    for group in optimizer.param_groups:
+        for weight in group["params"]:
+            for name, value in optimizer.state.get(weight, {}).items():
+                if not group.get("fused") or not isinstance(value, Tensor):
+                    continue
+                if not (value.numel() == 1 if name == "step" else _alike(value, weight)):
+                    raise UserError(
+                        f"the checkpoint's {name} of the optimizer is of shape "
+                        f"{tuple(value.shape)}, and its weight of {tuple(weight.shape)}: it is "
+                        f"another run's, or damaged."
+                    )
+
+
+def _alike(value: Tensor, weight: Tensor) -> bool:
+    same = value.layout == weight.layout and value.shape == weight.shape
+    return same and value.stride() == weight.stride()
 
 
 def load_weights(model: VAE, path: Path) -> int:

@@ -15,7 +15,9 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.callbacks.spike import SpikeDetection
 from torch import nn
 
-from vae_lab.checkpoints import load_weights, read_checkpoint
+from vae_lab.checkpoints import check_moments, check_size, load_weights, read_checkpoint
+from vae_lab.cli.jobs import compose_jobs
+from vae_lab.config.resolve import resolved
 from vae_lab.errors import UserError
 
 PATHS = (
@@ -147,3 +149,31 @@ def test_weights_of_another_kind_of_number_are_refused(tmp_path: Path, kind: tor
     with pytest.raises(UserError, match="belongs to another configuration"):
         load_weights(model, saved(tmp_path, state_dict=wrong))
     assert load_weights(model, saved(tmp_path, state_dict=weights)) == 1
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [torch.zeros(3), torch.zeros(1), torch.zeros(1).expand(2, 3), torch.zeros(2, 0)],
+    ids=["shorter", "one", "repeated", "empty"],
+)
+def test_moments_that_do_not_lie_as_their_weights_never_reach_a_fused_kernel(
+    moment: torch.Tensor,
+) -> None:
+    weight = nn.Parameter(torch.ones(2, 3))
+    optimizer = torch.optim.Adam([weight], fused=True)
+    weight.grad = torch.ones(2, 3)
+    optimizer.step()
+    check_moments(optimizer)
+    optimizer.state[weight]["exp_avg"] = moment
+    with pytest.raises(UserError, match="exp_avg of the optimizer is of shape"):
+        check_moments(optimizer)
+    optimizer.param_groups[0]["fused"] = False
+    check_moments(optimizer)  # the other kernels look for themselves
+
+
+def test_a_model_beyond_the_memory_is_refused_before_it_is_made() -> None:
+    (job,) = compose_jobs(["data=digits"])
+    config = resolved(job.config)
+    check_size(config, (1, 28, 28))
+    with pytest.raises(UserError, match="it cannot be trained on this machine"):
+        check_size({**config, "latent_dim": 10**12}, (1, 28, 28))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from vae_lab.checkpoints import read_checkpoint
+from vae_lab.checkpoints import check_moments, read_checkpoint
 from vae_lab.errors import UserError
 from vae_lab.loggers.base import RunLogger
 from vae_lab.run_folder import BEST, LAST, PREVIOUS, RunFolder
@@ -84,6 +84,8 @@ class ResumeState(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         trainer.fit_loop.epoch_loop.max_steps = self._max_steps
+        for optimizer in trainer.optimizers:
+            check_moments(optimizer)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._point.is_end:

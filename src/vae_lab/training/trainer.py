@@ -15,7 +15,7 @@ from pytorch_lightning.callbacks import Callback, ModelCheckpoint, ProgressBar, 
 from pytorch_lightning.loggers import Logger
 
 from vae_lab.callbacks.picture import PictureCallback, Visualization
-from vae_lab.checkpoints import AtomicCheckpointIO
+from vae_lab.checkpoints import AtomicCheckpointIO, check_size
 from vae_lab.config.instantiate import instantiate
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.environment import gpus_hidden
@@ -62,6 +62,8 @@ def assemble(
     located = {**config, "data": data or config["data"]}
     images = ImageDataModule.from_config(located, trust=trust)
     images.setup("fit")
+    if not trust:
+        check_size(config, images.image_shape)
     model = VAE.from_config(config, images.image_shape, trust=trust)
     if mode := config["compile"]:
         # The compiler looks at the gradient of the decoder's input, which nobody wants to know.
