@@ -24,14 +24,15 @@ def test_groups_short_names_and_keys_have_values(tmp_path: Path) -> None:
         ("model.hiden_dims", "did you mean model.hidden_dims?"),
         ("hidden_dims", "did you mean model.hidden_dims?"),
         ("modle", "did you mean model?"),
-        ("nothing.like.it", "Choose from beta, callbacks, compile, data,"),
-        ("7", "7 is no hyper-parameter of this run."),
+        ("nothing.like.it", "Choose from best_by, beta, callbacks, compile, data,"),
+        ("'7'", "7 is no hyper-parameter of this run."),
     ],
 )
 def test_an_unknown_column_is_named(column: str, told: str) -> None:
     with pytest.raises(UserError) as error:
         compose_jobs([f"logger.tensorboard.columns=[model,{column}]"])
-    assert str(error.value).startswith(f"logger.tensorboard.columns: {column} is no hyper-param")
+    name = column.strip("'")
+    assert str(error.value).startswith(f"logger.tensorboard.columns: {name} is no hyper-param")
     assert told in str(error.value)
 
 

@@ -20,7 +20,7 @@ ON_THE_PROCESSOR = ("trainer=gpu", "trainer.accelerator=cpu", "callbacks=none", 
 
 
 def train(folder: Path, *overrides: str) -> RunResult:
-    config, choices = small_config(folder / "conf", *ON_THE_PROCESSOR, *overrides)
+    config, choices = small_config(folder.parent / "conf", *ON_THE_PROCESSOR, *overrides)
     return run_job(config, choices, folder)
 
 
