@@ -107,6 +107,8 @@ def files(folder: Path) -> set[Path]:
         (["RUN", "weights=first"], "weights must be best, last or null"),
         (["RUN", "seed=-1"], "seed must be a whole number of at least 0"),
         (["RUN", "trust=maybe"], "trust must be true or false"),
+        (["RUN", "num_samples=[5"], "cannot be read: close each bracket and quote"),
+        (["RUN", "data_path="], "data_path is empty: name a path, or leave data_path out"),
         (["RUN", "RUN"], "name one run's folder, got 2"),
         (["num_samples=3"], "name one run's folder, got 0"),
         (["RUN/checkpoints"], "is no run"),
@@ -119,6 +121,12 @@ def test_wrong_input_is_one_line(run_folder: Path, arguments: list[str], message
         __main__.check([word.replace("RUN", str(run_folder)) for word in arguments])
     assert "\n" not in str(error.value)
     assert files(run_folder) == before
+
+
+@pytest.mark.parametrize("path", ["7", "1e3", "true", "[x].npz", "{a}"])
+def test_a_path_is_what_was_typed(run_folder: Path, path: str) -> None:
+    settings = __main__.check([str(run_folder), f"data_path={path}"])[2]
+    assert settings["data_path"] == path
 
 
 def test_a_config_of_another_run_is_refused(run_folder: Path) -> None:

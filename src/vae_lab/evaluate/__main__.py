@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -24,6 +25,8 @@ from vae_lab.terminal import printable
 
 # Settings that change no value, and so no file's name.
 NOT_IN_NAME = ("threads", "device", "data_root", "data_path", "trust", "decoder_batch")
+
+_PATHS = ("data_root", "data_path")
 
 USAGE = "usage: python -m vae_lab.evaluate RUN_FOLDER [key=value ...]"
 
@@ -123,10 +126,20 @@ def _settings(overrides: Sequence[str]) -> dict[str, Any]:
         raise UserError("unknown key K: K is num_samples.")
     known = OmegaConf.merge(*(OmegaConf.load(conf_folder() / name) for name in DEFAULTS))
     assert isinstance(known, DictConfig)
+    # A path is what was typed, whatever it looks like.
+    words = [override.partition("=") for override in overrides]
+    paths = {key: text for key, _, text in words if key in _PATHS and text != "null"}
+    for key in (key for key, text in paths.items() if not text):
+        raise UserError(f"{key} is empty: name a path, or leave {key} out.")
+    others = ["".join(word) for word in words if word[0] not in paths]
     try:
-        settings = OmegaConf.merge(known, OmegaConf.from_dotlist(list(overrides)))
+        settings = OmegaConf.merge(known, OmegaConf.from_dotlist(others), paths)
     except (OmegaConfBaseException, ValueError) as error:
         raise UserError(f"{str(error).splitlines()[0]} Write key=value.") from error
+    except yaml.YAMLError as error:
+        raise UserError(
+            f"a value in {' '.join(others)} cannot be read: close each bracket and quote."
+        ) from error
     assert isinstance(settings, DictConfig)
     return check_settings(settings, known)
 

@@ -69,11 +69,12 @@ def write_report(folders: Sequence[Path], target: Path) -> Written:
         UserError: A folder does not exist, there is no finished run, nothing can be written, or a
             file of somebody else is in the place of a page.
     """
+    found = find_runs(folders)  # first: what is no folder is no output folder either
     check_writable(target, "choose another with --to FOLDER")
     # A sweep wrote its table at its end, with its jobs in their order: that stays.
     has_summary = len(folders) == 1 and (target / SUMMARY).exists()
     check_replaceable(target, REPORT if has_summary else [*REPORT, SUMMARY])
-    pages = _without_broken(*find_runs(folders), target)
+    pages = _without_broken(*found, target)
     _write_figures(target / FIGURES, pages.figures)
     for name, text in pages.texts.items():
         write_text(target / name, text)

@@ -62,19 +62,25 @@ def assemble(
     located = {**config, "data": data or config["data"]}
     images = ImageDataModule.from_config(located, trust=trust)
     images.setup("fit")
+    model = _model(config, images.image_shape, trust=trust)
+    resume_state = ResumeState(point=point)
+    trainer = build_trainer(config, folder, trust=trust, first=[resume_state, LimitWarnings()])
+    images.check_processes(trainer.world_size)
+    return Parts(images, model, resume_state, trainer)
+
+
+def _model(config: Mapping[str, Any], shape: tuple[int, ...], *, trust: bool) -> VAE:
+    """Returns the model of a configuration for images (C, H, W), compiled if that says so."""
     if not trust:
-        check_size(config, images.image_shape)
-    model = VAE.from_config(config, images.image_shape, trust=trust)
+        check_size(config, shape)
+    model = VAE.from_config(config, shape, trust=trust)
     if mode := config["compile"]:
         # The compiler looks at the gradient of the decoder's input, which nobody wants to know.
         warnings.filterwarnings("ignore", message=r"The \.grad attribute of a Tensor that is not")
         # In place: the names of the weights stay as they are in checkpoints.
         for network in (model.encoder, model.decoder):
             network.compile(mode=mode)
-    resume_state = ResumeState(point=point)
-    trainer = build_trainer(config, folder, trust=trust, first=[resume_state, LimitWarnings()])
-    images.check_processes(trainer.world_size)
-    return Parts(images, model, resume_state, trainer)
+    return model
 
 
 @contextmanager
