@@ -244,6 +244,22 @@ def test_a_run_goes_on_from_any_folder_and_with_its_images_in_another_place(
     assert "the images are others" in done.err
 
 
+def test_the_jobs_of_a_sweep_find_their_images_in_whatever_folder_hydra_starts_them(
+    tmp_path: Path, vae_lab: Command
+) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (60, 8, 8)).astype(np.uint8)
+    np.savez("own.npz", images=images)
+    own = ("data=npz", "data.path=own.npz", "data.batch_size=16", *FAST[1:])
+    # Hydra's own settings are in the common part and in each job: a key that is new comes once.
+    callback = "+hydra.callbacks.x._target_=hydra.experimental.callbacks.LogJobReturnCallback"
+    done = vae_lab("-m", *own, "latent_dim=2,3", "hydra.job.chdir=true", callback, "sweep_name=s")
+    assert done.code == 0, done.err
+    moved = results(tmp_path / "outputs" / "sweeps" / "s")["linear-z2-npz"]
+    assert vae_lab(*own, "hydra.run.dir=here").code == 0
+    here = RunFolder(tmp_path / "here").require_result()
+    assert (moved["config_hash"], moved["metrics"]) == (here.config_hash, here.metrics)
+
+
 NO_MIRROR = ("data.mirrors=[http://127.0.0.1:9/]", "data.root=none")
 
 

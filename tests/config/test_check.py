@@ -288,6 +288,7 @@ def test_an_output_folder_that_cannot_be_written_is_named(
     "arguments",
     [
         "--help",
+        "--help -m latent_dim=2,3 trainer.gradient_clip_val=1",
         "--cfg job trainer.gradient_clip_val=1",
         "latent_dim=abc",
         "-sc query=bash",
@@ -316,6 +317,7 @@ def test_help_config_completion_and_errors_answer_without_torch(
     assert "HEAVY []" in done.stderr
     expected = {
         "--help": "latent_dim",
+        "--help -m latent_dim=2,3 trainer.gradient_clip_val=1": "gradient_clip_val: 1",
         "--cfg job trainer.gradient_clip_val=1": "gradient_clip_val: 1",
         "-sc query=bash": "model=conv",
     }

@@ -28,7 +28,8 @@ class CommandLine:
     config_dir: str | None
     config_name: str | None
     show: tuple[str, ...]  # what Hydra shows of the configuration instead of a run: --cfg, --info
-    asks_hydra: bool  # for help or completion, which need no job
+    asks_help: bool  # which shows it too, but needs no job
+    asks_hydra: bool  # for its own help or completion, which need no configuration either
 
     @property
     def is_sweep(self) -> bool:
@@ -66,17 +67,19 @@ def parse_words(argv: Sequence[str]) -> CommandLine:
         if "--version" in action.option_strings:
             action.version = f"VAE Lab {version('vae-lab')}"  # type: ignore[attr-defined]
     words = parser.parse_intermixed_args(list(argv))
-    show = []
+    show = ["--help"] * bool(words.help)
     for flag in ("cfg", "info", "package"):
         if value := getattr(words, flag):
             show += [f"--{flag}", value]
+    shows = words.help or words.cfg or words.info
     return CommandLine(
         overrides=tuple(words.overrides),
         multirun=bool(words.multirun),
         config_dir=words.config_dir,
         config_name=words.config_name,
-        show=(*show, *["--resolve"] * bool(words.resolve)) if words.cfg or words.info else (),
-        asks_hydra=bool(words.help or words.hydra_help or words.shell_completion),
+        show=(*show, *["--resolve"] * bool(words.resolve)) if shows else (),
+        asks_help=bool(words.help),
+        asks_hydra=bool(words.hydra_help or words.shell_completion),
     )
 
 

@@ -77,7 +77,10 @@ def _launch(
     launcher = Plugins.instance().instantiate_launcher(context, task, config)
     size = config.hydra.sweeper.get("max_batch_size")
     returned: list[JobReturn] = []
-    for batch in BasicSweeper.split_overrides_to_chunks([[*job] for job in jobs], size):
+    # Hydra adds what is its own of the common ones to each job again, and `+` adds a key only once.
+    own = {*map(str, config.hydra.overrides.hydra)}
+    lines = [[line for line in job if line not in own] for job in jobs]
+    for batch in BasicSweeper.split_overrides_to_chunks(lines, size):
         returned += launcher.launch(batch, initial_job_idx=len(returned))
     callbacks.on_multirun_end(config=config, config_name=config_name)
     return [job.return_value if job.status == JobStatus.COMPLETED else None for job in returned]

@@ -100,6 +100,12 @@ def _check_search(job: Job) -> None:
                 f"{key} cannot be chosen in a search: each trial is named by what it computes. "
                 f"Leave {key} out; sweep_name names the search."
             )
+    for key in ("n_trials", "n_jobs"):
+        value = job.hydra.sweeper.get(key, 1)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise UserError(
+                f"hydra.sweeper.{key}={value} is not allowed: give a whole number of at least 1."
+            )
     if job.values["data"].get("num_val") == 0:
         raise UserError(
             "a search chooses by the validation bound, and data.num_val=0 leaves no images for it: "

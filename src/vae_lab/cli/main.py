@@ -29,7 +29,7 @@ from vae_lab.cli.hydra_jobs import FULL_ERROR, NUM_JOBS, TRACEBACKS, launch, run
 from vae_lab.cli.jobs import Jobs, jobs_of
 from vae_lab.cli.launchers import at_work, check_machine, is_parallel, mark_lost_runs
 from vae_lab.cli.plan import Plan, check_place, plan
-from vae_lab.cli.resume import can_go_on, read_resumed
+from vae_lab.cli.resume import can_go_on, placed, read_resumed
 from vae_lab.cli.sweep_summary import close_sweep, open_sweep
 from vae_lab.config.compose import Composer, key_of, register_resolvers
 from vae_lab.config.instantiate import needs_trust
@@ -93,8 +93,12 @@ def job(config: DictConfig) -> float | None:
             # The folder of a single run is locked before Hydra opens the log in it.
             if context.mode == RunMode.MULTIRUN:
                 stack.enter_context(locked(folder))
+            values = resolved(config)
+            # Hydra may have left for the job's folder (hydra.job.chdir=true).
+            moved = not Path.cwd().samefile(context.runtime.cwd)
             return _perform(
-                config=resolved(config),
+                config=values,
+                data=placed(values["data"], Path(context.runtime.cwd)) if moved else None,
                 choices=choices_of(context.runtime.choices),
                 folder=RunFolder(folder),
                 command=command_lines.command_of(context.overrides.task),
@@ -142,15 +146,14 @@ def _main(argv: Sequence[str]) -> int:
         run_hydra(argv, job)
         return 0
     composer = Composer(config_dir=line.config_dir, config_name=line.config_name)
+    if line.asks_help:
+        return _show(composer, line)
     if any(key_of(override) == command_lines.RESUME for override in line.overrides):
         return _resume(composer, line)
     now = datetime.now()
     jobs = jobs_of(composer, line, now)
     if line.show:
-        parsed = composer.parse(line.overrides, sweep=line.is_sweep)
-        shown = [str(override.input_line) for override in parsed]
-        run_hydra(line.for_hydra(shown, multirun=line.multirun), job)
-        return 0
+        return _show(composer, line)
     check_machine(jobs.jobs)
     if fallback := ensure_data(jobs.jobs):
         kept = [override for override in line.overrides if key_of(override) != "data"]
@@ -163,6 +166,17 @@ def _main(argv: Sequence[str]) -> int:
     # A command line may name classes of other packages; a run's folder may not.
     trust = line.config_dir is not None or needs_trust(jobs.jobs[0].values)
     return _single(line, planned, trust=trust)
+
+
+def _show(composer: Composer, line: CommandLine) -> int:
+    """Lets Hydra show the configuration, or help with it."""
+    parsed = composer.parse(line.overrides, sweep=line.is_sweep)
+    # Help shows one configuration: without what differs between the jobs of a sweep.
+    shown = [each for each in parsed if not (line.asks_help and each.is_sweep_override())]
+    multirun = line.multirun and not line.asks_help
+    lines = [str(override.input_line) for override in shown]
+    run_hydra(line.for_hydra(lines, multirun=multirun), job)
+    return 0
 
 
 def _sweep(composer: Composer, line: CommandLine, jobs: Jobs, planned: Plan) -> int:
@@ -181,7 +195,7 @@ def _sweep(composer: Composer, line: CommandLine, jobs: Jobs, planned: Plan) -> 
             stack.enter_context(signals_as_keyboard_interrupt())
         try:
             if runs is None:
-                run_hydra(line.for_hydra(planned.overrides, multirun=True), job)
+                _search(line, planned)
             else:
                 lines = [run.overrides for run in runs]
                 returned = launch(composer, planned.overrides, lines, job)
@@ -199,6 +213,25 @@ def _sweep(composer: Composer, line: CommandLine, jobs: Jobs, planned: Plan) -> 
                 planned.root, paths, refused=refused, again=again, report=has_report
             )
     return JOB_FAILED if failed or unfinished else 0
+
+
+def _search(line: CommandLine, planned: Plan) -> None:
+    """Runs the trials of a sweeper that chooses them as it goes.
+
+    Raises:
+        UserError: if it began none.
+        JobFailed: if it ended early. In its end Optuna asks for the best trial: there may be none.
+    """
+    before = {run.path for run in runs_in(planned.root)}
+    try:
+        run_hydra(line.for_hydra(planned.overrides, multirun=True), job)
+    except UserError as error:
+        trials = [run for run in runs_in(planned.root) if run.path not in before]
+        if not trials:
+            raise
+        some = any(run.is_finished for run in trials)
+        words = f"the search ended early ({error})" if some else "no trial of the search succeeded"
+        raise JobFailed(f"{words}.") from error
 
 
 def _single(line: CommandLine, planned: Plan, *, trust: bool) -> int:

@@ -6,6 +6,7 @@ checkout, or somebody else's folder.
 
 import builtins
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -86,23 +87,29 @@ def read_resumed(composer: Composer, command_line: CommandLine) -> Resumed:
     return Resumed(run, config, data, trust, again)
 
 
+def placed(recorded: Mapping[str, Any], directory: Path) -> dict[str, Any]:
+    """Returns the `data` of a configuration; its relative paths begin in a directory."""
+    data = copy.deepcopy(dict(recorded))
+    for part in (data, data.get("source")):
+        for key in ("path", "root"):
+            if isinstance(part, dict) and isinstance(place := part.get(key), str):
+                part[key] = str(directory / Path(place).expanduser())
+    return data
+
+
 def _located(run: RunFolder, recorded: dict[str, Any], moved: Path | None) -> dict[str, Any]:
     """Returns the `data` of a configuration with the places where the images are now.
 
     Relative paths begin where they began when the run started; `moved` is where the user says that
     the images are. Whether they are the same is seen when they are loaded.
     """
-    data = copy.deepcopy(recorded)
-    if moved is not None and data.get("path") is None:
+    if moved is not None and recorded.get("path") is None:
         raise UserError(
-            f"data.path cannot be given: data={data.get('name')} has none. Add data.root=FOLDER, "
+            f"data.path cannot be given: data={recorded.get('name')} has none. Add data.root=FOLDER, "
             f"where its files are."
         )
-    directory = Path(run.require_result().directory or "")
+    data = placed(recorded, Path(run.require_result().directory or ""))
     for part in (data, data.get("source")):
-        for key in ("path", "root"):
-            if isinstance(part, dict) and isinstance(place := part.get(key), str):
-                part[key] = str(directory / Path(place).expanduser())
         if isinstance(part, dict) and moved is not None:
             part["path"] = str(moved)
     path = data.get("path")

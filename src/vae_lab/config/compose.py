@@ -171,6 +171,10 @@ class Composer:
             own = " For images of your own: data=folder data.path=FOLDER." * (group == "data")
             options = self._options(group)
             return f"{group}={option} does not exist: choose from {options}.{own}"
+        if unknown := re.match(r"Could not override '(hydra\.([^'.]+)[^']*)'", str(error)):
+            key, group = unknown[1], f"hydra/{unknown[2]}"
+            other = f", or choose the {group}=OPTION that has it" if self._is_group(group) else ""
+            return f"{key} does not exist: leave it out{other}."
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         words = " ".join(lines[:2]) or type(error).__name__
         if words.startswith("Error merging override ") and error.__cause__ is not None:

@@ -151,6 +151,16 @@ def test_a_search_survives_failing_trials_and_goes_on_after_a_stop(place: Path) 
     assert "FAILED trial-" in text and "1e+30" not in best
 
 
+def test_a_search_whose_trials_all_fail_has_failed(place: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    search = ("-m", "experiment=search", *QUICK, "callbacks=none", "sweep_name=hopeless")
+    text = vae_lab(
+        place, *search, "optimizer.lr=interval(-2,-1)", "hydra.sweeper.n_trials=2", code=1
+    )
+    assert "vae-lab: error: no trial of the search succeeded." in text
+    assert text.count("FAILED trial-") == 2
+
+
 def states(root: Path, state: str) -> list[float]:
     """Returns the values of the study's trials in a state, 0 where they have none."""
     if not (root / "study.db").exists():
