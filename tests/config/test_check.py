@@ -214,6 +214,14 @@ MISTAKES = {
     "latent_dim": (
         "'latent_dim' is not a setting: write key=value, or see python -m vae_lab --help."
     ),
+    "hydra.launcher.n_jobs=2": (
+        "hydra.launcher.n_jobs does not exist: leave it out, or choose the hydra/launcher=OPTION "
+        "that has it."
+    ),
+    "hydra.run.nothing=2": "hydra.run.nothing does not exist: leave it out.",
+    "-m hydra/sweeper=optuna hydra.sweeper.n_trials=0": (
+        "hydra.sweeper.n_trials=0 is not allowed: give a whole number of at least 1."
+    ),
     "--nothing": "unrecognized arguments: --nothing: see python -m vae_lab --help.",
 }
 
