@@ -105,8 +105,8 @@ def _located(run: RunFolder, recorded: dict[str, Any], moved: Path | None) -> di
     """
     if moved is not None and recorded.get("path") is None:
         raise UserError(
-            f"data.path cannot be given: data={recorded.get('name')} has none. Add data.root=FOLDER, "
-            f"where its files are."
+            f"data.path cannot be given: data={recorded.get('name')} has none. Add "
+            "data.root=FOLDER, where its files are."
         )
     data = placed(recorded, Path(run.require_result().directory or ""))
     for part in (data, data.get("source")):
