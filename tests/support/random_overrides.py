@@ -94,6 +94,7 @@ def _command_line(lines: list[str]) -> CommandLine:
         config_dir=None,
         config_name=None,
         show=(),
+        asks_help=False,
         asks_hydra=False,
     )
 
