@@ -214,6 +214,22 @@ MISTAKES = {
     "latent_dim": (
         "'latent_dim' is not a setting: write key=value, or see python -m vae_lab --help."
     ),
+    "hydra.output_subdir=checkpoints": (
+        "hydra.output_subdir cannot be changed: Hydra's files of a run belong into the run's "
+        "folder. Leave it out."
+    ),
+    "hydra.job_logging.handlers.file.filename=notes.txt": (
+        "hydra.job_logging.handlers.file.filename cannot be changed: Hydra's files of a run belong "
+        "into the run's folder. Leave it out."
+    ),
+    "callbacks.samples.num_images=1000000000": (
+        "callbacks.samples.num_images must be at most 100,000, for they are in memory together, "
+        "got 1000000000."
+    ),
+    "callbacks.latent_map.steps=1001": (
+        "callbacks.latent_map.steps must be at most 1,000, for a map has the square of it, got "
+        "1001."
+    ),
     "hydra.launcher.n_jobs=2": (
         "hydra.launcher.n_jobs does not exist: leave it out, or choose the hydra/launcher=OPTION "
         "that has it."

@@ -17,6 +17,9 @@ from vae_lab.loggers import hparams
 
 BASIC_SWEEPER = "BasicSweeper"
 
+# Where Hydra writes a run's files: elsewhere they would replace those of somebody else.
+_PLACES = ("hydra.output_subdir", "hydra.job_logging.handlers.file.filename")
+
 # So many jobs take seconds to check, and somebody waits.
 MANY = 100
 
@@ -126,8 +129,20 @@ def _check(jobs: Sequence[Job], swept: Sequence[Override]) -> None:
             )
             raise UserError(f"job {number} of {len(jobs)} ({values}): {error}") from error
     for job in jobs:
+        _check_places(job)
         launchers.check_installed(job)
     hparams.check([(job.values, job.choices) for job in jobs])
+
+
+def _check_places(job: Job) -> None:
+    """Raises UserError where Hydra would write files of a run outside the run's own folder."""
+    for override in job.parsed:
+        key = override.key_or_group
+        if key in _PLACES and (override.is_delete() or override.value() not in (None, ".hydra")):
+            raise UserError(
+                f"{key} cannot be changed: Hydra's files of a run belong into the run's folder. "
+                f"Leave it out."
+            )
 
 
 def _lines(overrides: Sequence[Override]) -> list[str]:

@@ -148,6 +148,16 @@ RULES = (
         + _report("num_images num_train num_generated num_pairs map_steps"),
     ),
     at_least(3, _report("num_steps")),
+    Rule(
+        "at most 100,000, for they are in memory together",
+        lambda value: not is_number(value) or value <= 100_000,
+        "callbacks.*.num_images callbacks.*.columns callbacks.*.max_rows callbacks.*.scale",
+    ),
+    Rule(
+        "at most 1,000, for a map has the square of it",
+        lambda value: not is_number(value) or value <= 1000,
+        "callbacks.*.steps " + _report("map_steps num_steps"),
+    ),
     _number(
         "above 0",
         lambda value: value > 0,
@@ -166,7 +176,11 @@ RULES = (
     ),
     _number("from 0 to 1", lambda value: 0 <= value <= 1, "objective.alpha callbacks.*.decay"),
     _number("above 0 and at most 1", lambda value: 0 < value <= 1, "objective.warmup"),
-    _number("of at least 0, below 1", lambda value: 0 <= value < 1, "optimizer.momentum"),
+    _number(
+        "of at least 0, below 1",
+        lambda value: 0 <= value < 1,
+        "optimizer.momentum callbacks.*.decay",
+    ),
     _number("between 0 and 1, neither included", lambda value: 0 < value < 1, "optimizer.warmup"),
     _number(
         "from 0.02 to 600, since no film is shown faster or slower",
