@@ -179,7 +179,7 @@ RULES = (
     _number(
         "of at least 0, below 1",
         lambda value: 0 <= value < 1,
-        "optimizer.momentum callbacks.*.decay",
+        "optimizer.momentum",
     ),
     _number("between 0 and 1, neither included", lambda value: 0 < value < 1, "optimizer.warmup"),
     _number(
