@@ -86,7 +86,7 @@ def test_a_path_that_is_too_long_is_named(tmp_path: Path) -> None:
     write_conf(tmp_path / "conf")
     for number, folder in enumerate(["x" * 300, "/".join(["y" * 200] * 21)]):
         code, text = killable.finish(tmp_path, *QUICK, f"hydra.run.dir={folder}")
-        assert code == 2 and "cannot be made" in errors(text)[0], (number, text)
+        assert code == 2 and "cannot be used" in errors(text)[0], (number, text)
     count("a path that is too long", 2, 0)
 
 
