@@ -6,10 +6,12 @@ from datetime import date
 from functools import cache
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_overrides import every_key
 
+from vae_lab.cli import launchers
 from vae_lab.cli.jobs import compose_jobs
 from vae_lab.config.check import check, check_values
 from vae_lab.config.job import Job
@@ -38,7 +40,10 @@ OPTIONS = (
 
 @cache
 def jobs() -> list[Job]:
-    return [compose_jobs(line.split())[0] for line in OPTIONS]
+    # The values of loggers are checked whether or not their packages are installed.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(launchers, "check_installed", lambda job: None)
+        return [compose_jobs(line.split())[0] for line in OPTIONS]
 
 
 @settings(

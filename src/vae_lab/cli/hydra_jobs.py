@@ -18,6 +18,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext, RunMode, TaskFunction
+from omegaconf import OmegaConf
 
 from vae_lab.cli.launchers import as_lost_worker
 from vae_lab.config.compose import CONFIG_NAME, Composer, conf_folder
@@ -78,7 +79,9 @@ def _launch(
     size = config.hydra.sweeper.get("max_batch_size")
     returned: list[JobReturn] = []
     # Hydra adds what is its own of the common ones to each job again, and `+` adds a key only once.
-    own = {*map(str, config.hydra.overrides.hydra)}
+    hydra_overrides = OmegaConf.to_container(config.hydra.overrides.hydra, resolve=False)
+    assert isinstance(hydra_overrides, list)  # as they were written: the job resolves them
+    own = {*map(str, hydra_overrides)}
     lines = [[line for line in job if line not in own] for job in jobs]
     for batch in BasicSweeper.split_overrides_to_chunks(lines, size):
         returned += launcher.launch(batch, initial_job_idx=len(returned))
