@@ -78,7 +78,8 @@ class Refusing(io.StringIO):
     def write(self, text: str) -> int:
         raise self.error
 
-    flush = write  # type: ignore[assignment]
+    def flush(self) -> None:
+        raise self.error
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])
@@ -89,7 +90,7 @@ def test_a_display_that_cannot_write_ends_no_training(
     error: Exception, is_terminal: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream = Refusing(error)
-    stream.isatty = lambda: is_terminal  # type: ignore[method-assign]
+    monkeypatch.setattr(stream, "isatty", lambda: is_terminal)
     handlers = list(logging.root.handlers)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stdout", stream)

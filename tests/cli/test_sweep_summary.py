@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from vae_lab.cli.sweep_summary import close_sweep
 from vae_lab.run_folder import RunFolder, RunResult
 
 
-def write(folder: Path, elbo: float, **others: object) -> Path:
+def write(folder: Path, elbo: float, **others: Any) -> Path:
     result = RunResult(
         name=folder.name,
         status="success",
@@ -19,7 +20,7 @@ def write(folder: Path, elbo: float, **others: object) -> Path:
         seed=4,
         metrics={"elbo/test": elbo, "recon/test": 1.0, "kl/test": 2.0},
         standard_errors={"elbo/test": 0.25},
-        **others,  # type: ignore[arg-type]
+        **others,
     )
     folder.mkdir(parents=True)
     RunFolder(folder).write_result(result)

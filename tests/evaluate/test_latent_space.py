@@ -46,7 +46,9 @@ def by_hand(posterior: Posterior, z: np.ndarray, kl: np.ndarray) -> dict[str, fl
         low.append(math.log(q[i] / q.mean()))
         high.append(math.log(q[i] / ((q.sum() - q[i]) / (count - 1))))
     lower, upper = float(np.mean(low)), float(np.mean(high))
-    return Information(lower, upper, kl.mean() - upper, kl.mean() - lower)._asdict()  # type: ignore[arg-type]
+    mean_kl = float(kl.mean())
+    values = (lower, upper, mean_kl - upper, mean_kl - lower)
+    return dict(zip(Information._fields, values, strict=True))
 
 
 def test_estimates_and_errors_equal_those_by_hand_and_by_leaving_each_image_out() -> None:

@@ -142,7 +142,7 @@ def test_a_full_disk_is_an_error_of_the_caller(
 ) -> None:
     logger = new_logger(tmp_path)
     logger.log_metrics({"elbo/val": -1.0}, step=1)
-    resource = pytest.importorskip("resource")
+    resource = pytest.importorskip("resource", reason="only Unix limits the size of files")
     (file,) = tmp_path.iterdir()
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size + 5, before[1]))

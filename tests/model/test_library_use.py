@@ -75,9 +75,9 @@ def test_predictions_are_reconstructions_of_anybodys_batches(tmp_path: Path) -> 
         DataLoader(x, batch_size=4),
         DataLoader(TensorDataset(x, torch.arange(6)), batch_size=4),
     ):
-        found = trainer(tmp_path).predict(model, loader)
+        found: Any = trainer(tmp_path).predict(model, loader)
         assert found is not None
-        torch.testing.assert_close(torch.cat(found), wanted)  # type: ignore[arg-type]
+        torch.testing.assert_close(torch.cat(found), wanted)
 
 
 def test_validate_returns_the_bound_of_the_validation_images(tmp_path: Path) -> None:

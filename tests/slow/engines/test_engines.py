@@ -152,7 +152,7 @@ def test_a_search_survives_failing_trials_and_goes_on_after_a_stop(place: Path) 
 
 
 def test_a_search_whose_trials_all_fail_has_failed(place: Path) -> None:
-    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", reason="needs the extra optuna")
     search = ("-m", "experiment=search", *QUICK, "callbacks=none", "sweep_name=hopeless")
     text = vae_lab(
         place, *search, "optimizer.lr=interval(-2,-1)", "hydra.sweeper.n_trials=2", code=1
