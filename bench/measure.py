@@ -7,11 +7,14 @@ each variant once, one after the other, and ratios are taken within a round.
 import json
 import os
 import statistics
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from vae_lab import environment
+from vae_lab.cli.jobs import compose_jobs
+from vae_lab.run_folder import RunFolder, RunResult
 
 # Does so much work and returns the seconds it took, start-up not counted.
 Timed = Callable[[], float]
@@ -75,3 +78,19 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     """Returns a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def train(*overrides: str) -> RunResult:
+    """Runs one job in a folder that is deleted afterwards, and returns its result."""
+    from vae_lab.training.run import RunRequest, run  # imports torch
+
+    (job,) = compose_jobs(overrides)
+    with tempfile.TemporaryDirectory() as folder:
+        request = RunRequest(
+            config=job.values,
+            choices=job.choices,
+            folder=RunFolder(Path(folder)),
+            command="bench",
+            trust=True,
+        )
+        return run(request)

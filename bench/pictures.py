@@ -12,7 +12,6 @@ import argparse
 import functools
 import json
 import os
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -20,15 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from measure import train
 
 from vae_lab import environment
 from vae_lab.callbacks.embedding import Embedding
 from vae_lab.callbacks.evolution import Evolution
 from vae_lab.callbacks.histograms import Histograms
 from vae_lab.callbacks.picture import Picture
-from vae_lab.cli.jobs import compose_jobs
-from vae_lab.run_folder import RunFolder
-from vae_lab.training.run import RunRequest, run
 
 EPOCHS = 20
 LIMITS = {"linear": "at most 3 s", "conv": "at most 5 %"}
@@ -103,20 +100,6 @@ def count_seconds(clock: Callable[[], float]) -> dict[str, list[float]]:
     for owner, name in (*kinds, (pl.Trainer, "fit")):
         setattr(owner, name, timed(getattr(owner, name)))
     return spent
-
-
-def train(*overrides: str) -> None:
-    """Runs one job in a folder that is deleted afterwards."""
-    (job,) = compose_jobs([*overrides])
-    with tempfile.TemporaryDirectory() as folder:
-        request = RunRequest(
-            config=job.values,
-            choices=job.choices,
-            folder=RunFolder(Path(folder)),
-            command="bench/pictures.py",
-            trust=True,
-        )
-        run(request)
 
 
 def print_table(report: dict[str, Any]) -> None:

@@ -13,20 +13,17 @@ seconds count the imports.
 """
 
 import argparse
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
-from measure import spread, table, write
+from measure import spread, table, train, write
 from peers import BATCH, script
 
 from vae_lab.cli.jobs import compose_jobs
 from vae_lab.config.resolve import resolved
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.environment import available_cores
-from vae_lab.run_folder import RunFolder
-from vae_lab.training.run import RunRequest, run
 
 # Nats per image: minus the test bounds of the reference report, after 100 epochs each.
 REFERENCE = {"linear-z2": 155.51, "linear-z10": 115.93, "conv-z2": 150.55, "conv-z10": 101.35}
@@ -35,22 +32,13 @@ BUDGETS = {"linear-z2": [3, 4, 5], "linear-z10": [3, 4, 5],
            "conv-z2": [8, 10, 12], "conv-z10": [12, 13, 14]}  # fmt: skip
 
 
-def train(name: str, epochs: int, seed: int, data: str) -> dict[str, Any]:
+def bounds(name: str, epochs: int, seed: int, data: str) -> dict[str, Any]:
     """Returns the bounds and the seconds of one run."""
     kind, _, latent_dim = name.partition("-z")
-    (job,) = compose_jobs(
-        [f"experiment=shortest_{kind}", f"latent_dim={latent_dim}", f"trainer.max_epochs={epochs}",
-         f"seed={seed}", f"data={data}", "trainer.enable_progress_bar=false"]
+    result = train(
+        f"experiment=shortest_{kind}", f"latent_dim={latent_dim}", f"trainer.max_epochs={epochs}",
+        f"seed={seed}", f"data={data}", "trainer.enable_progress_bar=false",
     )  # fmt: skip
-    with tempfile.TemporaryDirectory() as folder:
-        request = RunRequest(
-            config=job.values,
-            choices=job.choices,
-            folder=RunFolder(Path(folder)),
-            command="bench/quality.py",
-            trust=True,
-        )
-        result = run(request)
     return {
         "seed": seed,
         "val": -result.metrics["elbo/val"],
@@ -84,7 +72,7 @@ def search(
     for epochs in budgets:
         tried[epochs] = []
         for seed in seeds:
-            one = train(name, epochs, seed, data)
+            one = bounds(name, epochs, seed, data)
             tried[epochs].append(one)
             print(f"{name}, {epochs} epochs, seed {seed}: test -{one['test']:.2f}, "
                   f"validation -{one['val']:.2f}", flush=True)  # fmt: skip
@@ -95,7 +83,7 @@ def search(
     runs = tried[epochs]
     reached = len(runs) == len(seeds) and runs[-1]["val"] < REFERENCE[name]
     if reached:
-        runs = [train(name, epochs, seed, data) for seed in new_seeds]
+        runs = [bounds(name, epochs, seed, data) for seed in new_seeds]
     held = sum(one["test"] < REFERENCE[name] for one in runs)
     reference = script_seconds(name, data)
     seconds = spread([one["seconds"] for one in runs])
