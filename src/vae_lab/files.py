@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +18,8 @@ from vae_lab.errors import UserError, describe_os_error
 PARTIAL = "vae-lab-partial"
 # In a folder: held by the process at work there.
 LOCK = ".lock"
+# A file that nobody has written to for so long is not being written any more.
+_ABANDONED = 3600  # seconds
 
 
 @contextmanager
@@ -24,13 +27,16 @@ def atomic(path: Path) -> Iterator[Path]:
     """Yields a place beside `path` to write to; on leaving it becomes `path`, whole or not at all.
 
     The folder is made. A process that is killed in between leaves `.NAME.PID.vae-lab-partial`,
-    which the next one that writes the file removes.
+    which is removed by one that writes the file an hour later or more.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.{PARTIAL}"):
         pid = left.name.removesuffix(f".{PARTIAL}").rpartition(".")[2]
-        if pid.isdigit() and not _is_at_work(int(pid)):
-            left.unlink(missing_ok=True)
+        # Processes of other machines, which may share the folder, are not seen here.
+        with suppress(FileNotFoundError):
+            is_old = time.time() - left.lstat().st_mtime > _ABANDONED
+            if pid.isdigit() and is_old and not _is_at_work(int(pid)):
+                left.unlink()
     partial = path.with_name(f".{path.name}.{os.getpid()}.{PARTIAL}")
     try:
         # A new file, always: in somebody else's folder a link of that name may lead anywhere.

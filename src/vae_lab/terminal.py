@@ -40,7 +40,7 @@ def keep_streams_writable() -> None:
                 io.BufferedWriter(raw),
                 encoding=stream.encoding,
                 errors="backslashreplace",
-                line_buffering=stream.line_buffering,
+                line_buffering=stream.line_buffering or stream.write_through,  # python -u
             )
             setattr(sys, name, text)
 

@@ -173,9 +173,13 @@ def a_dead_process() -> int:
 
 
 def test_what_a_killed_process_left_of_a_file_goes_with_the_next_writing(tmp_path: Path) -> None:
-    partial = (f"other.html.{a_dead_process()}", f"report.html.{os.getppid()}", "report.html.x")
+    # Of another file, of a process at work, of another kind, and perhaps of another machine.
+    mine, new = os.getppid(), a_dead_process()
+    partial = (f"other.html.{new}", f"report.html.{mine}", "report.html.x", f"report.html.{new}")
     theirs = fill(tmp_path, ".report.html.7.tmp", *(f".{name}.{PARTIAL}" for name in partial))
-    (tmp_path / f".report.html.{a_dead_process()}.{PARTIAL}").write_text("half")
+    old = tmp_path / f".report.html.{a_dead_process()}.{PARTIAL}"
+    old.write_text("half")
+    os.utime(old, (0, 0))
     # Nobody is led to write elsewhere by a link in the place of an unfinished file.
     (tmp_path / f".report.html.{os.getpid()}.{PARTIAL}").symlink_to(tmp_path / "target")
     write_text(tmp_path / "report.html", "whole")

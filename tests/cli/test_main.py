@@ -21,7 +21,7 @@ from stripes import write_conf
 
 from vae_lab.cli import main as main_module
 from vae_lab.cli.hydra_jobs import launch
-from vae_lab.errors import Stopped
+from vae_lab.errors import JobFailed, Stopped
 from vae_lab.run_folder import RunFolder, RunResult
 from vae_lab.training.signals import check_stopped, handle_signals
 
@@ -343,6 +343,21 @@ def test_a_second_signal_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
             signal.raise_signal(signal.SIGINT)
     assert ended == [130]
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_what_was_finished_when_a_sweep_lost_a_worker_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose(*_: object) -> list[Any]:
+        folder = tmp_path / "s" / "linear-z2-digits-seed0"
+        RunFolder(folder).write_result(RunResult(name=folder.name, status="success"))
+        raise JobFailed("a process was ended from outside")
+
+    monkeypatch.setattr(main_module, "launch", lose)
+    argv = ["-m", "data=digits", "seed=0,1", f"hydra.sweep.dir={tmp_path / 's'}", "report=null"]
+    assert main_module._main(argv) == 1
+    with (tmp_path / "s" / "summary.csv").open() as file:
+        assert [row["status"] for row in csv.DictReader(file)] == ["success", "failed"]
 
 
 def test_an_error_that_nobody_thought_of_is_one_line(

@@ -49,6 +49,15 @@ def test_the_table_has_the_best_first_with_its_error_and_the_file_has_all(
     ]
 
 
+def test_where_all_jobs_failed_none_is_the_best(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    RunFolder(tmp_path / "a").write_result(RunResult(name="a", status="failed", error="why"))
+    close_sweep(tmp_path, [tmp_path / "a", tmp_path / "b"], refused=(), again="", report=False)
+    printed = capsys.readouterr().out
+    assert "FAILED a: why" in printed and " *" not in printed.partition("best")[2]
+
+
 def test_bounds_of_two_kinds_have_no_best(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

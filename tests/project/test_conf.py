@@ -10,7 +10,7 @@ from stripes import small_config
 from vae_lab.cli import launchers
 from vae_lab.cli.jobs import compose_jobs
 from vae_lab.config import compose
-from vae_lab.config.instantiate import instantiate, locate
+from vae_lab.config.instantiate import instantiate, locate, needs_trust
 from vae_lab.config.resolve import resolved
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.errors import UserError
@@ -61,6 +61,7 @@ def test_every_option_composes_instantiates_and_takes_a_step(
     (job,) = compose_jobs([option, *OWN.get(option, [])])
     config = resolved(job.config)
     ImageDataModule.from_config(config, trust=False)
+    assert needs_trust(config) == (option in FOR_TRUSTED_RUNS)
     if option in FOR_TRUSTED_RUNS:
         pytest.importorskip(option.partition("=")[2], reason="needs an extra")
     if "gpu" not in option:

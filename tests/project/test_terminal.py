@@ -42,6 +42,16 @@ def test_work_goes_on_without_its_display(line: str, tmp_path: Path) -> None:
     assert int((tmp_path / "done").read_text()) > 2
 
 
+def test_lines_are_shown_at_once_where_python_is_told_to() -> None:
+    program = (
+        "import os\n"
+        "from vae_lab.terminal import keep_streams_writable\n"
+        "keep_streams_writable()\nprint('shown')\nos._exit(0)"
+    )
+    done = subprocess.run([sys.executable, "-u", "-c", program], capture_output=True, check=True)
+    assert done.stdout == b"shown\n"
+
+
 @pytest.mark.parametrize("redirection", ["> /dev/full 2>&1", ">&-"])
 def test_a_run_ends_well_without_its_display(redirection: str, tmp_path: Path) -> None:
     assert shell(f"PYTHON {RUN} {redirection}", tmp_path) == 0

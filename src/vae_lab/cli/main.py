@@ -189,7 +189,8 @@ def _sweep(composer: Composer, line: CommandLine, jobs: Jobs, planned: Plan) -> 
     if runs and (repeated := len(jobs.jobs) - len(runs)):
         print(f"{repeated} of {len(jobs.jobs)} jobs are the same as others: each is run once.")
     failed = False
-    returned: list[float | None] = [None] * len(runs or ())
+    # Until the launcher has returned, no job is known to have failed.
+    returned: list[float | None] = [math.nan] * len(runs or ())
     with ExitStack() as stack:
         if is_parallel(jobs.jobs[0]):
             stack.enter_context(signals_as_keyboard_interrupt())

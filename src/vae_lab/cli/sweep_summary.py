@@ -129,7 +129,7 @@ def _table(rows: Sequence[Mapping[str, str]], title: str, console: Console) -> T
     lines = [{**cells, "elbo/test": _with_error(cells)} for cells in rows]
     if len(rows) > 1 and {*LEFT_ALIGNED[2:]} <= {*same}:
         lines.sort(key=lambda cells: -float(cells["elbo/test"].partition(" ")[0] or "-inf"))
-        lines[0]["run"] += " *"
+        lines[0]["run"] += " *" * bool(lines[0]["elbo/test"])
     shown = [name for name in rows[0] if name not in (*same, *IN_THE_NAME)]
     table, unlimited = _of_columns(lines, shown), console.options.update(max_width=10_000)
     for least in LEAST:

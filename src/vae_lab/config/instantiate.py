@@ -37,6 +37,12 @@ ALLOWED_MODULES = (
 # How those are usually named.
 ALLOWED_PATHS = (*ALLOWED_MODULES, "vae_lab.", "torch.nn.", "pytorch_lightning.callbacks.")
 
+# How the options of conf/callbacks/ name classes of the modules above.
+_SHIPPED = (
+    "pytorch_lightning.callbacks.EarlyStopping.",
+    "pytorch_lightning.callbacks.EMAWeightAveraging.",
+)
+
 
 def locate(target: Any, *, trust: bool) -> type:
     """Returns the class that a `_target_` such as `vae_lab.networks.ConvEncoder` names.
@@ -74,7 +80,7 @@ def needs_trust(config: Any) -> bool:
     """Tells, by their names only, whether a configuration has classes that only `trust` allows."""
     if not isinstance(config, Mapping):
         return False
-    names = (*ALLOWED_MODULES, "torch.nn.")
+    names = (*ALLOWED_MODULES, "torch.nn.", *_SHIPPED)
     is_foreign = "_target_" in config and not f"{config['_target_']}.".startswith(names)
     return is_foreign or any(map(needs_trust, config.values()))
 
