@@ -127,14 +127,14 @@ def check_size(config: Mapping[str, Any], shape: tuple[int, ...]) -> None:
 
 
 def check_moments(optimizer: torch.optim.Optimizer) -> None:
-    """Raises UserError if what an optimizer remembers of a weight lies otherwise than the weight.
+    """Raises UserError if what a fused optimizer remembers of a weight lies in another way.
 
     The kernels of fused optimizers do not look: they would write into memory that is not theirs.
     """
-    for group in optimizer.param_groups:
+    for group in (each for each in optimizer.param_groups if each.get("fused")):
         for weight in group["params"]:
             for name, value in optimizer.state.get(weight, {}).items():
-                if not group.get("fused") or not isinstance(value, Tensor):
+                if not isinstance(value, Tensor):
                     continue
                 if not (value.numel() == 1 if name == "step" else _alike(value, weight)):
                     raise UserError(

@@ -79,7 +79,7 @@ def partial_folder(place: Path) -> Iterator[Path]:
                 with FileLock(left / LOCK, blocking=False):
                     pass
                 shutil.rmtree(left, ignore_errors=True)
-    # What another thread still writes there does not keep the folder.
+    # Errors are ignored: another thread may still be writing there.
     with (
         tempfile.TemporaryDirectory(
             prefix=".", suffix=f".{PARTIAL}", dir=place, ignore_cleanup_errors=True

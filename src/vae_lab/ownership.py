@@ -78,8 +78,10 @@ def check_replaceable(folder: Path, names: Iterable[str]) -> None:
 
 def _is_ours(path: Path) -> bool:
     """Tells whether a path is free, or this program wrote what is there."""
-    if path.is_symlink() or not path.exists():
-        return not path.is_symlink()
+    if path.is_symlink():
+        return False
+    if not path.exists():
+        return True
     if path.name == FIGURES:
         return path.is_dir()
     return path.is_file() and _holds(path, _MARKS[path.name])

@@ -221,7 +221,7 @@ class VAE(pl.LightningModule):
         self._rate = self.trainer.optimizers[0].param_groups[0]["lr"]
         loss, terms = self.score(batch.images, noise, objective, self._noise)
         if self._checks_finite(batch_idx) and not loss.isfinite():
-            facts = self._step_facts()
+            facts = self._step_facts(self.global_step + 1)
             raise diverged(loss, terms, batch, facts=facts, parameters=self.parameters())
         self._train_sums.add(loss, terms)
         return loss
@@ -232,15 +232,16 @@ class VAE(pl.LightningModule):
         often = self.device.type == "cpu" or batch_idx % _STEPS_PER_FINITE_CHECK == 0
         return often and self.global_rank == 0
 
-    def _step_facts(self) -> StepFacts:
-        # The rate of the last step that was taken; none outside a training.
-        return {"epoch": self.current_epoch + 1, "step": self.global_step + 1, "lr": self._rate}
+    def _step_facts(self, step: int) -> StepFacts:
+        # The rate of that step; none outside a training.
+        return {"epoch": self.current_epoch + 1, "step": step, "lr": self._rate}
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         is_end = training_ends(self.trainer)
         # Here and not at the epoch's end, so that callbacks find the metrics there.
         if self.trainer.is_last_batch or is_end:
-            metrics = self._train_sums.metrics(self.trainer, "train", self._step_facts())
+            facts = self._step_facts(self.global_step)
+            metrics = self._train_sums.metrics(self.trainer, "train", facts)
             self._log_epoch({**metrics, "lr": self._rate})
         if is_end:
             # The last weights are validated too, wherever in an epoch the training ends.
@@ -258,14 +259,13 @@ class VAE(pl.LightningModule):
         # As many decoded images at once as with one draw each.
         size = max(1, len(batch.images) // self.objective.num_samples)
         for images, index in zip(batch.images.split(size), batch.index.split(size), strict=True):
-            noise = self._val_noise[:, index]
-            self._val_sums.add(
-                *self.score(images, noise, self.objective.means, self._val_generator)
-            )
+            drawn = self._val_noise[:, index], self.objective.means, self._val_generator
+            self._val_sums.add(*self.score(images, *drawn))
 
     def on_validation_epoch_end(self) -> None:
         if not self.trainer.sanity_checking:
-            self._log_epoch(self._val_sums.metrics(self.trainer, "val", self._step_facts()))
+            facts = self._step_facts(self.global_step)
+            self._log_epoch(self._val_sums.metrics(self.trainer, "val", facts))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["config_hash"] = self.config_hash

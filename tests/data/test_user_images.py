@@ -169,15 +169,15 @@ MISTAKES = {
         "or more images."
     ),
     "data=npz data.path=my.npz data.batch_size=8 data.num_test=40": (
-        "data.num_test=40 must be between 1 and 39, or a share of the 40 images that is no less."
+        "data.num_test=40 must be between 1 and 39, or a share of the 40 images that gives so many."
     ),
     "data=npz data.path=my.npz data.batch_size=8 data.num_val=0.01": (
         "data.num_val=0.01 must be between 0 and 35, or a share of 1 image or more: training and "
         "validation share 36 images."
     ),
     "data=npz data.path=my.npz data.num_test=40": (
-        "data.num_test=40 must be between 1 and 39, or a share of the 40 images that is no less. "
-        "For example: data.num_test=4 data.num_val=4 data.batch_size=32."
+        "data.num_test=40 must be between 1 and 39, or a share of the 40 images that gives so "
+        "many. For example: data.num_test=4 data.num_val=4 data.batch_size=32."
     ),
     "data=npz data.path=my.npz data.num_val=1.5": (
         "data.num_val must be a whole number of at least 0, or a share below 1, got 1.5."

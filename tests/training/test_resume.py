@@ -165,6 +165,21 @@ def test_a_run_with_any_limit_goes_on_bit_for_bit_from_every_epoch_and_from_its_
     assert killable.fingerprint(tmp_path / "end") == whole
 
 
+def test_a_stop_that_waits_for_a_least_number_of_epochs_waits_after_a_resume_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Early stopping asks for the end after the second epoch.
+    stopping = ("patience=1", "min_delta=1000")
+    configured = small_config(
+        *(tmp_path, "threads=1", "logger=csv", "trainer.max_epochs=7", "trainer.min_epochs=5"),
+        *("callbacks=early_stopping", *(f"callbacks.early_stopping.{key}" for key in stopping)),
+    )
+    assert run_job(*configured, tmp_path / "whole").epochs == 5
+    folder = stopped(tmp_path / "part", configured, monkeypatch, epoch=4)
+    assert run_job(*configured, folder).epochs == 5
+    assert killable.fingerprint(folder) == killable.fingerprint(tmp_path / "whole")
+
+
 def test_a_broken_checkpoint_never_pushes_out_a_whole_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, configured: Configured
 ) -> None:

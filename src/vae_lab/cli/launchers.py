@@ -74,7 +74,7 @@ def check_machine(jobs: Sequence[Job]) -> None:
                 f"trainer.accelerator={name} needs a device that this machine does not show: use "
                 f"trainer=auto for the best one there is, or trainer=default for the processor."
             )
-        # Two processes show how it works on any machine.
+        # Two are allowed even on one core: to try out how several processes work.
         if name == "cpu" and isinstance(devices, int) and devices > max(2, cores):
             raise UserError(
                 f"trainer.devices={devices} is more than the {cores} cores of this machine: "

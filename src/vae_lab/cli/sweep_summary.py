@@ -55,7 +55,7 @@ def close_sweep(
     Args:
         root: the sweep's folder.
         runs: the folders of its jobs.
-        refused: those of jobs that failed; the folder may hold another run.
+        refused: those of jobs that failed. A finished run in such a folder is another one.
         again: the command that goes on with the sweep.
         report: whether the page is written too.
     """

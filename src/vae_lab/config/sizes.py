@@ -22,7 +22,7 @@ def check_test(num_test: float, total: int) -> None:
     if not 0 < num_images(num_test, total) < total:
         raise UserError(
             f"data.num_test={num_test} must be between 1 and {total - 1}, or a share of the "
-            f"{total} images that is no less."
+            f"{total} images that gives so many."
         )
 
 

@@ -214,7 +214,7 @@ _CONFLICTS = (
 
 
 def check_trainer(trainer: Mapping[str, Any]) -> None:
-    """Raises UserError for the first two arguments, each right by itself, that mean nothing."""
+    """Raises UserError for the first two arguments that contradict each other."""
     for conflict in _CONFLICTS:
         if conflict.applies(trainer):
             raise UserError(f"{conflict.words.format(**trainer)}.")

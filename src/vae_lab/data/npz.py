@@ -70,7 +70,8 @@ class Npz:
         whole = images[0] if len(images) == 1 else np.concatenate(images)
         statistics = PixelStatistics()
         statistics.add_all(whole)
-        warnings += check_pixels(f"'{next(iter(layout.values()))[0]}' in {self.path}", statistics)
+        what = str(self.path) if len(layout) > 1 else f"'{images_name}' in {self.path}"
+        warnings += check_pixels(what, statistics)
         if statistics.is_grey and whole.shape[1] == 3:
             warnings.append(
                 f"the images of {self.path} are grey, in three equal channels: one of them is "

@@ -98,7 +98,7 @@ def absent_labels(labels: Mapping[str, np.ndarray]) -> tuple[str, ...]:
         return ()
     counts = [f"{number} have no {split} image" for split, number in absent.items() if number]
     return (
-        f"of the {len(every)} labels, {' and '.join(counts)}: so they are in the splits that the "
-        f"images have themselves, or they have too few images for a share of each split that is "
-        f"drawn, and are drawn as one label together.",
+        f"of the {len(every)} labels, {' and '.join(counts)}. Either the data set's own splits "
+        f"lack them, or they have too few images for a share of each split: then they are drawn "
+        f"together, as one label.",
     )

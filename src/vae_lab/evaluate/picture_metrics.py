@@ -41,10 +41,11 @@ def picture_metrics(evaluation: "Evaluation") -> Iterator[Number]:
     yield distance_from_prior(evaluation)
     if (reference := evaluation.reference) is None:
         return
-    words, protocol = "the accuracy of the classifier on test images", reference.protocol
+    of_split = f"{evaluation.split} images"
+    words, protocol = f"the accuracy of the classifier on {of_split}", reference.protocol
     hits = reference.hits(images, evaluation.labels[rows])
     yield share("classifier_accuracy", words, hits, {**protocol, "images": len(rows)})
-    yield from reference.plausibility("data", images, "test images")
+    yield from reference.plausibility("data", images, of_split)
     yield from reference.plausibility("samples", evaluation.samples, "mean images of prior draws")
     yield from _interpolations(evaluation, reference)
     words, of = "the share of prior draws, by label", f"{len(evaluation.samples)} prior draws"
@@ -57,8 +58,8 @@ def _appearance(evaluation: "Evaluation", images: Tensor, rows: Tensor) -> Itera
     """Yields the sharpness and the contrast of images, their reconstructions, and samples."""
     reconstructions = evaluation.decode(evaluation.posterior.mean[rows])
     for what, pictures, of in (
-        ("data", images, "test images"),
-        ("reconstructions", reconstructions, "of test images, posterior means"),
+        ("data", images, f"{evaluation.split} images"),
+        ("reconstructions", reconstructions, f"of {evaluation.split} images, posterior means"),
         ("samples", evaluation.samples, "mean images of prior draws"),
     ):
         for name, values in (("sharpness", sharpness(pictures)), ("contrast", contrast(pictures))):

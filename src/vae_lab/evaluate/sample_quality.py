@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from sklearn.decomposition import PCA
+from sklearn.metrics import pairwise_distances_chunked
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from torch import Tensor
 
@@ -152,9 +153,12 @@ def inside(rows: np.ndarray, manifold: np.ndarray, num_neighbours: int) -> np.nd
     # The radius of the ball around each row of the manifold, (N,). Without rows given, the search
     # leaves each row itself out.
     radius = search.kneighbors(n_neighbors=num_neighbours)[0][:, -1]
-    distance, index = search.kneighbors(rows, n_neighbors=len(manifold))
     # Slightly wider: a row that equals a row of the manifold lies at a rounded zero.
-    return np.asarray((distance <= radius[index] * (1 + 1e-9) + 1e-6).any(axis=1))
+    reach = radius * (1 + 1e-9) + 1e-6
+    parts = pairwise_distances_chunked(
+        rows, manifold, reduce_func=lambda distance, _: (distance <= reach).any(axis=1)
+    )
+    return np.concatenate(list(parts))
 
 
 def sharpness(images: Tensor) -> np.ndarray:

@@ -108,8 +108,9 @@ def _broken(runs: Sequence[Run], target: Path) -> dict[Run, str]:
 
     Each with the reason.
     """
-    if broken := {run: reason for run in runs if (reason := _reason([run], target))}:
-        return broken
+    alone = {run: reason for run in runs if (reason := _reason([run], target))}
+    if alone:
+        return {run: f"no page can be made of it: {reason}" for run, reason in alone.items()}
     for run in reversed(runs):
         others = [other for other in runs if other is not run]
         if others and not _reason(others, target):
@@ -122,7 +123,7 @@ def _reason(runs: Sequence[Run], target: Path) -> str:
     try:
         _pages(runs, [], target)
     except Exception as error:
-        return f"no page can be made of it: {type(error).__name__}: {first_line(error)}"
+        return f"{type(error).__name__}: {first_line(error)}"
     return ""
 
 

@@ -75,7 +75,7 @@ def estimate(sample: Sample, unit: str = "") -> str:
 
 
 def subject(setting: Setting) -> str:
-    """Returns of what a sentence speaks: of weights if there is one seed, else of a mean."""
+    """Returns what a sentence is about: the weights of a single seed, or the mean of several."""
     if len(setting.runs) == 1:
         return f"these weights of {setting.label}"
     return f"{setting.label} (mean of {len(setting.runs)} seeds)"

@@ -17,7 +17,7 @@ from vae_lab.checkpoints import load_weights
 from vae_lab.data.binarize import TARGETS
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.errors import NonFiniteError
-from vae_lab.evaluate.bound import PerImage, standard_error, target_entropy
+from vae_lab.evaluate.bound import standard_error, target_entropy
 from vae_lab.evaluate.diagnostics import ModelStatistics, diagnose
 from vae_lab.evaluate.evaluation import Evaluation
 from vae_lab.evaluate.latent_space import ACTIVE_VARIANCE, count_active_units
@@ -75,7 +75,7 @@ def _evaluated(
 ) -> Evaluation:
     """Returns the evaluation of a split whose bound is a number."""
     evaluation = Evaluation(model, data, split, settings)
-    means = {name: evaluation.bound.means(split)[f"{name}/{split}"] for name in PerImage._fields}
+    means = {key.partition("/")[0]: value for key, value in evaluation.bound.means(split).items()}
     if not all(map(math.isfinite, means.values())):
         raise NonFiniteError(split, terms=means, facts={"epoch": epoch})
     return evaluation

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from vae_lab.checkpoints import check_moments, read_checkpoint
+from vae_lab.epochs import training_ends
 from vae_lab.errors import UserError
 from vae_lab.loggers.base import RunLogger
 from vae_lab.run_folder import BEST, LAST, PREVIOUS, RunFolder
@@ -74,8 +75,8 @@ class ResumeState(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._began = time.perf_counter()
-        # Early stopping and a limit of time do not stop a training again that ended by them.
-        trainer.should_stop = self._point.is_end
+        # What asked for the end before does not ask again.
+        trainer.should_stop = self._point.is_end or bool(self._point.state.get("should_stop"))
         # With a limit of steps Lightning takes each checkpoint for one from inside an epoch, and
         # ends that epoch a second time. So it knows none until it has found out where it begins.
         self._max_steps = trainer.max_steps
@@ -110,7 +111,9 @@ class ResumeState(Callback):
             "seconds": self.seconds,
             "curves": self.curves(trainer),
             # Nothing is left then but the last pictures and the test.
-            "is_end": _is_end(trainer),
+            "is_end": training_ends(trainer),
+            # It may have to wait for trainer.min_epochs.
+            "should_stop": trainer.should_stop,
             # In the order of the configuration, which is that of a resumed run.
             "loggers": [
                 logger.state_dict() if isinstance(logger, RunLogger) else {}
@@ -149,13 +152,6 @@ def restore_loggers(loggers: Iterable[Any], point: ResumePoint) -> None:
     for number, logger in enumerate(loggers):
         if isinstance(logger, RunLogger):
             logger.load_state_dict(states[number] if len(states) == len(loggers) else {})
-
-
-def _is_end(trainer: Trainer) -> bool:
-    # -1 stands for no limit, in Lightning's words.
-    epochs, steps = trainer.max_epochs, trainer.max_steps
-    all_epochs = epochs is not None and 0 <= epochs <= trainer.current_epoch + 1
-    return trainer.should_stop or all_epochs or 0 <= steps <= trainer.global_step
 
 
 def _keeps_best(checkpoint: dict[str, Any]) -> bool:
