@@ -1,26 +1,32 @@
 """The strips and pictures that a page shows, from the PNG files of runs."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from drawn_runs import drawn_run
-from PIL import Image
+from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
-from vae_lab.report import strips
+from vae_lab.report import gallery, strips
+from vae_lab.report.blocks import Strips
+from vae_lab.report.grouping import group_runs
 from vae_lab.report.runs import find_runs
 
 
 def test_strips_are_the_images_pixel_by_pixel(tmp_path: Path) -> None:
     _, originals, decoded = drawn_run(tmp_path / "a", seed=1)
     (run,), _ = find_runs([tmp_path])
-    found = strips.reconstructions(run)
+    found = strips.reconstructions(run, 2)
     assert found is not None
     for strip, expected in zip(found, (originals, decoded), strict=True):
         assert strip.shape == (6, 20 * 6 - 1)
         for place in range(20):
             cell = strip[:, 6 * place : 6 * place + 5]
             assert np.array_equal(cell, expected[place, 0].numpy())
-    paths = strips.interpolations(run)
+    paths = {path.name: path.pixels for path in strips.interpolations(run)}
     assert list(paths) == ["1 to 7", "1 to 7, again 1", "3 to 8"]
     assert np.array_equal(paths["3 to 8"][:, :5], originals[2, 0].numpy())
     assert np.array_equal(paths["3 to 8"][:, -5:], originals[5, 0].numpy())
@@ -32,7 +38,7 @@ def test_pictures_of_another_shape_are_left_out(tmp_path: Path) -> None:
     for name in ("reconstructions", "interpolations"):
         Image.new("L", (7, 7)).save(folder / "figures" / f"{name}_0004.png")
     (run,), _ = find_runs([tmp_path])
-    assert strips.reconstructions(run) is None and strips.interpolations(run) == {}
+    assert strips.reconstructions(run, 2) is None and strips.interpolations(run) == []
     (folder / "figures" / "samples_0004.png").write_bytes(b"no picture")
     assert strips.whole(run, "samples", "", "", "") is None
 
@@ -45,3 +51,63 @@ def test_a_large_picture_is_made_smaller(tmp_path: Path) -> None:
     picture = strips.whole(run, "samples", "", "", "")
     assert picture is not None and len(picture.data) <= strips.MOST_BYTES
     assert (picture.width, picture.height) == (400, 400)
+
+
+def with_metadata(path: Path, **about: Any) -> None:
+    """Gives a picture a border of 30 pixels, and a text on where its images lie."""
+    with Image.open(path) as former:
+        grid = [30, 30, 30 + former.width, 30 + former.height]
+        framed = ImageOps.expand(former, border=30, fill=128)
+    texts = PngInfo()
+    texts.add_text("vae_lab", json.dumps({"grid": grid, **about}))
+    framed.save(path, pnginfo=texts)
+
+
+def test_images_are_found_between_captions_by_what_the_file_says(tmp_path: Path) -> None:
+    folder, _, _ = drawn_run(tmp_path / "plain", seed=1)
+    framed, _, _ = drawn_run(tmp_path / "framed", seed=2)
+    for name in ("reconstructions", "interpolations"):
+        source, target = (it / "figures" / f"{name}_0003.png" for it in (folder, framed))
+        target.write_bytes(source.read_bytes())
+        scale = 2 if name == "reconstructions" else 3
+        labels = {"labels": ["1", "9", "7", "7"], "start": [0.0, 1.0], "end": [1.0, -1.0]}
+        with_metadata(target, scale=scale, paths=[labels, {"labels": None}])
+    plain, found = sorted(find_runs([tmp_path])[0], key=lambda run: run.name, reverse=True)
+    for of_plain, of_framed in zip(
+        strips.reconstructions(plain, 2) or (), strips.reconstructions(found, 2) or (), strict=True
+    ):
+        assert np.array_equal(of_plain, of_framed)
+    pairs = zip(strips.interpolations(plain), strips.interpolations(found), strict=True)
+    assert all(np.array_equal(one.pixels, other.pixels) for one, other in pairs)
+    paths = strips.interpolations(found)
+    assert [path.labels for path in paths] == [["1", "9", "7", "7"], [], []]
+    assert [path.ends for path in paths] == [[[0.0, 1.0], [1.0, -1.0]], [], []]
+
+
+@pytest.mark.parametrize(
+    "about", ["no JSON", '{"grid": [0, 0, 9999, 5]}', '{"scale": 0}', '{"paths": 3}', "[1]"]
+)
+def test_what_a_file_cannot_say_of_itself_is_not_believed(tmp_path: Path, about: str) -> None:
+    folder, _, _ = drawn_run(tmp_path / "a", seed=1)
+    path = folder / "figures" / "interpolations_0003.png"
+    texts = PngInfo()
+    texts.add_text("vae_lab", about)
+    with Image.open(path) as former:
+        former.copy().save(path, pnginfo=texts)
+    (run,), _ = find_runs([tmp_path])
+    assert len(strips.interpolations(run)) == 3
+
+
+def test_the_overview_has_ten_originals_and_each_setting_below_them(tmp_path: Path) -> None:
+    for z in (2, 4, 6, 8, 10):
+        folder, _, _ = drawn_run(tmp_path / f"z{z}", seed=0, elbo=-100.0 + z, latent_dim=z)
+        size = (2 * (12 * 6 - 1), 2 * (3 * 7 - 1))
+        Image.new("L", size, z).save(folder / "figures" / "samples_0003.png")
+    (group,), _ = group_runs(find_runs([tmp_path])[0])
+    block = gallery.overview(group, "")
+    assert isinstance(block, Strips)
+    (title, decoded), (_, drawn) = block.blocks
+    assert title == "Reconstructions, the best 4 settings"
+    assert [it.label for it in decoded] == ["originals", "z4", "z6", "z8", "z10"]
+    assert [it.label for it in drawn] == ["z4", "z6", "z8", "z10"]
+    assert {(it.width, it.height) for it in [*decoded, *drawn]} == {(10 * 6 - 1, 6)}

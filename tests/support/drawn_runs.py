@@ -9,7 +9,9 @@ from PIL import Image
 from vae_lab.callbacks.drawing import grids
 
 
-def drawn_run(folder: Path, seed: int) -> tuple[Path, torch.Tensor, torch.Tensor]:
+def drawn_run(
+    folder: Path, seed: int, *, elbo: float = -1.0, latent_dim: int = 2
+) -> tuple[Path, torch.Tensor, torch.Tensor]:
     """A run with pictures as the callbacks draw them; originals and their reconstructions."""
     shape = (25, 1, 6, 5)
     generator = torch.Generator().manual_seed(9)
@@ -18,9 +20,15 @@ def drawn_run(folder: Path, seed: int) -> tuple[Path, torch.Tensor, torch.Tensor
     callbacks = {
         "reconstructions": {"num_images": 25, "columns": 10, "scale": 2},
         "interpolations": {"pairs": [[1, 7], [1, 7], [3, 8]], "steps": 4, "scale": 3},
+        "samples": {"num_images": 36, "columns": 12, "scale": 2},
     }
     run = write_run(
-        folder, elbo=-1.0, seed=seed, config={"callbacks": callbacks}, image_shape=[1, 6, 5]
+        folder,
+        elbo=elbo,
+        seed=seed,
+        latent_dim=latent_dim,
+        config={"callbacks": callbacks},
+        image_shape=[1, 6, 5],
     )
     (run / "figures").mkdir()
     both = grids.above(originals, decoded, columns=10)

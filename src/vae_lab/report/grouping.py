@@ -257,6 +257,12 @@ def contrasts(group: Group, key: str) -> list[list[Setting]]:
     return [settings for settings in _grouped(group.settings, others) if len(settings) > 1]
 
 
+def best(group: Group, count: int) -> list[Setting]:
+    """Returns up to so many settings with the highest test bounds, in the order of the group."""
+    chosen = {id(setting) for setting in _ranked(group)[:count]}
+    return [setting for setting in group.settings if id(setting) in chosen]
+
+
 def in_colour(group: Group) -> list[Setting]:
     """Returns the settings that charts and pictures tell apart: all, or some of many.
 
@@ -264,10 +270,15 @@ def in_colour(group: Group) -> list[Setting]:
     """
     if len(group.settings) <= MOST_IN_COLOUR:
         return group.settings
-    bounds = {id(it): sample.mean for it in group.settings if (sample := it.sample("elbo"))}
-    ranked = sorted(group.settings, key=lambda setting: -bounds[id(setting)])
-    best, rest = ranked[:4], ranked[4:]
-    num_others = MOST_IN_COLOUR - len(best)
+    ranked = _ranked(group)
+    leading, rest = ranked[:4], ranked[4:]
+    num_others = MOST_IN_COLOUR - len(leading)
     ranks = [round(k * (len(rest) - 1) / (num_others - 1)) for k in range(num_others)]
-    chosen = {id(setting) for setting in [*best, *(rest[rank] for rank in ranks)]}
+    chosen = {id(setting) for setting in [*leading, *(rest[rank] for rank in ranks)]}
     return [setting for setting in group.settings if id(setting) in chosen]
+
+
+def _ranked(group: Group) -> list[Setting]:
+    """Returns the settings by their test bound, the best first."""
+    bounds = {id(it): sample.mean for it in group.settings if (sample := it.sample("elbo"))}
+    return sorted(group.settings, key=lambda setting: -bounds.get(id(setting), -math.inf))

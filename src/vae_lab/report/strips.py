@@ -1,31 +1,28 @@
 """The pictures of runs, from their PNG files: whole, and in strips that stand above one another."""
 
 import io
-import math
-from collections.abc import Mapping
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from vae_lab.callbacks.drawing.style import BAND, LINE, SHADE
+from vae_lab.reading import is_kind
 from vae_lab.report.blocks import PagePicture
+from vae_lab.report.run_pictures import image_pixels, last_picture
 from vae_lab.report.runs import Run
-
-# Larger pictures than any that a run draws are not shown.
-MOST_FILE, MOST_PIXELS = 64 << 20, 50_000_000
 
 # A picture that takes more bytes is made smaller.
 MOST_BYTES = 250_000
 
-STRIPS = 2  # double rows of reconstructions that become one strip
+CODE = list[float]  # of a point of the latent space, (Z,)
 
 
 def whole(run: Run, kind: str, label: str, alt: str, file: str) -> PagePicture | None:
     """Returns the last picture of a kind; None if the run drew none."""
-    if (last := _last(run, kind)) is None:
+    if (picture := last_picture(run, kind)) is None:
         return None
-    data, image = last
+    data, image, _ = picture
     small = image
     while len(data) > MOST_BYTES and min(small.size) > 100:
         # Fewer colours first, then fewer pixels.
@@ -34,41 +31,78 @@ def whole(run: Run, kind: str, label: str, alt: str, file: str) -> PagePicture |
     return PagePicture(label, data, *image.size, alt, file)
 
 
-def reconstructions(run: Run) -> tuple[np.ndarray, np.ndarray] | None:
-    """Returns originals and reconstructions as two strips, uint8 (H, pixels) or (H, pixels, 3)."""
-    _, picture = _settings_and_picture(run, "reconstructions")
-    if picture is None:
+def reconstructions(run: Run, double_rows: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Returns originals and reconstructions as two strips, uint8 (H, pixels) or (H, pixels, 3).
+
+    A strip holds up to so many rows of the run's picture, one after the other.
+    """
+    if (found := image_pixels(run, "reconstructions")) is None:
         return None
+    _, picture, _ = found
     _, height, width = run.folder.image_shape
     double = 2 * height + LINE
     # By the picture: there may have been fewer images than were asked for.
     num_rows, rest = divmod(picture.shape[0] + BAND, double + BAND)
     if num_rows < 1 or rest or (picture.shape[1] + LINE) % (width + LINE):
         return None
-    tops = range(0, min(num_rows, STRIPS) * (double + BAND), double + BAND)
+    tops = range(0, min(num_rows, double_rows) * (double + BAND), double + BAND)
     gap = np.full((double, LINE, *picture.shape[2:]), round(255 * SHADE), dtype=np.uint8)
     rows = [part for top in tops for part in (gap, picture[top : top + double])]
     both = np.concatenate(rows[1:], axis=1)
     return both[:height], both[height + LINE :]
 
 
-def interpolations(run: Run) -> dict[str, np.ndarray]:
-    """Returns a strip for each pair of labels, such as `1 to 7`; none if they do not fit."""
-    settings, picture = _settings_and_picture(run, "interpolations")
-    if picture is None:
-        return {}
+def samples(run: Run) -> np.ndarray | None:
+    """Returns the first row of samples as a strip, uint8 (H, pixels) or (H, pixels, 3)."""
+    if (found := image_pixels(run, "samples")) is None:
+        return None
+    _, picture, _ = found
+    _, height, width = run.folder.image_shape
+    if any((size + LINE) % (side + LINE) for size, side in zip(picture.shape, (height, width))):  # noqa: B905
+        return None
+    return picture[:height]
+
+
+def first(pixels: np.ndarray, count: int, width: int) -> np.ndarray:
+    """Returns the first images of a strip, each of a width."""
+    return pixels[:, : count * (width + LINE) - LINE]
+
+
+class Path(NamedTuple):
+    """An interpolation: a strip with its originals at both ends, and the labels on the way."""
+
+    name: str
+    pixels: np.ndarray  # uint8, (H, pixels) or (H, pixels, 3)
+    labels: list[str]  # at each step; empty if unknown
+    ends: list[list[float]]  # both codes, each (Z,); empty if unknown
+
+
+def interpolations(run: Run) -> list[Path]:
+    """Returns a path for each pair of labels, such as `1 to 7`; none if they do not fit."""
+    if (found := image_pixels(run, "interpolations")) is None:
+        return []
+    settings, pixels, picture = found
     _, height, width = run.folder.image_shape
     pairs = settings["pairs"]
     across = 2 * (width + BAND) + int(settings["steps"]) * (width + LINE) - LINE
-    if picture.shape[:2] != (len(pairs) * (height + LINE) - LINE, across):
-        return {}
-    strips: dict[str, np.ndarray] = {}
+    if pixels.shape[:2] != (len(pairs) * (height + LINE) - LINE, across):
+        return []
+    abouts = picture.about.get("paths", [])
+    paths: list[Path] = []
     for row, pair in enumerate(pairs):
+        about = abouts[row] if row < len(abouts) else {}
         name = _ends(run, row, pair)
-        number = sum(key == name or key.startswith(f"{name}, ") for key in strips)
+        number = sum(it.name == name or it.name.startswith(f"{name}, ") for it in paths)
         top = row * (height + LINE)
-        strips[f"{name}, again {number}" if number else name] = picture[top : top + height]
-    return strips
+        paths.append(
+            Path(
+                name=f"{name}, again {number}" if number else name,
+                pixels=pixels[top : top + height],
+                labels=[str(label) for label in about.get("labels") or []],
+                ends=[about[end] for end in ("start", "end") if is_kind(about.get(end), CODE)],
+            )
+        )
+    return paths
 
 
 def _ends(run: Run, row: int, pair: tuple[int, int]) -> str:
@@ -85,35 +119,6 @@ def strip(pixels: np.ndarray, label: str, alt: str, file: str) -> PagePicture:
     """Returns a strip as a picture."""
     image = Image.fromarray(pixels)
     return PagePicture(label, _encode(image), *image.size, alt, file)
-
-
-def _settings_and_picture(run: Run, kind: str) -> tuple[Mapping[str, Any], np.ndarray | None]:
-    """Returns the callback's settings and its last picture, each pixel of the images once."""
-    callbacks, last = run.config.get("callbacks"), _last(run, kind)
-    settings = callbacks.get(kind) if isinstance(callbacks, Mapping) else None
-    if not isinstance(settings, Mapping) or last is None:
-        return {}, None
-    _, image = last
-    scale = int(settings.get("scale", 1))
-    pixels = np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
-    return settings, np.ascontiguousarray(pixels[::scale, ::scale])
-
-
-def _last(run: Run, kind: str) -> tuple[bytes, Image.Image] | None:
-    """Returns the picture after the most epochs: the file's bytes, and the image in it."""
-    figures = run.folder.figures(kind)
-    if not figures:
-        return None
-    try:
-        data = run.folder.read(figures[max(figures)], most=MOST_FILE)
-        # As a PNG only: of the other formats, some are programs that start others.
-        image = Image.open(io.BytesIO(data), formats=("PNG",))
-        if math.prod(image.size) > MOST_PIXELS:
-            return None
-        image.load()
-    except Exception:  # a decoder can fail in any way
-        return None
-    return data, image
 
 
 def _encode(image: Image.Image) -> bytes:
