@@ -13,7 +13,8 @@ from tensorboard.plugins.projector import projector_plugin
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 from tiny_vae import WHEN, TinyData, train
 
-from vae_lab.callbacks.drawing.grids import ImageGrid, to_png
+from vae_lab.callbacks.drawing.grids import to_uint8
+from vae_lab.callbacks.drawing.pixels import enlarged, to_png
 from vae_lab.callbacks.embedding import Embedding, write_projection
 from vae_lab.callbacks.evolution import HEADER, Evolution, equally_spaced, reduced
 from vae_lab.callbacks.samples import Samples
@@ -37,7 +38,7 @@ def end(folder: Path, evolution: Evolution, *, epochs: int) -> Path:
 def draw_files(folder: Path, name: str, epochs: Sequence[int], *, channels: int = 1) -> None:
     for epoch in epochs:
         picture = torch.full((channels, 40, 120), epoch / 40)
-        to_png(ImageGrid(picture).render(2), folder / "figures" / f"{name}_{epoch:04d}.png")
+        to_png(enlarged(to_uint8(picture), 2), folder / "figures" / f"{name}_{epoch:04d}.png")
 
 
 # The film.
@@ -87,7 +88,7 @@ def test_few_frames_are_equally_spaced_with_both_ends() -> None:
 
 def test_reducing_gives_back_the_pixels_that_were_enlarged(tmp_path: Path) -> None:
     picture = torch.rand(1, 20, 30)
-    to_png(ImageGrid(picture).render(4), tmp_path / "a.png")
+    to_png(enlarged(to_uint8(picture), 4), tmp_path / "a.png")
     small = np.asarray(reduced(tmp_path / "a.png", max_width=59))  # 120 is reduced by 3, 120 / 3
     assert small.shape == (27, 40)
     small = np.asarray(reduced(tmp_path / "a.png", max_width=30))

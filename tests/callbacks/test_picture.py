@@ -1,5 +1,6 @@
 """Pictures come at the right epochs, go where they should, and change nothing."""
 
+import json
 import random
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from pytorch_lightning.loggers.logger import DummyLogger
 from tiny_vae import WHEN, Spy, TinyData, TinyVAE, drawn, snapshot_of, train
 from torch import Tensor
 
+from vae_lab.callbacks.drawing.grids import to_uint8
 from vae_lab.callbacks.embedding import Embedding
 from vae_lab.callbacks.histograms import Histograms
 from vae_lab.callbacks.interpolations import Interpolations
@@ -22,13 +24,16 @@ from vae_lab.callbacks.kl_per_dim import KLPerDim
 from vae_lab.callbacks.latent_map import LatentMap, QuantileMap
 from vae_lab.callbacks.latent_scatter import LatentScatter
 from vae_lab.callbacks.picture import (
+    Origin,
     PictureCallback,
     Visualization,
     evaluation_mode,
 )
 from vae_lab.callbacks.reconstructions import Reconstructions
 from vae_lab.callbacks.samples import Samples
+from vae_lab.callbacks.snapshot import Snapshot
 from vae_lab.callbacks.traversals import Traversals
+from vae_lab.run_folder import RunFolder, RunResult
 from vae_lab.training.trainer import with_pictures_together
 
 pytestmark = [
@@ -123,7 +128,40 @@ def test_a_chart_is_drawn_anew_for_its_larger_file(tmp_path: Path) -> None:
     height, width, _ = spy.pictures[0][2].shape
     with Image.open(tmp_path / "figures" / "kl_per_dim_0000.png") as file:
         assert file.size == (3 * width, 3 * height)
+        assert metadata(file)["scale"] == 3
         assert not np.array_equal(np.asarray(file)[::3, ::3], spy.pictures[0][2])
+
+
+def metadata(file: Any) -> Any:
+    return json.loads(file.text["vae_lab"])
+
+
+def test_a_file_says_whose_picture_it_is_and_where_the_images_are(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "no-z2")
+    samples = Samples(num_images=9, columns=3, **{**WHEN, "scale": 3})
+    snapshot = Snapshot(model=TinyVAE(latent_dim=2), data=TinyData(), epochs_done=7)  # type: ignore[arg-type]
+    spy = Spy()
+    samples.publish(snapshot, folder, [spy])
+    with Image.open(folder.figure("samples", 7)) as file:
+        about, pixels = metadata(file), np.array(file)
+    names = {"picture": "samples", "run": "no-z2", "epoch": 7, "data": None}
+    assert about == {**names, "scale": about["scale"], "grid": about["grid"]}
+    left, top, right, bottom = about["grid"]
+    assert pixels.shape[0] > bottom and pixels.shape[1] > right, "a caption stands below"
+    step = about["scale"]
+    cells = samples.draw(snapshot, torch.Generator().manual_seed(3)).picture
+    assert np.array_equal(pixels[top:bottom:step, left:right:step], to_uint8(cells)[0].numpy())
+
+
+@pytest.mark.parametrize("name", ["linear-z2", "\u5199\u771f", "x" * 200])
+def test_the_caption_names_run_epoch_and_data(tmp_path: Path, name: str) -> None:
+    folder = RunFolder(tmp_path)
+    result: Any = RunResult(name=name, data={"name": "digits"})
+    folder.write_result(result)
+    origin = Origin.of(folder, snapshot_of())
+    assert origin == Origin(name, 0, "digits")
+    assert origin.caption().endswith(" \u00b7 epoch 0 \u00b7 digits")
+    assert (name in origin.caption()) == name.isascii()
 
 
 def test_histograms_have_the_steps_of_pictures(tmp_path: Path) -> None:

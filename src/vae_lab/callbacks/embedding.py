@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vae_lab.callbacks.drawing.grids import to_array, to_uint8
+from vae_lab.callbacks.drawing.grids import to_uint8
+from vae_lab.callbacks.drawing.pixels import to_array
 from vae_lab.callbacks.picture import Visualization
 from vae_lab.callbacks.snapshot import Snapshot
 from vae_lab.files import atomic, write_text

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vae_lab.callbacks.drawing.canvas import FAINT, TITLE, Canvas
-from vae_lab.callbacks.drawing.grids import from_array, to_array
+from vae_lab.callbacks.drawing.canvas import FAINT, Canvas
+from vae_lab.callbacks.drawing.letters import TITLE
+from vae_lab.callbacks.drawing.pixels import from_array, to_array
 from vae_lab.callbacks.drawing.style import PALETTE
 from vae_lab.callbacks.picture import Visualization
 from vae_lab.callbacks.snapshot import Snapshot
@@ -81,14 +82,14 @@ def reduced(file: Path, *, max_width: int) -> Image.Image:
 def frame(picture: Image.Image, *, epoch: int, last: int, width: int, height: int) -> Image.Image:
     """Returns a picture below its epoch and a bar that grows with the epochs."""
     coloured = picture.mode == "RGB"
-    canvas = Canvas(width=width, height=height + HEADER, scale=1, coloured=coloured)
+    canvas = Canvas(width=width, height=height + HEADER, coloured=coloured)
     canvas.picture(0, HEADER, from_array(np.array(picture)))
     canvas.text(8, HEADER / 2, f"epoch {epoch}", size=TITLE + 1, anchor="lm")
     left, right = 90.0, width - 10.0
     canvas.box(left, HEADER / 2 - 2, right, HEADER / 2 + 2, FAINT)
     done = left + (right - left) * epoch / max(1, last)
     canvas.box(left, HEADER / 2 - 2, max(done, left + 1), HEADER / 2 + 2, PALETTE[8])
-    drawing = Image.fromarray(to_array(canvas.pixels()))
+    drawing = Image.fromarray(to_array(canvas.pixels(1)))
     if coloured:  # Pillow chooses the 256 colours that a GIF can have
         return drawing
     step = 255 / (LEVELS - 1)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from vae_lab.callbacks.drawing.grids import ImageGrid, paths
+from vae_lab.callbacks.drawing.style import BAND, LINE
 from vae_lab.callbacks.picture import Picture
 from vae_lab.callbacks.snapshot import Snapshot
 
@@ -37,7 +38,23 @@ class Interpolations(Picture):
         z = between(model.encode(starts).mean, model.encode(ends).mean, steps=self.steps)
         decoded = model.decode(z.flatten(0, 1))  # (P * S, C, H, W)
         images = decoded.view(*z.shape[:2], *decoded.shape[1:])
-        return ImageGrid(paths(starts, images, ends))
+        picture = paths(starts, images, ends)
+        title = "between the codes of two originals, decoded at lambda"
+        above = columns(self.steps, width=images.shape[-1], across=picture.shape[2])
+        return ImageGrid(picture, title=title, above=above)
+
+
+def columns(steps: int, *, width: int, across: int) -> list[tuple[float, str]]:
+    """Returns the names of the columns of `paths` and their middles, in pixels; its ends first.
+
+    Images are `width` pixels wide, the picture `across`.
+    """
+    originals = [(width / 2, "original"), (across - width / 2, "original")]
+    first = width + BAND + width / 2
+    weights = torch.linspace(0, 1, steps).tolist()
+    names = [f"{at:.2g}".replace("0.", ".") for at in weights]
+    decoded = [(first + k * (width + LINE), name) for k, name in enumerate(names)]
+    return [*originals, decoded[0], *decoded[:0:-1]]
 
 
 def between(start: Tensor, end: Tensor, *, steps: int) -> Tensor:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vae_lab.callbacks.drawing.canvas import label_name
 from vae_lab.callbacks.drawing.charts import MOST_NAMES, Heading, Scatter, Tick
+from vae_lab.callbacks.drawing.letters import label_name
 from vae_lab.callbacks.picture import Picture
 from vae_lab.callbacks.snapshot import EncodedImages, Snapshot
 

@@ -8,14 +8,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.utilities.seed import isolate_rng
 from torch import nn
 
-from vae_lab.callbacks.drawing.grids import Drawing, to_array, to_png
+from vae_lab.callbacks.drawing.canvas import Canvas
+from vae_lab.callbacks.drawing.grids import Drawing
+from vae_lab.callbacks.drawing.letters import in_letters
+from vae_lab.callbacks.drawing.pixels import to_array, to_png
 from vae_lab.callbacks.snapshot import Snapshot
 from vae_lab.loggers.base import RunLogger
 from vae_lab.run_folder import RunFolder
@@ -39,6 +42,27 @@ class Visualization(ABC):
         """Writes into the run's folder and to the loggers what it shows of a snapshot."""
 
 
+class Origin(NamedTuple):
+    """Where a picture comes from."""
+
+    run: str
+    epoch: int  # epochs completed
+    data: str | None  # name of the data set, if the run says it
+
+    @classmethod
+    def of(cls, folder: RunFolder, snapshot: Snapshot) -> "Origin":
+        """Returns where the pictures of a snapshot come from."""
+        result = folder.result
+        if result is None:
+            return cls(folder.name, snapshot.epochs_done, None)
+        return cls(result.name, snapshot.epochs_done, result.data.get("name"))
+
+    def caption(self) -> str:
+        """Returns it as a line of text."""
+        parts = [in_letters(self.run), f"epoch {self.epoch}", in_letters(self.data or "")]
+        return " \u00b7 ".join(part for part in parts if part)
+
+
 @dataclass(kw_only=True)
 class Picture(Visualization):
     """One kind of picture: what is drawn of a snapshot, and how often.
@@ -59,15 +83,25 @@ class Picture(Visualization):
         """Returns the drawing: an `ImageGrid`, or a chart."""
 
     def publish(self, snapshot: Snapshot, folder: RunFolder, loggers: Sequence[RunLogger]) -> None:
-        drawing = self.draw(snapshot, torch.Generator().manual_seed(self.seed))
+        canvas = self.draw(snapshot, torch.Generator().manual_seed(self.seed)).layout()
+        origin = Origin.of(folder, snapshot)
+        canvas.caption(origin.caption())
         path = folder.figure(self.name, snapshot.epochs_done)
-        to_png(drawing.render(self.scale), path)
+        to_png(canvas.pixels(self.scale), path, self._metadata(canvas, origin))
         if not loggers:
             return
         tag = self.tag.format(name=self.name, split=snapshot.split)
-        pixels = to_array(drawing.render(1))
+        pixels = to_array(canvas.pixels(1))
         for logger in loggers:
             logger.log_picture(tag, pixels, step=snapshot.epochs_done, description=self.description)
+
+    def _metadata(self, canvas: Canvas, origin: Origin) -> dict[str, Any]:
+        """Returns what the file says of itself; lengths in its pixels."""
+        where = {
+            "scale": self.scale * canvas.zoom,  # pixels of the file for each of an image
+            "grid": [self.scale * edge for edge in canvas.grid],
+        }
+        return {"picture": self.name, **origin._asdict(), **where, **canvas.facts}
 
 
 class PictureCallback(Callback):

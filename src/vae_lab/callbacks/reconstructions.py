@@ -30,7 +30,8 @@ class Reconstructions(Picture):
         model = snapshot.model
         images, labels = snapshot.data.examples()
         originals = images[in_turn(labels, len(images))[: self.num_images]].to(model.device)
-        return ImageGrid(above(originals, model.reconstruct(originals), columns=self.columns))
+        pairs = above(originals, model.reconstruct(originals), columns=self.columns)
+        return ImageGrid(pairs, title="originals, each above its reconstruction")
 
 
 def in_turn(labels: Tensor | None, count: int) -> Tensor:

@@ -28,4 +28,5 @@ class Samples(Picture):
 
     def draw(self, snapshot: Snapshot, generator: torch.Generator) -> ImageGrid:
         images = snapshot.model.sample(self.num_images, generator=generator)
-        return ImageGrid(grid(images, columns=self.columns))
+        title = "draws from the prior, decoded"
+        return ImageGrid(grid(images, columns=self.columns), title=title)

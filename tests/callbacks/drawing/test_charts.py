@@ -11,10 +11,8 @@ from vae_lab.callbacks.drawing.canvas import (
     PAPER,
     SHAPES,
     Canvas,
-    label_name,
     style_of,
     ticks,
-    wrapped,
 )
 from vae_lab.callbacks.drawing.charts import (
     BARS_HEIGHT,
@@ -27,6 +25,7 @@ from vae_lab.callbacks.drawing.charts import (
     Heading,
     Scatter,
 )
+from vae_lab.callbacks.drawing.letters import label_name, wrapped
 from vae_lab.callbacks.drawing.style import PALETTE
 
 HEADING = Heading("Title", "and more")
@@ -50,19 +49,19 @@ def boxes_of(pixels: Tensor, colour: str) -> tuple[int, int, int, int]:
 def test_a_framed_picture_is_shown_pixel_by_pixel(scale: int, channels: int) -> None:
     picture = torch.arange(channels * 40 * 30).remainder(251).byte().view(channels, 40, 30)
     chart = Framed(HEADING, picture, [(15, "x")], [(20, "y")], ("across", "up"), left=40)
-    pixels = chart.render(scale)
+    pixels = chart.layout().pixels(scale)
     assert len(pixels) == channels
     top, left = pixels.shape[1] - (40 + BELOW) * scale, 40 * scale
     inside = pixels[:, top : top + 40 * scale, left : left + 30 * scale]
     expected = picture.repeat_interleave(scale, 1).repeat_interleave(scale, 2)
     assert torch.equal(inside, expected)
-    assert (pixels[:, top - scale : top, left : left + 30 * scale] == 0x7A).all()  # the frame
+    assert (pixels[:, top - scale : top, left : left + 30 * scale] == 0x6B).all()  # the frame
 
 
 @pytest.mark.parametrize("scale", [1, 2])
 def test_dots_stand_where_their_numbers_say_with_equal_units(scale: int) -> None:
     points = torch.tensor([[-3.0, 0.0], [1.0, 1.0], [float("nan"), 0.0]])
-    pixels = Scatter(HEADING, points, None, ("x", "y"), None).render(scale)
+    pixels = Scatter(HEADING, points, None, ("x", "y"), None).layout().pixels(scale)
     found = (pixels == rgb(PALETTE[0])[:, None, None]).all(dim=0).nonzero().double() / scale
     right, left = found[found[:, 1] > LEFT + 200], found[found[:, 1] < LEFT + 200]
     size = right.amax(dim=0) - right.amin(dim=0)
@@ -75,8 +74,8 @@ def test_dots_stand_where_their_numbers_say_with_equal_units(scale: int) -> None
 
 def test_a_legend_names_the_labels_that_there_are() -> None:
     points, labels = torch.rand(6, 2), torch.tensor([4, 4, 9, 9, 9, 4])
-    plain = Scatter(HEADING, points, None, ("x", "y"), None).render(1)
-    pixels = Scatter(HEADING, points, labels, ("x", "y"), None).render(1)
+    plain = Scatter(HEADING, points, None, ("x", "y"), None).layout().pixels(1)
+    pixels = Scatter(HEADING, points, labels, ("x", "y"), None).layout().pixels(1)
     assert pixels.shape[2] > plain.shape[2]
     legend = pixels[:, :, LEFT + SIDE + 2 :]
     shown = [(legend == rgb(c)[:, None, None]).all(dim=0).any().item() for c in PALETTE]
@@ -86,13 +85,13 @@ def test_a_legend_names_the_labels_that_there_are() -> None:
 def test_a_scatter_of_nothing_but_gaps_is_an_empty_square() -> None:
     points = torch.full((3, 2), float("nan"))
     for labels in (None, torch.arange(3)):
-        assert Scatter(HEADING, points, labels, ("x", "y"), None).render(1).shape[0] == 3
+        assert Scatter(HEADING, points, labels, ("x", "y"), None).layout().pixels(1).shape[0] == 3
 
 
 @pytest.mark.parametrize("scale", [1, 2])
 def test_bars_have_their_heights_and_the_unused_are_grey(scale: int) -> None:
     heights = [2.0, 1.0, 0.5]
-    pixels = Bars(HEADING, heights, ["a", "b", "c"], 0.6, ("x", "y")).render(scale)
+    pixels = Bars(HEADING, heights, ["a", "b", "c"], 0.6, ("x", "y")).layout().pixels(scale)
     unit = BARS_HEIGHT / (1.08 * 2) * scale
     used, unused = boxes_of(pixels, PALETTE[0]), boxes_of(pixels, PALETTE[3])
     assert used[3] - used[1] == pytest.approx(2 * unit, abs=1)
@@ -104,7 +103,7 @@ def test_bars_have_their_heights_and_the_unused_are_grey(scale: int) -> None:
 
 def test_a_thousand_bars_are_all_there() -> None:
     heights = [1.0] * 500 + [0.0] * 500
-    pixels = Bars(HEADING, heights, [""] * 1000, 0.01, ("x", "y")).render(1)
+    pixels = Bars(HEADING, heights, [""] * 1000, 0.01, ("x", "y")).layout().pixels(1)
     left, _, right, _ = boxes_of(pixels, PALETTE[0])
     assert left == LEFT
     assert right == pytest.approx(LEFT + BARS_WIDTH / 2, abs=1)
@@ -131,10 +130,10 @@ def test_ticks_are_round_and_within(
 def test_text_is_wrapped_at_its_width_and_drawn() -> None:
     lines = wrapped("the quick brown fox jumps", size=11, width=70)
     assert " ".join(lines) == "the quick brown fox jumps" and len(lines) > 1
-    canvas = Canvas(width=100, height=100, scale=2, coloured=False)
+    canvas = Canvas(width=100, height=100, coloured=False)
     canvas.text(50, 20, "level")
     canvas.text_upwards(50, 70, "upwards")
-    dark = (canvas.pixels()[0] < 128).nonzero()
+    dark = (canvas.pixels(2)[0] < 128).nonzero()
     assert len(dark) > 50
     upwards = dark[dark[:, 0] > 80]
     height, width = (upwards.amax(dim=0) - upwards.amin(dim=0)).tolist()
@@ -190,11 +189,11 @@ def test_groups_past_the_tenth_have_the_other_shape() -> None:
 
 def test_labels_are_drawn_by_their_names_and_long_names_are_shortened() -> None:
     points, labels = torch.rand(9, 2), torch.arange(9) % 3
-    numbers = Scatter(HEADING, points, labels, ("x", "y"), None).render(1)
-    same = Scatter(HEADING, points, labels, ("x", "y"), None, ("0", "1", "2")).render(1)
+    numbers = Scatter(HEADING, points, labels, ("x", "y"), None).layout().pixels(1)
+    same = Scatter(HEADING, points, labels, ("x", "y"), None, ("0", "1", "2")).layout().pixels(1)
     assert torch.equal(numbers, same)
     names = ("cat", "dog", "a very long name indeed")
-    wide = Scatter(HEADING, points, labels, ("x", "y"), None, names).render(1)
+    wide = Scatter(HEADING, points, labels, ("x", "y"), None, names).layout().pixels(1)
     assert numbers.shape[2] < wide.shape[2] < numbers.shape[2] + 100
     assert label_name(2, names) == "a very long .." and label_name(2, None) == "2"
 
@@ -220,7 +219,11 @@ def test_a_legend_of_many_labels_says_that_there_are_more() -> None:
 
     def legend(count: int) -> torch.Tensor:
         labels = torch.arange(100) % count
-        return Scatter(HEADING, points, labels, ("x", "y"), None).render(1)[:, :, LEFT + SIDE + 5 :]
+        return (
+            Scatter(HEADING, points, labels, ("x", "y"), None)
+            .layout()
+            .pixels(1)[:, :, LEFT + SIDE + 5 :]
+        )
 
     def marks(pixels: torch.Tensor) -> int:
         """Counts the marks of a legend: rows of colour between white ones."""

@@ -1,5 +1,6 @@
 """Every pixel of a picture is where it says it is, with the value it had."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vae_lab.callbacks.drawing import grids
+from vae_lab.callbacks.drawing import grids, letters, marks, pixels
+from vae_lab.callbacks.drawing.canvas import CARD, Canvas
 from vae_lab.callbacks.drawing.style import BAND, LINE, SHADE
 
 
@@ -81,14 +83,63 @@ def test_bytes_are_rounded_and_cut_never_rescaled() -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("scale", [1, 3])
-def test_png_is_the_tensor_enlarged_without_blur(tmp_path: Path, channels: int, scale: int) -> None:
-    picture = numbered(1, channels=channels)[0]
+def test_a_canvas_shows_the_images_enlarged_without_blur(channels: int, scale: int) -> None:
+    picture = numbered(1, channels=channels, width=300)[0]
+    canvas = grids.ImageGrid(picture, title="a title").layout()
+    left, top, right, bottom = (scale * edge for edge in canvas.grid)
+    inside = canvas.pixels(scale)[:, top:bottom, left:right]
+    assert torch.equal(inside, pixels.enlarged(grids.to_uint8(picture), scale))
+
+
+def test_a_grid_of_small_images_is_enlarged_by_a_whole_factor() -> None:
+    canvas = grids.ImageGrid(numbered(1, height=8, width=89)[0]).layout()
+    assert canvas.zoom == 4 and canvas.grid[2] - canvas.grid[0] == 4 * 89
+    assert grids.ImageGrid(numbered(1, height=300, width=30)[0]).layout().zoom == 1, "not too high"
+    assert grids.ImageGrid(numbered(1, height=9, width=280)[0]).layout().zoom == 1
+
+
+def texts(canvas: Canvas) -> dict[str, marks.Text]:
+    return {mark.text: mark for mark in canvas.marks if isinstance(mark, marks.Text)}
+
+
+def test_texts_stand_beside_their_rows_and_above_their_columns() -> None:
+    above = [(140.0, "middle"), (138.0, "hides it"), (10.0, "first")]
+    drawing = grids.ImageGrid(
+        numbered(1, height=60, width=280)[0], above=above, beside=[(15.0, "1"), (45.0, "2 > 3")]
+    )
+    canvas = drawing.layout()
+    found, (left, top, right, _) = texts(canvas), canvas.grid
+    assert set(found) == {"middle", "first", "1", "2 > 3"}
+    assert (found["first"].x, found["first"].y) == (left + 10, top - 2)
+    assert [found[name].y - top for name in ("1", "2 > 3")] == [15, 45]
+    assert found["1"].x > right
+
+
+@pytest.mark.parametrize("width", [1, 30, 350, 2000])
+@pytest.mark.parametrize("height", [1, 3000])
+def test_no_text_is_cut_and_every_letter_is_legible_in_a_card(width: int, height: int) -> None:
+    long = "one_very_long_name_of_a_run_without_a_single_blank_in_it-seed=123456789"
+    beside = [(height / 2, "a > b > c > d > e > f > g")]
+    drawing = grids.ImageGrid(torch.rand(1, height, width), title="a title " * 9, beside=beside)
+    canvas = drawing.layout()
+    canvas.caption(f"{long} \u00b7 epoch 20 \u00b7 mnist")
+    for text in texts(canvas).values():
+        reach = letters.length(text.text, size=text.size)
+        assert text.anchor[0] == "l" and text.x >= 0 and text.x + reach <= canvas.width
+        assert text.size * CARD / canvas.width >= 9.5
+    ends = {text.y + text.size for text in texts(canvas).values()}
+    assert max(ends) <= canvas.height
+    assert canvas.pixels(1).shape == (1, canvas.height, canvas.width)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_png_is_the_bytes_and_what_they_show(tmp_path: Path, channels: int) -> None:
+    picture = grids.to_uint8(numbered(1, channels=channels)[0])
     path = tmp_path / "figures" / "picture.png"
-    grids.to_png(grids.ImageGrid(picture).render(scale), path)
+    pixels.to_png(picture, path, {"run": "\u00e9t\u00e9", "grid": [0, 1]})
     with Image.open(path) as file:
-        pixels = np.asarray(file)
-    expected = grids.to_uint8(picture).permute(1, 2, 0).numpy().repeat(scale, 0).repeat(scale, 1)
-    assert np.array_equal(pixels.reshape(expected.shape), expected)
+        assert torch.equal(pixels.from_array(np.array(file)), picture)
+        assert json.loads(file.text["vae_lab"]) == {"run": "\u00e9t\u00e9", "grid": [0, 1]}  # type: ignore[attr-defined]
     assert [entry.name for entry in path.parent.iterdir()] == ["picture.png"]
 
 
@@ -96,7 +147,7 @@ def test_a_png_that_cannot_be_written_leaves_the_earlier_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "picture.png"
-    grids.to_png(grids.to_uint8(numbered(1)[0]), path)
+    pixels.to_png(grids.to_uint8(numbered(1)[0]), path)
     before = path.read_bytes()
 
     def half_written(self: Image.Image, target: Path, **_: object) -> None:
@@ -105,6 +156,6 @@ def test_a_png_that_cannot_be_written_leaves_the_earlier_one(
 
     monkeypatch.setattr(Image.Image, "save", half_written)
     with pytest.raises(OSError, match="disk full"):
-        grids.to_png(grids.to_uint8(numbered(2)[1]), path)
+        pixels.to_png(grids.to_uint8(numbered(2)[1]), path)
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["picture.png"]

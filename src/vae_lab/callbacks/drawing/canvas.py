@@ -1,41 +1,36 @@
-"""A canvas for charts: text, lines, dots and pictures in one style, at any whole-number scale.
+"""A canvas: text, lines, dots and pictures in one style, painted at any whole-number scale.
 
-Lengths are in units, x to the right and y downwards. At scale s a unit is s pixels: a chart is
-drawn once for its card in TensorBoard (scale 1) and once, finer, for its file. Nothing is resized.
+Lengths are in units, x to the right and y downwards. At scale s a unit is s pixels: a picture is
+laid out once, and painted once for its card in TensorBoard (scale 1) and once, finer, for its file.
+Nothing is resized.
 
-Pillow alone draws it. matplotlib takes 0.7 s to import and 0.06 to 0.13 s for each chart, which
+Pillow alone paints it. matplotlib takes 0.7 s to import and 0.06 to 0.13 s for each chart, which
 together is more than all pictures of a linear run may cost; this takes about 0.01 s a chart.
 """
 
 import math
-from collections import Counter
-from collections.abc import Sequence
-from functools import cache
-from typing import Literal
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageColor, ImageDraw, ImageFont
 from torch import Tensor
 
-from vae_lab.callbacks.drawing.grids import from_array, to_array
+from vae_lab.callbacks.drawing import letters, marks
+from vae_lab.callbacks.drawing.letters import TEXT, TICK
+from vae_lab.callbacks.drawing.marks import Anchor, Shape
+from vae_lab.callbacks.drawing.pixels import from_array
 from vae_lab.callbacks.drawing.style import PALETTE
 
-PAPER, INK, QUIET, FAINT = "#ffffff", "#262626", "#7a7a7a", "#e4e4e4"
+PAPER, INK, QUIET, FAINT = "#ffffff", "#262626", "#6b6b6b", "#e4e4e4"
 
-TITLE, TEXT, TICK = 13, 11, 10  # heights of fonts, in units
+MARGIN = 10
+
+CARD = 300  # pixels: how wide TensorBoard shows a picture beside others
 
 # A shape besides the colour: of two colours that are close, each has its own.
-SHAPES = (
+SHAPES: tuple[Shape, ...] = (
     *("disc", "triangle", "triangle", "triangle", "triangle"),
     *("disc", "triangle", "disc", "disc", "disc"),
 )
-
-Shape = Literal["disc", "triangle"]
-
-_LONGEST = 14  # characters of a label's name
-
-# Two letters for where text stands relative to its point, as in Pillow: l, m, r and t, m, b.
-Anchor = Literal["lm", "mm", "rm", "mt", "mb", "lt"]
 
 
 def style_of(group: int) -> tuple[str, Shape]:
@@ -46,14 +41,20 @@ def style_of(group: int) -> tuple[str, Shape]:
 
 
 class Canvas:
-    """White paper of width x height units, drawn at a scale."""
+    """White paper of width x height units, and what was drawn on it.
 
-    def __init__(self, *, width: int, height: int, scale: int, coloured: bool) -> None:
-        self.scale = scale
-        # Grey charts take a third of the time and of the space.
-        mode = "RGB" if coloured else "L"
-        self._image = Image.new(mode, (width * scale, height * scale), PAPER)
-        self._pen = ImageDraw.Draw(self._image)
+    Attributes:
+        grid: left, top, right and bottom, both outside, of the images or the area between axes.
+        zoom: how many units a pixel of the images is wide; 1 without images.
+        facts: what else a reader of the file may want to know, as JSON holds it.
+    """
+
+    def __init__(self, *, width: int, height: int, coloured: bool) -> None:
+        self.width, self.height, self.coloured = width, height, coloured
+        self.grid = (0, 0, width, height)
+        self.zoom = 1
+        self.facts: dict[str, Any] = {}
+        self.marks: list[marks.Mark] = []
 
     def text(
         self,
@@ -67,59 +68,61 @@ class Canvas:
         halo: bool = False,
     ) -> None:
         """Writes a line of text; with a halo it stays readable on top of dots."""
-        self._pen.text(
-            (x * self.scale, y * self.scale),
-            text,
-            font=_font(size * self.scale),
-            # Pillow's t and b are those of the letters at hand: a and s are those of the font.
-            anchor=anchor[0] + {"t": "a", "b": "d", "m": "m"}[anchor[1]],
-            fill=colour,
-            stroke_width=2 * self.scale if halo else 0,
-            stroke_fill=PAPER if halo else None,
-        )
+        self.marks.append(marks.Text(x, y, text, size, anchor, colour, halo))
 
     def text_upwards(self, x: float, y: float, text: str, *, size: int = TEXT) -> None:
         """Writes a line of text that runs upwards, its middle at x, y."""
-        font = _font(size * self.scale)
-        _, _, right, bottom = font.getbbox(text, anchor="la")
-        mask = Image.new("L", (math.ceil(right), math.ceil(bottom + self.scale)), 0)
-        ImageDraw.Draw(mask).text((0, 0), text, font=font, fill=255)
-        mask = mask.rotate(90, expand=True)
-        corner = round(x * self.scale - mask.width / 2), round(y * self.scale - mask.height / 2)
-        self._image.paste(self._colour(INK), corner, mask)
+        self.marks.append(marks.UpwardText(x, y, text, size, INK))
 
     def box(self, left: float, top: float, right: float, bottom: float, colour: str) -> None:
         """Fills a rectangle; right and bottom are the first units outside. At least 1 pixel."""
-        first_x, first_y, last_x, last_y = (
-            round(v * self.scale) for v in (left, top, right, bottom)
-        )
-        ends = max(first_x, last_x - 1), max(first_y, last_y - 1)
-        self._pen.rectangle(((first_x, first_y), ends), fill=colour)
+        self.marks.append(marks.Box(left, top, right, bottom, colour))
 
     def dashes(self, left: float, right: float, y: float, colour: str) -> None:
         """Draws a dashed horizontal line, 1 unit thick."""
         for start in range(round(left), round(right), 6):
             self.box(start, y, min(start + 3, right), y + 1, colour)
 
-    def dot(self, x: float, y: float, *, group: int, radius: float) -> None:
+    def circle(self, x: float, y: float, radius: float, colour: str, *, width: float = 1) -> None:
+        """Draws a line around x, y."""
+        self.marks.append(marks.Circle(x, y, radius, colour, width))
+
+    def dot(self, x: float, y: float, *, group: int, radius: float, opacity: float = 1.0) -> None:
         """Puts the mark of a group around x, y."""
-        colour, shape = style_of(group)
-        mask = _mark(shape, round(radius * self.scale * 2))
-        corner = tuple(round(at * self.scale - mask.width / 2) for at in (x, y))
-        self._image.paste(self._colour(colour), (corner[0], corner[1]), mask)
+        self.marks.append(marks.Dot(x, y, radius, *style_of(group), opacity))
 
-    def picture(self, left: int, top: int, picture: Tensor) -> None:
-        """Puts a picture (C, H, W) of bytes with its corner at left, top; each pixel is a unit."""
-        pixels = picture.repeat_interleave(self.scale, 1).repeat_interleave(self.scale, 2)
-        corner = left * self.scale, top * self.scale
-        self._image.paste(Image.fromarray(to_array(pixels)), corner)
+    def picture(self, left: int, top: int, picture: Tensor, *, zoom: int = 1) -> None:
+        """Puts a picture (C, H, W) of bytes with its corner at left, top, and notes where it is."""
+        self.marks.append(marks.Picture(left, top, picture, zoom))
+        height, width = picture.shape[1:]
+        self.grid = (left, top, left + zoom * width, top + zoom * height)
+        self.zoom = zoom
 
-    def pixels(self) -> Tensor:
+    def caption(self, text: str) -> None:
+        """Writes a quiet text below everything, in as many lines as it takes."""
+        size = legible(self.width)
+        lines = letters.wrapped(text, size=size, width=self.width - 2 * MARGIN)
+        for line in lines:
+            self.text(MARGIN, self.height, line, size=size, anchor="lt", colour=QUIET)
+            self.height += line_height(size)
+        self.height += MARGIN // 2
+
+    def pixels(self, scale: int) -> Tensor:
         """Returns what was drawn as bytes: (1, H, W), or (3, H, W) if coloured."""
-        return from_array(np.array(self._image))
+        paper = marks.Paper(self.width, self.height, scale=scale, coloured=self.coloured)
+        for mark in self.marks:
+            mark.paint(paper)
+        return from_array(np.array(paper.image))
 
-    def _colour(self, name: str) -> int | tuple[int, ...]:
-        return ImageColor.getcolor(name, self._image.mode)
+
+def legible(width: int) -> int:
+    """Returns the size of text that can be read where a picture `width` units wide is a card."""
+    return max(TICK, math.ceil(TICK * width / CARD))
+
+
+def line_height(size: int) -> int:
+    """Returns the units from one line of text to the next."""
+    return math.ceil(1.3 * size)
 
 
 def ticks(low: float, high: float, *, at_most: int) -> list[tuple[float, str]]:
@@ -135,74 +138,3 @@ def ticks(low: float, high: float, *, at_most: int) -> list[tuple[float, str]]:
                 decimals = max(0, -exponent)
                 return [(k * step, f"{k * step:.{decimals}f}") for k in range(first, last + 1)]
     raise AssertionError("no step is large enough")
-
-
-def wrapped(text: str, *, size: int, width: float) -> Sequence[str]:
-    """Returns the text in lines no wider than `width` units."""
-    lines: list[str] = []
-    for word in text.split():
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and _font(size).getlength(longer) <= width:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return lines
-
-
-def label_name(label: int, names: Sequence[str] | None) -> str:
-    """Returns the name of a label as it is drawn: in letters of the font, short, and its own.
-
-    It is the number of the label if there are no names.
-    """
-    return str(label) if names is None else _drawn_names(tuple(names))[label]
-
-
-@cache
-def _drawn_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Returns names in ASCII, shortened so that no two become one."""
-    texts = [name.encode("ascii", "backslashreplace").decode() for name in names]
-    # From the most legible: the beginning, both ends, the beginning and the number of the label.
-    cuts = [f"{text[: _LONGEST - 2]}.." for text in texts]
-    ends = [f"{text[: _LONGEST - 8]}..{text[-6:]}" for text in texts]
-    numbered = [f"{text[: _LONGEST - 6]}..{number}" for number, text in enumerate(texts)]
-    forms = [
-        [
-            text if len(text) <= _LONGEST else short
-            for text, short in zip(texts, shorts, strict=True)
-        ]
-        for shorts in (cuts, ends)
-    ]
-    counts = [Counter(form) for form in forms]
-    return tuple(
-        next(
-            (form[k] for form, count in zip(forms, counts, strict=True) if count[form[k]] == 1), own
-        )
-        for k, own in enumerate(numbered)
-    )
-
-
-def legend_width(names: Sequence[str]) -> int:
-    """Returns how many units a legend of these names takes, with its marks and margins."""
-    return 34 + math.ceil(max((_font(TEXT).getlength(name) for name in names), default=0))
-
-
-@cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    # Part of Pillow (Aileron): the same letters on every machine. It has ASCII only.
-    font = ImageFont.load_default(size)
-    assert isinstance(font, ImageFont.FreeTypeFont), "Pillow without FreeType"
-    return font
-
-
-@cache
-def _mark(shape: Shape, size: int) -> Image.Image:
-    """Returns a smooth mask of a mark, size x size pixels; all marks cover about the same area."""
-    fine = 8 * size
-    mask = Image.new("L", (fine, fine), 0)
-    pen = ImageDraw.Draw(mask)
-    if shape == "disc":
-        edge = 0.06 * fine
-        pen.ellipse((edge, edge, fine - edge, fine - edge), fill=255)
-    else:
-        pen.polygon([(fine / 2, 0), (fine, 0.94 * fine), (0, 0.94 * fine)], fill=255)
-    return mask.resize((size, size), Image.Resampling.BOX)

@@ -1,6 +1,6 @@
 """The kinds of charts: a scatter, bars, a picture between its axes.
 
-Each is a `Drawing`: what it shows, in numbers, which `render` draws. Shapes: N points.
+Each is a `Drawing`: what it shows, in numbers, which `layout` draws. Shapes: N points.
 """
 
 from collections.abc import Sequence
@@ -9,13 +9,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vae_lab.callbacks.drawing import canvas
-from vae_lab.callbacks.drawing.canvas import FAINT, INK, QUIET, TITLE, label_name, ticks
+from vae_lab.callbacks.drawing.canvas import FAINT, INK, MARGIN, QUIET, Canvas, ticks
+from vae_lab.callbacks.drawing.letters import (
+    TEXT,
+    TICK,
+    TITLE,
+    label_name,
+    legend_width,
+    wrapped,
+)
 from vae_lab.callbacks.drawing.style import PALETTE
 
 LINE_HEIGHT = 15  # units from one line of a title to the next
-
-MARGIN = 10
 
 LEFT = 52  # room for the numbers and the name of a vertical axis
 
@@ -39,7 +44,7 @@ class Heading(NamedTuple):
     subtitle: str
 
 
-class Plot(canvas.Canvas):
+class Plot(Canvas):
     """A heading above an area between axes, whose edges are left, top, right and bottom."""
 
     def __init__(
@@ -50,20 +55,20 @@ class Plot(canvas.Canvas):
         width: int,
         height: int,
         beside: int = MARGIN,
-        scale: int,
         coloured: bool = True,
     ) -> None:
         """Draws the heading; beside an area of width x height there is room in units."""
         reach = max(width, NARROWEST)
         lines = [
             (line, size, colour)
-            for text, size, colour in zip(heading, (TITLE, canvas.TEXT), (INK, QUIET), strict=True)
-            for line in canvas.wrapped(text, size=size, width=reach)
+            for text, size, colour in zip(heading, (TITLE, TEXT), (INK, QUIET), strict=True)
+            for line in wrapped(text, size=size, width=reach)
         ]
         self.left, self.top = left, MARGIN + LINE_HEIGHT * len(lines) + 6
         self.right, self.bottom = left + width, self.top + height
         width, height = left + reach + beside, self.bottom + BELOW
-        super().__init__(width=width, height=height, scale=scale, coloured=coloured)
+        super().__init__(width=width, height=height, coloured=coloured)
+        self.grid = (self.left, self.top, self.right, self.bottom)
         for k, (line, size, colour) in enumerate(lines):
             self.text(left, MARGIN + k * LINE_HEIGHT, line, size=size, anchor="lt", colour=colour)
 
@@ -85,10 +90,10 @@ class Plot(canvas.Canvas):
         for x, name in across:
             if name:
                 self.box(x, self.bottom + 1, x + 1, self.bottom + 4, QUIET)
-                self.text(x + 0.5, self.bottom + 5, name, size=canvas.TICK, anchor="mt")
+                self.text(x + 0.5, self.bottom + 5, name, size=TICK, anchor="mt")
         for y, name in upwards:
             self.box(self.left - 4, y, self.left - 1, y + 1, QUIET)
-            self.text(self.left - 7, y + 0.5, name, size=canvas.TICK, anchor="rm")
+            self.text(self.left - 7, y + 0.5, name, size=TICK, anchor="rm")
         middle, below = (self.left + self.right) / 2, self.bottom + BELOW // 2 - 1
         self.text(middle, below, names[0], anchor="mt")
         self.text_upwards(MARGIN + 2, (self.top + self.bottom) / 2, names[1])
@@ -104,13 +109,13 @@ class Scatter(NamedTuple):
     rows: Sequence[Tick] | None  # names on the vertical axis, if it has no numbers
     names: Sequence[str] | None = None  # of the labels 0, 1, ...; None: their numbers
 
-    def render(self, scale: int) -> Tensor:
+    def layout(self) -> Plot:
         labels = [] if self.labels is None else torch.unique(self.labels).tolist()
         names = [label_name(label, self.names) for label in labels[:MOST_NAMES]]
         more = [f"and {len(labels)} more"] * (len(labels) > MOST_NAMES)
-        legend = canvas.legend_width([*names, *more])
+        legend = legend_width([*names, *more])
         beside = max(LEGEND, legend) if labels else MARGIN
-        plot = Plot(self.heading, left=LEFT, width=SIDE, height=SIDE, beside=beside, scale=scale)
+        plot = Plot(self.heading, left=LEFT, width=SIDE, height=SIDE, beside=beside)
         finite = self.points.isfinite().all(dim=1)
         points = self.points[finite].double()
         low, unit = self._window(points)
@@ -120,7 +125,7 @@ class Scatter(NamedTuple):
         flip = torch.tensor([1.0, -1.0], dtype=torch.float64)
         places = corner + flip * (points - low) * unit
         self._dots(plot, places, None if self.labels is None else self.labels[finite])
-        return plot.pixels()
+        return plot
 
     def _window(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the lower left corner of what is shown, and units per 1, both (2,)."""
@@ -183,8 +188,8 @@ class Bars(NamedTuple):
     threshold: float
     axes: tuple[str, str]
 
-    def render(self, scale: int) -> Tensor:
-        plot = Plot(self.heading, left=LEFT, width=BARS_WIDTH, height=BARS_HEIGHT, scale=scale)
+    def layout(self) -> Plot:
+        plot = Plot(self.heading, left=LEFT, width=BARS_WIDTH, height=BARS_HEIGHT)
         left, right, bottom = plot.left, plot.right, plot.bottom
         highest = 1.08 * max(*self.heights, 2 * self.threshold)
         unit = BARS_HEIGHT / highest
@@ -200,11 +205,11 @@ class Bars(NamedTuple):
         plot.box(left, bottom, right, bottom + 1, INK)
         across = [(left + (k + 0.5) * pitch, name) for k, name in enumerate(self.names)]
         plot.axes(across, upwards, self.axes)
-        return plot.pixels()
+        return plot
 
 
 class Framed(NamedTuple):
-    """A picture between axes, pixel by pixel, each enlarged to scale x scale."""
+    """A picture between axes, pixel by pixel."""
 
     heading: Heading
     picture: Tensor  # bytes, (C, H, W)
@@ -213,12 +218,12 @@ class Framed(NamedTuple):
     axes: tuple[str, str]
     left: int  # room for the texts at its left
 
-    def render(self, scale: int) -> Tensor:
+    def layout(self) -> Plot:
         channels, height, width = self.picture.shape
         area = {"left": self.left, "width": width, "height": height}
-        plot = Plot(self.heading, **area, scale=scale, coloured=channels == 3)
+        plot = Plot(self.heading, **area, coloured=channels == 3)
         plot.frame()
         plot.picture(plot.left, plot.top, self.picture)
         across = [(plot.left + x, name) for x, name in self.across]
         plot.axes(across, [(plot.top + y, name) for y, name in self.upwards], self.axes)
-        return plot.pixels()
+        return plot

@@ -3,36 +3,84 @@
 Shapes: N images, C channels, H and W pixels, P pairs, S steps. A picture is a float tensor
 (C, H, W) with values in [0, 1]. No function rescales values: 0 is black and 1 is white in every
 picture of every run, so pictures can be compared. One pixel of an image is one pixel of its
-picture; only `render` enlarges, by a whole factor, so that no cell is blurred or uneven.
+picture; only a canvas enlarges, by a whole factor, so that no cell is blurred or uneven.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
+from vae_lab.callbacks.drawing.canvas import MARGIN, Canvas, legible, line_height
+from vae_lab.callbacks.drawing.letters import length, shortened, wrapped
 from vae_lab.callbacks.drawing.style import BAND, LINE, SHADE
-from vae_lab.files import atomic
+
+SIDE = 280  # units that a grid of small images is enlarged to, if it does not get too high
+
+HIGHEST = 400
+
+NARROWEST = 200  # units that captions need
+
+Tick = tuple[float, str]
 
 
 class Drawing(Protocol):
-    """What a picture draws: something that has pixels at any scale."""
+    """What a picture draws: something that can be laid out on a canvas."""
 
-    def render(self, scale: int) -> Tensor:
-        """Returns bytes, (C, H, W) at a scale: scale x scale pixels per pixel or unit."""
+    def layout(self) -> Canvas:
+        """Returns a canvas with all of it."""
 
 
 class ImageGrid(NamedTuple):
-    """A drawing of images alone, whose pixels it keeps."""
+    """A drawing of images whose pixels it keeps, with the names of its rows and columns."""
 
     picture: Tensor  # (C, H, W) in [0, 1]
+    title: str = ""
+    above: Sequence[Tick] = ()  # texts above columns, the important ones first, at pixels across
+    beside: Sequence[Tick] = ()  # texts at the right of rows, at pixels downwards
+    facts: Mapping[str, Any] = MappingProxyType({})  # for readers of the file; see `Canvas`
 
-    def render(self, scale: int) -> Tensor:
-        return to_uint8(self.picture).repeat_interleave(scale, 1).repeat_interleave(scale, 2)
+    def layout(self) -> Canvas:
+        channels, height, width = self.picture.shape
+        zoom = max(1, min(-(-SIDE // width), HIGHEST // height))
+        room = round(0.2 * zoom * width) if self.beside else 0
+        paper = max(zoom * width + room, NARROWEST) + 2 * MARGIN
+        size = legible(paper)
+        lines = wrapped(self.title, size=size, width=paper - 2 * MARGIN)
+        top = MARGIN // 2 + line_height(size) * (len(lines) + bool(self.above)) + 2
+        canvas = Canvas(width=paper, height=top + zoom * height + 4, coloured=channels == 3)
+        for k, line in enumerate(lines):
+            y = MARGIN // 2 + k * line_height(size)
+            canvas.text(MARGIN, y, line, size=size, anchor="lt")
+        canvas.picture(MARGIN, top, to_uint8(self.picture), zoom=zoom)
+        canvas.facts.update(self.facts)
+        self._name_columns(canvas, size)
+        self._name_rows(canvas, size, room)
+        return canvas
+
+    def _name_columns(self, canvas: Canvas, size: int) -> None:
+        """Writes the texts above columns, and leaves out those that would touch earlier ones."""
+        left, top, _, _ = canvas.grid
+        taken: list[tuple[float, float]] = []
+        for x, text in self.above:
+            middle, half = left + x * canvas.zoom, length(text, size=size) / 2
+            start, end = middle - half - 1, middle + half + 1
+            if all(end <= other_start or other_end <= start for other_start, other_end in taken):
+                taken.append((start, end))
+                canvas.text(middle, top - 2, text, size=size, anchor="mb")
+
+    def _name_rows(self, canvas: Canvas, size: int, room: int) -> None:
+        """Writes the texts at the right of rows, in as many lines as a row has room for."""
+        _, top, right, bottom = canvas.grid
+        most = (bottom - top) // max(1, len(self.beside)) // line_height(size)
+        for y, text in self.beside:
+            lines = shortened(text, size=size, width=room - MARGIN // 2, lines=most)
+            first = top + y * canvas.zoom - (len(lines) - 1) * line_height(size) / 2
+            for k, line in enumerate(lines):
+                place = first + k * line_height(size)
+                canvas.text(right + MARGIN // 2, place, line, size=size, anchor="lm")
 
 
 def grid(images: Tensor, *, columns: int) -> Tensor:
@@ -87,24 +135,6 @@ def latent_plane(right: Tensor, up: Tensor) -> Tensor:
 def to_uint8(picture: Tensor) -> Tensor:
     """Rounds a picture (C, H, W) in [0, 1] to bytes; values outside are cut, never rescaled."""
     return picture.detach().float().clamp(0, 1).mul(255).round().to("cpu", torch.uint8)
-
-
-def to_array(pixels: Tensor) -> np.ndarray:
-    """Returns bytes (C, H, W) as Pillow has them: (H, W) if they are grey, else (H, W, 3)."""
-    return pixels[0].numpy() if len(pixels) == 1 else pixels.permute(1, 2, 0).contiguous().numpy()
-
-
-def from_array(array: np.ndarray) -> Tensor:
-    """Returns the bytes (C, H, W) of Pillow's (H, W) or (H, W, 3)."""
-    pixels = torch.from_numpy(array)
-    return pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1).contiguous()
-
-
-def to_png(pixels: Tensor, path: Path) -> None:
-    """Writes bytes (C, H, W) of 1 or 3 channels as a PNG file."""
-    with atomic(path) as partial:
-        # Level 3 takes a third of the usual time and makes files a tenth larger.
-        Image.fromarray(to_array(pixels)).save(partial, format="PNG", compress_level=3)
 
 
 def _fill(images: Tensor, count: int) -> Tensor:

@@ -1,0 +1,47 @@
+"""Pictures as bytes: between tensors, Pillow's arrays and PNG files.
+
+Shapes: C channels, H and W pixels.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
+
+from vae_lab.files import atomic
+
+# The key of a PNG file's text that says in JSON what the picture shows and where in the file.
+METADATA = "vae_lab"
+
+
+def to_array(pixels: Tensor) -> np.ndarray:
+    """Returns bytes (C, H, W) as Pillow has them: (H, W) if they are grey, else (H, W, 3)."""
+    return pixels[0].numpy() if len(pixels) == 1 else pixels.permute(1, 2, 0).contiguous().numpy()
+
+
+def from_array(array: np.ndarray) -> Tensor:
+    """Returns the bytes (C, H, W) of Pillow's (H, W) or (H, W, 3)."""
+    pixels = torch.from_numpy(array)
+    return pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1).contiguous()
+
+
+def enlarged(pixels: Tensor, factor: int) -> Tensor:
+    """Shows each pixel of (C, H, W) as factor x factor pixels."""
+    return pixels.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
+
+
+def to_png(pixels: Tensor, path: Path, metadata: Mapping[str, Any] | None = None) -> None:
+    """Writes bytes (C, H, W) of 1 or 3 channels as a PNG file, with what it shows as its text."""
+    text = PngInfo()
+    if metadata is not None:
+        text.add_text(METADATA, json.dumps(metadata))
+    with atomic(path) as partial:
+        # Level 3 takes a third of the usual time and makes files a tenth larger.
+        image = Image.fromarray(to_array(pixels))
+        image.save(partial, format="PNG", compress_level=3, pnginfo=text)
