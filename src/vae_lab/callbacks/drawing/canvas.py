@@ -93,7 +93,7 @@ class Canvas:
 
     def picture(self, left: int, top: int, picture: Tensor, *, zoom: int = 1) -> None:
         """Puts a picture (C, H, W) of bytes with its corner at left, top, and notes where it is."""
-        self.marks.append(marks.Picture(left, top, picture, zoom))
+        self.marks.append(marks.Raster(left, top, picture, zoom))
         height, width = picture.shape[1:]
         self.grid = (left, top, left + zoom * width, top + zoom * height)
         self.zoom = zoom

@@ -132,7 +132,7 @@ class Dot(NamedTuple):
         paper.stamp(self.x, self.y, mask, self.colour)
 
 
-class Picture(NamedTuple):
+class Raster(NamedTuple):
     """Bytes (C, H, W) with their corner at left, top; each pixel is zoom x zoom units."""
 
     left: int
@@ -146,7 +146,7 @@ class Picture(NamedTuple):
         paper.image.paste(Image.fromarray(to_array(pixels)), corner)
 
 
-Mark = Text | UpwardText | Box | Circle | Dot | Picture
+Mark = Text | UpwardText | Box | Circle | Dot | Raster
 
 
 @cache
