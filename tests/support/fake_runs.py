@@ -84,6 +84,24 @@ def write_run(
     return folder
 
 
+def write_evaluation(
+    folder: Path, numbers: dict[str, Any], *, samples: int = 500, weights: str = "best"
+) -> Path:
+    """Writes the evaluation of a run with 500 samples per image, or another number."""
+    result = json.loads((folder / "result.json").read_text())
+    path = folder / f"evaluation-test-{weights}-k{samples}-0.json"
+    record = {
+        "run": result["name"],
+        "config_hash": result["config_hash"],
+        "protocol": {"weights": weights, "weights_epoch": 3, "seed": 0},
+        "settings": {"num_samples": samples, "num_images": 1000, "seed": 0},
+        "numbers": numbers,
+        "picture_metrics": {},
+    }
+    path.write_text(json.dumps(record))
+    return path
+
+
 def make_former(folder: Path) -> Path:
     """Rewrites a run as an earlier version left it: its hash, and its numbers without words."""
     config = json.loads((folder / "config.yaml").read_text())

@@ -3,10 +3,9 @@
 Everything that can be checked is checked before torch is imported.
 """
 
-import hashlib
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +17,15 @@ from vae_lab import environment
 from vae_lab.config.check import check_recorded, check_settings
 from vae_lab.config.compose import conf_folder
 from vae_lab.errors import JobFailed, UserError, command, describe_os_error
+from vae_lab.evaluations import DEFAULTS, file_name
 from vae_lab.files import write_text
 from vae_lab.reading import check_inside
 from vae_lab.run_folder import RunFolder
 from vae_lab.terminal import printable
 
-# Settings that change no value, and so no file's name.
-NOT_IN_NAME = ("threads", "device", "data_root", "data_path", "trust", "decoder_batch")
-
 _PATHS = ("data_root", "data_path")
 
 USAGE = "usage: python -m vae_lab.evaluate RUN_FOLDER [key=value ...]"
-
-# The files of conf/ that hold the keys and their defaults.
-DEFAULTS = ("evaluate.yaml", "picture_metrics/thorough.yaml")
-
 
 # A run, the checkpoint to evaluate, and the settings; all of it checked.
 Request = tuple[RunFolder, Path, dict[str, Any]]
@@ -104,21 +97,6 @@ def evaluate_run(request: Request) -> dict[str, Any]:
         ) from error
     print(printable(f"\nkept in {path}"))
     return record
-
-
-def file_name(weights: str, settings: Mapping[str, Any], other_images: str | None = None) -> str:
-    """Returns the name of an evaluation's file, the same for the same protocol.
-
-    `weights` are best or last. `other_images` is the fingerprint of images that are not those of
-    the run: no report takes the values of that file for those of the run.
-    """
-    protocol = {key: value for key, value in settings.items() if key not in NOT_IN_NAME}
-    text = json.dumps(protocol | {"weights": weights}, sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-    images = f"of-images-{other_images}-" if other_images else ""
-    return (
-        f"evaluation-{images}{settings['split']}-{weights}-k{settings['num_samples']}-{digest}.json"
-    )
 
 
 def _settings(overrides: Sequence[str]) -> dict[str, Any]:

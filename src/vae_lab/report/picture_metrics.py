@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vae_lab.report.grouping import Group, Setting
@@ -93,18 +93,7 @@ class PictureMetrics:
         numbers = self.numbers(setting, name)
         if protocol is not None and any(number.protocol != protocol for number in numbers):
             return None
-        scalars = [float(it.value) for it in numbers if isinstance(it.value, int | float)]
-        if len(scalars) < len(setting.runs) or not all(map(math.isfinite, scalars)):
-            return None
-        counts = [it.protocol[key] for it in numbers for key in COUNTS if key in it.protocol]
-        known = [count for count in counts if isinstance(count, int) and count > 0]
-        is_share = not SHARES.isdisjoint(name.split("_")) and 0 <= min(scalars) <= max(scalars) <= 1
-        return Sample(
-            values=tuple(scalars),
-            errors=tuple(number.standard_error for number in numbers),
-            num_images=min(known, default=None),
-            is_share=is_share,
-        )
+        return sample_of(name, numbers) if len(numbers) == len(setting.runs) else None
 
     def by_method(self, name: str) -> dict[str, list[tuple[Setting, Sample]]]:
         """Returns a distance of each setting that has it, by how it was measured."""
@@ -157,6 +146,22 @@ class PictureMetrics:
                 f"({protocol['manifold_neighbours']} neighbours)"
             )
         return text
+
+
+def sample_of(name: str, numbers: Sequence[Number]) -> Sample | None:
+    """Returns a number of each run of a setting as one quantity; None if one is no number."""
+    scalars = [float(it.value) for it in numbers if isinstance(it.value, int | float)]
+    if len(scalars) < len(numbers) or not all(map(math.isfinite, scalars)):
+        return None
+    counts = [it.protocol[key] for it in numbers for key in COUNTS if key in it.protocol]
+    known = [count for count in counts if isinstance(count, int) and count > 0]
+    is_share = not SHARES.isdisjoint(name.split("_")) and 0 <= min(scalars) <= max(scalars) <= 1
+    return Sample(
+        values=tuple(scalars),
+        errors=tuple(number.standard_error for number in numbers),
+        num_images=min(known, default=None),
+        is_share=is_share,
+    )
 
 
 def _num_runs_and_images(of_runs: Mapping[int, Numbers]) -> tuple[int, int]:

@@ -4,7 +4,7 @@ import io
 import json
 import math
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,19 +13,11 @@ import numpy as np
 
 from vae_lab.config.identity import flatten, is_volatile
 from vae_lab.errors import UserError, refusing
+from vae_lab.evaluations import EvaluationRecord, evaluations_of, numbers_of
 from vae_lab.loggers.event_files import Curves, read_curves
 from vae_lab.ownership import FIGURES
-from vae_lab.reading import check_members, is_kind, parse_json
+from vae_lab.reading import check_members
 from vae_lab.run_folder import RESULT, RUNNING, SUCCESS, Number, RunFolder
-
-# A recorded number; see `Number`.
-_NUMBER: dict[str, Any] = {
-    "words": str,
-    "value": float | str | dict[str, float],
-    "standard_error": float | None,
-    "protocol": dict[str, Any],
-    "by_step": list[float],
-}
 
 # Bytes of the values of every test image: 40 million images.
 MOST_PER_IMAGE = 1 << 30
@@ -77,21 +69,15 @@ class Run:
         return read_curves(self.path)
 
     @cached_property
+    def evaluations(self) -> list[EvaluationRecord]:
+        """What `python -m vae_lab.evaluate` found of these weights; most samples first."""
+        return evaluations_of(self.folder)
+
+    @cached_property
     def picture_metrics(self) -> list[dict[str, Number]]:
         """Its picture metrics by name: of each evaluation of these weights, and of its end."""
-        weights = self.result.protocol.get("weights")
-        records: list[Any] = []
-        for path in sorted(self.path.glob("evaluation-test-*.json")):
-            try:
-                evaluation = parse_json(self.folder.read(path))
-                same_run = evaluation["config_hash"] == self.result.config_hash
-                if same_run and evaluation["protocol"]["weights"] == weights:
-                    # Older evaluations call them findings.
-                    records.append(evaluation.get("picture_metrics", evaluation.get("findings")))
-            except (ValueError, KeyError, TypeError, AttributeError):
-                continue
-        records.append(self.result.picture_metrics)
-        return [numbers for record in records if (numbers := _numbers(record))]
+        records = [record.picture_metrics for record in self.evaluations]
+        return [it for it in [*records, numbers_of(self.result.picture_metrics)] if it]
 
     @cached_property
     def kl_per_dimension(self) -> list[float]:
@@ -103,17 +89,6 @@ class Run:
         json.dumps([self.settings, self.result.protocol])
         _ = self.per_image, self.curves, self.picture_metrics, self.kl_per_dimension
         int(self.seed or 0)
-
-
-def _numbers(record: Any) -> dict[str, Number]:
-    """Returns the numbers of a file's record by name; what is no number is left out."""
-    if not isinstance(record, Mapping):
-        return {}
-    return {
-        name: Number.from_json(name, entry)
-        for name, entry in record.items()
-        if is_kind(entry, _NUMBER) and "value" in entry
-    }
 
 
 def find_runs(

@@ -74,7 +74,7 @@ def every_run(group: Group) -> Table:
             _value(run.name),
             _value(setting.label),
             Cell(str(run.seed), float(run.seed or 0)),
-            *(_sample(setting._replace(runs=[run]).sample(name)) for name in TERMS),
+            *(sample_cell(setting._replace(runs=[run]).sample(name)) for name in TERMS),
             _value(str(run.path)),
         ]
         for setting in group.settings
@@ -102,7 +102,7 @@ def picture_metrics(metrics: PictureMetrics) -> Table | None:
                     if any(other.get(key) != value for other in protocols)
                 ]
                 which = f" ({', '.join(differing)})" if differing else ""
-                rows.append([_value(f"{metrics.words(name)}{which}"), *map(_sample, samples)])
+                rows.append([_value(f"{metrics.words(name)}{which}"), *map(sample_cell, samples)])
     headings = ["picture metric", *(setting.label for setting in settings)]
     return Table(headings, rows) if rows else None
 
@@ -156,7 +156,7 @@ def _row(group: Group, setting: Setting, several: bool) -> list[Cell]:
     cells = [_value(value) for value in values]
     if several:
         cells.append(Cell(str(len(setting.runs)), len(setting.runs)))
-    cells += [_sample(setting.sample(name)) for name in TERMS]
+    cells += [sample_cell(setting.sample(name)) for name in TERMS]
     results = [run.result for run in setting.runs]
     cells.append(_mean([result.latent.get("active_units") for result in results], "{:.3g}"))
     cells.append(_mean([result.metrics.get("elbo/val") for result in results], "{:.2f}"))
@@ -174,7 +174,7 @@ def _value(value: Any) -> Cell:
     return Cell(text, text)
 
 
-def _sample(sample: Sample | None) -> Cell:
+def sample_cell(sample: Sample | None) -> Cell:
     """Returns a mean with its standard error over images, or its spread over several seeds.
 
     A share is in per cent, with its interval.

@@ -1,0 +1,140 @@
+"""The evaluations that a run's folder holds: their names, how they are read. No torch.
+
+`python -m vae_lab.evaluate` writes them, the report and the table of a sweep show them.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vae_lab.reading import is_kind, parse_json, parse_yaml
+from vae_lab.run_folder import Number, RunFolder, RunResult
+
+# Settings that change no value, and so no file's name.
+NOT_IN_NAME = ("threads", "device", "data_root", "data_path", "trust", "decoder_batch")
+
+# The files of conf/ that hold the settings and their defaults.
+DEFAULTS = ("evaluate.yaml", "picture_metrics/thorough.yaml")
+
+# A recorded number; see `Number`.
+_NUMBER: dict[str, Any] = {
+    "words": str,
+    "value": float | str | dict[str, float],
+    "standard_error": float | None,
+    "protocol": dict[str, Any],
+    "by_step": list[float],
+}
+
+# An evaluation; older ones lack parts of it.
+_EVALUATION: dict[str, Any] = {
+    "config_hash": str,
+    "protocol": dict[str, Any],
+    "settings": dict[str, Any],
+}
+
+
+class EvaluationRecord(NamedTuple):
+    """An evaluation of a run, read from its file; `name` tells its protocol.
+
+    Numbers and picture metrics are by name.
+    """
+
+    name: str
+    protocol: dict[str, Any]
+    settings: dict[str, Any]
+    numbers: dict[str, Number]
+    picture_metrics: dict[str, Number]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The samples per image, and the images: what says most comes last in this order."""
+        sizes = (self.settings.get(key) for key in ("num_samples", "num_images"))
+        samples, images = (size if isinstance(size, int) else 0 for size in sizes)
+        return samples, images
+
+    def is_of(self, result: RunResult) -> bool:
+        """Tells whether it is of the weights that a run ended with, as far as both say it."""
+        weights = self.protocol.get("weights")
+        tested = weights == result.protocol.get("weights")
+        epochs = (
+            self.protocol.get("weights_epoch"),
+            result.protocol.get("weights_epoch") if tested else result.epochs,
+        )
+        return None in epochs or epochs[0] == epochs[1]
+
+
+def file_name(weights: str, settings: Mapping[str, Any], other_images: str | None = None) -> str:
+    """Returns the name of an evaluation's file, the same for the same protocol.
+
+    `weights` are best or last. `other_images` is the fingerprint of images that are not those of
+    the run: no report takes the values of that file for those of the run.
+    """
+    protocol = {key: value for key, value in settings.items() if key not in NOT_IN_NAME}
+    text = json.dumps(protocol | {"weights": weights}, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    images = f"of-images-{other_images}-" if other_images else ""
+    return (
+        f"evaluation-{images}{settings['split']}-{weights}-k{settings['num_samples']}-{digest}.json"
+    )
+
+
+def default_settings() -> dict[str, Any]:
+    """Returns the defaults of the settings, as conf/ has them."""
+    from vae_lab.config.compose import conf_folder  # Hydra takes half a second
+
+    texts = [(conf_folder() / name).read_bytes() for name in DEFAULTS]
+    return {key: value for text in texts for key, value in parse_yaml(text).items()}
+
+
+def overrides_of(settings: Mapping[str, Any]) -> list[str]:
+    """Returns what to write behind `python -m vae_lab.evaluate` for the same protocol."""
+    defaults = default_settings()
+    return [
+        f"{key}={settings[key]}"
+        for key, default in defaults.items()
+        if key not in NOT_IN_NAME and settings.get(key, default) != default
+    ]
+
+
+def read_evaluation(run: RunFolder, path: Path) -> EvaluationRecord | None:
+    """Returns what a file holds; None if it is no evaluation of this run and its weights."""
+    try:
+        content, result = parse_json(run.read(path)), run.require_result()
+        if not is_kind(content, _EVALUATION) or content["config_hash"] != result.config_hash:
+            return None
+    except (ValueError, KeyError):
+        return None
+    # Older evaluations call the picture metrics findings.
+    pictures = content.get("picture_metrics", content.get("findings"))
+    record = EvaluationRecord(
+        path.name,
+        content.get("protocol", {}),
+        content.get("settings", {}),
+        numbers_of(content.get("numbers")),
+        numbers_of(pictures),
+    )
+    return record if record.is_of(result) else None
+
+
+def evaluations_of(run: RunFolder) -> list[EvaluationRecord]:
+    """Returns the evaluations of the weights and test images that a run's bound is of.
+
+    That with the most samples comes first.
+    """
+    weights = run.require_result().protocol.get("weights")
+    records = [read_evaluation(run, path) for path in run.path.glob("evaluation-test-*.json")]
+    known = [record for record in records if record and record.protocol.get("weights") == weights]
+    return sorted(known, key=lambda record: (*record.size, record.name), reverse=True)
+
+
+def numbers_of(record: Any) -> dict[str, Number]:
+    """Returns the numbers of a file's record by name; what is no number is left out."""
+    if not isinstance(record, Mapping):
+        return {}
+    return {
+        name: Number.from_json(name, entry)
+        for name, entry in record.items()
+        if is_kind(entry, _NUMBER) and "value" in entry
+    }

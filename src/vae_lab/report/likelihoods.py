@@ -1,0 +1,174 @@
+"""What `python -m vae_lab.evaluate` found of a group's runs: numbers of one protocol, as a table.
+
+Log-likelihoods and information in nats per image.
+"""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from vae_lab.evaluations import EvaluationRecord, overrides_of
+from vae_lab.report.blocks import Block, Cell, Commands, Note, Table
+from vae_lab.report.grouping import Group, Setting
+from vae_lab.report.picture_metrics import sample_of
+from vae_lab.report.runs import Run
+from vae_lab.report.statistics import Sample
+from vae_lab.report.tables import sample_cell
+from vae_lab.report.wording import counted, listed, shown
+from vae_lab.run_folder import COMMANDS, Number
+
+# The numbers of the table, and their headings.
+COLUMNS = {
+    "iw_bound": "iw_bound",
+    "exact": "exact",
+    "gap_elbo_to_iw_bound": "gap",
+    "bits_per_dimension": "bits per dimension",
+    "knn_accuracy": "kNN accuracy",
+    "linear_probe_accuracy": "linear accuracy",
+    "precision": "precision",
+    "recall": "recall",
+    "mutual_information_lower": "information",
+    "active_units": "active dims",
+}
+
+# Names that a sentence lists; of more, it says how many.
+MOST_NAMES = 4
+
+EXPLANATION = (
+    "iw_bound is a lower bound on log p(x), closer than the test bound; gap is the difference of "
+    "the two on the same images; exact is log p(x) by a grid, for two latent dimensions. kNN and "
+    "linear accuracy are those of classifiers of the codes. Precision and recall are of samples. "
+    "Information is what a code tells of its image, between two bounds."
+)
+
+NO_LIKELIHOODS = (
+    "The targets are grey values: these are no likelihoods, and do not compare with published ones."
+)
+
+
+class Likelihoods:
+    """The evaluations of a group by one protocol; runs that were not measured by it have none."""
+
+    def __init__(self, group: Group) -> None:
+        self.group = group
+        by_protocol: dict[str, dict[int, EvaluationRecord]] = {}
+        for run in group.runs:
+            for record in run.evaluations:
+                by_protocol.setdefault(record.name, {})[id(run)] = record
+        # The protocol that most runs have; of two, that with more samples.
+        self._records = max(by_protocol.values(), key=_num_runs_and_size, default={})
+
+    @property
+    def record(self) -> EvaluationRecord | None:
+        """One of the evaluations, for what all have in common; None if there is none."""
+        return next(iter(self._records.values()), None)
+
+    @property
+    def missing(self) -> list[Run]:
+        """The runs that were not measured."""
+        return [run for run in self.group.runs if id(run) not in self._records]
+
+    def numbers(self, setting: Setting, name: str) -> list[Number]:
+        """Returns a number as it was recorded in those of a setting's runs that have it."""
+        records = [self._records.get(id(run)) for run in setting.runs]
+        return [it.numbers[name] for it in records if it and name in it.numbers]
+
+    def sample(self, setting: Setting, name: str) -> Sample | None:
+        """Returns a number of a setting; None if one of its runs lacks it."""
+        numbers = self.numbers(setting, name)
+        return sample_of(name, numbers) if len(numbers) == len(setting.runs) else None
+
+    def names(self) -> list[str]:
+        """Returns the columns of the table: the numbers that a setting has."""
+        settings = self.group.settings
+        return [name for name in COLUMNS if any(self.sample(it, name) for it in settings)]
+
+
+def section(group: Group) -> list[Block]:
+    """Returns the table, its protocol, and how the other runs are measured; [] without numbers."""
+    likelihoods = Likelihoods(group)
+    if likelihoods.record is None or not (names := likelihoods.names()):
+        return []
+    settings = [it for it in group.settings if any(likelihoods.sample(it, name) for name in names)]
+    rows = [
+        [
+            Cell(setting.label, setting.label),
+            *(_cell(likelihoods, setting, name) for name in names),
+        ]
+        for setting in settings
+    ]
+    table = Table(["setting", *(COLUMNS[name] for name in names)], rows)
+    notes = [protocol(likelihoods), EXPLANATION, *_doubts(likelihoods)]
+    return [table, *map(Note, notes), *_not_measured(likelihoods)]
+
+
+def _cell(likelihoods: Likelihoods, setting: Setting, name: str) -> Cell:
+    sample = likelihoods.sample(setting, name)
+    is_count = sample and sample.error is None and all(map(float.is_integer, sample.values))
+    if sample and is_count:
+        return Cell(f"{sample.mean:g}", sample.mean)
+    most = likelihoods.sample(setting, name.replace("_lower", "_upper"))
+    if sample and most and name.endswith("_lower"):
+        return Cell(f"{shown(sample.mean)} to {shown(most.mean)}", sample.mean)
+    return sample_cell(sample)
+
+
+def protocol(likelihoods: Likelihoods) -> str:
+    """Returns how the numbers came about, as a sentence."""
+    record = likelihoods.record
+    assert record is not None
+    samples, _ = record.size
+    images = [it.protocol.get("images") for it in record.numbers.values() if it.name == "iw_bound"]
+    of_images = [f", {counted(it, 'test image')}" for it in images if isinstance(it, int)]
+    return (
+        f"Measured by python -m vae_lab.evaluate: {counted(samples, 'sample')} per image"
+        f"{''.join(of_images)}, {record.protocol.get('weights')} weights, seed "
+        f"{record.protocol.get('seed')}; nats per image."
+    )
+
+
+def _doubts(likelihoods: Likelihoods) -> list[str]:
+    """Returns in what the bounds cannot be relied on."""
+    numbers = {
+        setting.label: likelihoods.numbers(setting, "iw_bound")
+        for setting in likelihoods.group.settings
+    }
+    grey = any(it.protocol.get("targets_are_means") for of in numbers.values() for it in of)
+    low = [label for label, of in numbers.items() if any("warning" in it.details for it in of)]
+    doubts = [NO_LIKELIHOODS] if grey else []
+    if low:
+        doubts.append(
+            f"iw_bound may be too low: few weights decide it, or it still rises with the samples "
+            f"({_named(low, 'setting')})."
+        )
+    return doubts
+
+
+def _not_measured(likelihoods: Likelihoods) -> list[Block]:
+    missing, record = likelihoods.missing, likelihoods.record
+    if not missing or record is None:
+        return []
+    names = _named([run.name for run in missing], "run")
+    return [
+        Note(f"Not measured like this: {names}. This measures it:"),
+        Commands([command([run.path for run in missing], overrides_of(record.settings))]),
+    ]
+
+
+def command(paths: Sequence[Path], overrides: Sequence[str]) -> str:
+    """Returns the command line that measures runs: by the folder of their sweep if they have one.
+
+    What is measured already is left as it is.
+    """
+    parents = {path.parent for path in paths}
+    if len(paths) > 1 and all((parent / COMMANDS).is_file() for parent in parents):
+        paths = sorted(parents)
+    return shlex.join(["python", "-m", "vae_lab.evaluate", *map(str, paths), *overrides])
+
+
+def _named(names: Sequence[str], noun: str) -> str:
+    return listed(names) if len(names) <= MOST_NAMES else counted(len(names), noun)
+
+
+def _num_runs_and_size(records: dict[int, EvaluationRecord]) -> tuple[int, tuple[int, int]]:
+    return len(records), next(iter(records.values())).size
