@@ -10,7 +10,7 @@ from vae_lab.callbacks.drawing import grids
 
 
 def drawn_run(
-    folder: Path, seed: int, *, elbo: float = -1.0, latent_dim: int = 2
+    folder: Path, seed: int, *, elbo: float = -1.0, latent_dim: int = 2, **choices: str
 ) -> tuple[Path, torch.Tensor, torch.Tensor]:
     """A run with pictures as the callbacks draw them; originals and their reconstructions."""
     shape = (25, 1, 6, 5)
@@ -27,6 +27,7 @@ def drawn_run(
         elbo=elbo,
         seed=seed,
         latent_dim=latent_dim,
+        choices=choices,
         config={"callbacks": callbacks},
         image_shape=[1, 6, 5],
     )

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from vae_lab.board.links import LinkServer, links
 from vae_lab.errors import UserError
 from vae_lab.reading import check_inside
-from vae_lab.run_folder import EVENT_FILES, RESULT, RUNNING, RunFolder
+from vae_lab.run_folder import COMPARISON, EVENT_FILES, RESULT, RUNNING, RunFolder
 from vae_lab.terminal import print_warning, printable
 
 OUTPUTS = Path("outputs")
@@ -71,7 +71,11 @@ def runs_of(folder: Path) -> list[Path]:
 
     Those with links out of them, or with pipes, are left out: TensorBoard would follow them.
     """
-    with_events = {path.parent for path in folder.rglob(EVENT_FILES)}
+    with_events = {
+        path.parent
+        for path in folder.rglob(EVENT_FILES)
+        if path.parent.name != COMPARISON or (path.parent / RESULT).exists()
+    }
     just_begun = {
         path.parent
         for path in folder.rglob(RESULT)

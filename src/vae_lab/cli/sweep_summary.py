@@ -81,6 +81,7 @@ def close_sweep(
         print(f"The same table: {root / SUMMARY}")
         if report and len(failed) < len(runs):
             _report(root)
+            _comparison(root)
         print("See the runs side by side:", _python(), "-m vae_lab.board", shlex.quote(str(root)))
     except OSError as error:
         print_error(describe_os_error(error, root))
@@ -115,6 +116,19 @@ def _report(root: Path) -> None:
         print_warning(
             f"the report could not be written ({type(error).__name__}: {error}); "
             f"python -m vae_lab.report {shlex.quote(str(root))} tries again."
+        )
+
+
+def _comparison(root: Path) -> None:
+    """Writes the pictures of all runs for TensorBoard; a failure costs only them."""
+    try:
+        from vae_lab.board.comparison.event_run import write_comparison  # imports matplotlib
+
+        write_comparison([root], root)
+    except Exception as error:
+        print_warning(
+            f"the pictures of all runs could not be written ({type(error).__name__}: {error}); "
+            f"python -m vae_lab.board {shlex.quote(str(root))} tries again."
         )
 
 

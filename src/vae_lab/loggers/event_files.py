@@ -10,7 +10,10 @@ from math import isfinite
 from pathlib import Path
 from typing import BinaryIO
 
+from PIL import Image
 from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.image import metadata
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from vae_lab.reading import open_inside
@@ -61,9 +64,31 @@ class EventFile:
         """Does nothing: the file is open only while an event is written."""
 
 
+def image_summary(tag: str, image: Image.Image, description: str) -> Summary:
+    """Returns what an event file holds of a picture, grey or in colour.
+
+    Torch's own writer takes no description, and stores grey pictures in colour.
+    """
+    png = io.BytesIO()
+    image.save(png, format="PNG", compress_level=3)
+    content = Summary.Image(
+        height=image.height,
+        width=image.width,
+        colorspace=len(image.getbands()),
+        encoded_image_string=png.getvalue(),
+    )
+    card = metadata.create_summary_metadata(display_name=tag, description=description)
+    return Summary(value=[Summary.Value(tag=tag, image=content, metadata=card)])
+
+
+def our_files(folder: Path) -> list[Path]:
+    """Returns the event files in a folder that this program wrote."""
+    return [path for path in folder.glob(EVENT_FILES) if _is_ours(path)]
+
+
 def lengths(folder: Path) -> dict[str, int]:
     """Returns the size of each of our event files in bytes, by name."""
-    return {path.name: path.stat().st_size for path in folder.glob(EVENT_FILES) if _is_ours(path)}
+    return {path.name: path.stat().st_size for path in our_files(folder)}
 
 
 def cut_back(folder: Path, sizes: Mapping[str, int]) -> None:

@@ -7,7 +7,6 @@ run's folder itself, and a resumed run goes on where the stopped one left off.
 
 import time
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
-from tensorboard.plugins.image import metadata as image_metadata
 from tensorboard.plugins.text.summary_v2 import text_pb
 from torch import Tensor
 from torch.utils.tensorboard.writer import FileWriter, SummaryWriter
@@ -114,16 +112,8 @@ class TensorBoardRunLogger(RunLogger, TensorBoardLogger):
             self.experiment.add_scalar(tag, value, step)
 
     def log_picture(self, tag: str, picture: np.ndarray, *, step: int, description: str) -> None:
-        # SummaryWriter.add_image takes no description, and stores grey pictures in colour.
-        height, width, *colours = picture.shape
-        png = BytesIO()
-        PngImage.fromarray(picture).save(png, format="PNG", compress_level=3)
-        colorspace, content = 3 if colours else 1, png.getvalue()
-        image = Summary.Image(
-            height=height, width=width, colorspace=colorspace, encoded_image_string=content
-        )
-        card = image_metadata.create_summary_metadata(display_name=tag, description=description)
-        self._write(Summary(value=[Summary.Value(tag=tag, image=image, metadata=card)]), step)
+        summary = event_files.image_summary(tag, PngImage.fromarray(picture), description)
+        self._write(summary, step)
 
     def log_histogram(self, tag: str, values: Tensor, *, step: int) -> None:
         self.experiment.add_histogram(tag, values, step)

@@ -17,7 +17,7 @@ from vae_lab.evaluations import EvaluationRecord, evaluations_of, numbers_of
 from vae_lab.loggers.event_files import Curves, read_curves
 from vae_lab.ownership import FIGURES
 from vae_lab.reading import check_members
-from vae_lab.run_folder import RESULT, RUNNING, SUCCESS, Number, RunFolder
+from vae_lab.run_folder import COMPARISON, RESULT, RUNNING, SUCCESS, Number, RunFolder
 
 # Bytes of the values of every test image: 40 million images.
 MOST_PER_IMAGE = 1 << 30
@@ -154,7 +154,7 @@ def _candidates(folder: Path, look: Callable[[Run], object]) -> Iterator[Run | S
     except OSError as error:
         raise UserError(f"{folder} cannot be read: {error.strerror}.") from error
     for child in children:
-        ours = child.name == FIGURES or child.name.startswith(".")
+        ours = child.name in (FIGURES, COMPARISON) or child.name.startswith(".")
         holds_runs = any(path.is_relative_to(child) for path in run_folders)
         if child.is_dir() and not ours and not holds_runs:
             yield Skipped(child, f"holds no {RESULT}: no run, or one that never started")

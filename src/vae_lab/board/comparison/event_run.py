@@ -1,0 +1,48 @@
+"""The run `comparison`: an event file with one picture for each kind, of all runs.
+
+It holds no `result.json`, which tells it from a run: reports, tables and resumes pass it by.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tensorboard.compat.proto.event_pb2 import Event
+
+from vae_lab.board.comparison.pictures import comparisons
+from vae_lab.loggers.event_files import EventFile, image_summary, our_files
+from vae_lab.report.grouping import group_runs
+from vae_lab.report.runs import find_runs
+from vae_lab.run_folder import COMPARISON, EVENT_FILES, RESULT
+
+
+def write_comparison(folders: Sequence[Path], target: Path) -> list[str]:
+    """Writes the pictures of the finished runs of some folders; returns their tags.
+
+    They replace those that an earlier call wrote. Nothing is written of a single run, nor of runs
+    that are not shown in TensorBoard.
+
+    Args:
+        folders: sweeps, runs, or folders of any of them.
+        target: where TensorBoard shall find the run `comparison`.
+
+    Raises:
+        UserError: A folder does not exist, or there is no finished run.
+    """
+    folder = target / COMPARISON
+    runs, _ = find_runs(folders)
+    groups = [group for group in group_runs(runs)[0] if len(group.runs) > 1]
+    has_events = any(next(run.path.glob(EVENT_FILES), None) for run in runs)
+    # A job of a sweep can have this name.
+    if not groups or not has_events or (folder / RESULT).exists():
+        return []
+    earlier, file, tags = our_files(folder), EventFile(folder), list[str]()
+    step = max(run.result.epochs or 0 for run in runs)
+    for number, group in enumerate(groups, start=1):
+        for kind, (picture, description) in comparisons(group):
+            tags.append(f"{COMPARISON}/{kind}" + f" {number}" * (number > 1))
+            summary = image_summary(tags[-1], picture, description)
+            file.add_event(Event(wall_time=time.time(), step=step, summary=summary))
+    for path in earlier:
+        path.unlink()
+    return tags

@@ -1,0 +1,138 @@
+"""The run `comparison`: what it shows of which runs, and that nothing takes it for a run."""
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from drawn_runs import drawn_run
+from fake_runs import write_events, write_run
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from vae_lab.board.comparison.event_run import write_comparison
+from vae_lab.board.comparison.layout import GAP, STRIP, TILE, Entry, in_rows, side_by_side
+from vae_lab.board.comparison.pictures import comparisons
+from vae_lab.board.server import runs_of
+from vae_lab.callbacks.drawing import grids
+from vae_lab.report.grouping import group_runs
+from vae_lab.report.runs import find_runs
+
+BOUNDS = {"linear": -9.0, "conv": -7.0}
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    """Two runs with pictures and curves, of one epoch each."""
+    for seed, (model, elbo) in enumerate(BOUNDS.items()):
+        folder = tmp_path / "sweep" / model
+        run, *_ = drawn_run(folder, seed, elbo=elbo, model=model)
+        write_events(run, {"elbo/val": {1: elbo, 2: elbo + 1}, "elbo/train": {1: elbo}})
+        Image.new("RGB", (40, 20), "red").save(run / "figures" / "kl_per_dim_0003.png")
+    return tmp_path / "sweep"
+
+
+def pictures_in(folder: Path) -> dict[str, tuple[int, Image.Image]]:
+    """Returns step and picture of each tag, as TensorBoard reads them."""
+    events = EventAccumulator(str(folder)).Reload()
+    found = {}
+    for tag in events.Tags()["images"]:
+        (event,) = events.Images(tag)
+        found[tag] = event.step, Image.open(BytesIO(event.encoded_image_string))
+    return found
+
+
+def test_each_kind_is_one_picture_of_all_runs(sweep: Path) -> None:
+    tags = write_comparison([sweep], sweep)
+    drawn = pictures_in(sweep / "comparison")
+    kinds = ("curves", "reconstructions", "interpolations", "kl_per_dim")
+    assert list(drawn) == tags == [f"comparison/{kind}" for kind in kinds]
+    assert {step for step, _ in drawn.values()} == {3}
+
+
+def test_it_is_written_anew_and_is_no_run(sweep: Path) -> None:
+    write_comparison([sweep], sweep)
+    (before,) = (sweep / "comparison").iterdir()
+    note = sweep / "comparison" / "note.txt"
+    note.write_text("somebody's")
+    write_comparison([sweep], sweep)
+    (after,) = set((sweep / "comparison").iterdir()) - {note}
+    assert after != before
+    runs, skipped = find_runs([sweep])
+    assert sorted(run.name for run in runs) == ["conv", "linear"] and skipped == []
+    assert [path.name for path in runs_of(sweep)] == ["conv", "linear"]
+
+
+def test_nothing_is_written_where_nothing_is_compared(tmp_path: Path, sweep: Path) -> None:
+    assert write_comparison([sweep / "conv"], tmp_path) == []
+    write_run(tmp_path / "csv" / "a", elbo=-1.0)
+    write_run(tmp_path / "csv" / "b", elbo=-1.0, choices={"model": "conv"})
+    assert write_comparison([tmp_path / "csv"], tmp_path / "csv") == []
+    # A job of this name stays what it is.
+    job = write_run(sweep / "comparison", elbo=-1.0, latent_dim=3)
+    names = {path.name for path in job.iterdir()}
+    assert write_comparison([sweep], sweep) == []
+    assert {path.name for path in job.iterdir()} == names
+
+
+def test_rows_are_the_originals_and_each_run_pixel_by_pixel(sweep: Path) -> None:
+    (group,) = group_runs(find_runs([sweep])[0])[0]
+    picture, _ = dict(comparisons(group))["reconstructions"]
+    again = [drawn_run(sweep.parent / f"again{seed}", seed)[1:] for seed in range(2)]
+    # In the order of the report, below one another.
+    rows = [again[0][0], *(decoded for _, decoded in again)]
+    tops = [top_of(picture, cells(images[:10])) for images in rows]
+    assert tops == sorted(tops) and len(set(tops)) == 3
+
+
+def cells(images: torch.Tensor) -> np.ndarray:
+    """Returns images (N, 1, H, W) in one row, uint8 (H, pixels)."""
+    return grids.grid(images / 255, columns=len(images))[0].mul(255).round().byte().numpy()
+
+
+def top_of(picture: Image.Image, row: np.ndarray) -> int:
+    """Returns where a row begins that stands at the right edge of a picture, enlarged."""
+    pixels = np.asarray(picture.convert("L"))
+    height, width = row.shape
+    factor = round(STRIP / width)
+    left = pixels.shape[1] - GAP - factor * width
+    enlarged = row.repeat(factor, 0).repeat(factor, 1)
+    (top,) = (
+        top
+        for top in range(len(pixels) - factor * height)
+        if np.array_equal(pixels[top : top + factor * height, left:-GAP], enlarged)
+    )
+    return top
+
+
+def test_names_that_are_long_or_not_ascii_are_whole(sweep: Path) -> None:
+    image = Image.new("L", (100, 20))
+    narrow, wide = (
+        in_rows([("", [Entry(name, "-1.5", "", image)])], "") for name in ("a", "übergröße " * 9)
+    )
+    assert wide.width > narrow.width and wide.height > narrow.height
+    assert wide.width < 2 * STRIP
+
+
+@pytest.mark.parametrize(("count", "columns"), [(1, 1), (2, 2), (4, 2), (5, 3), (12, 4)])
+def test_pictures_stand_side_by_side(count: int, columns: int) -> None:
+    colours = [(10 * k, 0, 200) for k in range(count)]
+    entries = [
+        Entry(str(k), "", "", Image.new("RGB", (60, 30), it)) for k, it in enumerate(colours)
+    ]
+    picture = side_by_side(entries, "footer")
+    assert picture.width == columns * (TILE + GAP) + GAP
+    half = TILE // 4  # of the height of a tile
+    centres = [GAP + column * (TILE + GAP) + TILE // 2 for column in range(columns)]
+    found = [picture.getpixel((x, y)) for y in range(picture.height) for x in centres]
+    assert [colour for colour in dict.fromkeys(found) if colour in colours] == colours
+    assert all(found.count(colour) == 2 * half for colour in colours)
+
+
+def test_of_many_settings_some_are_shown_and_of_several_seeds_the_first(tmp_path: Path) -> None:
+    for k in range(14):
+        drawn_run(tmp_path / f"{k}", k % 2, elbo=-1.0 - k, latent_dim=2 + k // 2 * 2 + k % 2)
+    (group,) = group_runs(find_runs([tmp_path])[0])[0]
+    _, description = dict(comparisons(group))["reconstructions"]
+    assert "8 of 14 settings" in description
