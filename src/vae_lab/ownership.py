@@ -11,6 +11,8 @@ from vae_lab.run_folder import COMMANDS, RESULT, RunFolder
 
 # What a report writes beside the runs: pages, and a folder of pictures, which may hold others too.
 PAGE, MARKDOWN, FIGURES = REPORT = ("report.html", "report.md", "report_figures")
+# In the folder of a sweep: the pictures of all its runs, as one run of TensorBoard's.
+COMPARISON = "comparison"
 SUMMARY = "summary.csv"  # of a sweep, or of a report
 WRITTEN_BY = "Written by VAE Lab"
 # What is near the beginning of each file, or at the very beginning (\A).

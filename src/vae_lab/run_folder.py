@@ -29,8 +29,6 @@ BEST, LAST, PREVIOUS = "best.ckpt", "last.ckpt", "previous.ckpt"
 EVENT_FILES = "events.out.tfevents.*"
 # In the folder of a sweep: the command lines that made its runs, one a line.
 COMMANDS = "command.txt"
-# Beside the runs of a sweep: the pictures of all of them, as a run of TensorBoard's.
-COMPARISON = "comparison"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,8 +17,9 @@ from typing import Any, NoReturn
 
 from vae_lab.board.links import LinkServer, links
 from vae_lab.errors import UserError
+from vae_lab.ownership import COMPARISON
 from vae_lab.reading import check_inside
-from vae_lab.run_folder import COMPARISON, EVENT_FILES, RESULT, RUNNING, RunFolder
+from vae_lab.run_folder import EVENT_FILES, RESULT, RUNNING, RunFolder
 from vae_lab.terminal import print_warning, printable
 
 OUTPUTS = Path("outputs")

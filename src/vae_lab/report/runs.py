@@ -15,9 +15,9 @@ from vae_lab.config.identity import flatten, is_volatile
 from vae_lab.errors import UserError, refusing
 from vae_lab.evaluations import EvaluationRecord, evaluations_of, numbers_of
 from vae_lab.loggers.event_files import Curves, read_curves
-from vae_lab.ownership import FIGURES
+from vae_lab.ownership import COMPARISON, FIGURES
 from vae_lab.reading import check_members
-from vae_lab.run_folder import COMPARISON, RESULT, RUNNING, SUCCESS, Number, RunFolder
+from vae_lab.run_folder import RESULT, RUNNING, SUCCESS, Number, RunFolder
 
 # Bytes of the values of every test image: 40 million images.
 MOST_PER_IMAGE = 1 << 30

@@ -11,9 +11,10 @@ from tensorboard.compat.proto.event_pb2 import Event
 
 from vae_lab.board.comparison.pictures import comparisons
 from vae_lab.loggers.event_files import EventFile, image_summary, our_files
+from vae_lab.ownership import COMPARISON
 from vae_lab.report.grouping import group_runs
 from vae_lab.report.runs import find_runs
-from vae_lab.run_folder import COMPARISON, EVENT_FILES, RESULT
+from vae_lab.run_folder import EVENT_FILES, RESULT
 
 
 def write_comparison(folders: Sequence[Path], target: Path) -> list[str]:
