@@ -47,6 +47,7 @@ def test_hue_is_the_first_key_shade_and_mark_are_the_second(tmp_path: Path) -> N
     linear, conv = [found["linear z2"], found["linear z10"]], [found["conv z2"], found["conv z10"]]
     for pair in (linear, conv):
         assert pair[0].hue == pair[1].hue and pair[0].marker != pair[1].marker
+        assert [style.dash for style in pair] == ["--", "-"]
         assert contrast(pair[1].colour, PAPER) > contrast(pair[0].colour, PAPER)
         assert contrast(pair[1].on_dark, DARK_PAPER) > contrast(pair[0].on_dark, DARK_PAPER)
     assert linear[0].hue != conv[0].hue

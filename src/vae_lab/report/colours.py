@@ -1,8 +1,8 @@
 """What the colours of a report mean: a hue, a shade and a mark for the values of a setting.
 
-The first key that varies has the hue, the second the shade; marker and dash stand for all keys but
-the first. A single key of numbers, such as beta, has a ramp in place of hues: larger values are
-stronger, in hue and in contrast.
+The first key that varies has the hue, the second the shade and the dash: weak shades are dashed.
+The marker stands for all keys but the first. A single key of numbers, such as beta, has a ramp in
+place of hues: larger values are stronger, in hue and in contrast.
 
 A style follows from the values alone, so a value looks the same in every report, whatever the
 order of the runs. There are two exceptions, because a palette is finite:
@@ -48,9 +48,9 @@ SHADES = (0.5, 0.15, 0.85)
 # Numbers between them have their shade by themselves.
 SMALLEST, LARGEST = 1 / 4, 64
 
-# By place: twelve pairs of a marker and a dash before one comes again.
-MARKERS, DASHES = "osD^vP", ("-", "--", "-.", ":")
-NUM_MARKS = math.lcm(len(MARKERS), len(DASHES))
+MARKERS = "osD^vP"  # by place
+
+SOLID, DASHED = "-", "--"
 
 
 class Style(NamedTuple):
@@ -68,7 +68,7 @@ def styles(group: Group) -> dict[int, Style]:
     rows = [list(setting.values.values()) for setting in group.settings]
     rests = [row[1:] for row in rows]
     hues = _places([row[:1] for row in rows], len(HUES))
-    marks = _places(rests if len(group.keys) > 1 else rows, NUM_MARKS)
+    marks = _places(rests if len(group.keys) > 1 else rows, len(MARKERS))
     is_ramp = len(group.keys) == 1 and all(_is_number(value) for (value,) in rows)
     ramp = _shades([row[0] for row in rows]) if is_ramp else []
     shades = (
@@ -79,11 +79,10 @@ def styles(group: Group) -> dict[int, Style]:
     for k, setting in enumerate(group.settings):
         hue = names[hues[k]]
         ends, where = (RAMP, ramp[k]) if is_ramp else (HUES[hue], shades[k])
-        marker, dash = MARKERS[marks[k] % len(MARKERS)], DASHES[marks[k] % len(DASHES)]
         light, dark = (_between(anchors, where) for anchors in ends)
-        # What differs by its hue needs no dashes.
-        dash = dash if len(group.keys) > 1 else DASHES[0]
-        found[id(setting)] = Style(light, dark, marker, dash, "ramp" if is_ramp else hue)
+        dash = DASHED if not is_ramp and where < SHADES[0] else SOLID
+        name = "ramp" if is_ramp else hue
+        found[id(setting)] = Style(light, dark, MARKERS[marks[k]], dash, name)
     return found
 
 

@@ -1,37 +1,18 @@
-"""What the charts of a page show and say."""
+"""The chart of the KL per dimension."""
 
 from pathlib import Path
 
 import pytest
-from fake_runs import picture_metrics, write_run
+from fake_runs import write_run
 from html_elements import Elements
-from matplotlib.figure import Figure
 
-from vae_lab.report import charts
+from vae_lab.report.charts import draw_all, kl
 from vae_lab.report.grouping import group_runs
 from vae_lab.report.page import write_report
 from vae_lab.report.picture_metrics import PictureMetrics
 from vae_lab.report.runs import find_runs
 
-
-@pytest.mark.parametrize("betas", [(0.5, 1.0, 4.0), (0.5, 4.0), ("a", "b", "c")])
-def test_the_values_of_a_single_number_are_joined_in_their_order(
-    tmp_path: Path, betas: tuple[object, ...]
-) -> None:
-    for place, beta in enumerate(reversed(betas)):
-        write_run(
-            tmp_path / f"run{place}", elbo=-100.0 - place, config={"objective": {"beta": beta}}
-        )
-    runs, _ = find_runs([tmp_path])
-    (group,) = group_runs(runs)[0]
-    axis = Figure().subplots()
-    charts._path_through(axis, group)
-    if betas != (0.5, 1.0, 4.0):
-        assert not axis.lines
-        return
-    (line,) = axis.lines
-    assert line.get_ydata() == pytest.approx([96.0, 95.0, 94.0]), "by beta, not by folder"
-    assert line.get_xdata() == pytest.approx([6.0] * 3)
+PRIOR, CODES = "the prior", "the aggregate posterior"
 
 
 def drawn_kl(folder: Path, **kl_from: str | None) -> tuple[set[str], str]:
@@ -41,33 +22,9 @@ def drawn_kl(folder: Path, **kl_from: str | None) -> tuple[set[str], str]:
         write_run(folder / name, elbo=-150.0, choices={"prior": name}, latent=latent)
     write_report([folder], folder)
     (group,), _ = group_runs(find_runs([folder])[0])
-    chart = charts.draw_all(PictureMetrics(group), "")["kl"]
+    chart = draw_all(PictureMetrics(group), "")["kl"]
     texts = {line.strip() for line in Elements(chart.svg).text.splitlines()}
     return texts, (folder / "report.md").read_text()
-
-
-def test_a_chart_in_which_all_is_the_same_is_words(tmp_path: Path) -> None:
-    def drawn(**shares: list[float]) -> tuple[int, str]:
-        for place in (0, 1):
-            found = picture_metrics(sharpness=0.3, precision=1.0)
-            for name, steps in shares.items():
-                found[f"{name}_of_interpolations"]["by_step"] = steps
-            folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
-            write_run(folder, elbo=-1.0, latent_dim=2 + place, picture_metrics=found)
-        (group,), _ = group_runs(
-            find_runs([folder, folder.with_name(str(int(folder.name) - 1))])[0]
-        )
-        chart = charts.draw_all(PictureMetrics(group), "").get("paths")
-        return (chart.svg.count('id="paths-axes_'), chart.caption) if chart else (0, "")
-
-    both = drawn(precision=[1.0, 0.5, 1.0], unanimity=[1.0, 0.5, 1.0])
-    assert both == (2, charts.PATHS_CAPTION)
-    one, caption = drawn(precision=[1.0, 1.0, 1.0], unanimity=[1.0, 0.5, 1.0])
-    assert one == 1 and "At every step, 100 % are near real images (precision)." in caption
-    assert drawn(precision=[1.0, 1.0, 1.0], unanimity=[0.5, 0.5, 0.5]) == (0, "")
-
-
-PRIOR, CODES = "the prior", "the aggregate posterior"
 
 
 @pytest.mark.parametrize(
@@ -109,8 +66,8 @@ def test_a_line_without_a_label_shows_from_what_its_kl_is(tmp_path: Path) -> Non
         latent = {"kl_per_dimension": [3.0], **reference} if origin else {}
         write_run(tmp_path / name, elbo=-150.0, choices={"prior": name}, latent=latent)
     runs = {run.name: run for run in find_runs([tmp_path])[0]}
-    references = charts.kl_references([*runs.values()])
-    lines = [charts.line_style(runs[name], references) for name in ("standard", "vamp")]
+    references = kl.kl_references([*runs.values()])
+    lines = [kl.line_style(runs[name], references) for name in ("standard", "vamp")]
     assert lines == ["-", "--"]
-    references = charts.kl_references([runs["vamp"], runs["unknown"]])
-    assert charts.line_style(runs["vamp"], references) == "-"
+    references = kl.kl_references([runs["vamp"], runs["unknown"]])
+    assert kl.line_style(runs["vamp"], references) == "-"
