@@ -82,14 +82,7 @@ def beside(
     Returns:
         Whether they had room.
     """
-    (left, right), (bottom, top) = axis.get_xlim(), axis.get_ylim()
-    points, corners = (
-        [
-            ((it.x - left) / (right - left) * width, (it.y - bottom) / (top - bottom) * height)
-            for it in some
-        ]
-        for some in (labels, others)
-    )
+    points, corners = (_in_points(axis, some, width, height) for some in (labels, others))
     taken: list[Box] = [(x - 3, y - 3, x + 3, y + 3) for x, y in points]
     taken += [
         (x, y - HEIGHT - 3, x + LETTER * len(other.text), y)
@@ -97,19 +90,13 @@ def beside(
     ]
     found: list[tuple[float, float]] = []
     for label, (x, y) in zip(labels, points, strict=True):
-        long, half = LETTER * len(label.text), HEIGHT / 2
-        offsets = [
-            *((CLOSE, -half), (-CLOSE - long, -half)),
-            *((-long / 2, CLOSE), (-long / 2, -CLOSE - HEIGHT)),
-            *((CLOSE, CLOSE), (CLOSE, -CLOSE - HEIGHT)),
-            *((-CLOSE - long, CLOSE), (-CLOSE - long, -CLOSE - HEIGHT)),
-        ]
-        for right_by, up_by in offsets:
-            box = (x + right_by, y + up_by, x + right_by + long, y + up_by + HEIGHT)
+        long = LETTER * len(label.text)
+        for across, up in _offsets(long):
+            box = (x + across, y + up, x + across + long, y + up + HEIGHT)
             inside = box[0] > 0 and box[1] > 0 and box[2] < width and box[3] < height
             if inside and not any(_overlap(box, other) for other in taken):
                 taken.append(box)
-                found.append((right_by, up_by + half))
+                found.append((across, up + HEIGHT / 2))
                 break
         else:
             return False
@@ -119,6 +106,26 @@ def beside(
             va="center", fontsize=SIZE,
         )  # fmt: skip
     return True
+
+
+def _in_points(
+    axis: Axes, labels: Sequence[Label], width: float, height: float
+) -> list[tuple[float, float]]:
+    """Returns where the labels' places lie, in points from the lower left corner of the area."""
+    (left, right), (bottom, top) = axis.get_xlim(), axis.get_ylim()
+    return [
+        ((it.x - left) / (right - left) * width, (it.y - bottom) / (top - bottom) * height)
+        for it in labels
+    ]
+
+
+def _offsets(long: float) -> list[tuple[float, float]]:
+    """Returns where a label of a length can begin from its point, the best places first."""
+    half = HEIGHT / 2
+    sides = [(CLOSE, -half), (-CLOSE - long, -half)]
+    ends = [(-long / 2, CLOSE), (-long / 2, -CLOSE - HEIGHT)]
+    corners = [(across, up) for across in (CLOSE, -CLOSE - long) for up in (CLOSE, -CLOSE - HEIGHT)]
+    return [*sides, *ends, *corners]
 
 
 def _overlap(one: Box, other: Box) -> bool:
