@@ -50,6 +50,9 @@ class NonFiniteError(RuntimeError):
 
 JOB_FAILED, WRONG_INPUT = 1, 2
 
+# Set to 1 by those who want to see tracebacks, and what it was before Hydra was at work.
+FULL_ERROR, TRACEBACKS = "HYDRA_FULL_ERROR", "VAE_LAB_FULL_ERROR"
+
 
 class UserError(ValueError):
     """Wrong input. The message is one line: what was given, what is allowed, what to do."""
@@ -94,13 +97,18 @@ def command(work: Callable[[Sequence[str]], None]) -> None:
     try:
         work(sys.argv[1:])
     except Exception as error:
-        if os.environ.get("HYDRA_FULL_ERROR") == "1":
-            traceback.print_exception(error)
-        print_error(in_one_line(error))
+        tell(error)
         sys.exit(WRONG_INPUT if isinstance(error, UserError) else JOB_FAILED)
     except KeyboardInterrupt:
         print_error("interrupted.")
         sys.exit(128 + signal.SIGINT)  # as shells report it
+
+
+def tell(error: Exception) -> None:
+    """Prints one line; the traceback before it for those who ask Hydra for tracebacks."""
+    if os.environ.get(TRACEBACKS, os.environ.get(FULL_ERROR)) == "1":
+        traceback.print_exception(error)
+    print_error(in_one_line(error))
 
 
 @contextmanager

@@ -2,8 +2,11 @@
 
 import io
 import os
+import shlex
+import shutil
 import sys
 import unicodedata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -78,6 +81,20 @@ def print_warning(message: object) -> None:
     text = "vae-lab: warning: " + printable(" ".join(str(message).split()))
     rule = "!" * 79
     print(f"{rule}\n{text}\n{rule}", file=sys.stderr, flush=True)
+
+
+def in_this_shell(command: str) -> str:
+    """Returns a command line that begins with `python`, as it runs in the person's shell.
+
+    Which may know this Python by its path only, as where make started it.
+    """
+    program, _, arguments = command.partition(" ")
+    here, known = Path(sys.executable), shutil.which(program)
+    if known is None or Path(known).absolute() != here:
+        # A name without a slash would be looked for elsewhere.
+        is_below = here.parent.is_relative_to(Path.cwd()) and here.parent != Path.cwd()
+        program = shlex.quote(str(here.relative_to(Path.cwd()) if is_below else here))
+    return f"{program} {arguments}"
 
 
 def progress(*, in_bytes: bool = False) -> "Progress":

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import signal
 import time
 from datetime import datetime
@@ -134,7 +135,7 @@ def test_a_parallel_sweep_that_lost_a_worker_ends_as_the_serial_one(
     assert killable.process_code(text) == 1, text
     assert "a process with a job in it was ended from outside" in errors(text)[-1]
     assert "FAILED linear-z3-stripes-lr0.001: interrupted" in text
-    assert "To go on with what is not finished: python -m vae_lab" in text
+    assert re.search(r"^To resume: .*python\S* -m vae_lab ", text, re.MULTILINE)
 
     code, text = killable.finish(tmp_path, *command)
     assert code == 1
@@ -194,4 +195,4 @@ def test_a_signal_ends_the_workers_and_gives_the_table(
     for name in NAMES:
         assert f"FAILED {name}: interrupted" in text
         assert RunFolder(root / name).require_result().status == "interrupted"
-    assert "To go on with what is not finished: python -m vae_lab" in text
+    assert re.search(r"^To resume: .*python\S* -m vae_lab ", text, re.MULTILINE)

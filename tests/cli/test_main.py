@@ -4,6 +4,7 @@ import contextlib
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -72,13 +73,14 @@ def test_a_sweep_ends_with_its_table_and_the_line_that_opens_tensorboard(
         assert row["elbo/test"] == f"{result['metrics']['elbo/test']:.2f}"
         assert row["epochs"] == "2" and float(row["seconds"]) > 0
         assert row["run"] in printed and row["elbo/test"] in printed
-    assert f"python -m vae_lab.board {root.relative_to(root.parents[2])}" in printed
+    for module in ("board", "evaluate"):
+        assert f" -m vae_lab.{module} {root.relative_to(root.parents[2])}\n" in printed
 
 
 def test_a_sweep_ends_with_its_report(sweep: tuple[Path, str]) -> None:
     root, printed = sweep
     page = root / "report.html"
-    assert f"with their pictures: {page.relative_to(root.parents[2])}" in printed
+    assert f"Report:       {page.relative_to(root.parents[2])}" in printed
     html = page.read_text()
     assert "linear-z2-stripes" in html and "Plausibility on interpolations" in html
     # Two runs: originals once, two reconstructions, samples, maps, scatters, five pairs of each.
@@ -324,7 +326,7 @@ def test_a_signal_ends_a_sweep_with_a_result_and_its_table(
     assert f"vae-lab: error: {word}.\n" in text and "Traceback" not in text
     assert "FAILED linear-z2-stripes: interrupted" in text
     assert "FAILED linear-z3-stripes: never started" in text
-    assert "To go on with what is not finished: python -m vae_lab" in text
+    assert re.search(r"^To resume: .*python\S* -m vae_lab ", text, re.MULTILINE)
     result = json.loads((folder / "result.json").read_text())
     assert result["status"] == "interrupted"
     assert {path.name for path in (folder / "checkpoints").iterdir()} >= {"best.ckpt", "last.ckpt"}

@@ -9,6 +9,7 @@ import pytest
 from vae_lab.cli.resume import can_go_on
 from vae_lab.cli.sweep_summary import close_sweep
 from vae_lab.run_folder import RunFolder, RunResult
+from vae_lab.terminal import in_this_shell
 
 
 def write(folder: Path, elbo: float, **others: Any) -> Path:
@@ -33,14 +34,14 @@ def test_the_table_has_the_best_first_with_its_error_and_the_file_has_all(
     # Names that are markup, or the end of one, are shown as they are.
     root = tmp_path / "x[" / "b]y"
     runs = [write(root / "low", -9.5), write(root / "[red]high", -7.25), root / "lost"]
-    unfinished = close_sweep(root, runs, refused=(), again="AGAIN", report=False)
+    unfinished = close_sweep(root, runs, refused=(), again="python AGAIN", report=False)
     assert unfinished == ["lost"]
     printed = capsys.readouterr().out
     lines = [line.split() for line in printed.splitlines() if "±" in line][1:]
     assert [line[:2] for line in lines] == [["[red]high", "*"], ["low", "success"]]
     assert "-7.25 ± 0.25" in printed and "x[/b]y" in printed
     assert "FAILED lost: never started" in printed
-    assert "To go on with what is not finished: AGAIN" in printed
+    assert f"To resume: {in_this_shell('python AGAIN')}" in printed
     with (root / "summary.csv").open() as file:
         row = next(csv.DictReader(file))
     wanted = ("run", "model", "latent_dim", "seed", "elbo/test", "standard error", "path")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from vae_lab.terminal import in_this_shell
+
 PROGRAM = """
 import sys
 from vae_lab.terminal import keep_streams_writable
@@ -56,3 +58,21 @@ def test_lines_are_shown_at_once_where_python_is_told_to() -> None:
 def test_a_run_ends_well_without_its_display(redirection: str, tmp_path: Path) -> None:
     assert shell(f"PYTHON {RUN} {redirection}", tmp_path) == 0
     assert '"status": "success"' in (tmp_path / "run" / "result.json").read_text()
+
+
+def test_a_command_line_that_is_printed_runs_in_the_shell_of_the_person(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "my env" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    monkeypatch.setattr(sys, "executable", str(python))
+    # With the environment activated; as make starts it; from another folder.
+    monkeypatch.setenv("PATH", str(python.parent), prepend=":")
+    assert in_this_shell("python -m vae_lab.board a") == "python -m vae_lab.board a"
+    monkeypatch.setenv("PATH", "/usr/bin")
+    monkeypatch.chdir(tmp_path)
+    assert in_this_shell("python -m vae_lab.board a") == "'my env/bin/python' -m vae_lab.board a"
+    assert shell(in_this_shell("python -c ''"), tmp_path) == 0
+    monkeypatch.chdir(python.parent)
+    assert in_this_shell("python") == f"'{python}' "

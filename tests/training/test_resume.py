@@ -20,6 +20,7 @@ from vae_lab.config.identity import config_hash
 from vae_lab.errors import JobFailed, Stopped, UserError
 from vae_lab.files import PARTIAL
 from vae_lab.run_folder import FAILED, RUNNING, SUCCESS, RunFolder, RunResult
+from vae_lab.terminal import in_this_shell
 from vae_lab.training import resume_state
 
 EPOCHS = 6
@@ -301,7 +302,8 @@ def test_resume_goes_on_with_what_the_folder_says(
     assert told(done).startswith("night_") and "free some space" in told(done)
     (folder,) = (tmp_path / "outputs" / "runs").iterdir()
     resume = f"resume={folder.relative_to(tmp_path)}"
-    assert f"To go on: python -m vae_lab {resume} trust=true\n" in done.out
+    again = in_this_shell(f"python -m vae_lab {resume} trust=true")
+    assert f"To resume: {again}\n" in done.out
     hydra = (folder / ".hydra" / "overrides.yaml").read_text()
     assert told(vae_lab(resume, "seed=4")).startswith("seed cannot be changed when a run goes on")
     assert told(vae_lab("-m", resume)).startswith("resume goes on with one run")
@@ -327,7 +329,7 @@ def test_a_sweep_goes_on_with_what_is_not_finished(
     assert done.code == 1
     assert "the roof leaks" in told(done)
     again = "python -m vae_lab --config-dir conf -m " + " ".join(night[1:])
-    assert f"To go on with what is not finished: {again}" in done.out
+    assert f"To resume: {in_this_shell(again)}" in done.out
     root = tmp_path / "outputs" / "sweeps" / "night"
     stamp = (root / "linear-z3-stripes" / "per_image.npz").stat().st_mtime_ns
     done = vae_lab(*night)

@@ -13,6 +13,7 @@ from hydra._internal.utils import get_args_parser
 from vae_lab.config.compose import key_of
 from vae_lab.config.overrides import quoted
 from vae_lab.errors import UserError
+from vae_lab.terminal import in_this_shell
 
 PROGRAM = ("python", "-m", "vae_lab")
 
@@ -96,3 +97,14 @@ def command_to_resume(folder: Path, *, trust: bool, data_path: object = None) ->
     path = str(folder) if re.fullmatch(r"[\w./-]+", str(folder)) else quoted(folder)
     moved = [] if data_path is None else [f"{DATA_PATH}={quoted(data_path)}"]
     return shlex.join([*PROGRAM, f"{RESUME}={path}", *moved, *[f"{TRUST}=true"] * trust])
+
+
+def command_for(module: str, folder: Path) -> str:
+    """Returns the command line of `vae_lab.report`, `board` or `evaluate` on a folder, to print."""
+    return in_this_shell(f"python -m vae_lab.{module} {shlex.quote(str(folder))}")
+
+
+def print_commands_to_look(folder: Path) -> None:
+    """Prints the command lines that show more of the runs in a folder."""
+    print("TensorBoard: ", command_for("board", folder))
+    print("Likelihoods: ", command_for("evaluate", folder))

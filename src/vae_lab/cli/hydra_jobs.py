@@ -23,10 +23,8 @@ from omegaconf import OmegaConf
 from vae_lab.cli.launchers import as_lost_worker
 from vae_lab.config.compose import CONFIG_NAME, Composer, conf_folder
 from vae_lab.environment import environment_variables
-from vae_lab.errors import UserError, describe_os_error
+from vae_lab.errors import FULL_ERROR, TRACEBACKS, UserError, describe_os_error
 
-# Set to 1 by those who want to see tracebacks, and what it was before Hydra was at work.
-FULL_ERROR, TRACEBACKS = "HYDRA_FULL_ERROR", "VAE_LAB_FULL_ERROR"
 # How many jobs a sweep has, for those in other processes too.
 NUM_JOBS = "VAE_LAB_NUM_JOBS"
 

@@ -8,7 +8,6 @@ import logging
 import math
 import os
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -23,9 +22,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from vae_lab.cli import command_lines
-from vae_lab.cli.command_lines import CommandLine, command_to_resume
+from vae_lab.cli.command_lines import (
+    CommandLine,
+    command_to_resume,
+    print_commands_to_look,
+)
 from vae_lab.cli.ensure_data import ensure_data
-from vae_lab.cli.hydra_jobs import FULL_ERROR, NUM_JOBS, TRACEBACKS, launch, run_hydra
+from vae_lab.cli.hydra_jobs import NUM_JOBS, launch, run_hydra
 from vae_lab.cli.jobs import Jobs, jobs_of
 from vae_lab.cli.launchers import at_work, check_machine, is_parallel, mark_lost_runs
 from vae_lab.cli.plan import Plan, check_place, plan
@@ -43,12 +46,12 @@ from vae_lab.errors import (
     Stopped,
     UserError,
     describe_os_error,
-    in_one_line,
+    tell,
 )
 from vae_lab.files import check_writable, locked
 from vae_lab.ownership import check_run_folder
 from vae_lab.run_folder import RunFolder, runs_in
-from vae_lab.terminal import keep_streams_writable, print_error
+from vae_lab.terminal import in_this_shell, keep_streams_writable, print_error
 from vae_lab.training.distributed import join_run, joined_run
 from vae_lab.training.signals import handle_signals, signals_as_keyboard_interrupt
 
@@ -68,7 +71,7 @@ def main() -> None:
             else:
                 code = _main(sys.argv[1:])
     except Exception as error:
-        _tell(error)
+        tell(error)
         code = WRONG_INPUT if isinstance(error, UserError) else JOB_FAILED
     except Stopped as stopped:
         print_error(f"{stopped}.")
@@ -106,7 +109,7 @@ def job(config: DictConfig) -> float | None:
                 trust=True,
             )
     except UserError as error:
-        _tell(error)
+        tell(error)
         return None
 
 
@@ -126,17 +129,10 @@ def _perform(**request: Any) -> float | None:
     try:
         return run(RunRequest(**request)).metrics.get("elbo/val", math.nan)
     except JobFailed as error:
-        _tell(error)
+        tell(error)
         return None
     finally:
         logging.raiseExceptions = complains
-
-
-def _tell(error: Exception) -> None:
-    """Prints one line; the traceback before it for those who ask Hydra for tracebacks."""
-    if os.environ.get(TRACEBACKS, os.environ.get(FULL_ERROR)) == "1":
-        traceback.print_exception(error)
-    print_error(in_one_line(error))
 
 
 def _main(argv: Sequence[str]) -> int:
@@ -202,7 +198,7 @@ def _sweep(composer: Composer, line: CommandLine, jobs: Jobs, planned: Plan) -> 
                 returned = launch(composer, planned.overrides, lines, job)
         except JobFailed as error:
             failed = True
-            _tell(error)
+            tell(error)
         finally:
             # A sweeper that chooses as it goes has its runs on disk.
             found = [run.path for run in runs_in(planned.root)] if runs is None else []
@@ -284,5 +280,9 @@ def _run_in(folder: Path, again: str, work: Callable[[], None]) -> int:
         finally:
             run = RunFolder(folder)
             if run.exists and not run.is_finished and can_go_on(run):
-                print("To go on:", again)
+                print("To resume:", in_this_shell(again))
+    if run.is_finished:
+        if (pictures := folder / "figures" / "index.html").exists():
+            print(f"Pictures:     {pictures}")
+        print_commands_to_look(folder)
     return 0 if run.is_finished else JOB_FAILED

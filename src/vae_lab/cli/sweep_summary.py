@@ -1,8 +1,5 @@
 """A sweep's folder: its command lines at the start; at the end its table and what failed."""
 
-import shlex
-import shutil
-import sys
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
@@ -10,13 +7,14 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 
+from vae_lab.cli.command_lines import command_for, print_commands_to_look
 from vae_lab.cli.resume import can_go_on
 from vae_lab.errors import UserError, describe_os_error
 from vae_lab.files import write_text
 from vae_lab.ownership import REPORT, SUMMARY, check_replaceable
 from vae_lab.report.summary import result_of, row, write_rows
 from vae_lab.run_folder import COMMANDS, FAILED, SUCCESS, RunFolder, RunResult
-from vae_lab.terminal import print_error, print_warning
+from vae_lab.terminal import in_this_shell, print_error, print_warning
 
 # Columns of texts, the name first: the others are left out of the table if all runs agree.
 LEFT_ALIGNED = ("run", "status", "data", "images", "binarize", "likelihood", "bound", "samples")
@@ -77,24 +75,15 @@ def close_sweep(
         for run, result in failed.items():
             console.print(f"FAILED {run.name}: {result.error or result.status}")
         if any(can_go_on(RunFolder(run)) for run in failed):
-            print("To go on with what is not finished:", again)
-        print(f"The same table: {root / SUMMARY}")
+            print("To resume:", in_this_shell(again))
         if report and len(failed) < len(runs):
             _report(root)
             _comparison(root)
-        print("See the runs side by side:", _python(), "-m vae_lab.board", shlex.quote(str(root)))
+        print_commands_to_look(root)
+        print(f"The same table: {root / SUMMARY}")
     except OSError as error:
         print_error(describe_os_error(error, root))
     return names
-
-
-def _python() -> str:
-    """Returns what starts this Python in the person's shell, which may know it by its path only."""
-    here, python = Path(sys.executable), shutil.which("python")
-    if python and Path(python).absolute() == here:
-        return "python"
-    below = here.is_relative_to(Path.cwd())
-    return shlex.quote(str(here.relative_to(Path.cwd()) if below else here))
 
 
 def _result(folder: Path, *, is_refused: bool) -> RunResult:
@@ -111,11 +100,11 @@ def _report(root: Path) -> None:
     try:
         from vae_lab.report.page import write_report  # imports matplotlib
 
-        print(f"The runs compared, with their pictures: {write_report([root], root).page}")
+        print(f"Report:       {write_report([root], root).page}")
     except Exception as error:
         print_warning(
             f"the report could not be written ({type(error).__name__}: {error}); "
-            f"python -m vae_lab.report {shlex.quote(str(root))} tries again."
+            f"{command_for('report', root)} tries again."
         )
 
 
@@ -128,7 +117,7 @@ def _comparison(root: Path) -> None:
     except Exception as error:
         print_warning(
             f"the pictures of all runs could not be written ({type(error).__name__}: {error}); "
-            f"python -m vae_lab.board {shlex.quote(str(root))} tries again."
+            f"{command_for('board', root)} tries again."
         )
 
 
