@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from vae_lab import environment
 from vae_lab.cli.jobs import compose_jobs
 from vae_lab.run_folder import RunFolder, RunResult
+from vae_lab.training.request import RunRequest
 
 # Does so much work and returns the seconds it took, start-up not counted.
 Timed = Callable[[], float]
@@ -82,7 +83,7 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 def train(*overrides: str) -> RunResult:
     """Runs one job in a folder that is deleted afterwards, and returns its result."""
-    from vae_lab.training.run import RunRequest, run  # imports torch
+    from vae_lab.training.run import run  # imports torch
 
     (job,) = compose_jobs(overrides)
     with tempfile.TemporaryDirectory() as folder:

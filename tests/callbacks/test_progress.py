@@ -15,12 +15,16 @@ from tiny_vae import train
 from vae_lab.callbacks.progress import (
     ERASE_LINE,
     Progress,
+    fitted,
     format_speed,
     format_time,
-    format_values,
+    in_a_line,
+    values_of,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
+
+SPEED = r"[\d,]+ images/s"
 
 
 def test_one_plain_line_per_epoch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,9 +32,9 @@ def test_one_plain_line_per_epoch(tmp_path: Path, capsys: pytest.CaptureFixture[
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 10
     assert re.fullmatch(
-        r"epoch  1/10  loss 161\.23  elbo/val -158\.90  \d+\.\d s, \d+:\d\d left", lines[0]
+        rf"epoch  1/10  loss 161\.23  elbo/val -158\.90  {SPEED}, \d+:\d\d left", lines[0]
     )
-    assert re.fullmatch(r"epoch 10/10  loss 152\.23  elbo/val -158\.90  \d+\.\d s", lines[9])
+    assert re.fullmatch(rf"epoch 10/10  loss 152\.23  elbo/val -158\.90  {SPEED}", lines[9])
 
 
 def test_a_limit_in_steps_has_no_last_epoch(
@@ -42,10 +46,10 @@ def test_a_limit_in_steps_has_no_last_epoch(
 
 
 def test_values_that_are_missing_are_left_out() -> None:
-    assert format_values({}) == ""
-    assert format_values({"elbo/train": torch.tensor(-2.0)}) == "  elbo/train -2.00"
+    assert values_of({}) == {}
+    assert values_of({"elbo/train": torch.tensor(-2.0)}) == {"elbo": "elbo/train -2.00"}
     both = {"elbo/train": -2.0, "elbo/val": -3.0, "loss/train": 2.0}
-    assert format_values(both) == "  loss 2.00  elbo/val -3.00"
+    assert values_of(both) == {"loss": "loss 2.00", "elbo": "elbo/val -3.00"}
 
 
 def test_a_bound_stands_at_its_epoch_only(
@@ -58,14 +62,77 @@ def test_a_bound_stands_at_its_epoch_only(
 
 @pytest.mark.parametrize(
     ("speed", "words"),
-    [(250.0, "250 it/s"), (9.96, "10.0 it/s"), (1.5, "1.5 it/s"), (0.04, "25.0 s/it")],
+    [(5200.4, "5,200"), (9.96, "10"), (1.5, "1.5"), (0.04, "0.04"), (0.004, "0.004")],
 )
 def test_a_slow_training_has_a_speed(speed: float, words: str) -> None:
-    assert format_speed(speed) == words
+    assert format_speed(speed) == f"{words} images/s"
 
 
 def test_times_in_words() -> None:
     assert [format_time(t) for t in (0.4, 9, 125, 3725)] == ["0:00", "0:09", "2:05", "1:02:05"]
+
+
+def test_a_run_of_a_sweep_tells_its_place_and_the_time_of_the_sweep(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    progress, given = Progress(refreshes_per_second=4), []
+
+    def rest(seconds: float) -> float:
+        given.append(seconds)
+        return 3600.0
+
+    progress.place_in_sweep("run 3/4", rest)
+    train(tmp_path, [progress], max_epochs=2)
+    lines = capsys.readouterr().out.splitlines()
+    value = r"loss 16\d\.23  elbo/val -158\.90"
+    pattern = rf"run 3/4  epoch 1/2  {value}  {SPEED}, 0:0\d left, sweep 1:00:0\d left"
+    assert re.fullmatch(pattern, lines[0])
+    # At its end only the others are left.
+    assert re.fullmatch(rf"run 3/4  epoch 2/2  {value}  {SPEED}, sweep 1:00:00 left", lines[1])
+    # After one epoch of two a run takes about twice as long as so far.
+    assert 0 < given[0] < 60
+
+
+@pytest.mark.parametrize("rest", [None, lambda seconds: None, lambda seconds: 0.0])
+def test_a_time_that_is_not_known_is_not_told(
+    rest: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    progress = Progress(refreshes_per_second=4)
+    progress.place_in_sweep("run 4/4", rest)
+    train(tmp_path, [progress], max_epochs=2)
+    first, _ = capsys.readouterr().out.splitlines()
+    assert re.search(r"images/s, \d:\d\d left$", first) and first.startswith("run 4/4  epoch 1/2")
+
+
+PARTS = {
+    "title": "run 3/4  epoch  5/20",
+    "speed": "5,200 images/s",
+    "left": "0:40 left",
+    "sweep": "sweep 3:10 left",
+    "loss": "loss 123.45",
+    "elbo": "elbo/val -123.45",
+}
+
+
+@pytest.mark.parametrize(
+    ("width", "line"),
+    [
+        (
+            95,
+            "run 3/4  epoch  5/20  loss 123.45  elbo/val -123.45  5,200 images/s, 0:40 left, "
+            "sweep 3:10 left",
+        ),
+        (
+            94,
+            "run 3/4  epoch  5/20  elbo/val -123.45  5,200 images/s, 0:40 left, sweep 3:10 left",
+        ),
+        (80, "run 3/4  epoch  5/20  elbo/val -123.45  0:40 left, sweep 3:10 left"),
+        (64, "run 3/4  epoch  5/20  0:40 left, sweep 3:10 left"),
+        (10, "run 3/4  epoch  5/20  0:40 left, sweep 3:10 left"),
+    ],
+)
+def test_a_narrow_line_leaves_the_least_out(width: int, line: str) -> None:
+    assert in_a_line(fitted(PARTS, width), "title", "loss", "elbo", "times") == line
 
 
 class Refusing(io.StringIO):
@@ -129,10 +196,10 @@ def test_bar_on_a_terminal_leaves_one_line_behind(
     assert "epoch 1/2" in plain
     assert "3/3" in plain
     assert re.search(
-        r"epoch 2/2.*it/s, \d+:\d\d left  epoch 1:  loss 161\.23  elbo/val -158\.90", plain
+        rf"epoch 2/2 .*2/3 {SPEED}, \d+:\d\d left  elbo/val -158\.90  loss 161\.23", plain
     )  # of epoch 1
     last = plain.splitlines()[-1].split("\r")[-1]
-    assert re.fullmatch(r"epoch 2/2  loss 160\.23  elbo/val -158\.90  \d+\.\d s", last)
+    assert re.fullmatch(rf"epoch 2/2  loss 160\.23  elbo/val -158\.90  {SPEED}", last)
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")  # the cursor is back
     assert sys.stdout is terminal
     assert logging.root.handlers == handlers

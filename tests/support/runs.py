@@ -11,7 +11,8 @@ from stripes import small_config
 from vae_lab.config.identity import config_hash
 from vae_lab.evaluate import __main__ as evaluate_command
 from vae_lab.run_folder import RunFolder, RunResult
-from vae_lab.training.run import RunRequest, run
+from vae_lab.training.request import RunRequest
+from vae_lab.training.run import run
 
 SMALL = (
     "trust=true",

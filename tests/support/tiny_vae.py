@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from vae_lab.callbacks.progress import Progress
 from vae_lab.callbacks.snapshot import Snapshot
+from vae_lab.data.batches import Batch
 from vae_lab.loggers.base import RunLogger
 from vae_lab.posterior import Posterior
 from vae_lab.priors import StandardNormal
@@ -53,11 +54,11 @@ class TinyVAE(pl.LightningModule):
     def sample(self, num_images: int, generator: torch.Generator) -> Tensor:
         return self.decode(torch.rand(num_images, self.latent_dim, generator=generator))
 
-    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         assert self.training
         assert torch.is_grad_enabled()
-        noisy = self.dropout(self.layer(batch.flatten(1)))
-        return (noisy - batch.flatten(1)).square().sum(1).mean()
+        pixels = batch.images.flatten(1)
+        return (self.dropout(self.layer(pixels)) - pixels).square().sum(1).mean()
 
     def on_train_epoch_end(self) -> None:
         self.log("loss/train", 161.234 - self.current_epoch)
@@ -83,11 +84,12 @@ class TinyData(pl.LightningDataModule):
         return self.images, torch.arange(12) % 10
 
     def train_dataloader(self) -> Any:
-        # A tensor serves as a data set: it has a length and rows.
-        return DataLoader(self.images, batch_size=4)  # type: ignore[arg-type]
+        batches = [Batch(self.images[rows], rows) for rows in torch.arange(12).split(4)]
+        # A list serves as a data set: it has a length and rows.
+        return DataLoader(batches, batch_size=None)  # type: ignore[arg-type]
 
     def val_dataloader(self) -> Any:
-        # See above.
+        # A tensor serves as a data set: it has a length and rows.
         return DataLoader(self.images, batch_size=12)  # type: ignore[arg-type]
 
 

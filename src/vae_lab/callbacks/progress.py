@@ -4,7 +4,7 @@ import logging
 import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, TextIO
 
@@ -20,12 +20,19 @@ from vae_lab.epochs import share_done
 ERASE_LINE = "\r\x1b[2K"
 
 
-class Progress(ProgressBar):
-    """Shows epoch, steps, speed, time left, training loss and bound.
+# Columns of text where no terminal says how many there are.
+WIDE = 99
+BAR_WIDTH = 10
+# What a narrow line has no place for, the first to go first.
+LEAST = ("loss", "speed", "bar", "elbo")
 
-    A step costs one reading of the clock. The values are those of the last complete epoch, whose
-    number stands before them on a bar, taken from `trainer.callback_metrics`: none is fetched from
-    the device for the display's sake. A display that cannot be written ends no training.
+
+class Progress(ProgressBar):
+    """Shows run of the sweep, epoch, training loss, bound, speed, time left of run and sweep.
+
+    A step costs one reading of the clock. The values are those of the last complete epoch, taken
+    from `trainer.callback_metrics`: none is fetched from the device for the display's sake. A
+    display that cannot be written ends no training.
     """
 
     def __init__(self, *, refreshes_per_second: float) -> None:
@@ -34,12 +41,25 @@ class Progress(ProgressBar):
         self._interval = 1 / refreshes_per_second
         self._enabled = True
         self._bar: _Bar | None = None
-        self._start = self._epoch_start = self._next_refresh = 0.0
+        self._run = ""  # "run 3/4"
+        self._rest_of_sweep: Callable[[float], float | None] | None = None
+        self._start = self._epoch_start = self._last_step = self._next_refresh = 0.0
+        self._images = 0  # of this epoch so far
         self._total = math.inf  # steps of the training
         self._first_share = 0.0  # that was done before: of a run that goes on
         self._has_validation = False  # of this epoch
-        self._finished: tuple[str, float] | None = None  # title and seconds of an unreported epoch
-        self._values = ""
+        self._finished: dict[str, str] | None = None  # title and speed of an unreported epoch
+        self._values: dict[str, str] = {}
+
+    def place_in_sweep(
+        self, run: str = "", rest: Callable[[float], float | None] | None = None
+    ) -> None:
+        """Sets the run's place in its sweep, such as "run 3/4", and what tells the sweep's time.
+
+        `rest` tells how many seconds the later runs take if this one takes so many, or that it is
+        not known.
+        """
+        self._run, self._rest_of_sweep = run, rest
 
     def disable(self) -> None:
         self._enabled = False
@@ -60,21 +80,22 @@ class Progress(ProgressBar):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._report_epoch(trainer)
         self._epoch_start = self._next_refresh = time.monotonic()
+        self._images = 0
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if self._bar is None or (now := time.monotonic()) < self._next_refresh:
+        self._last_step = now = time.monotonic()
+        self._images += len(batch.images) * trainer.world_size
+        if self._bar is None or now < self._next_refresh:
             return
         self._next_refresh = now + self._interval
-        steps = batch_idx + 1
-        speed = format_speed(steps / max(1e-9, now - self._epoch_start))
-        text = f"{speed}{self._time_left(trainer)}{self._values}"
+        parts = {**self._title_and_speed(trainer), **self._times(trainer), **self._values}
         with suppress(OSError, ValueError):
-            self._bar.show(_title(trainer), text, steps=steps, total=self.total_train_batches)
+            self._bar.show(parts, steps=batch_idx + 1, total=self.total_train_batches)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._finished = _title(trainer), time.monotonic() - self._epoch_start
+        self._finished = self._title_and_speed(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._close()
@@ -99,23 +120,35 @@ class Progress(ProgressBar):
         """
         if self._finished is None:
             return
-        (title, seconds), self._finished = self._finished, None
+        finished, self._finished = self._finished, None
         # A bound of an earlier epoch is not one of this epoch.
         metrics = trainer.callback_metrics
         kept = [name for name in metrics if self._has_validation or not name.endswith("/val")]
-        values = format_values({name: metrics[name] for name in kept})
-        self._has_validation, self._values = False, f"  {title.partition('/')[0]}:{values}"
+        self._values = values_of({name: metrics[name] for name in kept})
+        self._has_validation = False
         if self._enabled and self._bar is None and trainer.is_global_zero:
+            parts = fitted({**finished, **self._times(trainer), **self._values}, WIDE)
             with suppress(OSError, ValueError):
-                print(f"{title}{values}  {seconds:.1f} s{self._time_left(trainer)}", flush=True)
+                print(in_a_line(parts, "title", "loss", "elbo", "times"), flush=True)
 
-    def _time_left(self, trainer: Trainer) -> str:
-        """Returns ", 2:05 left", or nothing if it is not known."""
+    def _title_and_speed(self, trainer: Trainer) -> dict[str, str]:
+        title = f"{self._run}  {_epoch(trainer)}" if self._run else _epoch(trainer)
+        seconds = max(1e-9, self._last_step - self._epoch_start)
+        return {"title": title, "speed": format_speed(self._images / seconds)}
+
+    def _times(self, trainer: Trainer) -> dict[str, str]:
+        """Returns what is left of the run and of its sweep, as far as it is known."""
         share = share_done(trainer, trainer.global_step, self._total)
-        if not self._first_share < share < 1:
-            return ""
-        spent = time.monotonic() - self._start
-        return f", {format_time(spent * (1 - share) / (share - self._first_share))} left"
+        if share <= self._first_share:
+            return {}
+        whole = (time.monotonic() - self._start) / (share - self._first_share)
+        left, times = whole * (1 - min(1.0, share)), {}
+        if share < 1:
+            times["left"] = f"{format_time(left)} left"
+        # Nothing more is said in the last run of a sweep.
+        if self._rest_of_sweep is not None and (rest := self._rest_of_sweep(whole)):
+            times["sweep"] = f"sweep {format_time(left + rest)} left"
+        return times
 
     def _close(self) -> None:
         """Removes the bar and gives the terminal back; what follows is printed plainly."""
@@ -125,18 +158,34 @@ class Progress(ProgressBar):
             self._bar = None
 
 
-def format_values(metrics: Mapping[str, Any]) -> str:
-    """Returns the training loss and the bound in nats, each after two spaces, if they are there."""
+def fitted(parts: Mapping[str, str], width: int) -> dict[str, str]:
+    """Returns the parts of a line that fit into so many columns, two columns between them."""
+    kept = dict(parts)
+    for name in LEAST:
+        if sum(len(text) + 2 for text in kept.values()) - 2 > width:
+            kept.pop(name, None)
+    return kept
+
+
+def in_a_line(parts: Mapping[str, str], *names: str) -> str:
+    """Returns the parts that are there in this order; `times` stands for all that tell of time."""
+    times = ", ".join(parts[name] for name in ("speed", "left", "sweep") if name in parts)
+    return "  ".join(filter(None, ({**parts, "times": times}.get(name) for name in names)))
+
+
+def values_of(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """Returns the training loss and the bound in nats with their names, if they are there."""
     elbo = "elbo/val" if "elbo/val" in metrics else "elbo/train"
-    shown = [(label, key) for label, key in (("loss", "loss/train"), (elbo, elbo))]
-    return "".join(f"  {label} {float(metrics[key]):.2f}" for label, key in shown if key in metrics)
+    shown = [("loss", "loss", "loss/train"), ("elbo", elbo, elbo)]
+    return {
+        part: f"{label} {float(metrics[key]):.2f}" for part, label, key in shown if key in metrics
+    }
 
 
-def format_speed(steps_per_second: float) -> str:
-    """Returns "12 it/s", "1.5 it/s" or, below one, "2.5 s/it"."""
-    if steps_per_second < 1:
-        return f"{1 / steps_per_second:.1f} s/it"
-    return f"{steps_per_second:.{1 if steps_per_second < 10 else 0}f} it/s"
+def format_speed(images_per_second: float) -> str:
+    """Returns "5,200 images/s", or below ten "1.5 images/s": never zero."""
+    number = f"{images_per_second:,.0f}" if images_per_second >= 10 else f"{images_per_second:.2g}"
+    return f"{number} images/s"
 
 
 def format_time(seconds: float) -> str:
@@ -146,7 +195,7 @@ def format_time(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def _title(trainer: Trainer) -> str:
+def _epoch(trainer: Trainer) -> str:
     """Returns "epoch  3/20", or "epoch 3" if only steps or time limit the training."""
     current, last = trainer.current_epoch + 1, trainer.max_epochs
     if last is None or last < 0:
@@ -158,13 +207,15 @@ class _Bar:
     """One line at the bottom of the terminal. It has no thread: it moves only when shown."""
 
     def __init__(self, terminal: TextIO) -> None:
+        # One line and never two: a second one would be left behind by each log message.
+        one_line = Column(no_wrap=True)
+        self._title = TextColumn("{task.description}", table_column=one_line)
+        self._moving = (BarColumn(bar_width=BAR_WIDTH), MofNCompleteColumn())
+        self._text = TextColumn("{task.fields[text]}", table_column=one_line)
+        self._console = Console(file=terminal)
         self._rich = RichProgress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            # One line and never two: a second one would be left behind by each log message.
-            TextColumn("{task.fields[text]}", table_column=Column(no_wrap=True)),
-            console=Console(file=terminal),
+            self._text,
+            console=self._console,
             auto_refresh=False,
             transient=True,
             # If stderr goes to a file, it has to get there.
@@ -177,10 +228,16 @@ class _Bar:
         for logger in self._guarded:
             logger.handlers.insert(0, self._guard)  # before those that write
 
-    def show(self, title: str, text: str, *, steps: int, total: float) -> None:
+    def show(self, parts: Mapping[str, str], *, steps: int, total: float) -> None:
+        # Columns stand one apart, the parts of the text two.
+        moving = {"bar": "-" * (BAR_WIDTH + len(f"{total}/{total}"))}
+        shown = fitted({**parts, **moving}, self._console.width)
+        self._rich.columns = (self._title, *self._moving * ("bar" in shown), self._text)
+        text = in_a_line(shown, "times", "elbo", "loss")
         self._rich.update(
-            self._task, description=title, text=text, completed=steps, total=total, refresh=True
+            self._task, description=shown["title"], text=text, completed=steps, total=total
         )
+        self._rich.refresh()
 
     def close(self) -> None:
         # The handlers first: they must go, whatever the terminal takes.

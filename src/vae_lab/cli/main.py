@@ -4,22 +4,17 @@ Everything that can be checked is checked here, for every job, before the first 
 before torch is imported: the configuration, the data, the output folder. Then Hydra runs the jobs.
 """
 
-import logging
 import math
-import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from hydra import version
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import configure_log
 from hydra.types import RunMode
-from omegaconf import DictConfig
 
 from vae_lab.cli import command_lines
 from vae_lab.cli.command_lines import (
@@ -28,17 +23,16 @@ from vae_lab.cli.command_lines import (
     print_commands_to_look,
 )
 from vae_lab.cli.ensure_data import ensure_data
-from vae_lab.cli.hydra_jobs import NUM_JOBS, launch, run_hydra
+from vae_lab.cli.hydra_jobs import launch, run_hydra
 from vae_lab.cli.jobs import Jobs, jobs_of
-from vae_lab.cli.launchers import at_work, check_machine, is_parallel, mark_lost_runs
-from vae_lab.cli.plan import Plan, check_place, plan
-from vae_lab.cli.resume import can_go_on, placed, read_resumed
+from vae_lab.cli.launchers import check_machine, is_parallel, mark_lost_runs
+from vae_lab.cli.plan import Plan, check_place, plan, time_of
+from vae_lab.cli.resume import can_go_on, read_resumed
 from vae_lab.cli.sweep_summary import close_sweep, open_sweep
-from vae_lab.config.compose import Composer, key_of, register_resolvers
+from vae_lab.cli.task import job, perform, timed_job
+from vae_lab.config.compose import Composer, key_of
 from vae_lab.config.instantiate import needs_trust
-from vae_lab.config.job import choices_of
 from vae_lab.config.overrides import quoted
-from vae_lab.config.resolve import resolved
 from vae_lab.errors import (
     JOB_FAILED,
     WRONG_INPUT,
@@ -53,11 +47,8 @@ from vae_lab.ownership import check_run_folder
 from vae_lab.run_folder import RunFolder, runs_in
 from vae_lab.terminal import in_this_shell, keep_streams_writable, print_error
 from vae_lab.training.distributed import join_run, joined_run
+from vae_lab.training.request import RunRequest
 from vae_lab.training.signals import handle_signals, signals_as_keyboard_interrupt
-
-# A launcher may start `job` in a process that imports this file and composes nothing itself.
-version.setbase("1.3")
-register_resolvers()
 
 
 def main() -> None:
@@ -77,62 +68,6 @@ def main() -> None:
         print_error(f"{stopped}.")
         code = stopped.code
     sys.exit(code)
-
-
-def job(config: DictConfig) -> float | None:
-    """Runs one job for Hydra and returns its validation bound (NaN: none), or None if it failed.
-
-    A failure is printed here and recorded in the run's folder. It is not raised, so that a sweep
-    goes on, whatever launches it. Optuna takes None for a trial that failed.
-    """
-    context = HydraConfig.get()
-    folder = Path(context.runtime.output_dir)
-    # A launcher may have started this in a process of its own.
-    keep_streams_writable()
-    if total := os.environ.get(NUM_JOBS):
-        print(f"run {context.job.num + 1} of {total}: {folder.name}", flush=True)
-    try:
-        with handle_signals(), at_work(), ExitStack() as stack:
-            # The folder of a single run is locked before Hydra opens the log in it.
-            if context.mode == RunMode.MULTIRUN:
-                stack.enter_context(locked(folder))
-            values = resolved(config)
-            # Hydra may have left for the job's folder (hydra.job.chdir=true).
-            moved = not Path.cwd().samefile(context.runtime.cwd)
-            return _perform(
-                config=values,
-                data=placed(values["data"], Path(context.runtime.cwd)) if moved else None,
-                choices=choices_of(context.runtime.choices),
-                folder=RunFolder(folder),
-                command=command_lines.command_of(context.overrides.task),
-                directory=context.runtime.cwd,
-                trust=True,
-            )
-    except UserError as error:
-        tell(error)
-        return None
-
-
-def _perform(**request: Any) -> float | None:
-    """Does a `RunRequest` of these fields; returns the validation bound, or None if it failed."""
-    try:
-        from vae_lab.training.run import RunRequest, run  # imports torch and Lightning
-    except (ImportError, RuntimeError) as error:
-        print_error(
-            f"PyTorch cannot be imported ({error}): torch and torchvision must be of one release "
-            f"pair and one origin; install both anew, with one command."
-        )
-        # No job of a sweep could do better.
-        sys.exit(WRONG_INPUT)
-    complains = logging.raiseExceptions
-    logging.raiseExceptions = False  # on a full disk the log fails too, and one line is enough
-    try:
-        return run(RunRequest(**request)).metrics.get("elbo/val", math.nan)
-    except JobFailed as error:
-        tell(error)
-        return None
-    finally:
-        logging.raiseExceptions = complains
 
 
 def _main(argv: Sequence[str]) -> int:
@@ -188,14 +123,15 @@ def _sweep(composer: Composer, line: CommandLine, jobs: Jobs, planned: Plan) -> 
     # Until the launcher has returned, no job is known to have failed.
     returned: list[float | None] = [math.nan] * len(runs or ())
     with ExitStack() as stack:
-        if is_parallel(jobs.jobs[0]):
+        if parallel := is_parallel(jobs.jobs[0]):
             stack.enter_context(signals_as_keyboard_interrupt())
         try:
             if runs is None:
                 _search(line, planned)
             else:
                 lines = [run.overrides for run in runs]
-                returned = launch(composer, planned.overrides, lines, job)
+                task = job if parallel else partial(timed_job, sweep_time=time_of(runs))
+                returned = launch(composer, planned.overrides, lines, task)
         except JobFailed as error:
             failed = True
             tell(error)
@@ -252,14 +188,14 @@ def _resume(composer: Composer, line: CommandLine) -> int:
     if not run.is_finished:
         check_writable(folder)
 
-    def perform() -> None:
+    def go_on() -> None:
         place = f"hydra.runtime.output_dir={quoted(folder.absolute())}"
         settings = composer.job([place], RunMode.RUN).hydra
         try:
             configure_log(settings.job_logging, settings.verbose)
         except Exception as error:  # logging wraps what the disk refuses
             raise UserError(describe_os_error(error, folder)) from error
-        _perform(
+        request = RunRequest(
             config=config,
             data=data,
             directory=result.directory,
@@ -268,8 +204,9 @@ def _resume(composer: Composer, line: CommandLine) -> int:
             folder=RunFolder(folder),
             trust=trust,
         )
+        perform(request)
 
-    return _run_in(folder, again, perform)
+    return _run_in(folder, again, go_on)
 
 
 def _run_in(folder: Path, again: str, work: Callable[[], None]) -> int:

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from vae_lab.cli.jobs import Jobs
+from vae_lab.cli.sweep_time import SweepTime, Work
 from vae_lab.config.compose import TRIAL, Composer, key_of
 from vae_lab.config.identity import (
     NOT_IN_NAME,
@@ -33,8 +34,9 @@ from vae_lab.run_folder import RunFolder, runs_in
 
 
 class PlannedRun(NamedTuple):
-    """A job of a sweep: its folder, and its overrides with the names in them."""
+    """A job of a sweep, its folder, and its overrides with the names in them."""
 
+    job: Job
     folder: Path
     overrides: list[str]
 
@@ -51,6 +53,19 @@ class Plan(NamedTuple):
 def plan(composer: Composer, jobs: Jobs) -> Plan:
     """Settles the name and folder of every job; UserError if two would share one."""
     return _plan_sweep(composer, jobs) if jobs.is_sweep else _plan_run(composer, jobs)
+
+
+def time_of(runs: Sequence[PlannedRun]) -> SweepTime:
+    """Returns the time of a sweep whose runs are done one after the other."""
+    work = [
+        Work.of(
+            run.job.choices,
+            run.job.values["trainer"]["max_epochs"],
+            is_finished=RunFolder(run.folder).is_finished,
+        )
+        for run in runs
+    ]
+    return SweepTime(work)
 
 
 def _plan_run(composer: Composer, jobs: Jobs) -> Plan:
@@ -88,7 +103,7 @@ def _plan_sweep(composer: Composer, jobs: Jobs) -> Plan:
         lines.append(f"hydra.sweep.subdir={quoted(folder.relative_to(root))}")
         # A second job of the same configuration is the same run.
         hashes[folder] = hash_
-        runs.setdefault(folder, PlannedRun(folder, lines))
+        runs.setdefault(folder, PlannedRun(job, folder, lines))
     return Plan(pinned, root, [*runs.values()])
 
 

@@ -8,15 +8,17 @@ import logging
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from vae_lab import environment
+from vae_lab.callbacks.progress import Progress
 from vae_lab.config.identity import config_hash
 from vae_lab.config.resolve import stated
+from vae_lab.epochs import callbacks_of
 from vae_lab.errors import JobFailed, NonFiniteError, Stopped, describe_os_error
 from vae_lab.files import atomic, remove_partial
 from vae_lab.loggers.base import logged_run
@@ -34,6 +36,7 @@ from vae_lab.run_folder import (
 from vae_lab.training.distributed import rank_zero
 from vae_lab.training.ending import ending
 from vae_lab.training.final_test import final_test
+from vae_lab.training.request import RunRequest
 from vae_lab.training.resume_state import (
     FolderGone,
     ResumePoint,
@@ -46,29 +49,6 @@ from vae_lab.training.trainer import Parts, assemble, machine_settings
 log = logging.getLogger(__name__)
 
 DIVERGED_BATCH = "diverged.npz"
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunRequest:
-    """What a run is asked to do.
-
-    Attributes:
-        config: resolved and checked; see `config.resolve.resolved`.
-        choices: the option of each config group, for tables and TensorBoard's columns.
-        folder: where everything goes.
-        command: the command line that asked for it.
-        trust: whether classes of other packages may be used; see `config.instantiate.locate`.
-        data: that part of `config` with the places where the images are now, if they differ.
-        directory: where the relative paths of `config` begin.
-    """
-
-    config: Mapping[str, Any]
-    choices: Mapping[str, str]
-    folder: RunFolder
-    command: str
-    trust: bool
-    data: Mapping[str, Any] | None = None
-    directory: str | None = None
 
 
 def run(request: RunRequest) -> RunResult:
@@ -161,6 +141,8 @@ def _train_and_test(request: RunRequest, point: ResumePoint) -> RunResult:
     environment.reset_peak_memory()
     parts = assemble(config, folder, point, trust=request.trust, data=request.data)
     restore_loggers(parts.trainer.loggers, point)
+    for display in callbacks_of(parts.trainer, Progress):
+        display.place_in_sweep(*(request.place or ()))
     result = replace(folder.require_result(), **_sizes(config, parts))
     folder.write_result(result)
     _announce_start(result, config)
