@@ -84,7 +84,7 @@ class TinyData(pl.LightningDataModule):
         return self.images, torch.arange(12) % 10
 
     def train_dataloader(self) -> Any:
-        batches = [Batch(self.images[rows], rows) for rows in torch.arange(12).split(4)]
+        batches = [Batch(self.images[rows], rows) for rows in torch.arange(12).reshape(3, 4)]
         # A list serves as a data set: it has a length and rows.
         return DataLoader(batches, batch_size=None)  # type: ignore[arg-type]
 
