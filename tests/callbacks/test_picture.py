@@ -58,7 +58,7 @@ def all_pictures() -> list[Visualization]:
     return [
         Reconstructions(num_images=10, columns=5, **WHEN),
         Samples(num_images=9, columns=3, **WHEN),
-        Interpolations(pairs=PAIRS, steps=4, **WHEN),
+        Interpolations(pairs=PAIRS, steps=4, num_images=12, **WHEN),
         LatentMap(steps=3, extent=1.5, **look),
         QuantileMap(steps=3, **look),
         LatentScatter(**look),

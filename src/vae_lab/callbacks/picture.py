@@ -3,6 +3,7 @@
 Shapes: C channels, H and W pixels.
 """
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,9 @@ from vae_lab.callbacks.drawing.pixels import to_array, to_png
 from vae_lab.callbacks.snapshot import Snapshot
 from vae_lab.loggers.base import RunLogger
 from vae_lab.run_folder import RunFolder
+
+# Characters of JSON. Of hundreds of latent dimensions no reader draws paths.
+MOST_FACTS = 50_000
 
 
 class Visualization(ABC):
@@ -101,7 +105,8 @@ class Picture(Visualization):
             "scale": self.scale * canvas.zoom,  # pixels of the file for each of an image
             "grid": [self.scale * edge for edge in canvas.grid],
         }
-        return {"picture": self.name, **origin._asdict(), **where, **canvas.facts}
+        facts = canvas.facts if len(json.dumps(canvas.facts)) <= MOST_FACTS else {}
+        return {"picture": self.name, **origin._asdict(), **where, **facts}
 
 
 class PictureCallback(Callback):

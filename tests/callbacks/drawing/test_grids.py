@@ -117,15 +117,20 @@ def test_texts_stand_beside_their_rows_and_above_their_columns() -> None:
 
 @pytest.mark.parametrize("width", [1, 30, 350, 2000])
 @pytest.mark.parametrize("height", [1, 3000])
-def test_no_text_is_cut_and_every_letter_is_legible_in_a_card(width: int, height: int) -> None:
+@pytest.mark.parametrize("ends", ["", "original"])
+def test_no_text_is_cut_and_every_letter_is_legible_in_a_card(
+    width: int, height: int, ends: str
+) -> None:
     long = "one_very_long_name_of_a_run_without_a_single_blank_in_it-seed=123456789"
     beside = [(height / 2, "a > b > c > d > e > f > g")]
-    drawing = grids.ImageGrid(torch.rand(1, height, width), title="a title " * 9, beside=beside)
+    images = torch.rand(1, height, width)
+    drawing = grids.ImageGrid(images, title="a title " * 9, ends=ends, beside=beside)
     canvas = drawing.layout()
     canvas.caption(f"{long} \u00b7 epoch 20 \u00b7 mnist")
     for text in texts(canvas).values():
         reach = letters.length(text.text, size=text.size)
-        assert text.anchor[0] == "l" and text.x >= 0 and text.x + reach <= canvas.width
+        start = text.x - reach * {"l": 0, "m": 0.5, "r": 1}[text.anchor[0]]
+        assert start >= 0 and start + reach <= canvas.width
         assert text.size * CARD / canvas.width >= 9.5
     ends = {text.y + text.size for text in texts(canvas).values()}
     assert max(ends) <= canvas.height

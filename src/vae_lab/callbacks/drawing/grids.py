@@ -38,6 +38,7 @@ class ImageGrid(NamedTuple):
 
     picture: Tensor  # (C, H, W) in [0, 1]
     title: str = ""
+    ends: str = ""  # the name of the first and the last column, which the title stands between
     above: Sequence[Tick] = ()  # texts above columns, the important ones first, at pixels across
     beside: Sequence[Tick] = ()  # texts at the right of rows, at pixels downwards
     facts: Mapping[str, Any] = MappingProxyType({})  # for readers of the file; see `Canvas`
@@ -45,20 +46,36 @@ class ImageGrid(NamedTuple):
     def layout(self) -> Canvas:
         channels, height, width = self.picture.shape
         zoom = max(1, min(-(-SIDE // width), HIGHEST // height))
-        room = round(0.2 * zoom * width) if self.beside else 0
-        paper = max(zoom * width + room, NARROWEST) + 2 * MARGIN
-        size = legible(paper)
-        lines = wrapped(self.title, size=size, width=paper - 2 * MARGIN)
+        room = round(0.25 * zoom * width) if self.beside else 0
+        reach = max(zoom * width, NARROWEST)
+        size = legible(reach + room + 2 * MARGIN)
+        around = 2 * (length(self.ends, size=size) + MARGIN) if self.ends else 0
+        lines = wrapped(self.title, size=size, width=reach - around) or [""] * bool(self.ends)
         top = MARGIN // 2 + line_height(size) * (len(lines) + bool(self.above)) + 2
-        canvas = Canvas(width=paper, height=top + zoom * height + 4, coloured=channels == 3)
-        for k, line in enumerate(lines):
-            y = MARGIN // 2 + k * line_height(size)
-            canvas.text(MARGIN, y, line, size=size, anchor="lt")
+        canvas = Canvas(
+            width=reach + room + 2 * MARGIN,
+            height=top + zoom * height + MARGIN // 2,
+            coloured=channels == 3,
+        )
+        self._name_picture(canvas, lines, size, reach)
         canvas.picture(MARGIN, top, to_uint8(self.picture), zoom=zoom)
         canvas.facts.update(self.facts)
         self._name_columns(canvas, size)
         self._name_rows(canvas, size, room)
         return canvas
+
+    def _name_picture(self, canvas: Canvas, lines: list[str], size: int, reach: int) -> None:
+        """Writes the title at the left, or between the names of the first and last column."""
+        y, middle = MARGIN // 2, MARGIN + reach / 2
+        if self.ends:
+            canvas.text(MARGIN, y, self.ends, size=size, anchor="lt")
+            canvas.text(MARGIN + reach, y, self.ends, size=size, anchor="rt")
+        for line in lines:
+            if self.ends:
+                canvas.text(middle, y, line, size=size, anchor="mt")
+            else:
+                canvas.text(MARGIN, y, line, size=size, anchor="lt")
+            y += line_height(size)
 
     def _name_columns(self, canvas: Canvas, size: int) -> None:
         """Writes the texts above columns, and leaves out those that would touch earlier ones."""
