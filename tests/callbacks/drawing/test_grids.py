@@ -132,8 +132,8 @@ def test_no_text_is_cut_and_every_letter_is_legible_in_a_card(
         start = text.x - reach * {"l": 0, "m": 0.5, "r": 1}[text.anchor[0]]
         assert start >= 0 and start + reach <= canvas.width
         assert text.size * CARD / canvas.width >= 9.5
-    ends = {text.y + text.size for text in texts(canvas).values()}
-    assert max(ends) <= canvas.height
+    bottoms = {text.y + text.size for text in texts(canvas).values()}
+    assert max(bottoms) <= canvas.height
     assert canvas.pixels(1).shape == (1, canvas.height, canvas.width)
 
 
