@@ -9,8 +9,12 @@ from vae_lab.files import LOCK, PARTIAL
 from vae_lab.reading import check_inside
 from vae_lab.run_folder import COMMANDS, RESULT, RunFolder
 
-# What a report writes beside the runs: pages, and a folder of pictures, which may hold others too.
-PAGE, MARKDOWN, FIGURES = REPORT = ("report.html", "report.md", "report_figures")
+# What a report writes beside the runs: pages, their numbers, and a folder of pictures, which may
+# hold others too.
+PAGE, MARKDOWN, NUMBERS, FIGURES = REPORT = (
+    *("report.html", "report.md", "report.json"),
+    "report_figures",
+)
 # In the folder of a sweep: the pictures of all its runs, as one run of TensorBoard's.
 COMPARISON = "comparison"
 SUMMARY = "summary.csv"  # of a sweep, or of a report
@@ -19,6 +23,7 @@ WRITTEN_BY = "Written by VAE Lab"
 _MARKS = {
     PAGE: WRITTEN_BY,
     MARKDOWN: WRITTEN_BY,
+    NUMBERS: rf'\A{{\s*"written_by": "{WRITTEN_BY}',
     SUMMARY: r"\Arun,status,[^\n]*elbo/test",
     COMMANDS: r"\Apython -m vae_lab ",
 }

@@ -82,7 +82,7 @@ def test_a_sweep_ends_with_its_report(sweep: tuple[Path, str]) -> None:
     page = root / "report.html"
     assert f"Report:       {page.relative_to(root.parents[2])}" in printed
     html = page.read_text()
-    assert "linear-z2-stripes" in html and "Plausibility on interpolations" in html
+    assert "linear-z2-stripes" in html and "Measured on the pictures" in html
     # Two runs: originals once, two reconstructions, samples, maps, scatters, five pairs of each.
     assert html.count("<img ") == 1 + 2 + 3 * 2 + 5 * 2 + 1
     markdown = (root / "report.md").read_text()

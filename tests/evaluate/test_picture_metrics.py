@@ -16,7 +16,7 @@ from vae_lab.evaluate.sample_quality import contrast, sharpness
 from vae_lab.posterior import Posterior
 from vae_lab.priors import GaussianMixture, Prior
 from vae_lab.random_streams import stream, subset
-from vae_lab.report.conclusions_bound import METHODS
+from vae_lab.report.picture_metrics import METHODS
 
 
 def test_sharpness_of_noise_of_blur_and_of_one_grey() -> None:

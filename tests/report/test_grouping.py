@@ -54,7 +54,7 @@ def test_other_data_and_other_protocols_are_apart_with_the_reason(tmp_path: Path
     write_report([tmp_path], tmp_path)
     for name in ("report.html", "report.md"):
         text = (tmp_path / name).read_text()
-        assert "2 parts, because figures can only be compared where" in text
+        assert "2 parts: bounds compare only if the same thing was measured" in text
         assert "data set: other, targets: binary" in text
     assert "highest test bound" not in text
 
@@ -108,7 +108,9 @@ def test_one_seed_counts_once_whatever_else_differs(tmp_path: Path) -> None:
     written = write_report([tmp_path], tmp_path)
     assert written.num_runs == 2 and written.skipped == [repeated]
     html = written.page.read_text()
-    assert "2 runs of 1 setting; seeds 0 and 1" in html and "over 2 seeds" in html
+    assert (
+        "2 runs of 1 setting; seeds 0 and 1" in html and "2 seeds: [ ] is the 95 % interval" in html
+    )
 
 
 def test_a_callback_that_may_change_the_training_makes_another_setting(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_the_report_goes_where_it_is_told_and_says_what_it_left_out(
     write_run(tmp_path / "c" / "failed", elbo=-150.0, seed=2, status="failed")
     _main([*(str(tmp_path / name) for name in "abc"), "--to", str(tmp_path / "there")])
     assert {path.name for path in (tmp_path / "there").iterdir()} == {
-        *("report.html", "report.md", "report_figures", "summary.csv")
+        *("report.html", "report.md", "report.json", "report_figures", "summary.csv")
     }
     out = capsys.readouterr().out
     assert f"left out {tmp_path / 'c' / 'failed'}: failed" in out and "2 runs compared" in out
@@ -79,17 +79,17 @@ def test_the_page_holds_everything_and_asks_nobody(tmp_path: Path) -> None:
         write_events(folder, {"elbo/train": [-9.0, -2.0], "elbo/val": [-8.0, -1.0]})
     written = write_report([tmp_path], tmp_path)
     html = Elements(written.page.read_text())
-    assert html.names.count("svg") == 4 and html.names.count("img") == 1 + 3 + 3
+    assert html.names.count("svg") == 4 and html.names.count("img") == 1 + 2 + 3 + 3
     assert all(one.startswith(("data:", "#")) for one in html.addresses), html.addresses
-    headings = ("What was run", "Results on the test images", "Training and validation curves",
-        "The parts of the bound", "Reconstructions", "Samples", "Interpolations",
-        "Latent maps and scatters", "KL per dimension", "What is to be seen")  # fmt: skip
+    headings = ("Training and validation curves", "Samples", "Latent maps and scatters",
+        "Reconstructions", "Interpolations", "Reconstruction term and KL", "KL per dimension",
+        "Measured on the pictures", "How it was run")  # fmt: skip
     markdown = (tmp_path / "report.md").read_text()
     places = [markdown.index(f"\n## {heading}\n") for heading in headings]
     assert places == sorted(places)
     files = {path.name for path in (tmp_path / "report_figures").iterdir()}
     named = {part.split(")")[0] for part in markdown.split("](report_figures/")[1:]}
-    assert files == named and len(files) == 4 + 3 + 3
+    assert files == named and len(files) == 4 + 2 + 3 + 3
     # Written again, nothing new is there.
     write_report([tmp_path], tmp_path)
     assert {path.name for path in (tmp_path / "report_figures").iterdir()} == files
@@ -166,8 +166,7 @@ def test_the_runs_of_an_earlier_version_have_a_page(tmp_path: Path) -> None:
         make_former(folder)
     assert not write_report([tmp_path], tmp_path).skipped
     markdown = (tmp_path / "report.md").read_text()
-    assert "not measured in every run" not in markdown
-    assert "The distance is that of a Gaussian of the same mean and covariance" in markdown
+    assert "Distance by moments: of a Gaussian with the codes' mean and covariance" in markdown
     assert "| sharpness of samples | 0.300 ± 0.010 | 0.300 ± 0.010 |" in markdown
 
 

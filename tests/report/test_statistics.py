@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from vae_lab.report.statistics import Sample, difference, holm, wilson
+from vae_lab.report.statistics import Sample, contrast, difference, holm, wilson
 
 NOISE = np.random.default_rng(1)
 
@@ -192,3 +192,30 @@ def test_what_differs_is_found_among_many(seeds: int) -> None:
     found = holm([difference(a, b) for a, b in pairs])
     assert [it.differs for it in found] == [abs(it.value) > 2 for it in found]
     assert sum(bool(it.differs) for it in found) == 9
+
+
+def test_a_contrast_of_four_runs_is_taken_image_by_image() -> None:
+    hardness = NOISE.normal(0, 20, 300)
+    images = [hardness + NOISE.normal(mean, 1, 300) for mean in (4.0, 1.0, 2.0, 1.5)]
+    weights = (0.5, 0.5, -0.5, -0.5)
+    found = contrast([of_images(values) for values in images], weights)
+    sums = np.dot(weights, images)
+    reference = stats.ttest_1samp(sums, 0.0)
+    assert found.value == pytest.approx(sums.mean()) and found.kind == "images"
+    assert found.p_value == pytest.approx(reference.pvalue)
+    assert found.interval == pytest.approx(tuple(reference.confidence_interval(0.95)))
+
+
+def test_a_contrast_over_seeds_has_welchs_degrees_and_borrows_what_is_not_known() -> None:
+    values = ((1.0, 2.0, 4.0), (0.0, 3.0), (5.0, 5.5, 7.0), (2.0, 2.5))
+    weights = np.array((0.5, -0.5, 0.5, -0.5))
+    parts = np.array([np.var(it, ddof=1) / len(it) for it in values]) * weights**2
+    degrees = parts.sum() ** 2 / sum(parts**2 / np.array([2, 1, 2, 1]))
+    half = stats.t.ppf(0.975, degrees) * np.sqrt(parts.sum())
+    found = contrast([Sample(it) for it in values], weights)
+    assert found.interval == pytest.approx((found.value - half, found.value + half))
+    # One seed beside two settings with several: as if its variance were the pooled one.
+    found = contrast([Sample((1.0, 3.0)), Sample((0.0, 1.0, 2.0)), Sample((9.0,))], (1, 1, -2))
+    pooled = (2.0 * 1 + 1.0 * 2) / 3
+    assert found.error == pytest.approx(np.sqrt(2.0 / 2 + 1.0 / 3 + 4 * pooled))
+    assert found.kind == "mixed" and found.counts == (2, 3, 1)

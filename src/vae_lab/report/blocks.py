@@ -4,8 +4,8 @@ Each template has a macro for each class of blocks, named as the class.
 """
 
 import base64
-from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
@@ -13,12 +13,16 @@ Block = tuple[Any, ...]
 
 
 class Section(NamedTuple):
-    """A heading with its blocks; `name` is for links, `short_title` for the table of contents."""
+    """A heading with its blocks, folded up unless `is_open`; `name` is for links.
+
+    `short_title` is for the table of contents.
+    """
 
     name: str
     title: str
     blocks: Sequence[Block]
     short_title: str = ""
+    is_open: bool = False
 
 
 class Subheading(NamedTuple):
@@ -56,7 +60,7 @@ class Cell(NamedTuple):
 class Table(NamedTuple):
     """Headings and rows of cells; of each row its mark, `best`, `tie` or none, by its place.
 
-    A table with a `summary` is folded up in the page, below that text. Markdown leaves it out.
+    A table with a `summary` is folded up in the page, below that text.
     """
 
     headings: list[str]
@@ -104,21 +108,26 @@ class Strips(NamedTuple):
     originals_first: bool = False
 
 
-# What a sentence says: a difference, none that can be told, a plain fact, or what is unknown.
-Verdict = Literal["differs", "tie", "fact", "open"]
+class Finding(NamedTuple):
+    """One of the few things that a page says first.
 
+    `subject` names it for programs, `numbers` are what the text says, in nats per image or shares.
+    `evidence` is the section that shows more; each of the `remedies` is an override to try.
+    """
 
-class Sentence(NamedTuple):
-    """A conclusion."""
-
-    text: str
-    verdict: Verdict
-
-
-class Topic(NamedTuple):
-    """A question, the sentences that answer it, and a table of the same with its note."""
-
+    subject: str
     title: str
-    sentences: list[Sentence]
-    table: Table | None = None
-    note: str = ""
+    text: str
+    evidence: str
+    numbers: Mapping[str, Any]
+    remedies: Sequence[str] = ()
+
+
+class Answer(NamedTuple):
+    """What a page says first: the result, how sure it is, why, and what does not differ."""
+
+    headline: str
+    certainty: str
+    findings: list[Finding]
+    ties: str
+    numbers: Mapping[str, Any]

@@ -1,8 +1,9 @@
-"""The pages themselves: `report.html`, `report.md` with its figures, and `summary.csv`."""
+"""The pages themselves: `report.html`, `report.md` with its figures, their numbers, the table."""
 
 import hashlib
 import html
 import re
+import shlex
 from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -18,18 +19,20 @@ from vae_lab.files import atomic, check_writable, write_text
 from vae_lab.ownership import (
     FIGURES,
     MARKDOWN,
+    NUMBERS,
     PAGE,
     REPORT,
     SUMMARY,
     WRITTEN_BY,
     check_replaceable,
 )
-from vae_lab.report.blocks import Chart, PagePicture, Section
+from vae_lab.report import numbers
+from vae_lab.report.blocks import Chart, PagePicture
 from vae_lab.report.comparisons import Comparisons
-from vae_lab.report.grouping import Group, group_runs
+from vae_lab.report.grouping import group_runs
 from vae_lab.report.picture_metrics import PictureMetrics
 from vae_lab.report.runs import Run, Skipped, find_runs
-from vae_lab.report.sections import sections_of
+from vae_lab.report.sections import Content, content_of
 from vae_lab.report.summary import write_summary
 from vae_lab.report.wording import counted
 from vae_lab.run_folder import RunFolder
@@ -49,7 +52,7 @@ class Chapter(NamedTuple):
 
     title: str
     prefix: str
-    sections: list[Section]
+    content: Content
 
 
 class Pages(NamedTuple):
@@ -131,29 +134,42 @@ def _pages(runs: Sequence[Run], skipped: Sequence[Skipped], target: Path) -> Pag
     groups, reasons = group_runs(runs)
     left_out = [*skipped, *(repeated for group in groups for repeated in group.repeated)]
     num_runs = sum(len(group.runs) for group in groups)
-    content = {
-        "title": printable(f"{target.resolve().name}: {counted(num_runs, 'run')} compared"),
-        "chapters": _chapters(groups),
+    metrics = [PictureMetrics(group) for group in groups]
+    # Those of all groups are corrected together.
+    comparisons = Comparisons(metrics)
+    chapters = _chapters(
+        metrics, comparisons, f"python -m vae_lab.board {shlex.quote(str(target))}"
+    )
+    written = {
+        "written_by": f"{WRITTEN_BY} {version('vae-lab')}",
+        "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    }
+    content = written | {
+        "title": printable(f"{target.resolve().name}: {counted(num_runs, 'run')}"),
+        "chapters": chapters,
         "reasons": reasons,
         "skipped": [Skipped(it.path, printable(it.reason)) for it in left_out],
-        "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "written_by": f"{WRITTEN_BY} {version('vae-lab')}",
     }
     figures: dict[str, bytes] = {}
     templates = _templates(figures)
     texts = {name: templates.get_template(name).render(content) for name in (MARKDOWN, PAGE)}
+    parts = [
+        numbers.part(of_group, comparisons, chapter.content.answer)
+        for of_group, chapter in zip(metrics, chapters, strict=True)
+    ]
+    texts[NUMBERS] = numbers.to_json(written, parts, comparisons, left_out)
     return Pages(texts, figures, runs, num_runs, left_out)
 
 
-def _chapters(groups: Sequence[Group]) -> list[Chapter]:
-    """Returns what is shown of each group; the comparisons of all are corrected together."""
-    metrics = [PictureMetrics(group) for group in groups]
-    comparisons = Comparisons(metrics)
+def _chapters(
+    metrics: Sequence[PictureMetrics], comparisons: Comparisons, board: str
+) -> list[Chapter]:
+    """Returns what is shown of each group."""
     chapters = []
     for number, of_group in enumerate(metrics, start=1):
-        prefix = f"part{number}-" if len(groups) > 1 else ""
-        sections = sections_of(of_group, comparisons, prefix)
-        chapters.append(Chapter(of_group.group.title, prefix, sections))
+        prefix = f"part{number}-" if len(metrics) > 1 else ""
+        content = content_of(of_group, comparisons, prefix, board)
+        chapters.append(Chapter(of_group.group.title, prefix, content))
     return chapters
 
 

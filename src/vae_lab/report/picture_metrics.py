@@ -32,7 +32,13 @@ SHARES = {"accuracy", "precision", "recall", "share", "unanimity"}
 # What a share is of, by the keys of its protocol: pairs of images, or images.
 COUNTS = ("pairs", "images")
 
-# How a distance from the prior is measured: the prose of older runs, and its key.
+# How a distance from the prior is measured, and what that is.
+METHODS = {
+    "moments": "of a Gaussian with the codes' mean and covariance, at most the whole distance",
+    "draws": "estimated by draws, too low on average",
+}
+
+# The prose of older runs, and its key.
 METHODS_OF_OLDER_RUNS = {
     "mean and covariance of q(z)": "moments",
     "KL(q(z) || p(z)) by draws, each without its own image": "draws",

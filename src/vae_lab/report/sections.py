@@ -1,76 +1,142 @@
-"""The content of a page on a group of comparable runs: sections of facts, tables, pictures."""
+"""The content of a page on a group of comparable runs: the answer first, then its evidence."""
 
-from vae_lab.report import conclusions_bound, conclusions_pictures, gallery, tables
-from vae_lab.report.blocks import Block, Commands, Facts, Note, Section, Subheading
+from typing import NamedTuple
+
+from vae_lab.report import gallery, likelihoods, tables
+from vae_lab.report.blocks import Answer, Block, Commands, Facts, Note, Section, Subheading
 from vae_lab.report.charts import draw_all
 from vae_lab.report.comparisons import Comparisons
+from vae_lab.report.findings import answer
+from vae_lab.report.forest import forest
 from vae_lab.report.grouping import Group
-from vae_lab.report.picture_metrics import PictureMetrics
+from vae_lab.report.picture_metrics import DISTANCE_NAME, METHODS, PictureMetrics
 from vae_lab.report.wording import counted
 
 NO_CHART = Note("Not recorded in these runs.")
 
-RESULTS_NOTE = Note(
-    "± is the standard error over the test images; where there are several seeds, mean and spread "
-    "(standard deviation) over the seeds. “best” is the highest bound; “tie”: cannot be told apart "
-    "from it, by the rule of the last section."
+CURVES_NOTE = Note("Where others plot a loss to minimise, it is minus this bound.")
+
+RESULTS_NOTE = "± is the standard error over test images{seeds}.{best}"
+SEEDS_NOTE = ", sd the standard deviation over seeds"
+BEST_NOTE = " best: the highest test bound; tie: not significantly lower."
+
+RECONSTRUCTIONS_NOTE = Note("Decoded at the posterior mean of validation images.")
+
+SAMPLES_NOTE = Note("Decoded prior draws: the same draws if the latent dimension is the same.")
+
+INTERPOLATIONS_NOTE = Note("Between the originals at both ends: equal steps in the latent space.")
+
+DIFFERENCES_NOTE = (
+    "Filled: significant, p < 5 % after Holm's correction for all {count} of this page. Lines are "
+    "95 % intervals of one comparison by itself. The best setting is chosen on the test images, so "
+    "its value is slightly optimistic."
 )
 
-RECONSTRUCTIONS_NOTE = Note("Reconstructions are by the posterior mean, of validation images.")
-
-SAMPLES_NOTE = Note(
-    "Mean images of draws from the prior. Runs with the same number of latent dimensions decode "
-    "the same draws."
+METRICS_NOTE = (
+    "Brackets: 95 % interval. Sharpness: root mean square step between neighbouring pixels, "
+    "divided by their standard deviation. Contrast: standard deviation of the pixels. {distance} "
+    "Measured on {protocol}."
 )
 
-INTERPOLATIONS_NOTE = Note(
-    "At both ends the originals; between them decoded points, equally spaced between the two "
-    "posterior means."
-)
-
-CONCLUSIONS_NOTE = (
-    "≠ a difference beyond chance · ≈ none that can be told · ? not known. This page compares "
-    "{count}: every pair of settings that differ in one key, and every pair of bounds. ≠ needs "
-    "p < 5 % after Holm's correction for all of them, so a page of settings that are all alike "
-    "says ≠ anywhere in at most 5 % of cases. ± and the intervals are of one comparison by itself; "
-    "a share has its 95 % interval in brackets. "
-    "With one seed, a sentence speaks of these weights: how far another training would land was "
-    "not measured."
+LABELS_NOTE = (
+    "Per cent, by the classifier; ± is the standard error. Map: equal steps over [-1.5, 1.5]². "
+    "Centre: the disc around 0 with a tenth of the prior."
 )
 
 
-def sections_of(metrics: PictureMetrics, comparisons: Comparisons, prefix: str) -> list[Section]:
-    """Returns all there is to show of a group; `prefix` begins the names of its files."""
+class Content(NamedTuple):
+    """The first screen of a group, answer, pictures and table; and the sections below it."""
+
+    answer: Answer
+    overview: Block
+    results: list[Block]
+    sections: list[Section]
+
+
+def content_of(
+    metrics: PictureMetrics, comparisons: Comparisons, prefix: str, board: str
+) -> Content:
+    """Returns all there is to show of a group.
+
+    Args:
+        metrics: the group with its picture metrics.
+        comparisons: those of the whole page.
+        prefix: begins the names of the files of its pictures.
+        board: the command that shows the runs in TensorBoard.
+    """
+    group = metrics.group
+    sections = [
+        *_pictures(metrics, prefix),
+        Section("likelihoods", "Likelihoods", likelihoods.section(group)),
+        _differences(metrics, comparisons, prefix),
+        _metrics(metrics),
+        _run(group, board),
+    ]
+    filled = [section for section in sections if section.blocks]
+    overview = gallery.overview(group, prefix)
+    return Content(answer(metrics, comparisons), overview, _results(group, comparisons), filled)
+
+
+def _results(group: Group, comparisons: Comparisons) -> list[Block]:
+    several_seeds = any(len(setting.runs) > 1 for setting in group.settings)
+    text = RESULTS_NOTE.format(
+        seeds=SEEDS_NOTE if several_seeds else "",
+        best=BEST_NOTE if len(group.settings) > 1 else "",
+    )
+    return [tables.results(group, comparisons), Note(text)]
+
+
+def _pictures(metrics: PictureMetrics, prefix: str) -> list[Section]:
     group, charts = metrics.group, draw_all(metrics, prefix)
     curves, bound, kl = (charts.get(name, NO_CHART) for name in ("curves", "bound", "kl"))
     samples, maps, scatters = (
         gallery.whole_pictures(group, kind, prefix) for kind in gallery.WHOLE
     )
-    commands = Commands(tables.commands(group.runs))
-    run = [Facts(tables.facts(group)), Subheading("To run it again"), commands]
     reconstructions = [gallery.reconstruction_strips(group, prefix), RECONSTRUCTIONS_NOTE]
     paths = [charts["paths"]] if "paths" in charts else []
     interpolations = [gallery.interpolation_strips(group, prefix), INTERPOLATIONS_NOTE, *paths]
     latent = [Subheading("Maps"), maps, Subheading("Scatters"), scatters]
-    note = Note(CONCLUSIONS_NOTE.format(count=counted(comparisons.count, "difference")))
-    rooms = (conclusions_bound, conclusions_pictures)
-    conclusions = [topic for room in rooms for topic in room.topics(metrics, comparisons)]
+    chosen = gallery.selection_notes(group)
     return [
-        Section("run", "What was run", run),
-        Section("results", "Results on the test images", _results(group, comparisons), "Results"),
-        Section("curves", "Training and validation curves", [curves], "Curves"),
-        Section("bound", "The parts of the bound", [bound], "The bound"),
+        Section("curves", "Training and validation curves", [curves, CURVES_NOTE], "Curves", True),
+        Section("samples", "Samples", [*chosen, samples, SAMPLES_NOTE], is_open=True),
+        Section("latent", "Latent maps and scatters", latent, "Latent space", True),
         Section("reconstructions", "Reconstructions", reconstructions),
-        Section("samples", "Samples", [*gallery.selection_notes(group), samples, SAMPLES_NOTE]),
         Section("interpolations", "Interpolations", interpolations),
-        Section("latent", "Latent maps and scatters", latent, "Latent space"),
+        Section("bound", "Reconstruction term and KL", [bound], "Parts of the bound"),
         Section("kl", "KL per dimension", [kl]),
-        Section("seen", "What is to be seen", [note, *conclusions]),
     ]
 
 
-def _results(group: Group, comparisons: Comparisons) -> list[Block]:
+def _differences(metrics: PictureMetrics, comparisons: Comparisons, prefix: str) -> Section:
+    plots = forest(metrics, comparisons, prefix)
+    note = Note(DIFFERENCES_NOTE.format(count=counted(comparisons.count, "comparison")))
+    return Section("differences", "Differences", [*plots, note] if plots else [])
+
+
+def _metrics(metrics: PictureMetrics) -> Section:
+    blocks: list[Block] = []
+    if table := tables.picture_metrics(metrics):
+        known = {name for name in metrics.by_method(DISTANCE_NAME) if name in METHODS}
+        distances = [f"Distance by {name}: {METHODS[name]}." for name in METHODS if name in known]
+        note = METRICS_NOTE.format(distance=" ".join(distances), protocol=metrics.protocol())
+        blocks += [table, Note(note)]
+    if shares := tables.label_shares(metrics):
+        blocks += [Subheading("Share of each label"), shares, Note(LABELS_NOTE)]
+    return Section("pictures", "Measured on the pictures", blocks, "Picture metrics")
+
+
+def _run(group: Group, board: str) -> Section:
     several_seeds = len(group.runs) > len(group.settings)
     every_run = [tables.every_run(group)] if several_seeds or group.keys else []
     warnings = [Note(f"{run.name}: {text}") for run in group.runs for text in run.result.warnings]
-    return [tables.results(group, comparisons), RESULTS_NOTE, *every_run, *warnings]
+    blocks = [
+        Facts(tables.facts(group)),
+        Subheading("To run it again"),
+        Commands(tables.commands(group.runs)),
+        Subheading("To see the runs in TensorBoard"),
+        Commands([board]),
+        *every_run,
+        *warnings,
+    ]
+    return Section("run", "How it was run", blocks)

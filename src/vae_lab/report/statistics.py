@@ -5,7 +5,7 @@ Shapes: N images. Differences are a minus b, in the unit of the values.
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from scipy.optimize import brentq
@@ -69,6 +69,15 @@ class Sample(NamedTuple):
         low, high = wilson(self.mean, count, _NORMAL)
         return (high - low) / (2 * _NORMAL)
 
+    def numbers(self) -> dict[str, Any]:
+        """Returns what is known of it, for JSON."""
+        return {
+            "mean": self.mean,
+            "standard_error": self.error,
+            "interval": self.interval(),
+            "values": self.values,
+        }
+
     def image_variance(self) -> Variance | None:
         """Returns the variance over images. All seeds have the same images: it stays as it is."""
         if not (error := self.error):
@@ -114,13 +123,13 @@ def wilson(share: float, count: float, quantile: float) -> tuple[float, float]:
 
 
 class Difference(NamedTuple):
-    """A difference of two means, its standard error, and how probable it is by chance."""
+    """A difference of means, its standard error, and how probable it is by chance."""
 
     value: float
-    # images: the same images, both by one seed; seeds: several of each; mixed: several of one of
-    # them; means: by the standard errors of both; unknown: there is no error of either.
+    # images: the same images, one seed each; seeds: several of each; mixed: several of some;
+    # means: by the standard errors of all; unknown: nothing tells an error.
     kind: Literal["images", "seeds", "mixed", "means", "unknown"]
-    counts: tuple[int, int]  # of seeds
+    counts: tuple[int, ...]  # of seeds
     variances: tuple[Variance, ...] = ()  # over images, and over seeds
     images: int = 0
     # By itself, and among all comparisons of a page.
@@ -148,32 +157,52 @@ class Difference(NamedTuple):
         """Whether it would be more than chance if it were the only comparison."""
         return self.p_value is not None and self.p_value < FALSE_ALARMS
 
+    def numbers(self) -> dict[str, Any]:
+        """Returns what is known of it, for JSON."""
+        return {
+            "value": self.value,
+            "standard_error": self.error,
+            "interval": self.interval,
+            "p": self.p_value,
+            "p_corrected": self.corrected,
+            "differs": self.differs,
+        }
+
     def turned(self) -> "Difference":
-        """Returns the difference b minus a."""
+        """Returns the difference with the other sign, b minus a."""
         return self._replace(value=-self.value, counts=self.counts[::-1])
 
 
 def difference(a: Sample, b: Sample) -> Difference:
-    """Returns the difference of the means, a - b, as the only comparison.
+    """Returns the difference of the means, a - b, as the only comparison."""
+    return contrast((a, b), (1.0, -1.0))
 
-    Its variance has two parts. Over images: of the paired differences of the same images, or of
-    both means. Over seeds (Welch): only if a setting has several; one that has a single seed, or a
-    spread of 0, gets the spread of the other. With one seed each, the difference is of two runs.
+
+def contrast(samples: Sequence[Sample], weights: Sequence[float]) -> Difference:
+    """Returns a weighted sum of means, as the only comparison; the weights sum to 0.
+
+    Its variance has two parts. Over images: of the same sum for each image, or of all means. Over
+    seeds (Welch): only if a setting has several; one that has a single seed, or a standard
+    deviation of 0, gets that of the others. With one seed each, the difference is one of runs.
     """
-    counts, value = (len(a.values), len(b.values)), a.mean - b.mean
-    paired = _paired(a, b)
-    own = [sample.image_variance() for sample in (a, b)]
-    over_images = [paired] if paired else [part for part in own if part]
-    seeds = _seed_variances(a, b)
+    counts = tuple(len(sample.values) for sample in samples)
+    value = sum(weight * sample.mean for sample, weight in zip(samples, weights, strict=True))
+    paired = _paired(samples, weights)
+    own = [
+        Variance(weight**2 * part.value, part.degrees)
+        for sample, weight in zip(samples, weights, strict=True)
+        if (part := sample.image_variance())
+    ]
+    over_images = [paired] if paired else own
     kind: Literal["images", "seeds", "mixed", "means"]
     if max(counts) > 1:
         kind = "seeds" if min(counts) > 1 else "mixed"
     else:
         kind = "images" if paired else "means"
         # The error of one of two runs is not that of their difference.
-        over_images = over_images if paired or len(over_images) == 2 else []
-    images = len(a.per_image[0]) if paired else 0
-    parts = (*over_images, *seeds)
+        over_images = over_images if paired or len(own) == len(samples) else []
+    images = len(samples[0].per_image[0]) if paired else 0
+    parts = (*over_images, *_seed_variances(samples, weights))
     if value == 0 or not math.isfinite(value) or not parts:
         known = 1.0 if value == 0 else None
         return Difference(value, "unknown", counts, (), images, known, known)
@@ -181,26 +210,45 @@ def difference(a: Sample, b: Sample) -> Difference:
     return Difference(value, kind, counts, parts, images, probability, probability)
 
 
-def _paired(a: Sample, b: Sample) -> Variance | None:
-    """Returns the variance over images of the difference, from the same images in both."""
-    sizes = {len(values) for values in (*a.per_image, *b.per_image)}
-    if not a.per_image or not b.per_image or len(sizes) > 1 or min(sizes) < 2:
+def _paired(samples: Sequence[Sample], weights: Sequence[float]) -> Variance | None:
+    """Returns the variance over images of the sum, from the same images in all samples."""
+    sizes = {len(values) for sample in samples for values in sample.per_image}
+    if not all(sample.per_image for sample in samples) or len(sizes) > 1 or min(sizes) < 2:
         return None
-    differences = np.mean(a.per_image, axis=0) - np.mean(b.per_image, axis=0)
-    variance = float(differences.var(ddof=1)) / len(differences)
-    return Variance(variance, len(differences) - 1) if 0 < variance < math.inf else None
+    sums = np.sum(
+        [
+            weight * np.mean(sample.per_image, axis=0)
+            for sample, weight in zip(samples, weights, strict=True)
+        ],
+        axis=0,
+    )
+    variance = float(sums.var(ddof=1)) / len(sums)
+    return Variance(variance, len(sums) - 1) if 0 < variance < math.inf else None
 
 
-def _seed_variances(a: Sample, b: Sample) -> list[Variance]:
-    """Returns the variances over seeds; a sample that does not tell it has that of the other."""
-    own = [sample.seed_variance() for sample in (a, b)]
-    known = [part for part in own if part]
-    if len(known) == 1:
-        several, other = (a, b) if own[0] else (b, a)
-        assert several.spread is not None
-        share = 1 / len(several.values) + 1 / len(other.values)
-        return [Variance(several.spread**2 * share, len(several.values) - 1)]
-    return [_welch(*known)] if known else []
+def _seed_variances(samples: Sequence[Sample], weights: Sequence[float]) -> list[Variance]:
+    """Returns the variance of the sum over seeds, with Welch and Satterthwaite's degrees.
+
+    A sample that does not tell its variance has that of the others, pooled.
+    """
+    shares = [
+        weight**2 / len(sample.values) for sample, weight in zip(samples, weights, strict=True)
+    ]
+    known = [
+        (sample.spread**2, len(sample.values) - 1, share)
+        for sample, share in zip(samples, shares, strict=True)
+        if sample.spread
+    ]
+    if not known:
+        return []
+    degrees = sum(count for _, count, _ in known)
+    pooled = sum(shares) - sum(share for *_, share in known)
+    parts = [
+        Variance(variance * (share + pooled * count / degrees), count)
+        for variance, count, share in known
+    ]
+    total = sum(part.value for part in parts)
+    return [Variance(total, total**2 / sum(part.value**2 / part.degrees for part in parts))]
 
 
 def holm(differences: Sequence[Difference]) -> list[Difference]:
@@ -217,12 +265,6 @@ def holm(differences: Sequence[Difference]) -> list[Difference]:
         largest = max(largest, (differences[index].p_value or 0) * (len(known) - rank))
         corrected[index] = differences[index]._replace(corrected=min(1.0, largest))
     return corrected
-
-
-def _welch(a: Variance, b: Variance) -> Variance:
-    """Returns the variance of the difference of two means (Welch and Satterthwaite)."""
-    total = a.value + b.value
-    return Variance(total, total**2 / (a.value**2 / a.degrees + b.value**2 / b.degrees))
 
 
 def _half_width(parts: Sequence[Variance], probability: float = 1 - CONFIDENCE) -> float:

@@ -38,7 +38,7 @@ def facts(group: Group) -> list[tuple[str, list[str]]]:
         ("Runs", [f"{of_settings}; {plural('seed', len(seeds))} {listed(seeds)}"]),
         ("What varies", [listed(group.keys) if group.keys else "nothing but the seed"]),
         ("Data", _each(runs, _data)),
-        ("Test figures", _each(runs, _protocol)),
+        ("Test protocol", _each(runs, _protocol)),
         (
             "Budget",
             [
@@ -58,8 +58,8 @@ def results(group: Group, comparisons: Comparisons) -> Table:
     best, ties = comparisons.best_and_ties(group)
     several = any(len(setting.runs) > 1 for setting in group.settings)
     headings = [*(group.keys or ["run"]), *(["seeds"] if several else [])]
-    headings += ["test bound", "reconstruction", "KL", "active dims", "validation bound"]
-    headings += ["epochs", "parameters", "seconds per run"]
+    headings += ["test bound", "reconstruction", "KL", "active units", "validation bound"]
+    headings += ["epochs", "parameters", "seconds"]
     marks = {id(setting): "tie" for setting in ties} | {id(best): "best"}
     rows = [_row(group, setting, several) for setting in group.settings]
     several_settings = len(group.settings) > 1
@@ -175,7 +175,7 @@ def _value(value: Any) -> Cell:
 
 
 def sample_cell(sample: Sample | None) -> Cell:
-    """Returns a mean with its standard error over images, or its spread over several seeds.
+    """Returns a mean with its standard error over images, or its standard deviation over seeds.
 
     A share is in per cent, with its interval.
     """
@@ -186,7 +186,7 @@ def sample_cell(sample: Sample | None) -> Cell:
     if sample.spread is None:
         return Cell(with_error(sample.mean, sample.error), sample.mean)
     mean, spread = (shown(value, sample.spread) for value in (sample.mean, sample.spread))
-    return Cell(f"{mean}, spread {spread}", sample.mean)
+    return Cell(f"{mean} (sd {spread})", sample.mean)
 
 
 def _label_share(share: float, error: float | None) -> Cell:

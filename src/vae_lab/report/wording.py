@@ -1,32 +1,21 @@
 """Numbers, settings and differences as text."""
 
+import json
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any
 
-from vae_lab.report.blocks import Sentence, Verdict
 from vae_lab.report.grouping import Setting
 from vae_lab.report.statistics import Difference, Sample
 
 NATS = " nats"
-
+PER_IMAGE = " nats per image"
 
 # Decimals that a number has at most.
 MOST_DECIMALS = 5
 
-
-class Quantity(NamedTuple):
-    """What is compared: its key and name, its unit, and the adjective for its higher value."""
-
-    key: str
-    name: str
-    unit: str = ""
-    comparative: str = "higher"
-
-
-def sentence(text: str, verdict: Verdict = "fact") -> Sentence:
-    """Returns a sentence with a capital letter; by itself it compares nothing."""
-    return Sentence(text[0].upper() + text[1:], verdict)
+# Keys that have a name of the field, beside their own.
+KEY_NAMES = {"latent_dim": "latent dimensions", "lr": "learning rate"}
 
 
 def shown(value: float, error: float | None = None) -> str:
@@ -62,23 +51,70 @@ def share_shown(sample: Sample) -> str:
 
 
 def estimate(sample: Sample, unit: str = "") -> str:
-    """Returns a mean with its standard error over images, or with its spread and interval."""
+    """Returns a mean with its standard error over images, or with its interval over seeds."""
     interval = sample.interval()
     if sample.spread is None or interval is None:
         return with_error(sample.mean, sample.error, unit)
-    half = (interval[1] - interval[0]) / 2
-    low, high = (shown(end, half) for end in interval)
-    return (
-        f"{shown(sample.mean, half)}{unit} (spread {shown(sample.spread)} over "
-        f"{len(sample.values)} seeds, 95 % interval {low} to {high})"
-    )
+    return f"{shown(sample.mean, _half(interval))}{unit} {_interval_shown(interval)}"
 
 
-def subject(setting: Setting) -> str:
-    """Returns what a sentence is about: the weights of a single seed, or the mean of several."""
-    if len(setting.runs) == 1:
-        return f"these weights of {setting.label}"
-    return f"{setting.label} (mean of {len(setting.runs)} seeds)"
+def size_shown(gap: Difference, unit: str = NATS, *, interval: bool = True) -> str:
+    """Returns the size of a difference with its interval, or with its standard error."""
+    size = abs(gap.value)
+    if gap.interval is None:
+        return f"{shown(size)}{unit}"
+    if not interval and gap.kind == "images":
+        return with_error(size, gap.error, unit)
+    low, high = gap.interval
+    ends = (low, high) if gap.value >= 0 else (-high, -low)
+    return f"{shown(size, _half(ends))}{unit} {_interval_shown(ends)}"
+
+
+def _interval_shown(interval: tuple[float, float]) -> str:
+    low, high = (shown(end, _half(interval)) for end in interval)
+    return f"[{low} to {high}]"
+
+
+def _half(interval: tuple[float, float]) -> float:
+    return (interval[1] - interval[0]) / 2
+
+
+def key_name(key: str) -> str:
+    """Returns what a key is called, such as `latent dimensions`."""
+    return KEY_NAMES.get(key, key)
+
+
+def level_name(key: str, value: Any) -> str:
+    """Returns a key's value, such as `conv`, `10 latent dimensions` or `beta 0.5`."""
+    if key == "latent_dim":
+        return f"{value} {plural('latent dimension', value)}"
+    if isinstance(value, str) and key.endswith("._target_"):
+        return value.rpartition(".")[2]
+    if isinstance(value, str) and "." not in key:
+        return value
+    text = f"{value:g}" if isinstance(value, float) else json.dumps(value, default=str)
+    return f"{key_name(key)} {'none' if value is None else text}"
+
+
+def levels_named(key: str, values: Sequence[Any]) -> list[str]:
+    """Returns values of a key: the unit is named once, `2 latent dimensions` and `10`."""
+    names = [level_name(key, value) for value in values]
+    if key == "latent_dim":
+        names[1:] = map(str, values[1:])
+    return names
+
+
+def setting_name(setting: Setting) -> str:
+    """Returns what a setting is called in a sentence, such as `conv with 10 latent dimensions`."""
+    names = [level_name(key, value) for key, value in setting.values.items()]
+    if not names:
+        return setting.label
+    return names[0] if len(names) == 1 else f"{names[0]} with {listed(names[1:])}"
+
+
+def capital(text: str) -> str:
+    """Returns a text that begins with a capital letter."""
+    return text[:1].upper() + text[1:]
 
 
 def plural(noun: str, count: int | None) -> str:
@@ -94,52 +130,3 @@ def counted(count: int, noun: str) -> str:
 def listed(items: Sequence[str]) -> str:
     """Returns `a, b and c`."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
-
-
-def difference_text(gap: Difference, unit: str) -> str:
-    """Returns the size of a difference, and its interval or error."""
-    size, sign = abs(gap.value), 1 if gap.value >= 0 else -1
-    if gap.interval is None or gap.error is None:
-        return f"{shown(size)}{unit} (nothing says how much of that is chance)"
-    if gap.kind in ("seeds", "mixed"):
-        ends = sorted(sign * end for end in gap.interval)
-        half = (ends[1] - ends[0]) / 2
-        low, high = (shown(end, half) for end in ends)
-        text = f"{shown(size, half)}{unit} (95 % interval {low} to {high}, "
-        if gap.kind == "seeds":
-            return text + f"over {gap.counts[0]} and {gap.counts[1]} seeds)"
-        return text + f"as if both had the spread of the one with {max(gap.counts)} seeds)"
-    text = with_error(size, gap.error, unit)
-    if gap.kind == "images":
-        return f"{text} (image by image, {gap.images:,} test images)"
-    return f"{text} (from the standard errors of both)"
-
-
-def comparison(
-    a: Setting, b: Setting, samples: tuple[Sample, Sample], of: Quantity, gap: Difference
-) -> Sentence:
-    """Returns the sentence on which of two settings has more of a quantity; `gap` is a - b."""
-    both = f"{of.name} of {subject(a)} and of {subject(b)}"
-    if gap.value == 0:
-        return sentence(f"{both} is the same: {shown(samples[0].mean)}{of.unit}.", "tie")
-    size, rank = difference_text(gap, of.unit), _rank(*samples)
-    if gap.differs is False:
-        chance = "; by itself this would be a difference, among all comparisons it can be chance"
-        note = chance if gap.differs_by_itself else ""
-        return sentence(f"{both} cannot be told apart: {size} apart{rank}{note}.", "tie")
-    high, low = (a, b) if gap.value >= 0 else (b, a)
-    verb = "is" if gap.differs else "was"
-    return sentence(
-        f"{of.name} of {subject(high)} {verb} {of.comparative} than that of {subject(low)} by "
-        f"{size}{rank}.",
-        "differs" if gap.differs else "open",
-    )
-
-
-def _rank(a: Sample, b: Sample) -> str:
-    """Returns where a single seed lies among several; nothing otherwise."""
-    if (len(a.values) > 1) == (len(b.values) > 1):
-        return ""
-    (single,), several = (a.values, b.values) if len(a.values) == 1 else (b.values, a.values)
-    within = min(several) <= single <= max(several)
-    return "; it lies within their range" if within else f"; it lies beyond all {len(several)}"

@@ -1,0 +1,49 @@
+"""What a page says first: a headline, and three to six findings that are chosen, not enumerated.
+
+In the order of their importance:
+
+1. the main effect of each key on the test bound, the largest first, if it is significant: at most
+   two; the interaction of two keys stands with the smaller effect. One setting has its quality;
+2. the trade-off: reconstruction against KL, sharpness against plausibility;
+3. the most serious fault, with an override that may mend it;
+4. what the latent plane shows;
+5. further faults, and then further effects, as far as six findings allow.
+
+What does not differ significantly is one sentence below them. A difference is significant if
+p < 5 % after Holm's correction over all comparisons of the page.
+"""
+
+from vae_lab.report.blocks import Answer, Finding
+from vae_lab.report.comparisons import Comparisons
+from vae_lab.report.findings import headline
+from vae_lab.report.findings.effects import effects
+from vae_lab.report.findings.faults import faults
+from vae_lab.report.findings.plane import plane
+from vae_lab.report.findings.tradeoffs import quality, tradeoffs
+from vae_lab.report.picture_metrics import PictureMetrics
+
+MOST = 6  # findings of a page
+MOST_OF_A_KIND = 2
+
+
+def answer(metrics: PictureMetrics, comparisons: Comparisons) -> Answer:
+    """Returns what the page on a group says first."""
+    group = metrics.group
+    text, numbers = headline.headline(group, comparisons)
+    return Answer(
+        text,
+        headline.certainty(group),
+        _chosen(metrics, comparisons),
+        headline.ties(group, comparisons),
+        numbers,
+    )
+
+
+def _chosen(metrics: PictureMetrics, comparisons: Comparisons) -> list[Finding]:
+    group = metrics.group
+    first = effects(group, comparisons) if group.keys else quality(metrics)
+    balance = tradeoffs(metrics, comparisons)
+    wrong, shown = faults(metrics, comparisons), plane(metrics)
+    few = MOST_OF_A_KIND
+    ordered = [*first[:few], *balance, *wrong[:1], *shown, *wrong[1:few], *first[few:]]
+    return ordered[:MOST]

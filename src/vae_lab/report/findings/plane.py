@@ -1,0 +1,82 @@
+"""What the plane of two latent dimensions shows: which label fills it, and which its centre."""
+
+from collections.abc import Iterator
+
+from vae_lab.report.blocks import Finding
+from vae_lab.report.findings.faults import COLLAPSED
+from vae_lab.report.grouping import Setting
+from vae_lab.report.picture_metrics import PictureMetrics
+from vae_lab.report.wording import listed, percent, plural
+
+# A label with a smaller share is called rare.
+RARE = 0.01
+
+# Other settings that are named beside the best.
+MOST_NAMED = 3
+
+
+def plane(metrics: PictureMetrics) -> list[Finding]:
+    """Returns the finding on the plane of the best setting that has one."""
+    bounds = {
+        id(setting): sample.mean
+        for setting in metrics.group.settings
+        if (sample := setting.sample("elbo")) and _has_plane(metrics, setting)
+    }
+    planes = [it for it in metrics.group.settings if id(it) in bounds]
+    if not planes:
+        return []
+    setting, *others = sorted(planes, key=lambda it: -bounds[id(it)])
+    numbers = {
+        "setting": setting.label,
+        "at_centre": {it.label: _at_centre(metrics, it) for it in planes},
+        "shares_of_map": metrics.by_label(setting, "digits_of_map"),
+        "median_distance": metrics.by_label(setting, "distance_of_digits"),
+    }
+    text = " ".join(_sentences(metrics, setting, others))
+    return [Finding("plane", "Latent plane", text, "latent", numbers)]
+
+
+def _has_plane(metrics: PictureMetrics, setting: Setting) -> bool:
+    """Tells whether a setting has two dimensions, which say something, and was measured."""
+    kl = setting.sample("kl")
+    is_used = kl is None or kl.mean >= COLLAPSED
+    is_plane = {run.result.latent_dim for run in setting.runs} == {2}
+    return is_plane and is_used and bool(metrics.by_label(setting, "distance_of_digits"))
+
+
+def _sentences(metrics: PictureMetrics, setting: Setting, others: list[Setting]) -> Iterator[str]:
+    centre = _at_centre(metrics, setting)
+    if centre:
+        elsewhere = [
+            f"{it.label}: {_named(labels)}" for it in others if (labels := _at_centre(metrics, it))
+        ]
+        beside = f" ({', '.join(elsewhere)})" if 0 < len(elsewhere) <= MOST_NAMED else ""
+        yield f"At the centre of the plane of {setting.label} lies label {_named(centre)}{beside}."
+    if shares := metrics.by_label(setting, "digits_of_map"):
+        ordered = sorted(shares, key=lambda label: -shares[label])
+        most = listed([f"{label} ({percent(shares[label])})" for label in ordered[:2]])
+        rare = [label for label in shares if shares[label] < RARE]
+        missing = f", below 1 % {listed(rare)}" if rare else ""
+        yield f"Most of the map is {most}{missing}."
+    distances = metrics.by_label(setting, "distance_of_digits") or {}
+    near = min(distances, key=distances.__getitem__)
+    reason = ""
+    if [near] == list(centre):
+        reason = ", perhaps because it looks most like all the others"
+    yield f"The codes of {near} lie nearest to 0 (median distance {distances[near]:.1f}){reason}."
+
+
+def _at_centre(metrics: PictureMetrics, setting: Setting) -> dict[str, list[str]]:
+    """Returns the labels that are decoded at the prior's mean, each with its seeds."""
+    seeds: dict[str, list[str]] = {}
+    for run, number in metrics.by_run(setting, "digit_at_centre"):
+        seeds.setdefault(str(number.value), []).append(str(run.seed))
+    return seeds
+
+
+def _named(seeds: dict[str, list[str]]) -> str:
+    """Returns a label, or those of the seeds such as `1 (seed 0) or 6 (seeds 1 and 2)`."""
+    if len(seeds) == 1:
+        return "".join(seeds)
+    named = [f"{label} ({plural('seed', len(it))} {listed(it)})" for label, it in seeds.items()]
+    return " or ".join(named)
