@@ -212,7 +212,7 @@ def test_a_contrast_over_seeds_has_welchs_degrees_and_borrows_what_is_not_known(
     parts = np.array([np.var(it, ddof=1) / len(it) for it in values]) * weights**2
     degrees = parts.sum() ** 2 / sum(parts**2 / np.array([2, 1, 2, 1]))
     half = stats.t.ppf(0.975, degrees) * np.sqrt(parts.sum())
-    found = contrast([Sample(it) for it in values], weights)
+    found = contrast([Sample(it) for it in values], weights.tolist())
     assert found.interval == pytest.approx((found.value - half, found.value + half))
     # One seed beside two settings with several: as if its variance were the pooled one.
     found = contrast([Sample((1.0, 3.0)), Sample((0.0, 1.0, 2.0)), Sample((9.0,))], (1, 1, -2))
