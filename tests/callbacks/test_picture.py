@@ -118,7 +118,15 @@ def test_files_and_loggers_get_the_same_pictures(tmp_path: Path) -> None:
         with Image.open(tmp_path / "figures" / f"{names[tag]}_{step:04d}.png") as file:
             pixels = torch.from_numpy(np.array(file))
         assert torch.equal(pixels, torch.from_numpy(picture))
-    assert len(list((tmp_path / "figures").iterdir())) == len(spy.pictures)
+    assert len(list((tmp_path / "figures").glob("*.png"))) == len(spy.pictures)
+
+
+def test_charts_are_there_without_pixels_too(tmp_path: Path) -> None:
+    train(tmp_path, all_pictures(), max_epochs=2)
+    found = {path.name for path in (tmp_path / "figures").glob("*.svg")}
+    assert found == {"kl_per_dim.svg", "latent_scatter.svg"}
+    text = (tmp_path / "figures" / "kl_per_dim.svg").read_text(encoding="utf-8")
+    assert f"{tmp_path.name} \u00b7 epoch 2<" in text, "that of the last epoch"
 
 
 def test_a_chart_is_drawn_anew_for_its_larger_file(tmp_path: Path) -> None:

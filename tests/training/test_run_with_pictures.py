@@ -30,7 +30,7 @@ def with_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_picture_is_drawn_and_logged_by_default(with_pictures: Path) -> None:
     found = {path.name for path in (with_pictures / "figures").iterdir()}
     drawn = {f"{name}_{epoch:04d}.png" for name in FIGURES for epoch in (0, 2)}
-    assert found == {*drawn, "evolution.gif"}
+    assert found == {*drawn, "evolution.gif", "latent_scatter.svg", "kl_per_dim.svg"}
     assert (with_pictures / "projector_config.pbtxt").exists()
     events = EventAccumulator(str(with_pictures), size_guidance={"images": 0, "histograms": 0})
     tags = events.Reload().Tags()

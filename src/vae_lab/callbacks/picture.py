@@ -21,6 +21,7 @@ from vae_lab.callbacks.drawing.grids import Drawing
 from vae_lab.callbacks.drawing.letters import in_letters
 from vae_lab.callbacks.drawing.pixels import to_array, to_png
 from vae_lab.callbacks.snapshot import Snapshot
+from vae_lab.files import write_text
 from vae_lab.loggers.base import RunLogger
 from vae_lab.run_folder import RunFolder
 
@@ -71,7 +72,8 @@ class Origin(NamedTuple):
 class Picture(Visualization):
     """One kind of picture: what is drawn of a snapshot, and how often.
 
-    It goes into the file `figures/<name>_<epochs>.png` and to each logger of the run.
+    It goes into the file `figures/<name>_<epochs>.png` and to each logger of the run. The latest of
+    a chart is there without pixels too, as `figures/<name>.svg`.
     """
 
     name: ClassVar[str]
@@ -92,6 +94,8 @@ class Picture(Visualization):
         canvas.caption(origin.caption())
         path = folder.figure(self.name, snapshot.epochs_done)
         to_png(canvas.pixels(self.scale), path, self._metadata(canvas, origin))
+        if canvas.is_vector:
+            write_text(path.with_name(f"{self.name}.svg"), canvas.svg())
         if not loggers:
             return
         tag = self.tag.format(name=self.name, split=snapshot.split)

@@ -10,6 +10,7 @@ together is more than all pictures of a linear run may cost; this takes about 0.
 
 import math
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 from torch import Tensor
@@ -23,6 +24,8 @@ from vae_lab.callbacks.drawing.style import PALETTE
 PAPER, INK, QUIET, FAINT = "#ffffff", "#262626", "#6b6b6b", "#e4e4e4"
 
 MARGIN = 10
+
+FONTS = "Aileron, Helvetica, Arial, sans-serif"  # of SVG files; the first is that of the pixels
 
 CARD = 300  # pixels: how wide TensorBoard shows a picture beside others
 
@@ -113,6 +116,20 @@ class Canvas:
         for mark in self.marks:
             mark.paint(paper)
         return from_array(np.array(paper.image))
+
+    @property
+    def is_vector(self) -> bool:
+        """Whether nothing on it is made of pixels."""
+        return not any(isinstance(mark, marks.Raster) for mark in self.marks)
+
+    def svg(self) -> str:
+        """Returns what was drawn as an SVG file."""
+        size = {"viewBox": f"0 0 {self.width} {self.height}", "font-family": FONTS}
+        drawn = marks.element("svg", {"xmlns": "http://www.w3.org/2000/svg", **size})
+        paper = marks.Box(0, 0, self.width, self.height, PAPER)
+        drawn.extend(mark.svg() for mark in (paper, *self.marks))
+        ElementTree.indent(drawn, space="")
+        return f"{ElementTree.tostring(drawn, encoding='unicode')}\n"
 
 
 def legible(width: int) -> int:

@@ -60,8 +60,11 @@ def shortened(text: str, *, size: int, width: float, lines: int) -> list[str]:
 
 
 def in_letters(text: str) -> str:
-    """Returns a text in letters that the font has."""
-    return text.encode("ascii", "backslashreplace").decode()
+    """Returns a text in letters that the font has; others are written as in Python."""
+    return "".join(
+        letter if letter.isascii() and letter.isprintable() else f"{ascii(letter)[1:-1]}"
+        for letter in text
+    )
 
 
 def label_name(label: int, names: Sequence[str] | None) -> str:

@@ -1,11 +1,17 @@
-"""What a canvas holds: texts, boxes, dots and pictures, each of which can paint itself.
+"""What a canvas holds: texts, boxes, dots and pictures.
+
+Each can paint itself on pixels, and write itself as an element of an SVG file.
 
 Lengths are in units, x to the right and y downwards. Shapes: C channels, H and W pixels.
 """
 
+import base64
+import io
 import math
+from collections.abc import Mapping
 from functools import cache
 from typing import Literal, NamedTuple
+from xml.etree.ElementTree import Element
 
 from PIL import Image, ImageColor, ImageDraw
 from torch import Tensor
@@ -45,6 +51,22 @@ class Paper:
         self.image.paste(self.colour(colour), (left, top), mask)
 
 
+def element(tag: str, attributes: Mapping[str, float | str], text: str | None = None) -> Element:
+    """Returns an element of an SVG file; numbers are written to a hundredth of a unit."""
+    written = {
+        name: value if isinstance(value, str) else _number(value)
+        for name, value in attributes.items()
+    }
+    made = Element(tag, written)
+    made.text = text
+    return made
+
+
+def _number(value: float) -> str:
+    """Returns a number to a hundredth, as short as it can be written."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
 class Text(NamedTuple):
     """A line of text; with a halo it stays readable on top of dots."""
 
@@ -69,6 +91,20 @@ class Text(NamedTuple):
             stroke_fill="white" if self.halo else None,
         )
 
+    def svg(self) -> Element:
+        ascent, descent = letters.font(self.size).getmetrics()
+        below = {"t": ascent, "m": (ascent - descent) / 2, "b": -descent}[self.anchor[1]]
+        look: dict[str, float | str] = {
+            "x": self.x,
+            "y": self.y + below,
+            "text-anchor": {"l": "start", "m": "middle", "r": "end"}[self.anchor[0]],
+            "fill": self.colour,
+        }
+        if self.halo:
+            # The stroke is painted first, so that it does not make the letters thinner.
+            look |= {"stroke": "white", "stroke-width": 4, "paint-order": "stroke"}
+        return _svg_text(self.text, self.size, look)
+
 
 class UpwardText(NamedTuple):
     """A line of text that runs upwards, its middle at x, y."""
@@ -86,6 +122,13 @@ class UpwardText(NamedTuple):
         ImageDraw.Draw(mask).text((0, 0), self.text, font=font, fill=255)
         paper.stamp(self.x, self.y, mask.rotate(90, expand=True), self.colour)
 
+    def svg(self) -> Element:
+        ascent, descent = letters.font(self.size).getmetrics()
+        x, y = _number(self.x + (ascent - descent) / 2), _number(self.y)
+        turned = f"translate({x} {y}) rotate(-90)"
+        look = {"transform": turned, "text-anchor": "middle", "fill": self.colour}
+        return _svg_text(self.text, self.size, look)
+
 
 class Box(NamedTuple):
     """A filled rectangle; right and bottom are the first units outside. At least 1 pixel."""
@@ -100,6 +143,11 @@ class Box(NamedTuple):
         first_x, first_y, last_x, last_y = (round(v * paper.scale) for v in self[:4])
         ends = max(first_x, last_x - 1), max(first_y, last_y - 1)
         paper.pen.rectangle(((first_x, first_y), ends), fill=self.colour)
+
+    def svg(self) -> Element:
+        edges = {"x": self.left, "y": self.top}
+        size = {"width": self.right - self.left, "height": self.bottom - self.top}
+        return element("rect", {**edges, **size, "fill": self.colour})
 
 
 class Circle(NamedTuple):
@@ -116,6 +164,16 @@ class Circle(NamedTuple):
         edges = (x - radius, y - radius, x + radius, y + radius)
         paper.pen.ellipse(edges, outline=self.colour, width=round(self.width * paper.scale))
 
+    def svg(self) -> Element:
+        # Pillow draws the line inside of the radius, SVG on both sides of it.
+        place = {"cx": self.x, "cy": self.y, "r": self.radius - self.width / 2}
+        line: dict[str, float | str] = {
+            "fill": "none",
+            "stroke": self.colour,
+            "stroke-width": self.width,
+        }
+        return element("circle", {**place, **line})
+
 
 class Dot(NamedTuple):
     """A small mark around x, y, opaque at opacity 1."""
@@ -131,6 +189,20 @@ class Dot(NamedTuple):
         mask = _mask(self.shape, round(self.radius * paper.scale * 2), self.opacity)
         paper.stamp(self.x, self.y, mask, self.colour)
 
+    def svg(self) -> Element:
+        look: dict[str, float | str] = {"fill": self.colour}
+        if self.opacity < 1:
+            look["fill-opacity"] = self.opacity
+        if self.shape not in CORNERS:
+            radius = self.radius * (1 - 2 * DISC_EDGE)
+            return element("circle", {"cx": self.x, "cy": self.y, "r": radius, **look})
+        corners = [
+            (self.x + self.radius * (2 * x - 1), self.y + self.radius * (2 * y - 1))
+            for x, y in CORNERS[self.shape]
+        ]
+        points = " ".join(f"{_number(x)},{_number(y)}" for x, y in corners)
+        return element("polygon", {"points": points, **look})
+
 
 class Raster(NamedTuple):
     """Bytes (C, H, W) with their corner at left, top; each pixel is zoom x zoom units."""
@@ -145,8 +217,25 @@ class Raster(NamedTuple):
         corner = self.left * paper.scale, self.top * paper.scale
         paper.image.paste(Image.fromarray(to_array(pixels)), corner)
 
+    def svg(self) -> Element:
+        _, height, width = self.picture.shape
+        file = io.BytesIO()
+        Image.fromarray(to_array(self.picture)).save(file, format="PNG")
+        data = base64.b64encode(file.getvalue()).decode("ascii")
+        place: dict[str, float | str] = {"x": self.left, "y": self.top}
+        size = {"width": width * self.zoom, "height": height * self.zoom}
+        look = {"style": "image-rendering: pixelated", "href": f"data:image/png;base64,{data}"}
+        return element("image", {**place, **size, **look})
+
 
 Mark = Text | UpwardText | Box | Circle | Dot | Raster
+
+
+def _svg_text(text: str, size: int, look: Mapping[str, float | str]) -> Element:
+    """Returns a line of text that is as wide in any font as in the one it was laid out in."""
+    width = letters.length(text.strip(), size=size)  # blanks at the ends have no width in SVG
+    fit: dict[str, float | str] = {"font-size": size, "textLength": width}
+    return element("text", {**fit, "lengthAdjust": "spacingAndGlyphs", **look}, text)
 
 
 @cache
