@@ -88,6 +88,8 @@ class PagePicture(NamedTuple):
     height: int
     alt: str
     file: str
+    colours: tuple[str, str] | None = None  # of its setting, on the light page and on the dark one
+    overlay: Markup = Markup()  # an SVG image of the same size, to lie above it
 
     @property
     def uri(self) -> str:
@@ -99,6 +101,7 @@ class Cards(NamedTuple):
     """Whole pictures side by side."""
 
     pictures: list[PagePicture]
+    is_large: bool = False
 
 
 class Strips(NamedTuple):

@@ -62,6 +62,11 @@ class Style(NamedTuple):
     dash: str
     hue: str  # its name
 
+    @property
+    def on_both(self) -> tuple[str, str]:
+        """Returns its colours on a light page and on a dark one."""
+        return self.colour, self.on_dark
+
 
 def styles(group: Group) -> dict[int, Style]:
     """Returns the style of each setting of a group, by the setting's `id`."""

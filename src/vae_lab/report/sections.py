@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from vae_lab.report import gallery, likelihoods, tables
+from vae_lab.report import gallery, latent_pictures, likelihoods, tables
 from vae_lab.report.blocks import Answer, Block, Commands, Facts, Note, Section, Subheading
 from vae_lab.report.charts import draw_all
 from vae_lab.report.comparisons import Comparisons
@@ -89,13 +89,11 @@ def _results(group: Group, comparisons: Comparisons) -> list[Block]:
 def _pictures(metrics: PictureMetrics, prefix: str) -> list[Section]:
     group, charts = metrics.group, draw_all(metrics, prefix)
     curves, bound, kl = (charts.get(name, NO_CHART) for name in ("curves", "bound", "kl"))
-    samples, maps, scatters = (
-        gallery.whole_pictures(group, kind, prefix) for kind in gallery.WHOLE
-    )
+    samples = gallery.whole_samples(group, prefix)
     reconstructions = [gallery.reconstruction_strips(group, prefix), RECONSTRUCTIONS_NOTE]
     paths = [charts["paths"]] if "paths" in charts else []
     interpolations = [gallery.interpolation_strips(group, prefix), INTERPOLATIONS_NOTE, *paths]
-    latent = [Subheading("Maps"), maps, Subheading("Scatters"), scatters]
+    latent = latent_pictures.blocks(group, prefix) or [gallery.NO_PICTURES]
     chosen = gallery.selection_notes(group)
     return [
         Section("curves", "Training and validation curves", [curves, CURVES_NOTE], "Curves", True),

@@ -18,11 +18,16 @@ MOST_BYTES = 250_000
 CODE = list[float]  # of a point of the latent space, (Z,)
 
 
-def whole(run: Run, kind: str, label: str, alt: str, file: str) -> PagePicture | None:
+def whole(
+    run: Run, kind: str, label: str, alt: str, file: str, *, without_texts: bool = False
+) -> PagePicture | None:
     """Returns the last picture of a kind; None if the run drew none."""
     if (picture := last_picture(run, kind)) is None:
         return None
-    data, image, _ = picture
+    data, image, about = picture
+    if without_texts and "grid" in about:
+        image = image.crop(picture.box)
+        data = _encode(image)
     small = image
     while len(data) > MOST_BYTES and min(small.size) > 100:
         # Fewer colours first, then fewer pixels.

@@ -18,27 +18,62 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   });
 }
+
 const box = document.querySelector("dialog");
 const open = (image) => {
-  const large = box.querySelector("img");
+  const layers = box.querySelector(".layers");
+  layers.replaceChildren();
+  const large = document.createElement("img");
   large.src = image.src;
   large.alt = image.alt;
   // The pixels of an image stay squares; the letters of a chart do not.
-  large.style.imageRendering = getComputedStyle(image).imageRendering;
+  large.style.imageRendering = image.closest(".strips") ? "pixelated" : "auto";
+  const factor = Math.min(innerWidth * 0.96 / image.naturalWidth, innerHeight * 0.82 / image.naturalHeight);
+  large.style.width = `${Math.floor(image.naturalWidth * factor)}px`;
+  layers.append(large);
+  const overlay = image.parentElement.querySelector(".overlay");
+  if (overlay) layers.append(overlay.cloneNode(true));
   box.querySelector("p").textContent = image.alt;
   box.showModal();
 };
 const images = document.querySelectorAll("main img");
 if (images.length) {
   const hint = document.createElement("p");
-  hint.className = "quiet";
+  hint.className = "quiet hint";
   hint.textContent = "Click a picture to enlarge it.";
-  document.querySelector("header").append(hint);
+  (document.querySelector(".overview") ?? document.querySelector("header")).append(hint);
 }
 for (const image of images) {
   image.classList.add("zoom");
   image.tabIndex = 0;
+  image.setAttribute("role", "button");
+  image.setAttribute("aria-haspopup", "dialog");
   image.addEventListener("click", () => open(image));
-  image.addEventListener("keydown", (event) => { if (event.key === "Enter") open(image); });
+  image.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    open(image);
+  });
 }
 box.addEventListener("click", () => box.close());
+
+// What is wider than its box can be scrolled by keys too, and says so.
+const fit = () => {
+  for (const part of document.querySelectorAll(".scroll, pre")) {
+    const wide = part.scrollWidth > part.clientWidth + 1;
+    part.classList.toggle("wide", wide);
+    if (wide) part.tabIndex = 0;
+    else part.removeAttribute("tabindex");
+  }
+};
+addEventListener("resize", fit);
+document.addEventListener("toggle", fit, true);
+fit();
+
+// On paper everything is unfolded.
+const folded = [];
+addEventListener("beforeprint", () => {
+  folded.push(...document.querySelectorAll("details:not([open])"));
+  folded.forEach((part) => { part.open = true; });
+});
+addEventListener("afterprint", () => folded.splice(0).forEach((part) => { part.open = false; }));

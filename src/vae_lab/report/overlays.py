@@ -1,0 +1,84 @@
+"""Interpolations drawn on pictures of the latent plane, as SVG images that lie above them."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from markupsafe import Markup
+
+from vae_lab.report.run_pictures import RunPicture
+from vae_lab.report.strips import Path
+
+LETTERS = 1 / 38  # the height of the letters, of the picture's width
+
+# A line on a black map and on a white scatter: a colour with an edge of the other kind.
+LINE, EDGE = "#e0218a", "#ffffff"
+
+FRAME = Markup(
+    '<svg class="overlay" viewBox="0 0 {width} {height}" aria-hidden="true">'
+    '<svg x="{left}" y="{top}" width="{inner_width}" height="{inner_height}">{paths}</svg></svg>'
+)
+
+PATH = Markup(
+    '<g stroke-linecap="round"><line {ends} stroke="{edge}" stroke-width="{wide}"/>'
+    '<line {ends} stroke="{line}" stroke-width="{thin}"/></g>'
+)
+
+END = Markup(
+    '<circle cx="{x}" cy="{y}" r="{radius}" fill="{line}" stroke="{edge}" stroke-width="{thin}"/>'
+    '<text x="{x}" y="{y}" dy="0.36em" font-size="{size}" text-anchor="middle" fill="{edge}" '
+    'font-weight="600">{name}</text>'
+)
+
+
+def labels_passed(path: Path) -> str:
+    """Returns the labels on the way, such as `1 → 9 → 7`; empty if they are unknown."""
+    return " → ".join(label for label, _ in groupby(path.labels))
+
+
+def overlay(picture: RunPicture, paths: Sequence[Path]) -> Markup:
+    """Returns the paths of two latent dimensions as lines with their labels at both ends.
+
+    Empty if there are none, or if the picture does not say where its axes lie.
+    """
+    paths = [path for path in paths if len(path.ends) == 2 and len(path.ends[0]) == 2]
+    axes = picture.about.get("axes", {})
+    if not paths or any(len(axes.get(name, ())) != 2 for name in "xy"):
+        return Markup()
+    width, height = picture.image.size
+    left, top, right, bottom = picture.box
+    size = width * LETTERS
+    drawn = Markup()
+    for path in paths:
+        places = [_place(code, axes, right - left, bottom - top, size) for code in path.ends]
+        (x1, y1), (x2, y2) = places
+        ends = Markup('x1="{}" y1="{}" x2="{}" y2="{}"').format(x1, y1, x2, y2)
+        drawn += PATH.format(ends=ends, edge=EDGE, line=LINE, wide=size / 4, thin=size / 8)
+        for (x, y), name in zip(places, _names(path), strict=True):
+            drawn += END.format(
+                x=x, y=y, radius=0.7 * size, size=size, name=name, edge=EDGE, line=LINE,
+                thin=size / 10,
+            )  # fmt: skip
+    return FRAME.format(
+        width=width, height=height, left=left, top=top, inner_width=right - left,
+        inner_height=bottom - top, paths=drawn,
+    )  # fmt: skip
+
+
+def _place(
+    code: Sequence[float], axes: dict[str, list[float]], width: int, height: int, margin: float
+) -> tuple[float, float]:
+    """Returns where a code (2,) lies in the box, in pixels; codes beyond it lie at its edge."""
+    (low_x, high_x), (low_y, high_y) = axes["x"], axes["y"]
+    x = (code[0] - low_x) / (high_x - low_x or 1.0) * width
+    y = (high_y - code[1]) / (high_y - low_y or 1.0) * height
+    return (
+        round(min(max(x, margin), width - margin), 1),
+        round(min(max(y, margin), height - margin), 1),
+    )
+
+
+def _names(path: Path) -> tuple[str, str]:
+    """Returns what stands at both ends: the labels, if they are as short as a digit."""
+    first, _, last = path.name.partition(" to ")
+    last = last.partition(",")[0]
+    return (first, last) if max(len(first), len(last)) <= 2 else ("", "")
