@@ -45,7 +45,7 @@ def _maps(group: Group, prefix: str) -> list[Block]:
     num_left_out = 0
     for setting in group.settings if len(leading) > 1 else in_colour(group):
         picture = last_picture(setting.runs[0], MAP)
-        if picture and not is_whole(setting) and not picture.about.get("plane"):
+        if picture and not is_whole(setting) and picture.about.get("plane") is not True:
             num_left_out += 1
         elif drawn := _picture(group, setting, MAP, prefix):
             (large if id(setting) in leading else small).append(drawn)

@@ -21,7 +21,6 @@ _ABOUT: dict[str, Any] = {
     "scale": int,
     "grid": list[int],
     "axes": dict[str, list[float]],
-    "plane": bool,
     "paths": list[dict[str, Any]],
 }
 
