@@ -79,7 +79,7 @@ def test_the_page_holds_everything_and_asks_nobody(tmp_path: Path) -> None:
         write_events(folder, {"elbo/train": [-9.0, -2.0], "elbo/val": [-8.0, -1.0]})
     written = write_report([tmp_path], tmp_path)
     html = Elements(written.page.read_text())
-    assert html.names.count("svg") == 4 and html.names.count("img") == 1 + 2 + 3 + 3
+    assert html.names.count("svg") == 4 and html.names.count("img") == 2 + 3 + 3
     assert all(one.startswith(("data:", "#")) for one in html.addresses), html.addresses
     headings = ("Training and validation curves", "Samples", "Latent maps and scatters",
         "Reconstructions", "Interpolations", "Reconstruction term and KL", "KL per dimension",
