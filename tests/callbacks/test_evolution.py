@@ -9,23 +9,30 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pytorch_lightning.callbacks import ModelCheckpoint
 from tensorboard.plugins.projector import projector_plugin
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
-from tiny_vae import WHEN, TinyData, train
+from tiny_vae import WHEN, TinyData, drawn, train
 
 from vae_lab.callbacks.drawing.grids import to_uint8
 from vae_lab.callbacks.drawing.pixels import enlarged, to_png
-from vae_lab.callbacks.embedding import Embedding, write_projection
+from vae_lab.callbacks.drawing.style import PALETTE
+from vae_lab.callbacks.embedding import Embedding, tinted, write_projection
 from vae_lab.callbacks.evolution import HEADER, Evolution, equally_spaced, reduced
+from vae_lab.callbacks.latent_map import LatentMap
 from vae_lab.callbacks.samples import Samples
 from vae_lab.loggers.tensorboard import TensorBoardRunLogger
 from vae_lab.run_folder import RunFolder
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
+    pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty"),
+]
 
 
 def film(pictures: Sequence[str] = ("latent_map", "samples"), **changes: Any) -> Evolution:
-    settings = {"max_frames": 9, "max_width": 700, "seconds_per_frame": 0.5, "seconds_at_end": 2}
+    settings = {"max_frames": 9, "max_width": 700, "max_megabytes": 1.5}
+    settings |= {"seconds_per_frame": 0.5, "seconds_at_end": 2}
     return Evolution(pictures=list(pictures), **{**settings, **changes})
 
 
@@ -86,6 +93,40 @@ def test_few_frames_are_equally_spaced_with_both_ends() -> None:
     assert equally_spaced(files[:2], 5) == files[:2]
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("megabytes", "frames"), [(1.0, 9), (0.03, 8), (0.001, 2)])
+def test_a_film_that_is_too_large_gets_fewer_frames(
+    tmp_path: Path, channels: int, megabytes: float, frames: int
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    for epoch in range(9):  # noise takes more room than any map
+        picture = torch.rand(channels, 60, 120, generator=generator)
+        to_png(to_uint8(picture), tmp_path / "figures" / f"samples_{epoch:04d}.png")
+    path = end(tmp_path, film(max_megabytes=megabytes), epochs=8)
+    with Image.open(path) as gif:
+        # Of animated formats only; see above.
+        count = gif.n_frames  # type: ignore[attr-defined]
+        assert 2 <= count <= frames and (count == 9) == (frames == 9)
+        assert path.stat().st_size <= 1e6 * megabytes or count == 2
+        gif.seek(count - 1)
+        assert gif.info["duration"] == 2000
+
+
+def test_a_film_of_maps_has_the_first_epochs_and_goes_on_after_a_resume(tmp_path: Path) -> None:
+    def callbacks() -> list[Any]:
+        when = {**WHEN, "every_n_epochs": 5}
+        maps = LatentMap(steps=3, extent=1.5, corners=[0, 1, 7], first_epochs=3, **when)
+        return [film(), maps, ModelCheckpoint(dirpath=tmp_path / "checkpoints", save_last=True)]
+
+    train(tmp_path, callbacks(), max_epochs=2)
+    with Image.open(tmp_path / "figures" / "evolution.gif") as gif:
+        assert gif.n_frames == 3  # type: ignore[attr-defined]  # epochs 0, 1, 2
+    train(tmp_path, callbacks(), max_epochs=6, resume=tmp_path / "checkpoints" / "last.ckpt")
+    assert drawn(tmp_path, "latent_map") == [0, 1, 2, 3, 5, 6]
+    with Image.open(tmp_path / "figures" / "evolution.gif") as gif:
+        assert gif.n_frames == 6  # type: ignore[attr-defined]
+
+
 def test_reducing_gives_back_the_pixels_that_were_enlarged(tmp_path: Path) -> None:
     picture = torch.rand(1, 20, 30)
     to_png(enlarged(to_uint8(picture), 4), tmp_path / "a.png")
@@ -119,6 +160,22 @@ def test_points_have_at_least_three_columns(tmp_path: Path, latent_dim: int) -> 
     assert (table[:, latent_dim:] == 0).all()
     assert not (tmp_path / "projector" / "labels.tsv").exists()
     assert "metadata_path" not in (tmp_path / "projector_config.pbtxt").read_text()
+
+
+def test_labels_are_told_by_the_colours_of_images() -> None:
+    images = torch.rand(4, 1, 3, 3)
+    images[:, :, 0, 0], images[:, :, 0, 1] = 0, 1
+    coloured = tinted(images, torch.tensor([7, 2, 7, 4])).mul(255).round()
+    # Black is the colour of the label, the third, the first, the third, the second; white stays.
+    expected = [[int(PALETTE[k][n : n + 2], 16) for n in (1, 3, 5)] for k in (2, 0, 2, 1)]
+    assert coloured[:, :, 0, 0].tolist() == expected
+    assert (coloured[:, :, 0, 1] == 255).all()
+    photo = torch.rand(4, 3, 20, 20)
+    framed = tinted(photo, torch.tensor([7, 2, 7, 4]))
+    assert torch.equal(framed[..., 2:-2, 2:-2], photo[..., 2:-2, 2:-2])
+    for edge in (framed[..., :2, :], framed[..., -2:, :], framed[..., :2], framed[..., -2:]):
+        found = edge.flatten(2).mul(255).round()
+        assert (found == torch.tensor(expected)[:, :, None]).all()
 
 
 @pytest.mark.parametrize("channels", [1, 3])

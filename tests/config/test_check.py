@@ -181,8 +181,19 @@ MISTAKES = {
         "callbacks.kl_per_dim.threshold must be a number above 0, got 0."
     ),
     "callbacks.traversals.max_rows=0": f"callbacks.traversals.max_rows {WHOLE} 1, got 0.",
-    "callbacks.traversals.start=-1": (
-        f"callbacks.traversals.start {WHOLE} 0, or null for the prior's mean, got -1."
+    "callbacks.traversals.start=[]": (
+        "callbacks.traversals.start must be a label, a list of labels such as [0,1,4], or null for "
+        "the prior's mean, got []."
+    ),
+    "callbacks.latent_map.corners=[0,1]": (
+        "callbacks.latent_map.corners must be a list of three labels, such as [0,1,7], got [0,1]."
+    ),
+    "callbacks.latent_map.first_epochs=-1": f"callbacks.latent_map.first_epochs {WHOLE} 0, got -1.",
+    "callbacks.latent_scatter.projection=umap": (
+        "callbacks.latent_scatter.projection must be pca or tsne, got 'umap'."
+    ),
+    "callbacks.evolution.max_megabytes=0": (
+        "callbacks.evolution.max_megabytes must be a number above 0, got 0."
     ),
     "callbacks.interpolations.pairs=[[1]]": (
         "callbacks.interpolations.pairs must be a list of two labels each, such as [[1,7],[0,6]], "

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from PIL import Image
+from PIL import Image, ImageColor
 from torch import Tensor
 
+from vae_lab.callbacks.drawing.canvas import style_of
 from vae_lab.callbacks.drawing.grids import to_uint8
 from vae_lab.callbacks.drawing.pixels import to_array
 from vae_lab.callbacks.picture import Visualization
@@ -35,14 +36,38 @@ class Embedding(Visualization):
         if not folders:
             return
         encoded, labels = snapshot.encoded(self.num_images), None
+        images = encoded.images
         if encoded.labels is not None:
             names = snapshot.data.label_names
             # A page has the letters that the font of the pictures lacks.
             numbers = encoded.labels.tolist()
             labels = [str(number) if names is None else names[number] for number in numbers]
+            images = tinted(encoded.images, encoded.labels)
         for log_dir in folders:
-            images = encoded.images
             write_projection(Path(log_dir), points=encoded.mean, labels=labels, images=images)
+
+
+def tinted(images: Tensor, labels: Tensor) -> Tensor:
+    """Returns images (N, C, H, W) whose labels (N,) can be told by colour, (N, 3, H, W).
+
+    TensorBoard's page opens without colours, and no file can change that; so the images have them.
+    Of grey images the colour takes the place of black; coloured ones get a frame of it.
+    """
+    classes, groups = torch.unique(labels, return_inverse=True)
+    colours = [ImageColor.getrgb(style_of(group)[0]) for group in range(len(classes))]
+    colour = torch.tensor(colours)[groups][:, :, None, None] / 255  # (N, 3, 1, 1)
+    if images.shape[1] == 1:
+        return images + (1 - images) * colour
+    height, width = images.shape[2:]
+    framed, thick = images.clone(), -(-min(height, width) // 16)
+    for edge in (
+        framed[:, :, :thick],
+        framed[:, :, -thick:],
+        framed[..., :thick],
+        framed[..., -thick:],
+    ):
+        edge[:] = colour
+    return framed
 
 
 # TensorBoard's page loads no larger picture of all sprites together.

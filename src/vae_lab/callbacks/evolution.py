@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -17,10 +19,13 @@ from vae_lab.files import atomic
 from vae_lab.loggers.base import RunLogger
 from vae_lab.run_folder import RunFolder
 
+T = TypeVar("T")
+
 HEADER = 26  # pixels above each picture, for its epoch
 
-# Of grey. A frame of a map takes 100 KB with 32, 140 with 64, 270 with 256; the eye sees no change.
-LEVELS = 32
+# Of grey, or colours. A frame of a map takes 100 KB with 32 greys, 140 with 64, 270 with 256; the
+# eye sees no change. The smaller number is for a film that would be too large.
+LEVELS = (32, 16)
 
 
 @dataclass(kw_only=True)
@@ -31,43 +36,61 @@ class Evolution(Visualization):
     pictures: Sequence[str]  # names of pictures; the first of which there are files is taken
     max_frames: int  # equally spaced, with the first and the last
     max_width: int  # pixels; wider pictures are reduced by a whole factor
+    max_megabytes: float  # a larger film gets fewer greys or colours, then fewer frames
     seconds_per_frame: float
     seconds_at_end: float  # how long the last frame is shown
 
     def publish(self, snapshot: Snapshot, folder: RunFolder, loggers: Sequence[RunLogger]) -> None:
         for name in self.pictures:
             # Those of later epochs are left from an earlier run in the same folder.
-            frames = [f for f in folder.figures(name).items() if f[0] <= snapshot.epochs_done]
-            if frames:
-                path = folder.path / "figures" / "evolution.gif"
-                return self._write(path, equally_spaced(frames, self.max_frames))
+            files = [f for f in folder.figures(name).items() if f[0] <= snapshot.epochs_done]
+            if files:
+                film = self._film(self._frames(equally_spaced(files, self.max_frames)))
+                with atomic(folder.path / "figures" / "evolution.gif") as partial:
+                    partial.write_bytes(film)
+                return
 
-    def _write(self, path: Path, files: Sequence[tuple[int, Path]]) -> None:
+    def _frames(self, files: Sequence[tuple[int, Path]]) -> list[Image.Image]:
         pictures = [(epoch, reduced(file, max_width=self.max_width)) for epoch, file in files]
         # Headings can take another line, so frames can differ in height.
         width = max(picture.width for _, picture in pictures)
         height = max(picture.height for _, picture in pictures)
-        frames = [
+        return [
             frame(picture, epoch=epoch, last=pictures[-1][0], width=width, height=height)
             for epoch, picture in pictures
         ]
+
+    def _film(self, frames: Sequence[Image.Image]) -> bytes:
+        """Returns the GIF of frames: the finest that is small enough, or two coarse frames."""
+        for levels in LEVELS:
+            shown = [with_levels(frame, levels) for frame in frames]
+            film = self._gif(shown)
+            if len(film) <= 1e6 * self.max_megabytes:
+                return film
+        while len(film) > 1e6 * self.max_megabytes and len(shown) > 2:
+            fitting = int(len(shown) * 1e6 * self.max_megabytes / len(film))
+            shown = equally_spaced(shown, max(2, min(fitting, len(shown) - 1)))
+            film = self._gif(shown)
+        return film
+
+    def _gif(self, frames: Sequence[Image.Image]) -> bytes:
         durations = [1000 * self.seconds_per_frame] * (len(frames) - 1)
-        durations.append(1000 * self.seconds_at_end)
-        with atomic(path) as partial:
-            frames[0].save(
-                partial,
-                format="GIF",
-                save_all=True,
-                append_images=frames[1:],
-                duration=durations,
-                loop=0,
-            )
+        content = BytesIO()
+        frames[0].save(
+            content,
+            format="GIF",
+            save_all=True,
+            append_images=frames[1:],
+            duration=[*durations, 1000 * self.seconds_at_end],
+            loop=0,
+        )
+        return content.getvalue()
 
 
-def equally_spaced(files: Sequence[tuple[int, Path]], at_most: int) -> list[tuple[int, Path]]:
+def equally_spaced(items: Sequence[T], at_most: int) -> list[T]:
     """Returns at most so many, equally spaced, with the first and the last."""
-    indices = np.linspace(0, len(files) - 1, min(len(files), at_most)).round().astype(int)
-    return [files[index] for index in indices]
+    indices = np.linspace(0, len(items) - 1, min(len(items), at_most)).round().astype(int)
+    return [items[index] for index in indices]
 
 
 def reduced(file: Path, *, max_width: int) -> Image.Image:
@@ -89,8 +112,12 @@ def frame(picture: Image.Image, *, epoch: int, last: int, width: int, height: in
     canvas.box(left, HEADER / 2 - 2, right, HEADER / 2 + 2, FAINT)
     done = left + (right - left) * epoch / max(1, last)
     canvas.box(left, HEADER / 2 - 2, max(done, left + 1), HEADER / 2 + 2, PALETTE[8])
-    drawing = Image.fromarray(to_array(canvas.pixels(1)))
-    if coloured:  # Pillow chooses the 256 colours that a GIF can have
-        return drawing
-    step = 255 / (LEVELS - 1)
-    return drawing.point([round(round(grey / step) * step) for grey in range(256)])
+    return Image.fromarray(to_array(canvas.pixels(1)))
+
+
+def with_levels(picture: Image.Image, levels: int) -> Image.Image:
+    """Returns a picture in so many equally spaced greys, or in its own so many colours."""
+    if picture.mode == "RGB":
+        return picture.quantize(levels, dither=Image.Dither.NONE)
+    step = 255 / (levels - 1)
+    return picture.point([round(round(grey / step) * step) for grey in range(256)])

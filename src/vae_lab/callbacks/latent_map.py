@@ -1,31 +1,30 @@
-"""Maps of the latent space: decoded points of a lattice, over two latent dimensions.
+"""Maps of the latent space: decoded points of a lattice, in a plane of it.
 
-Shapes: S steps, C channels, H and W pixels, Z latent dimensions.
+Shapes: S steps, N images, C channels, H and W pixels, Z latent dimensions.
 """
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from vae_lab.callbacks.drawing.canvas import ticks
-from vae_lab.callbacks.drawing.charts import Framed, Heading, Tick
+from vae_lab.callbacks.drawing.charts.framed import Framed
+from vae_lab.callbacks.drawing.charts.plot import Heading, Tick
 from vae_lab.callbacks.drawing.grids import grid, latent_plane, to_uint8
+from vae_lab.callbacks.drawing.letters import label_name
 from vae_lab.callbacks.drawing.style import LINE
 from vae_lab.callbacks.picture import Picture
-from vae_lab.callbacks.snapshot import Snapshot
+from vae_lab.callbacks.snapshot import Snapshot, typical
+from vae_lab.loggers.base import RunLogger
+from vae_lab.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from vae_lab.vae import VAE
-
-OTHERS = (
-    "Where the latent space has more than two dimensions, the map is over the two with the "
-    "largest KL, the others being at the prior's mean: the axes name them, and they can change "
-    "from epoch to epoch. Where it has one, the map is one row."
-)
 
 
 @dataclass(kw_only=True)
@@ -33,82 +32,108 @@ class Lattice(Picture):
     """Decodes the points of a square lattice. The subclass says at which values its lines are."""
 
     steps: int
-    num_images: int  # to find the most used dimensions
 
     @abstractmethod
     def axes(self, model: "VAE") -> Tensor:
         """Returns the values of each coordinate, ascending, (S, Z)."""
 
     @abstractmethod
-    def subtitle(self, model: "VAE") -> str:
-        """Returns a text that says where the points lie."""
+    def heading(self, model: "VAE") -> Heading:
+        """Returns what is seen, and where the points lie."""
+
+    def facts(self, right: Tensor, up: Tensor, *, height: int, width: int) -> dict[str, Any]:
+        """Returns what a reader of the file gets to know of axes (S,) with cells of such a size."""
+        return {}
 
     def draw(self, snapshot: Snapshot, generator: torch.Generator) -> Framed:
-        model, latent_dim = snapshot.model, snapshot.model.latent_dim
-        axes = self.axes(model)
-        dims, names = self._dimensions(snapshot)
-        # The lattice, in the plane of two dimensions; the others stay at the prior's mean.
-        right, up = axes[:, dims[0]], axes[:, dims[-1]]
-        plane = latent_plane(right, up) if latent_dim > 1 else right[:, None]
-        centre = model.prior.mean()
-        z = centre.repeat(len(plane), 1)
-        z[:, dims] = plane
+        """Returns the map of one or two latent dimensions."""
+        model, axes = snapshot.model, self.axes(snapshot.model)
+        flat = model.latent_dim > 1
+        right, up = axes[:, 0], axes[:, -1]
+        z = latent_plane(right, up) if flat else right[:, None]
         images = model.decode(z.to(model.device))
         # Round values on both axes: downwards in pixels is upwards in the latent space.
         height, width = images.shape[2:]
-        across = axis_ticks(right, cell=width)
         bottom = self.steps * (height + LINE) - LINE
         upwards = [(bottom - y, name) for y, name in axis_ticks(up, cell=height)]
-        centre_name = "0" if not centre.any() else "the prior's mean"
-        others = f", {latent_dim - 2} other dimensions at {centre_name}" if latent_dim > 2 else ""
         return Framed(
-            heading=Heading(
-                f"{len(plane)} decoded points of the latent space", self.subtitle(model) + others
-            ),
+            heading=self.heading(model),
             picture=to_uint8(grid(images, columns=self.steps)),
-            across=across,
-            upwards=upwards if latent_dim > 1 else [],
-            axes=(names[0], names[1] if latent_dim > 1 else ""),
-            left=52 if latent_dim > 1 else 16,
+            across=axis_ticks(right, cell=width),
+            upwards=upwards if flat else [],
+            axes=("z[0]", "z[1]" if flat else ""),
+            facts=self.facts(right, up, height=height, width=width) if flat else {},
         )
-
-    def _dimensions(self, snapshot: Snapshot) -> tuple[list[int], list[str]]:
-        """Returns the dimensions to the right and upwards, and their names."""
-        if snapshot.model.latent_dim <= 2:  # no choice to make, so always the same axes
-            dims = list(range(snapshot.model.latent_dim))
-            return dims, [f"z[{dim}]" for dim in dims]
-        encoded = snapshot.encoded(self.num_images)
-        dims, kl = encoded.dimensions_by_kl()[:2], encoded.kl_per_dim()
-        return dims, [f"z[{dim}], {snapshot.kl_name} {kl[dim]:.2f} nats" for dim in dims]
 
 
 @dataclass(kw_only=True)
 class LatentMap(Lattice):
-    """Decodes equally spaced points of [-extent, extent]^2, in the prior's standard deviations."""
+    """Decodes equally spaced points of [-extent, extent]^2, in the prior's standard deviations.
+
+    Of more than two latent dimensions: points of the plane through three images' codes.
+    """
 
     name = "latent_map"
     tag = "{name}/prior"
     description = (
-        "Mean images decoded from equally spaced points around the prior's mean, in units of its "
-        "standard deviation; the first coordinate grows to the right, the second upwards. "
-        f"{OTHERS}"
+        "Mean images decoded from equally spaced points. Of two latent dimensions: points around "
+        "the prior's mean, in units of its standard deviation; the first coordinate grows to the "
+        "right, the second upwards. Of one: a row. Of more: points of the plane through the "
+        "posterior means of three images, which are framed, always at the same three places; "
+        "straight lines are straight there, but distances in one direction do not compare with "
+        "those in another."
     )
 
     extent: float
+    corners: Sequence[int]  # three labels: the images that the plane of many dimensions leads to
+    first_epochs: int  # after each of so many epochs it is drawn too
+
+    def is_due(self, epochs_done: int) -> bool:
+        return epochs_done <= self.first_epochs or super().is_due(epochs_done)
 
     def axes(self, model: "VAE") -> Tensor:
         steps = torch.linspace(-self.extent, self.extent, self.steps)
         return model.prior.mean() + steps[:, None] * model.prior.scale()
 
-    def subtitle(self, model: "VAE") -> str:
+    def heading(self, model: "VAE") -> Heading:
         steps = f"equally spaced from {-self.extent:g} to {self.extent:g}"
-        if model.prior.has_closed_kl:
-            return steps
-        return f"{steps} standard deviations of the prior around its mean"
+        if not model.prior.has_closed_kl:
+            steps += " standard deviations of the prior around its mean"
+        where = "across the latent plane" if model.latent_dim > 1 else "along the latent dimension"
+        return Heading(f"What the decoder draws {where}", steps)
+
+    def facts(self, right: Tensor, up: Tensor, *, height: int, width: int) -> dict[str, Any]:
+        return {"axes": {"x": edges(right, cell=width), "y": edges(up, cell=height)}}
+
+    def draw(self, snapshot: Snapshot, generator: torch.Generator) -> Framed:
+        model = snapshot.model
+        if model.latent_dim <= 2:
+            return super().draw(snapshot, generator)
+        three, names = three_images(snapshot, self.corners)
+        codes = model.encode(three.to(model.device)).mean
+        cells, weights = triangle(self.steps)
+        images = model.decode(weights.to(codes) @ codes)
+        height, width = images.shape[2:]
+        corners = [(x * (width + LINE), y * (height + LINE)) for x, y in cells]
+        return Framed(
+            heading=Heading(
+                f"What the decoder draws on the plane through {names}",
+                f"all {model.latent_dim} latent dimensions change; the three codes are framed",
+            ),
+            picture=to_uint8(grid(images, columns=self.steps)),
+            across=[],
+            upwards=[],
+            axes=("", ""),
+            marked=[(x, y, x + width, y + height) for x, y in corners],
+            facts={"plane": True},
+        )
 
 
 class QuantileMap(Lattice):
-    """Decodes the prior's quantiles: each cell stands for the same probability."""
+    """Decodes the prior's quantiles: each cell stands for the same probability.
+
+    Of more than two latent dimensions it draws nothing: no plane has its share of the prior.
+    """
 
     name = "quantile_map"
     tag = "latent_map/quantiles"
@@ -116,7 +141,7 @@ class QuantileMap(Lattice):
         "Mean images decoded at the quantiles of the prior, so that each cell stands for the same "
         "prior probability: what a draw from the prior looks like, and how often. Under a learned "
         "prior, whose dimensions depend on one another, rows and columns are equally probable, and "
-        f"cells are not. {OTHERS}"
+        "cells are not. Only of one or two latent dimensions."
     )
 
     def axes(self, model: "VAE") -> Tensor:
@@ -124,9 +149,50 @@ class QuantileMap(Lattice):
         probability = (torch.arange(self.steps, dtype=torch.float64) + 0.5) / self.steps
         return model.prior.quantiles(probability)
 
-    def subtitle(self, model: "VAE") -> str:
+    def heading(self, model: "VAE") -> Heading:
         what = "cell" if model.prior.has_closed_kl else "row and column"
-        return f"at the prior's quantiles: each {what} is equally probable"
+        return Heading(
+            "What the decoder draws where the prior is",
+            f"at the prior's quantiles: each {what} is equally probable",
+        )
+
+    def publish(self, snapshot: Snapshot, folder: RunFolder, loggers: Sequence[RunLogger]) -> None:
+        if snapshot.model.latent_dim <= 2:
+            super().publish(snapshot, folder, loggers)
+
+
+def three_images(snapshot: Snapshot, labels: Sequence[int]) -> tuple[Tensor, str]:
+    """Returns three images (3, C, H, W), a typical one of each label, and what to call them.
+
+    If a label is not there, the first image that is left takes its place, and so without labels.
+    """
+    examples, own = snapshot.data.examples()
+    chosen: list[int] = []
+    for label in labels:
+        there = [] if own is None else typical(examples, own, label)
+        left = [k for k in (*there, *range(len(examples))) if k not in chosen]
+        chosen.append(left[0] if left else 0)
+    if own is None:
+        return examples[chosen], "the codes of three images"
+    names = [label_name(int(own[index]), snapshot.data.label_names) for index in chosen]
+    first, second, third = (f"{'an' if name[0] in 'aeiou8' else 'a'} {name}" for name in names)
+    return examples[chosen], f"{first}, {second} and {third}"
+
+
+def triangle(steps: int) -> tuple[list[tuple[int, int]], Tensor]:
+    """Returns the cells of three points, and what each cell of the lattice has of them.
+
+    Column and row of the lower left, the lower right and the upper point, and weights (S * S, 3)
+    in the order of `grid`, which are 1, 0 and 0 at the first point, and add up to 1 everywhere: a
+    cell stands for weights @ points, on the plane through them.
+    """
+    margin = round(0.2 * (steps - 1))
+    low, high = margin, steps - 1 - margin
+    cells = [(low, high), (high, high), ((steps - 1) // 2, low)]
+    row, column = torch.meshgrid(torch.arange(steps), torch.arange(steps), indexing="ij")
+    lattice = torch.stack([column, row, torch.ones_like(row)], dim=2).view(-1, 3).double()
+    corners = torch.tensor([(*cell, 1) for cell in cells], dtype=torch.float64)
+    return cells, torch.linalg.solve(corners, lattice, left=False)
 
 
 def axis_ticks(axis: Tensor, *, cell: int) -> list[Tick]:
@@ -140,3 +206,9 @@ def axis_ticks(axis: Tensor, *, cell: int) -> list[Tick]:
         (float(np.interp(value, values, np.arange(len(values)))) * pitch + cell / 2, name)
         for value, name in ticks(values[0], values[-1], at_most=7)
     ]
+
+
+def edges(axis: Tensor, *, cell: int) -> list[float]:
+    """Returns the values at both edges of a map, of an equally spaced axis (S,) as above."""
+    half = (axis[1] - axis[0]).item() * cell / 2 / (cell + LINE)
+    return [axis[0].item() - half, axis[-1].item() + half]

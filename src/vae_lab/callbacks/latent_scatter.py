@@ -6,55 +6,112 @@ Shapes: N images, Z latent dimensions.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from vae_lab.callbacks.drawing.charts import MOST_NAMES, Heading, Scatter, Tick
+from vae_lab.callbacks.drawing.charts.plot import Heading, Tick
+from vae_lab.callbacks.drawing.charts.scatter import MOST_NAMES, Scatter, Window
 from vae_lab.callbacks.drawing.letters import label_name
 from vae_lab.callbacks.picture import Picture
 from vae_lab.callbacks.snapshot import EncodedImages, Snapshot
 
+REACH = 4  # of the axes, in the prior's standard deviations from its mean
+
+RINGS = (1.0, 2.0)  # standard deviations of the standard normal prior
+
 
 @dataclass(kw_only=True)
 class LatentScatter(Picture):
-    """Draws posterior means coloured by label: as they are, or by PCA for more than two."""
+    """Draws posterior means coloured by label: as they are, or in two dimensions of many."""
 
     name = "latent_scatter"
     description = (
-        "Posterior means of images, coloured by label, with equal units on both axes. Of more than "
-        "two latent dimensions the first two principal components of the means are shown, and the "
-        "title says how much of their variance that is. Of one dimension, each label has a row. "
-        "The text at a group is its label, at the group's median."
+        "Posterior means of images, coloured by label, with equal units on both axes, which reach "
+        f"to {REACH} standard deviations of the prior in every epoch; points beyond lie at the "
+        "edge, and the subtitle counts them. The circles are one and two standard deviations of "
+        "the standard normal prior: with two latent dimensions 39 % and 86 % of its draws lie "
+        "inside. A learned prior has no circles. Of more than two latent dimensions the first two "
+        "principal components of the means are shown, from the prior's mean, and the subtitle says "
+        "how much of their variance that is; or t-SNE (projection=tsne), whose distances and axes "
+        "have no meaning. Of one dimension, each label has a row. The text at a group is its "
+        "label, at the group's median or beside it."
     )
 
     num_images: int
+    projection: str  # of more than two dimensions: pca; or tsne, at the end of the training only
+
+    def is_due(self, epochs_done: int) -> bool:
+        # t-SNE takes ten seconds for 2,000 images, and its places change from epoch to epoch.
+        return self.projection != "tsne" and super().is_due(epochs_done)
 
     def draw(self, snapshot: Snapshot, generator: torch.Generator) -> Scatter:
-        encoded = snapshot.encoded(self.num_images)
-        names = snapshot.data.label_names
-        title = f"Posterior means of {len(encoded.mean):,} {snapshot.image_kind}"
-        latent_dim = encoded.mean.shape[1]
-        axes, rows, points = ("z[0]", "z[1]"), None, encoded.mean
-        subtitle = "coloured by label" if encoded.labels is not None else "without labels"
+        encoded, latent_dim = snapshot.encoded(self.num_images), snapshot.model.latent_dim
+        if latent_dim > 2 and self.projection == "tsne":
+            return self._neighbours(snapshot, encoded)
+        prior = snapshot.model.prior
+        centre, scale = prior.mean(), prior.scale().max().item()
+        rows, notes, axes = None, [], ("z[0]", "z[1]")
+        points, middle = encoded.mean, (centre[0].item(), centre[-1].item())
         if latent_dim == 1:
-            points, rows = in_rows(encoded, names, generator)
+            points, rows = in_rows(encoded, snapshot.data.label_names, generator)
             axes = ("z[0]", "label" if encoded.labels is not None else "")
-            subtitle = "one latent dimension; heights within a row mean nothing"
+            notes = ["heights within a row mean nothing"]
         elif latent_dim > 2:
-            points, share = principal(encoded.mean)
-            axes = ("1st component", "2nd component")
-            subtitle = (
-                f"2 principal components of {latent_dim} dimensions: "
-                f"{100 * share:.0f} % of the variance of the means"
-            )
-        return Scatter(Heading(title, subtitle), points, encoded.labels, axes, rows, names)
+            points, share = principal(encoded.mean - centre)
+            middle, axes = (0.0, 0.0), ("1st component", "2nd component")
+            notes = [f"2 principal components: {100 * share:.0f} % of the variance"]
+        if prior.has_closed_kl and latent_dim > 1:
+            notes.append("circles: 1 and 2 standard deviations of the prior")
+        window = Window(middle, REACH * scale)
+        edges = dict(zip("xy", window.edges(), strict=True))
+        return Scatter(
+            heading=self._heading(snapshot, encoded, [*notes, *self._beyond(points, window, rows)]),
+            points=points,
+            labels=encoded.labels,
+            axes=axes,
+            window=window,
+            rows=rows,
+            names=snapshot.data.label_names,
+            rings=RINGS if prior.has_closed_kl and latent_dim > 1 else (),
+            facts={"axes": edges} if latent_dim == 2 else {},
+        )
+
+    def _heading(self, snapshot: Snapshot, encoded: EncodedImages, notes: Sequence[str]) -> Heading:
+        what = f"{len(encoded.mean):,} {snapshot.image_kind}"
+        dims = snapshot.model.latent_dim
+        where = f"{dims} latent dimension{'s' * (dims > 1)}"
+        return Heading(f"Where the encoder puts {what}", "; ".join([where, *notes]))
+
+    def _beyond(self, points: Tensor, window: Window, rows: Sequence[Tick] | None) -> list[str]:
+        """Returns how many points (N, 2) lie beyond the axes, if there are any."""
+        outside = ~((points - torch.tensor(window.centre)).abs() <= window.reach)
+        count = int((outside[:, 0] if rows is not None else outside.any(dim=1)).sum())
+        return [f"{count} beyond the axes, at the edge"] * (count > 0)
+
+    def _neighbours(self, snapshot: Snapshot, encoded: EncodedImages) -> Scatter:
+        points = neighbour_embedding(encoded.mean, seed=self.seed)
+        low, high = points.amin(dim=0), points.amax(dim=0)
+        x, y = ((low + high) / 2).tolist()
+        window = Window((x, y), max(1e-6, 0.53 * (high - low).max().item()))
+        note = "t-SNE: neighbours stay together, distances mean nothing"
+        return Scatter(
+            heading=self._heading(snapshot, encoded, [note]),
+            points=points,
+            labels=encoded.labels,
+            axes=("", ""),
+            window=window,
+            names=snapshot.data.label_names,
+            numbered=False,
+        )
 
 
 def principal(points: Tensor) -> tuple[Tensor, float]:
-    """Returns points (N, Z), centred, on their first two principal components, and their share.
+    """Returns points (N, Z) on the first two principal components, and their share.
 
-    The points that come out are (N, 2); the share is that of the variance, in [0, 1].
+    The points that come out are (N, 2), from the same origin; the share is that of the variance
+    around their mean, in [0, 1].
     A direction's sign is that of its largest coordinate, so that it does not flip by chance from
     epoch to epoch. Points that do not vary have the share 1: nothing is hidden.
     """
@@ -66,7 +123,27 @@ def principal(points: Tensor) -> tuple[Tensor, float]:
     first = first * first.gather(0, first.abs().argmax(dim=0)[None]).sign()
     total = values.sum()
     share = (values[-2:].sum() / total).item() if total > 0 else 1.0
-    return centred @ first, min(share, 1.0)
+    return points.double() @ first, min(share, 1.0)
+
+
+def neighbour_embedding(points: Tensor, *, seed: int) -> Tensor:
+    """Returns points (N, Z) in two dimensions, (N, 2), by t-SNE; the same for the same points.
+
+    Source: van der Maaten and Hinton, Visualizing Data using t-SNE, JMLR 9 (2008). Points that are
+    not finite stay so; a single one lies at 0.
+    """
+    # Only here: importing it takes a second.
+    from sklearn.manifold import TSNE
+
+    finite = points.isfinite().all(dim=1)
+    count = int(finite.sum())
+    embedded = points.new_full((len(points), 2), math.nan)
+    embedded[finite] = 0
+    if count > 1:
+        # The usual perplexity, which must be below the number of points.
+        tsne: Any = TSNE(perplexity=min(30, (count - 1) / 3), init="pca", random_state=seed)
+        embedded[finite] = torch.from_numpy(tsne.fit_transform(points[finite].numpy()))
+    return embedded
 
 
 def in_rows(

@@ -1,22 +1,26 @@
 """What each latent dimension does, one at a time.
 
-Shapes: R rows, S steps, C channels, H and W pixels, Z latent dimensions.
+Shapes: K starts, R rows, S steps, C channels, H and W pixels, Z latent dimensions.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from vae_lab.callbacks.drawing.charts import Framed, Heading
-from vae_lab.callbacks.drawing.grids import grid, to_uint8
-from vae_lab.callbacks.drawing.style import LINE
+from vae_lab.callbacks.drawing.charts.framed import Framed
+from vae_lab.callbacks.drawing.charts.plot import Heading
+from vae_lab.callbacks.drawing.grids import blocks, to_uint8
+from vae_lab.callbacks.drawing.letters import label_name
+from vae_lab.callbacks.drawing.style import BAND, LINE
 from vae_lab.callbacks.picture import Picture
-from vae_lab.callbacks.snapshot import Snapshot
+from vae_lab.callbacks.snapshot import Snapshot, typical
 
-_AXIS = "value of the row's dimension; the others are kept"
+_AXIS = "value of the row's dimension"
 
-_SCALED_AXIS = "row's dimension, in the prior's standard deviations from its mean"
+_SCALED_AXIS = "the prior's standard deviations from its mean"
 
 
 @dataclass(kw_only=True)
@@ -26,52 +30,58 @@ class Traversals(Picture):
     name = "traversals"
     tag = "{name}/latent"
     description = (
-        "Each row changes one latent dimension and keeps the others, starting from the posterior "
-        "mean of one image, the same in every epoch and run, or from the prior's mean. Rows are "
-        "ordered by the dimension's mean KL, which stands at the left: the first ones carry the "
-        "information, and a row that does not change belongs to a dimension that is not used."
+        "Each row changes one latent dimension and keeps the others. Each block starts from the "
+        "posterior mean of a typical image, the same in every epoch and run, whose label stands at "
+        "the left; without labels from that of the first image, or from the prior's mean. Rows are "
+        "ordered by the dimension's mean KL in nats, which stands beside them: the first ones "
+        "carry the information, and a row that does not change belongs to a dimension that is not "
+        "used."
     )
 
-    max_rows: int  # the most used dimensions, at most so many
+    start: int | Sequence[int] | None  # labels, of a block each; None: the prior's mean
+    max_rows: int  # of all blocks together: the most used dimensions
     steps: int  # images per row
     extent: float  # a row leads from -extent to extent, in the prior's standard deviations
-    start: int | None  # the image from whose posterior mean rows start; None: the prior's mean
     num_images: int  # that the KL is averaged over
 
     def draw(self, snapshot: Snapshot, generator: torch.Generator) -> Framed:
-        encoded = snapshot.encoded(self.num_images)
-        dims, kl = encoded.dimensions_by_kl()[: self.max_rows], encoded.kl_per_dim()
-        model, prior = snapshot.model, snapshot.model.prior
+        encoded, model = snapshot.encoded(self.num_images), snapshot.model
+        starts, names = self._starts(snapshot)
+        origin = "the prior's mean" if self.start is None else "typical images"
+        most = max(1, self.max_rows // len(starts))
+        dims, kl = encoded.dimensions_by_kl()[:most], encoded.kl_per_dim()
         offsets = torch.linspace(-self.extent, self.extent, self.steps)
-        start, start_name = prior.mean(), "the prior's mean"
-        image_name = snapshot.image_kind.removesuffix("s")
-        if self.start is not None:
-            index = self.start % len(encoded.mean)
-            start, start_name = encoded.mean[index], f"{image_name} {index}"
         # Of the standard normal prior the offsets are the values themselves.
-        values = prior.mean() + offsets[:, None] * prior.scale()  # (S, Z)
-        z = traverse(start, dims, values).flatten(0, 1)
-        images = model.decode(z.to(model.device))
-        height, width = images.shape[2:]
-        shown = "all" if len(dims) == len(kl) else f"{len(dims)} most used of"
-        return Framed(
-            heading=Heading(
-                f"One latent dimension a row, with its mean {snapshot.kl_name} in nats",
-                f"{shown} {len(kl)} dimensions, starting from {start_name}",
-            ),
-            picture=to_uint8(grid(images, columns=self.steps)),
-            across=[
-                (k * (width + LINE) + width / 2, f"{value:.3g}")
-                for k, value in enumerate(offsets.tolist())
-            ],
-            upwards=[
-                (row * (height + LINE) + height / 2, f"z[{dim}]  {kl[dim]:.2f}")
-                for row, dim in enumerate(dims)
-            ],
-            # Words beside the rows would be cut off where there are only one or two of them.
-            axes=(_AXIS if prior.has_closed_kl else _SCALED_AXIS, ""),
-            left=72,
+        values = model.prior.mean() + offsets[:, None] * model.prior.scale()  # (S, Z)
+        z = torch.stack([traverse(start, dims, values) for start in starts])  # (K, R, S, Z)
+        images = model.decode(z.flatten(0, 2).to(model.device))
+        kind = "all" if len(dims) == len(kl) else f"the {len(dims)} most used of"
+        heading = Heading(
+            "What each latent dimension changes",
+            f"{kind} {len(kl)} dimensions, from {origin}; "
+            f"beside rows: mean {snapshot.kl_name} in nats",
         )
+        rows = [f"z[{dim}]  {kl[dim]:.2f}" for dim in dims]
+        return Framed(
+            heading=heading,
+            axes=(_AXIS if model.prior.has_closed_kl else _SCALED_AXIS, ""),
+            **_named_blocks(images.view(*z.shape[:3], *images.shape[1:]), offsets, rows, names),
+        )
+
+    def _starts(self, snapshot: Snapshot) -> tuple[list[Tensor], list[str]]:
+        """Returns the points (Z,) that blocks start from, and their names."""
+        if self.start is None:
+            return [snapshot.model.prior.mean()], []
+        examples, labels = snapshot.data.examples()
+        chosen, names = [0], []
+        if labels is not None:
+            wanted = [self.start] if isinstance(self.start, int) else self.start
+            # If no label is in these data: that of the first image.
+            there = [it for it in wanted if (labels == it).any()] or labels[:1].tolist()
+            chosen = [typical(examples, labels, label)[0] for label in there]
+            names = [label_name(label, snapshot.data.label_names) for label in there]
+        codes = snapshot.model.encode(examples[chosen].to(snapshot.model.device)).mean
+        return [*codes.cpu().float()], names
 
 
 def traverse(start: Tensor, dims: list[int], values: Tensor) -> Tensor:
@@ -83,3 +93,29 @@ def traverse(start: Tensor, dims: list[int], values: Tensor) -> Tensor:
     for row, dim in enumerate(dims):
         z[row, :, dim] = values[:, dim]
     return z
+
+
+def _named_blocks(
+    images: Tensor, offsets: Tensor, rows: Sequence[str], names: Sequence[str]
+) -> dict[str, Any]:
+    """Returns the picture of images (K, R, S, C, H, W), and the places of the texts around it.
+
+    Columns are named by offsets (S,), rows by texts that are the same in each block.
+    """
+    height, width = images.shape[4:]
+    pitch, steps = len(rows) * (height + LINE) - LINE + BAND, len(offsets)
+    stride = max(1, steps // 4)  # more numbers would touch
+    return {
+        "picture": to_uint8(blocks(images)),
+        "across": [
+            (k * (width + LINE) + width / 2, f"{value:.3g}")
+            for k, value in enumerate(offsets.tolist())
+            if (k - steps // 2) % stride == 0
+        ],
+        "upwards": [
+            (k * pitch + row * (height + LINE) + height / 2, name)
+            for k in range(len(images))
+            for row, name in enumerate(rows)
+        ],
+        "blocks": [(k * pitch + (pitch - BAND) / 2, name) for k, name in enumerate(names)],
+    }

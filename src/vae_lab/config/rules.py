@@ -67,6 +67,10 @@ def _sizes(value: Any) -> bool:
     return isinstance(value, list) and all(is_whole(size, 1) for size in value)
 
 
+def _labels(value: Any) -> bool:
+    return isinstance(value, list) and value != [] and all(map(is_whole, value))
+
+
 def _pairs(value: Any) -> bool:
     pairs = value if isinstance(value, list) and value else [None]
     return all(isinstance(pair, list) and [*map(is_whole, pair)] == [True, True] for pair in pairs)
@@ -130,7 +134,7 @@ CURVES = tuple(f"{name}/{part}" for part in ("val", "train") for name in METRICS
 _TEXTS = "logger.*.columns logger.*.metrics data.source.label_names"
 
 RULES = (
-    at_least(0, "seed data.split_seed report.seed callbacks.*.patience"),
+    at_least(0, "seed data.split_seed report.seed callbacks.*.patience callbacks.*.first_epochs"),
     at_least(
         1,
         """
@@ -163,7 +167,7 @@ RULES = (
         lambda value: value > 0,
         """
         model.lr optimizer.lr optimizer.adam_lr optimizer.eps objective.bandwidth
-        callbacks.*.extent callbacks.*.threshold grid_tolerance
+        callbacks.*.extent callbacks.*.threshold callbacks.*.max_megabytes grid_tolerance
         """,
     ),
     _number(
@@ -210,9 +214,14 @@ RULES = (
         "threads model.threads",
     ),
     Rule(
-        "a whole number of at least 0, or null for the prior's mean",
-        lambda value: value is None or is_whole(value, 0),
+        "a label, a list of labels such as [0,1,4], or null for the prior's mean",
+        lambda value: value is None or is_whole(value) or _labels(value),
         "callbacks.*.start",
+    ),
+    Rule(
+        "a list of three labels, such as [0,1,7]",
+        lambda value: _labels(value) and len(value) == 3,
+        "callbacks.*.corners",
     ),
     Rule(
         "a whole number of pixels from 8 to 64",
@@ -252,6 +261,7 @@ RULES = (
     ),
     option("callbacks.*.monitor", *CURVES),
     option("callbacks.*.mode", "max", "min"),
+    option("callbacks.*.projection", "pca", "tsne"),
     Rule("the name of a data set, or null", _is_name, "data.fallback"),
     Rule("a list of addresses, or null", _is_texts, "data.mirrors"),
     Rule("a list of texts", lambda value: value is not None and _is_texts(value), _TEXTS),

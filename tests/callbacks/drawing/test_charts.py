@@ -2,6 +2,7 @@
 
 import math
 from itertools import combinations
+from typing import Any
 
 import pytest
 import torch
@@ -14,21 +15,30 @@ from vae_lab.callbacks.drawing.canvas import (
     style_of,
     ticks,
 )
-from vae_lab.callbacks.drawing.charts import (
-    BARS_HEIGHT,
-    BARS_WIDTH,
-    BELOW,
-    LEFT,
-    SIDE,
-    Bars,
-    Framed,
-    Heading,
-    Scatter,
-)
-from vae_lab.callbacks.drawing.letters import label_name, wrapped
+from vae_lab.callbacks.drawing.charts.bars import BELOW_ZERO, HEIGHT, WIDTH, Bars
+from vae_lab.callbacks.drawing.charts.framed import Framed
+from vae_lab.callbacks.drawing.charts.plot import Heading, Plot
+from vae_lab.callbacks.drawing.charts.scatter import MOST_NAMES, SIDE, Scatter, Window, apart
+from vae_lab.callbacks.drawing.letters import label_name, length, wrapped
+from vae_lab.callbacks.drawing.marks import Box, Circle, Dot, Text
 from vae_lab.callbacks.drawing.style import PALETTE
 
 HEADING = Heading("Title", "and more")
+
+FOUR = Window((0.0, 0.0), 4.0)
+
+
+def scatter(points: Tensor, labels: Tensor | None, **more: Any) -> Plot:
+    return Scatter(HEADING, points, labels, ("x", "y"), **{"window": FOUR, **more}).layout()
+
+
+def dots_of(plot: Plot) -> list[Dot]:
+    """Returns the dots inside the area: the others belong to the legend."""
+    return [mark for mark in plot.marks if isinstance(mark, Dot) and mark.x <= plot.right]
+
+
+def texts_of(plot: Plot) -> dict[str, Text]:
+    return {mark.text: mark for mark in plot.marks if isinstance(mark, Text)}
 
 
 def rgb(colour: str) -> Tensor:
@@ -44,69 +54,166 @@ def boxes_of(pixels: Tensor, colour: str) -> tuple[int, int, int, int]:
     )
 
 
-@pytest.mark.parametrize("scale", [1, 2, 3])
-@pytest.mark.parametrize("channels", [1, 3])
-def test_a_framed_picture_is_shown_pixel_by_pixel(scale: int, channels: int) -> None:
-    picture = torch.arange(channels * 40 * 30).remainder(251).byte().view(channels, 40, 30)
-    chart = Framed(HEADING, picture, [(15, "x")], [(20, "y")], ("across", "up"), left=40)
-    pixels = chart.layout().pixels(scale)
-    assert len(pixels) == channels
-    top, left = pixels.shape[1] - (40 + BELOW) * scale, 40 * scale
-    inside = pixels[:, top : top + 40 * scale, left : left + 30 * scale]
-    expected = picture.repeat_interleave(scale, 1).repeat_interleave(scale, 2)
-    assert torch.equal(inside, expected)
-    assert (pixels[:, top - scale : top, left : left + 30 * scale] == 0x6B).all()  # the frame
-
-
 @pytest.mark.parametrize("scale", [1, 2])
-def test_dots_stand_where_their_numbers_say_with_equal_units(scale: int) -> None:
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("width", [130, 30])
+def test_a_framed_picture_is_shown_pixel_by_pixel(scale: int, channels: int, width: int) -> None:
+    picture = torch.arange(channels * 40 * width).remainder(251).byte().view(channels, 40, width)
+    plot = Framed(HEADING, picture, [(15, "x")], [(20, "y")], ("across", "up")).layout()
+    zoom = 1 if width == 130 else 8  # a narrow one is enlarged
+    assert plot.zoom == zoom
+    pixels = plot.pixels(scale)
+    assert len(pixels) == channels
+    left, top, right, bottom = (scale * edge for edge in plot.grid)
+    expected = picture.repeat_interleave(zoom * scale, 1).repeat_interleave(zoom * scale, 2)
+    assert torch.equal(pixels[:, top:bottom, left:right], expected)
+    assert (pixels[:, top - scale : top, left:right] == 0x6B).all()  # the frame
+    assert {"x", "y", "across", "Title"} <= set(texts_of(plot))
+
+
+def test_cells_are_marked_around_their_pixels() -> None:
+    picture = torch.zeros(1, 60, 120, dtype=torch.uint8)
+    plot = Framed(HEADING, picture, [], [], ("", ""), marked=[(20, 10, 30, 20)]).layout()
+    left, top, right, bottom = plot.grid
+    pixels = plot.pixels(1)[0, top:bottom, left:right]
+    assert plot.zoom == 2 and pixels.shape == (120, 240)
+    assert not pixels[20:40, 40:60].any(), "the cell keeps its pixels"
+    assert (pixels[18:20, 38:62] == 255).all() and (pixels[18:42, 60:62] == 255).all()
+    assert int((pixels == 255).sum()) == 24 * 24 - 20 * 20
+
+
+@pytest.mark.parametrize("width", [260, 580, 1000])
+def test_letters_can_be_read_where_the_chart_is_300_pixels_wide(width: int) -> None:
+    picture = torch.zeros(1, 100, width, dtype=torch.uint8)
+    plot = Framed(HEADING, picture, [(15, "-1.5")], [(20, "-1.5")], ("z[0]", "z[1]")).layout()
+    plot.caption("run, epoch, data")
+    sizes = {mark.size for mark in plot.marks if isinstance(mark, Text)}
+    assert min(sizes) * 300 / plot.width >= 9
+
+
+def test_numbers_that_would_touch_are_left_out() -> None:
+    picture = torch.zeros(1, 100, 300, dtype=torch.uint8)
+    across = [(10.0, "-1.5"), (20.0, "-1.0"), (150.0, "0.0")]
+    texts = texts_of(Framed(HEADING, picture, across, [], ("", "")).layout())
+    assert "-1.5" in texts and "0.0" in texts and "-1.0" not in texts
+
+
+def test_dots_stand_where_their_numbers_say_with_equal_units() -> None:
     points = torch.tensor([[-3.0, 0.0], [1.0, 1.0], [float("nan"), 0.0]])
-    pixels = Scatter(HEADING, points, None, ("x", "y"), None).layout().pixels(scale)
-    found = (pixels == rgb(PALETTE[0])[:, None, None]).all(dim=0).nonzero().double() / scale
-    right, left = found[found[:, 1] > LEFT + 200], found[found[:, 1] < LEFT + 200]
-    size = right.amax(dim=0) - right.amin(dim=0)
-    assert all(1 <= side <= 4 for side in size.tolist()), "a dot is 4 units wide, smooth edges off"
-    unit = SIDE / (4 * 1.06)  # the wider reach, and a margin
-    distance = right.mean(dim=0) - left.mean(dim=0)
-    assert distance.tolist() == pytest.approx([-unit, 4 * unit], abs=1.01)
-    assert (right.mean(dim=0) + left.mean(dim=0))[1] / 2 == pytest.approx(LEFT + 200, abs=1.01)
+    plot = scatter(points, None)
+    unit = SIDE / 8
+    left, right = dots_of(plot)
+    x, y = (plot.left + plot.right) / 2, (plot.top + plot.bottom) / 2
+    assert (left.x - x, left.y - y) == pytest.approx((-3 * unit, 0))
+    assert (right.x - x, right.y - y) == pytest.approx((unit, -unit))
+    assert texts_of(plot)["1"].y == pytest.approx(right.y + 0.5), "on the vertical axis"
+    found = (plot.pixels(2) == rgb(PALETTE[0])[:, None, None]).all(dim=0).nonzero().double() / 2
+    assert found[:, 1].max().item() == pytest.approx(right.x + 1.5, abs=1)
+
+
+def test_the_axes_are_the_same_whatever_the_points() -> None:
+    small, large = (scatter(torch.rand(9, 2) * size, None) for size in (0.01, 100))
+    assert small.grid == large.grid
+    assert set(texts_of(small)) == set(texts_of(large))
+
+
+def test_points_beyond_the_axes_lie_at_the_edge() -> None:
+    plot = scatter(torch.tensor([[0.0, 99.0], [-99.0, -99.0]]), None)
+    above, corner = dots_of(plot)
+    assert plot.top < above.y < plot.top + 5 and above.x == (plot.left + plot.right) / 2
+    assert plot.left < corner.x < plot.left + 5 and plot.bottom - 5 < corner.y < plot.bottom
+
+
+def test_many_points_are_transparent_and_few_are_not() -> None:
+    few, many = (dots_of(scatter(torch.rand(count, 2), None)) for count in (200, 2000))
+    assert {dot.opacity for dot in few} == {1.0}
+    assert {dot.opacity for dot in many} == {math.sqrt(300 / 2000)}
+
+
+def test_rings_are_around_the_middle_in_units_of_the_axes() -> None:
+    plot = scatter(torch.rand(9, 2), None, rings=(1.0, 2.0))
+    circles = [mark for mark in plot.marks if isinstance(mark, Circle)]
+    middle = (plot.left + plot.right) / 2, (plot.top + plot.bottom) / 2
+    assert [(ring.x, ring.y) for ring in circles] == [middle, middle]
+    assert [ring.radius for ring in circles] == pytest.approx([SIDE / 8, SIDE / 4])
 
 
 def test_a_legend_names_the_labels_that_there_are() -> None:
     points, labels = torch.rand(6, 2), torch.tensor([4, 4, 9, 9, 9, 4])
-    plain = Scatter(HEADING, points, None, ("x", "y"), None).layout().pixels(1)
-    pixels = Scatter(HEADING, points, labels, ("x", "y"), None).layout().pixels(1)
-    assert pixels.shape[2] > plain.shape[2]
-    legend = pixels[:, :, LEFT + SIDE + 2 :]
-    shown = [(legend == rgb(c)[:, None, None]).all(dim=0).any().item() for c in PALETTE]
-    assert shown == [True, True] + [False] * 8
+    plain, plot = scatter(points, None), scatter(points, labels)
+    assert plot.width > plain.width
+    legend = [mark for mark in plot.marks if isinstance(mark, Dot) and mark.x > plot.right]
+    assert [dot.colour for dot in legend] == [*PALETTE[:2]]
+    assert {"4", "9"} <= set(texts_of(plot)) and "4" not in set(texts_of(plain)) - {"4"}
+
+
+def test_names_stand_at_the_medians_and_do_not_overlap() -> None:
+    points = torch.tensor([[-2.0, 1.0], [-2.0, 1.2], [-2.0, 0.8], [2.0, 0.0], [2.05, 0.1]])
+    plot = scatter(points, torch.tensor([3, 3, 3, 5, 8]))
+    names = [mark for mark in plot.marks if isinstance(mark, Text) and mark.halo]
+    assert [name.text for name in names] == ["3", "5", "8"]
+    dots = dots_of(plot)
+    assert (names[0].x, names[0].y) == pytest.approx((dots[0].x, dots[0].y))
+    for a, b in combinations(names, 2):
+        wide = (length(a.text, size=a.size) + length(b.text, size=b.size)) / 2
+        assert abs(a.x - b.x) >= wide or abs(a.y - b.y) >= 0.8 * a.size
+
+
+def test_names_that_have_no_room_at_their_points_are_left_to_the_legend() -> None:
+    plot = scatter(torch.zeros(20, 2), torch.arange(20) % 10)
+    assert not any(mark.halo for mark in plot.marks if isinstance(mark, Text))
+    assert set("0123456789") <= set(texts_of(plot))
+
+
+def test_boxes_are_pushed_apart_as_little_as_they_can() -> None:
+    assert apart([[0, 0], [4, 1]], [(10, 8), (10, 8)]) == [[-3, 0], [7, 1]]
+    assert apart([[0, 0], [30, 1]], [(10, 8), (10, 8)]) == [[0, 0], [30, 1]]
+    (a, b, c) = apart([[0, 0]] * 3, [(10, 8)] * 3)
+    for first, second in combinations((a, b, c), 2):
+        apart_enough = abs(first[0] - second[0]) >= 9.99 or abs(first[1] - second[1]) >= 7.99
+        assert apart_enough
 
 
 def test_a_scatter_of_nothing_but_gaps_is_an_empty_square() -> None:
     points = torch.full((3, 2), float("nan"))
     for labels in (None, torch.arange(3)):
-        assert Scatter(HEADING, points, labels, ("x", "y"), None).layout().pixels(1).shape[0] == 3
+        plot = scatter(points, labels)
+        assert dots_of(plot) == [] and plot.pixels(1).shape[0] == 3
 
 
 @pytest.mark.parametrize("scale", [1, 2])
 def test_bars_have_their_heights_and_the_unused_are_grey(scale: int) -> None:
     heights = [2.0, 1.0, 0.5]
-    pixels = Bars(HEADING, heights, ["a", "b", "c"], 0.6, ("x", "y")).layout().pixels(scale)
-    unit = BARS_HEIGHT / (1.08 * 2) * scale
+    plot = Bars(HEADING, heights, ["a", "b", "c"], 0.6, ("x", "y")).layout()
+    pixels = plot.pixels(scale)
+    unit = (HEIGHT - BELOW_ZERO) / (1.15 * 2) * scale
     used, unused = boxes_of(pixels, PALETTE[0]), boxes_of(pixels, PALETTE[3])
     assert used[3] - used[1] == pytest.approx(2 * unit, abs=1)
     assert unused[3] - unused[1] == pytest.approx(0.5 * unit, abs=1)
-    assert used[3] == unused[3]
-    assert used[0] == pytest.approx((LEFT + 12) * scale, abs=1)  # bars are at most 60 wide
-    assert unused[0] == pytest.approx((LEFT + 120 + 12) * scale, abs=1)
+    assert used[3] == unused[3] == (plot.bottom - BELOW_ZERO) * scale
+    pitch = WIDTH / 3  # the three fill the axis
+    assert used[0] == pytest.approx((plot.left + pitch / 8) * scale, abs=1)
+    assert unused[2] == pytest.approx((plot.right - pitch / 8) * scale, abs=1)
+    assert {"2.00", "1.00", "0.50", "a", "b", "c"} <= set(texts_of(plot))
+
+
+@pytest.mark.parametrize("heights", [[3.0, 2.0], [0.002, 0.001]])
+def test_the_threshold_is_seen_wherever_it_lies(heights: list[float]) -> None:
+    plot = Bars(HEADING, heights, ["a", "b"], 0.01, ("x", "y")).layout()
+    left, top, right, bottom = boxes_of(plot.pixels(1), PALETTE[2])
+    assert left == plot.left and right >= plot.right - 3
+    zero = plot.bottom - BELOW_ZERO
+    unit = (HEIGHT - BELOW_ZERO) / (1.15 * max(*heights, 0.02))
+    assert bottom - top == 2 and (top + bottom) / 2 == pytest.approx(zero - 0.01 * unit, abs=1)
 
 
 def test_a_thousand_bars_are_all_there() -> None:
     heights = [1.0] * 500 + [0.0] * 500
-    pixels = Bars(HEADING, heights, [""] * 1000, 0.01, ("x", "y")).layout().pixels(1)
-    left, _, right, _ = boxes_of(pixels, PALETTE[0])
-    assert left == LEFT
-    assert right == pytest.approx(LEFT + BARS_WIDTH / 2, abs=1)
+    plot = Bars(HEADING, heights, [""] * 1000, 0.01, ("x", "y")).layout()
+    assert sum(isinstance(mark, Box) and mark.colour == PALETTE[0] for mark in plot.marks) == 500
+    left, _, right, _ = boxes_of(plot.pixels(1), PALETTE[0])
+    assert left == plot.left
+    assert right == pytest.approx(plot.left + WIDTH / 2, abs=1)
 
 
 @pytest.mark.parametrize(
@@ -189,12 +296,12 @@ def test_groups_past_the_tenth_have_the_other_shape() -> None:
 
 def test_labels_are_drawn_by_their_names_and_long_names_are_shortened() -> None:
     points, labels = torch.rand(9, 2), torch.arange(9) % 3
-    numbers = Scatter(HEADING, points, labels, ("x", "y"), None).layout().pixels(1)
-    same = Scatter(HEADING, points, labels, ("x", "y"), None, ("0", "1", "2")).layout().pixels(1)
-    assert torch.equal(numbers, same)
+    numbers = scatter(points, labels)
+    same = scatter(points, labels, names=("0", "1", "2"))
+    assert numbers.marks == same.marks
     names = ("cat", "dog", "a very long name indeed")
-    wide = Scatter(HEADING, points, labels, ("x", "y"), None, names).layout().pixels(1)
-    assert numbers.shape[2] < wide.shape[2] < numbers.shape[2] + 100
+    wide = scatter(points, labels, names=names)
+    assert numbers.width < wide.width < numbers.width + 100
     assert label_name(2, names) == "a very long .." and label_name(2, None) == "2"
 
 
@@ -217,18 +324,14 @@ def test_names_stay_different_and_are_letters_of_the_font(names: tuple[str, ...]
 def test_a_legend_of_many_labels_says_that_there_are_more() -> None:
     points = torch.rand(100, 2, generator=torch.Generator().manual_seed(0))
 
-    def legend(count: int) -> torch.Tensor:
-        labels = torch.arange(100) % count
-        return (
-            Scatter(HEADING, points, labels, ("x", "y"), None)
-            .layout()
-            .pixels(1)[:, :, LEFT + SIDE + 5 :]
-        )
+    def legend(count: int) -> tuple[int, list[str]]:
+        """Returns the marks of a legend, and its texts."""
+        plot = scatter(points, torch.arange(100) % count)
+        beside = [mark for mark in plot.marks if getattr(mark, "x", 0) > plot.right + 5]
+        texts = [mark.text for mark in beside if isinstance(mark, Text)]
+        return sum(isinstance(mark, Dot) for mark in beside), texts
 
-    def marks(pixels: torch.Tensor) -> int:
-        """Counts the marks of a legend: rows of colour between white ones."""
-        shown = (pixels[:, :, :14] < 255).any(dim=0).any(dim=1).int()
-        return int((shown.diff() == 1).sum())
-
-    assert (marks(legend(22)), marks(legend(100))) == (22, 21)
-    assert legend(100).shape[2] > legend(22).shape[2], "room for 'and 79 more'"
+    assert legend(MOST_NAMES) == (MOST_NAMES, [str(label) for label in range(MOST_NAMES)])
+    marks, texts = legend(100)
+    assert marks == MOST_NAMES - 1
+    assert texts[-1] == f"and {101 - MOST_NAMES} more"

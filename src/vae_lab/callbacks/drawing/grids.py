@@ -139,6 +139,12 @@ def paths(starts: Tensor, images: Tensor, ends: Tensor) -> Tensor:
     return _join([grid(starts, columns=1), middle, grid(ends, columns=1)], dim=2)
 
 
+def blocks(images: Tensor) -> Tensor:
+    """Returns the picture of blocks of rows, (K, R, S, C, H, W), with a band between blocks."""
+    steps = images.shape[2]
+    return _join([grid(block.flatten(0, 1), columns=steps) for block in images], dim=1)
+
+
 def latent_plane(right: Tensor, up: Tensor) -> Tensor:
     """Returns every pair of two axes' ascending values (S,), in the order of `grid`: (S * S, 2).
 

@@ -1,0 +1,1 @@
+"""Charts: a heading, axes, and points, bars or a picture between them."""

@@ -1,0 +1,71 @@
+"""A picture between axes.
+
+Shapes: C channels, H and W pixels.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from vae_lab.callbacks.drawing.canvas import MARGIN, legible, line_height
+from vae_lab.callbacks.drawing.charts.plot import BESIDE, Heading, Plot, Tick
+
+NARROW = 120  # pixels: a picture that is not wider is enlarged by a whole factor
+
+MARK = "#ffffff"
+
+
+class Framed(NamedTuple):
+    """A picture between axes, pixel by pixel; a narrow one is enlarged by a whole factor."""
+
+    heading: Heading
+    picture: Tensor  # bytes, (C, H, W)
+    across: Sequence[Tick]  # places in pixels of the picture from its left edge
+    upwards: Sequence[Tick]  # places from its upper edge
+    axes: tuple[str, str]
+    blocks: Sequence[Tick] = ()  # names of groups of rows, at the outer left
+    marked: Sequence[tuple[int, int, int, int]] = ()  # left, top, right, bottom of cells to frame
+    facts: Mapping[str, Any] = MappingProxyType({})  # for readers of the file; see `Canvas`
+
+    def layout(self) -> Plot:
+        channels, height, width = self.picture.shape
+        zoom = max(1, 2 * NARROW // width)
+        plot = Plot(
+            self.heading,
+            width=zoom * width,
+            height=zoom * height,
+            across=[(zoom * x, name) for x, name in self.across],
+            upwards=[(zoom * y, name) for y, name in self.upwards],
+            axes=self.axes,
+            beside=(self._room(zoom * width), MARGIN),
+            coloured=channels == 3,
+        )
+        plot.frame()
+        plot.picture(plot.left, plot.top, self.picture, zoom=zoom)
+        plot.facts.update(self.facts)
+        for edges in self.marked:
+            self._mark(plot, *(zoom * edge for edge in edges))
+        for y, name in self.blocks:
+            write = plot.text if len(name) <= 2 else plot.text_upwards
+            size = self._letters(zoom * width)
+            write(MARGIN // 2 + line_height(size) / 2, plot.top + zoom * y, name, size=size)
+        return plot
+
+    def _letters(self, width: int) -> int:
+        """Returns the size of the names of blocks."""
+        return round(1.5 * legible(width + BESIDE))
+
+    def _room(self, width: int) -> int:
+        return line_height(self._letters(width)) if self.blocks else 0
+
+    def _mark(self, plot: Plot, left: float, top: float, right: float, bottom: float) -> None:
+        """Draws a line around a cell, outside of it, that is seen in a card."""
+        thick = max(2, round(plot.size / 8))
+        left, right = plot.left + left, plot.left + right
+        top, bottom = plot.top + top, plot.top + bottom
+        plot.box(left - thick, top - thick, right + thick, top, MARK)
+        plot.box(left - thick, bottom, right + thick, bottom + thick, MARK)
+        plot.box(left - thick, top, left, bottom, MARK)
+        plot.box(right, top, right + thick, bottom, MARK)
