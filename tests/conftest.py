@@ -1,4 +1,4 @@
-"""What every test shares: real MNIST where it is, and no trace outside temporary folders."""
+"""What every test shares: real MNIST where it is, and caches in temporary folders."""
 
 import hashlib
 import logging
@@ -18,7 +18,6 @@ from chromium import browser, find_chromium
 from command import Command, Done
 from fault_counts import COUNTS
 from real_sweep import SWEEP, train
-from repository import ROOT
 from stripes import write_conf
 
 from vae_lab.cli.main import main
@@ -143,27 +142,6 @@ def mnist_root(request: pytest.FixtureRequest) -> Path:
     """The folder that holds `MNIST/raw/`, its files verified. For tests marked `real_mnist`."""
     assert request.node.get_closest_marker("real_mnist"), "mark this test with real_mnist"
     return Path(os.environ["VAE_LAB_DATA"]).resolve()
-
-
-def _entries() -> set[Path]:
-    # Two levels name every run of a sweep; deeper ones would only cost time.
-    kept = (ROOT / "outputs", ROOT / "data")
-    return {
-        path for folder in kept for depth in ("*", "*/*", "*/*/*") for path in folder.glob(depth)
-    }
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _repository_stays_clean() -> Iterator[None]:
-    """Fails the suite when it left something in the repository's `outputs/` or `data/`."""
-    before = _entries()
-    yield
-    if new := sorted(str(path.relative_to(ROOT)) for path in _entries() - before):
-        pytest.fail(
-            "New in the repository since the tests began (written by a test, or by a training that "
-            f"ran beside them): {', '.join(new)}",
-            pytrace=False,
-        )
 
 
 # For the tests that look at real pages, made once for all of them.

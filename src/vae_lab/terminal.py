@@ -77,10 +77,9 @@ def print_error(message: object) -> None:
 
 
 def print_warning(message: object) -> None:
-    """Prints one line on stderr between two rules, so that it is seen in a long log."""
-    text = "vae-lab: warning: " + printable(" ".join(str(message).split()))
-    rule = "!" * 79
-    print(f"{rule}\n{text}\n{rule}", file=sys.stderr, flush=True)
+    """Prints one line on stderr, whatever line breaks the message has."""
+    text = printable(" ".join(str(message).split()))
+    print("vae-lab: warning:", text, file=sys.stderr, flush=True)
 
 
 def in_this_shell(command: str) -> str:

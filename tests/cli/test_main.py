@@ -273,7 +273,11 @@ def test_without_the_data_a_sweep_falls_back_once_and_says_so(
         *("trainer.max_epochs=1", "threads=1", "callbacks=none", "report=null"),
     )
     assert done.code == 0, done.err
-    assert done.err.count("vae-lab: warning: data=mnist could not be downloaded") == 1
+    (warning,) = [line for line in done.err.splitlines() if "warning" in line]
+    assert warning.startswith(
+        "vae-lab: warning: MNIST could not be downloaded (http://127.0.0.1:9/ "
+    )
+    assert "Every run uses data=mnist_5k instead" in warning and len(warning) < 320
     root = tmp_path / "outputs" / "sweeps" / "fallen"
     for name in ("linear-z2-5k", "linear-z3-5k"):
         result = json.loads((root / name / "result.json").read_text())

@@ -44,10 +44,12 @@ def ensure_data(jobs: Sequence[Job]) -> str | None:
                 raise UserError(
                     f"{error} (No fallback: this sweep names several data sets.)"
                 ) from error
+            name = str(data["name"]).upper()
+            why = "; ".join(error.reasons) or "data.mirrors is empty"
             print_warning(
-                f"data={data['name']} could not be downloaded: {error} GOING ON WITH "
-                f"data={fallback} FOR EVERY JOB. These runs say so in their names and results; "
-                f"their numbers do not compare with those of data={data['name']}."
+                f"{name} could not be downloaded ({why}). Every run uses data={fallback} instead, "
+                f"and its name says so; its numbers do not compare with those of {name}. To use "
+                f"{name}, put its files into {Path(data['root']) / data['folder']}."
             )
             return str(fallback)
     return None

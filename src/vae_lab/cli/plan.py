@@ -220,9 +220,10 @@ def _name(job: Job, fixed: Container[str]) -> str:
         if not ((key := key_of(line)) in NOT_IN_NAME or is_volatile(key) or key.startswith("hydra"))
         and line not in fixed
     }
-    experiment = job.composition.all_choices.get("experiment")
     name = run_name(job.choices, job.values["latent_dim"], others)
-    return f"{experiment}-{name}" if experiment else name
+    experiment = job.composition.all_choices.get("experiment")
+    in_common = any(key_of(line) == "experiment" and line in fixed for line in job.overrides)
+    return f"{experiment}-{name}" if experiment and not in_common else name
 
 
 def _text(override: Override) -> str:

@@ -133,7 +133,8 @@ def _table(rows: Sequence[Mapping[str, str]], title: str, console: Console) -> T
     if len(rows) > 1 and {*LEFT_ALIGNED[2:]} <= {*same}:
         lines.sort(key=lambda cells: -float(cells["elbo/test"].partition(" ")[0] or "-inf"))
         lines[0]["run"] += " *" * bool(lines[0]["elbo/test"])
-    shown = [name for name in rows[0] if name not in (*same, *IN_THE_NAME)]
+    empty = {name for name in rows[0] if not any(cells[name] for cells in rows)}
+    shown = [name for name in rows[0] if name not in (*same, *IN_THE_NAME, *empty)]
     table, unlimited = _of_columns(lines, shown), console.options.update(max_width=10_000)
     for least in LEAST:
         if console.measure(table, options=unlimited).maximum > console.width:

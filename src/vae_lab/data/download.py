@@ -39,7 +39,14 @@ class BrokenFile(UserError):
 
 
 class DataUnavailable(UserError):
-    """The files are not there, and no mirror delivered them within the time limit."""
+    """The files are not there, and no mirror delivered them within the time limit.
+
+    `reasons` are those of the mirrors, if any was asked.
+    """
+
+    def __init__(self, message: str, reasons: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.reasons = list(reasons)
 
 
 def find(root: str | Path, folder: str, files: Files) -> dict[str, Path]:
@@ -176,7 +183,8 @@ def _download(
                 seconds_left -= failure.waited
     raise DataUnavailable(
         f"cannot download to {directory}: {'; '.join(failures) or 'data.mirrors is empty'} "
-        f"(data.timeout={timeout:g}). {_REMEDIES.format(folder=folder)}"
+        f"(data.timeout={timeout:g}). {_REMEDIES.format(folder=folder)}",
+        failures,
     )
 
 
