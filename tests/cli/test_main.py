@@ -46,8 +46,9 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def test_a_sweep_leaves_a_folder_per_job_with_everything_in_it(sweep: tuple[Path, str]) -> None:
     root, _ = sweep
     folders = sorted(path.name for path in root.iterdir() if path.is_dir())
-    assert folders == ["linear-z2-stripes", "linear-z3-stripes", "report_figures"]
-    for name in folders[:2]:
+    runs = ["linear-z2-stripes", "linear-z3-stripes"]
+    assert folders == ["comparison", *runs, "report_figures"]
+    for name in runs:
         result = json.loads((root / name / "result.json").read_text())
         assert result["status"] == "success" and result["name"] == name
         assert "run_name" not in result["command"] and "latent_dim=" in result["command"]

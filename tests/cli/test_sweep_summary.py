@@ -1,6 +1,13 @@
 """The end of a sweep: its table, and whether going on can help."""
 
+import contextlib
 import csv
+import os
+import pty
+import re
+import subprocess
+import sys
+import termios
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +74,53 @@ def test_bounds_of_two_kinds_have_no_best(
     ]
     close_sweep(tmp_path, runs, refused=(), again="", report=False)
     assert " *" not in capsys.readouterr().out.partition("best")[2]
+
+
+LONG = "convolutional-z10-fashion-beta0.25-free_bits0.125-seed1"
+NAMES = ("linear-z2-5k-seed0", "linear-z10-5k-seed0", LONG)
+
+PRINT = """
+import sys
+from pathlib import Path
+from vae_lab.cli.sweep_summary import close_sweep
+
+root = Path(sys.argv[1])
+close_sweep(root, [root / name for name in sys.argv[2:]], refused=(), again="", report=False)
+"""
+
+
+@pytest.mark.parametrize("width", [64, 80])
+def test_a_narrow_terminal_cuts_no_name_and_keeps_the_bound_with_its_error(
+    width: int, tmp_path: Path
+) -> None:
+    for name, elbo in zip(NAMES, (-166.5, -130.25, -114.75), strict=True):
+        write(tmp_path / name, elbo, seconds={"total": 1234.5}, epochs=100)
+    text = on_terminal([sys.executable, "-c", PRINT, str(tmp_path), *NAMES], width)
+    lines = text[text.index("elbo/test") :].partition("status:")[0].splitlines()
+    rows = [line for line in lines if "±" in line]
+    assert all(len(line) <= width for line in lines)
+    assert [row.partition("±")[0].split()[-1] for row in rows] == ["-114.75", "-130.25", "-166.50"]
+    # A long name goes on in the next line.
+    names = "".join(line.split()[0] for line in lines if line.strip() and "─" not in line)
+    assert all(name in names for name in NAMES) and "…" not in text
+    assert (LONG in text) == (width == 80)
+
+
+def on_terminal(command: list[str], width: int) -> str:
+    """Runs a command on a terminal of so many columns, and returns what it printed, uncoloured."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, width))
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    with subprocess.Popen(
+        command, stdout=theirs, stderr=theirs, stdin=theirs, env={**environment, "TERM": "xterm"}
+    ):
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # at its end
+            while part := os.read(ours, 4096):
+                shown += part
+    os.close(ours)
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r", "", shown.decode())
 
 
 @pytest.mark.parametrize(
