@@ -69,7 +69,7 @@ def test_main_effects_are_averaged_over_the_other_key_the_largest_first(tmp_path
     assert dims.text.startswith(
         "Using 10 instead of 2 latent dimensions raises the test bound by 36."
     )
-    assert ": 42.000 with conv and 30.000 with linear." in dims.text
+    assert ": 42.0 with conv and 30.0 with linear." in dims.text
     assert (dims.numbers["best"], dims.numbers["worst"]) == (10, 2)
     assert model.text.startswith("Using conv instead of linear raises the test bound by 9.0")
     assert model.evidence == "differences"
@@ -146,7 +146,9 @@ def test_one_seed_is_said_once_and_several_have_the_settings_name(tmp_path: Path
         write_run(tmp_path / "three" / f"linear-z2-seed{seed}", elbo=-150.0 + seed, seed=seed)
     found = answered(tmp_path / "three")
     # Student's interval of three seeds, and that of the images.
-    assert found.headline.startswith("linear-z2: a test bound of -149.0 nats per image [-15")
+    assert found.headline.startswith(
+        "linear-z2: a test bound of -149 nats per image [-152 to -146]."
+    )
     assert found.certainty.startswith("3 seeds:") and "deviation of 1 nats" in found.certainty
     assert "seed0" not in whole_text(found) and "one seed" not in whole_text(found).lower()
 
@@ -172,7 +174,7 @@ def test_an_ordered_key_is_told_by_its_best_and_lowest_or_by_its_trend(tmp_path:
         write_run(tmp_path / "trend" / f"z{z}", elbo=bound, latent_dim=z)
     (trend,) = [it for it in answered(tmp_path / "trend").findings if "effect" in it.subject]
     assert trend.text.startswith(
-        "The test bound rises with every step from 2 to 16 latent dimensions, by 35.0"
+        "The test bound rises with every step from 2 latent dimensions to 16, by 35.0"
     )
 
 
@@ -198,7 +200,7 @@ def test_reconstruction_is_traded_for_kl(tmp_path: Path) -> None:
     assert balance.numbers["recon"]["value"] == pytest.approx(-50.0)
     assert balance.numbers["kl"]["value"] == pytest.approx(17.0)
     assert balance.text.startswith(
-        "Using beta 0.5 instead of beta 4 improves the reconstruction term by 50.0"
+        "Using beta 0.5 instead of 4 improves the reconstruction term by 50 nats"
     )
     assert "sharper" not in balance.text
 
@@ -213,7 +215,7 @@ def test_sharper_samples_that_are_less_plausible(
     balance = findings(tmp_path).get("trade-off")
     assert (balance is not None) is is_told
     if balance:
-        assert "Samples of z10 are sharper than those of z2 (83 % of" in balance.text
+        assert "Samples of z10 are sharper than those of z2 (83 % against 50 % of" in balance.text
         assert "60 % against 100 % (real test images: 90 %" in balance.text
 
 
@@ -222,7 +224,7 @@ def test_the_plane_has_its_label_at_the_centre_and_a_reason_only_if_it_fits(tmp_
     write_run(tmp_path / "fits" / "a", elbo=-150.0, picture_metrics=found)
     text = findings(tmp_path / "fits")["plane"].text
     assert text.startswith("At the centre of the plane of a lies label 8.")
-    assert "perhaps because" in text and "Most of the map is 1 (50 %) and 8 (50 %)" in text
+    assert "perhaps because" in text and "The map shows 1 (50 %) and 8 (50 %) most often." in text
     found["digit_at_centre"] = number("1")
     write_run(tmp_path / "other" / "a", elbo=-150.0, picture_metrics=found)
     assert "perhaps" not in findings(tmp_path / "other")["plane"].text
@@ -296,10 +298,20 @@ def test_dimensions_that_are_all_used_and_some_that_are_not(tmp_path: Path) -> N
     assert unused.remedies == ("latent_dim=7",)
 
 
+def test_a_best_value_at_the_end_of_those_tried_asks_for_one_beyond(tmp_path: Path) -> None:
+    betas(tmp_path / "low", {0.5: -140.0, 1.0: -150.0, 4.0: -170.0})
+    edge = findings(tmp_path / "low")["edge"]
+    assert edge.text == "The best beta, 0.5, is the smallest that was tried."
+    assert edge.remedies == ("objective.beta=0.25",)
+    betas(tmp_path / "middle", {0.5: -150.0, 1.0: -140.0, 4.0: -170.0})
+    assert "edge" not in findings(tmp_path / "middle")
+
+
 def test_each_remedy_is_an_override_that_composes(tmp_path: Path) -> None:
     for remedy in (
         *("objective.beta=1", "objective=elbo_free_bits", "callbacks=[default,early_stopping]"),
         *("data=mnist", "trainer.max_epochs=12", "latent_dim=20"),
+        *("objective.beta=0.25", "optimizer.lr=0.002"),
     ):
         composer = Composer()
         words = parse_words(["model=conv", "data=mnist_5k", remedy])

@@ -211,9 +211,17 @@ def _templates(figures: dict[str, bytes]) -> Environment:
     )
     # The macro that draws a block has the name of the block's class.
     environment.filters["kind"] = lambda block: type(block).__name__
+    environment.filters["unbroken"] = _unbroken
     environment.filters["on_one_line"] = lambda text: " ".join(text.split())
     environment.filters["file"] = file_of
     return environment
+
+
+def _unbroken(text: str) -> str:
+    """Returns a sentence in which no line ends within a number with its error or its unit."""
+    return re.sub(
+        r"(?<=[\d±\]]) (?=%|±|nats|\d)|(?<=\d) (?=to \d)|(?<=to) (?=-?\d)", "\u00a0", text
+    )
 
 
 @pass_context

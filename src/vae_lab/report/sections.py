@@ -14,8 +14,6 @@ from vae_lab.report.wording import counted
 
 NO_CHART = Note("Not recorded in these runs.")
 
-CURVES_NOTE = Note("Where others plot a loss to minimise, it is minus this bound.")
-
 RESULTS_NOTE = "± is the standard error over test images{seeds}.{best}"
 SEEDS_NOTE = ", sd the standard deviation over seeds"
 BEST_NOTE = " best: the highest test bound; tie: not significantly lower."
@@ -96,7 +94,7 @@ def _pictures(metrics: PictureMetrics, prefix: str) -> list[Section]:
     latent = latent_pictures.blocks(group, prefix) or [gallery.NO_PICTURES]
     chosen = gallery.selection_notes(group)
     return [
-        Section("curves", "Training and validation curves", [curves, CURVES_NOTE], "Curves", True),
+        Section("curves", "Training and validation curves", [curves], "Curves", True),
         Section("samples", "Samples", [*chosen, samples, SAMPLES_NOTE], is_open=True),
         Section("latent", "Latent maps and scatters", latent, "Latent space", True),
         Section("reconstructions", "Reconstructions", reconstructions),
@@ -127,7 +125,7 @@ def _metrics(metrics: PictureMetrics) -> Section:
 def _run(group: Group, board: str) -> Section:
     several_seeds = len(group.runs) > len(group.settings)
     every_run = [tables.every_run(group)] if several_seeds or group.keys else []
-    warnings = [Note(f"{run.name}: {text}") for run in group.runs for text in run.result.warnings]
+    warnings = tables.warnings(group)
     blocks = [
         Facts(tables.facts(group)),
         Subheading("To run it again"),
@@ -135,6 +133,6 @@ def _run(group: Group, board: str) -> Section:
         Subheading("To see the runs in TensorBoard"),
         Commands([board]),
         *every_run,
-        *warnings,
+        *([warnings] if warnings.rows else []),
     ]
     return Section("run", "How it was run", blocks)

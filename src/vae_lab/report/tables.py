@@ -84,6 +84,12 @@ def every_run(group: Group) -> Table:
     return Table(headings, rows, summary="Every run")
 
 
+def warnings(group: Group) -> Table:
+    """Returns a row per warning of a run, folded up."""
+    rows = [[_value(run.name), _value(text)] for run in group.runs for text in run.result.warnings]
+    return Table(["run", "warning"], rows, summary=counted(len(rows), "warning").capitalize())
+
+
 def picture_metrics(metrics: PictureMetrics) -> Table | None:
     """Returns a row per picture metric that is a single number, with a column per setting.
 

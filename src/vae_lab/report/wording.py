@@ -55,7 +55,7 @@ def estimate(sample: Sample, unit: str = "") -> str:
     interval = sample.interval()
     if sample.spread is None or interval is None:
         return with_error(sample.mean, sample.error, unit)
-    return f"{shown(sample.mean, _half(interval))}{unit} {_interval_shown(interval)}"
+    return f"{rounded(sample.mean, interval)}{unit} {_interval_shown(interval)}"
 
 
 def size_shown(gap: Difference, unit: str = NATS, *, interval: bool = True) -> str:
@@ -67,16 +67,17 @@ def size_shown(gap: Difference, unit: str = NATS, *, interval: bool = True) -> s
         return with_error(size, gap.error, unit)
     low, high = gap.interval
     ends = (low, high) if gap.value >= 0 else (-high, -low)
-    return f"{shown(size, _half(ends))}{unit} {_interval_shown(ends)}"
+    return f"{rounded(size, ends)}{unit} {_interval_shown(ends)}"
+
+
+def rounded(value: float, interval: tuple[float, float]) -> str:
+    """Returns a number with as many digits as its interval allows, one of its half width."""
+    return shown(value, 10 * (interval[1] - interval[0]) / 2)
 
 
 def _interval_shown(interval: tuple[float, float]) -> str:
-    low, high = (shown(end, _half(interval)) for end in interval)
+    low, high = (rounded(end, interval) for end in interval)
     return f"[{low} to {high}]"
-
-
-def _half(interval: tuple[float, float]) -> float:
-    return (interval[1] - interval[0]) / 2
 
 
 def key_name(key: str) -> str:
@@ -97,10 +98,10 @@ def level_name(key: str, value: Any) -> str:
 
 
 def levels_named(key: str, values: Sequence[Any]) -> list[str]:
-    """Returns values of a key: the unit is named once, `2 latent dimensions` and `10`."""
+    """Returns values of a key; numbers have its name once, as `beta 0.5` and `4`."""
     names = [level_name(key, value) for value in values]
-    if key == "latent_dim":
-        names[1:] = map(str, values[1:])
+    if all(isinstance(it, int | float) and not isinstance(it, bool) for it in values):
+        names[1:] = [f"{value:g}" for value in values[1:]]
     return names
 
 

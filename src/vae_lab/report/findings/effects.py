@@ -18,6 +18,7 @@ from vae_lab.report.wording import (
     level_name,
     levels_named,
     listed,
+    rounded,
     shown,
     size_shown,
 )
@@ -63,8 +64,10 @@ def main_effect(group: Group, comparisons: Comparisons, factor: Factor) -> Effec
 
 def instead(factor: Factor, a: int, b: int) -> str:
     """Returns `using conv instead of linear`, or `using 10 instead of 2 latent dimensions`."""
-    second, first = levels_named(factor.key, [factor.levels[b], factor.levels[a]])
-    return f"using {first} instead of {second}"
+    first, second = factor.levels[a], factor.levels[b]
+    if factor.key == "latent_dim":
+        return f"using {first} instead of {level_name(factor.key, second)}"
+    return f"using {' instead of '.join(levels_named(factor.key, [first, second]))}"
 
 
 def _finding(comparisons: Comparisons, effect: Effect, crossed: tuple[str, Any] | None) -> Finding:
@@ -78,8 +81,9 @@ def _finding(comparisons: Comparisons, effect: Effect, crossed: tuple[str, Any] 
     elif effect.is_monotone:
         is_rising = effect.best > effect.worst
         verb = "rises" if is_rising else "falls"
-        last, first = levels_named(key, [best, worst] if is_rising else [worst, best])
-        text = f"The test bound {verb} with every step from {first} to {last}, by {size} in all."
+        first, last = (worst, best) if is_rising else (best, worst)
+        ends = " to ".join(levels_named(key, [first, last]))
+        text = f"The test bound {verb} with every step from {ends}, by {size} in all."
     else:
         text = f"The test bound is highest with {level_name(key, best)}. It is lowest with "
         text += f"{level_name(key, worst)}, by {size}."
@@ -95,7 +99,7 @@ def _parts(comparisons: Comparisons, key: str, pairs: list[tuple[Setting, Settin
     if len(pairs) == 1:
         return ""
     gaps = [comparisons.of("elbo", a, b) for a, b in pairs]
-    texts = [shown(gap.value, gap.error) for gap in gaps]
+    texts = [rounded(gap.value, gap.interval) if gap.interval else shown(gap.value) for gap in gaps]
     settings = [a for a, _ in pairs]
     differing = [
         name

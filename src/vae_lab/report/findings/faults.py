@@ -1,7 +1,7 @@
 """What is wrong with the settings, each fault with an override that may mend it.
 
 In the order of their gravity: collapse, overfitting, a training that ended too early, blur or no
-dimension left, dimensions that are not used.
+dimension left, dimensions that are not used, a best value at the end of those that were tried.
 """
 
 import math
@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 from vae_lab.report.blocks import Finding
 from vae_lab.report.comparisons import Comparisons
 from vae_lab.report.factors import factors
+from vae_lab.report.findings.effects import main_effect
 from vae_lab.report.findings.tradeoffs import sharpness
-from vae_lab.report.grouping import Setting
+from vae_lab.report.grouping import Group, Setting
 from vae_lab.report.picture_metrics import PictureMetrics
 from vae_lab.report.runs import Run
-from vae_lab.report.wording import NATS, counted, listed, percent, shown
+from vae_lab.report.wording import NATS, counted, key_name, listed, percent, shown
 
 # The KL in nats per image below which a code says next to nothing.
 COLLAPSED = 0.5
@@ -32,6 +33,9 @@ SHARP = 0.7
 
 # Of these data sets a larger one exists.
 LARGER_DATA = {"mnist_5k": "mnist"}
+
+# Keys whose values have no upper limit, by the short name, of which a further one can be tried.
+OPEN_KEYS = {"beta": "objective.beta", "lr": "optimizer.lr"}
 
 MOST_NAMED = 3
 
@@ -55,6 +59,7 @@ def faults(metrics: PictureMetrics, comparisons: Comparisons) -> list[Finding]:
         *_of_all("unfinished", "Too few epochs", settings, _unfinished),
         *_more_dimensions(metrics, comparisons, best),
         *_of_all("unused", "Unused dimensions", [best], _unused),
+        *_edge(metrics.group, comparisons),
     ]
 
 
@@ -82,7 +87,7 @@ def _collapse(setting: Setting) -> Fault | None:
         return None
     beta = _beta(setting)
     remedies = ("objective.beta=1",) if beta > 1 else ("objective=elbo_free_bits",)
-    text = f"has a KL of {shown(kl.mean, kl.error)} nats: its codes say next to nothing"
+    text = f"has a KL of {kl.mean:.2g} nats: its codes say next to nothing"
     # Where the least beta does not help, lowering it is no remedy.
     return Fault(-beta, text, remedies, {"kl": kl.mean})
 
@@ -187,3 +192,19 @@ def _more_dimensions(
     title = "Blur" if blurred else "More dimensions"
     subject = "blur" if blurred else "dimensions"
     yield Finding(subject, title, text, "kl", numbers, (f"latent_dim={2 * dims}",))
+
+
+def _edge(group: Group, comparisons: Comparisons) -> Iterator[Finding]:
+    """Yields that the best value of a key is the first or the last of those that were tried."""
+    for factor in factors(group):
+        effect = main_effect(group, comparisons, factor)
+        if effect is None or not effect.gap.differs or factor.key not in OPEN_KEYS:
+            continue
+        value = factor.levels[effect.best]
+        if effect.best not in (0, len(factor.levels) - 1):
+            continue
+        further = 2 * value if effect.best else value / 2
+        text = f"The best {key_name(factor.key)}, {value:g}, is the "
+        text += f"{'largest' if effect.best else 'smallest'} that was tried."
+        remedies = (f"{OPEN_KEYS[factor.key]}={further:g}",)
+        yield Finding("edge", "Range", text, "curves", {"key": factor.key, "best": value}, remedies)

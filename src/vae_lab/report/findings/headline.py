@@ -45,6 +45,8 @@ def headline(group: Group, comparisons: Comparisons) -> tuple[str, Mapping[str, 
 
 def _not_better(ties: list[Setting], others: int, gap: Difference) -> str:
     """Returns the sentence on the settings that may be as good as the best."""
+    if len(ties) == others > 1:
+        return "No other setting is significantly worse."
     if len(ties) > MOST_NAMED:
         return f"Not significantly better than {len(ties)} of the other {others} settings."
     by = f" ({size_shown(gap, interval=False)})" if len(ties) == 1 else ""

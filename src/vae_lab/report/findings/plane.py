@@ -6,7 +6,7 @@ from vae_lab.report.blocks import Finding
 from vae_lab.report.findings.faults import COLLAPSED
 from vae_lab.report.grouping import Setting
 from vae_lab.report.picture_metrics import PictureMetrics
-from vae_lab.report.wording import listed, percent, plural
+from vae_lab.report.wording import counted, listed, percent, plural
 
 # A label with a smaller share is called rare.
 RARE = 0.01
@@ -53,17 +53,27 @@ def _sentences(metrics: PictureMetrics, setting: Setting, others: list[Setting])
         beside = f" ({', '.join(elsewhere)})" if 0 < len(elsewhere) <= MOST_NAMED else ""
         yield f"At the centre of the plane of {setting.label} lies label {_named(centre)}{beside}."
     if shares := metrics.by_label(setting, "digits_of_map"):
-        ordered = sorted(shares, key=lambda label: -shares[label])
-        most = listed([f"{label} ({percent(shares[label])})" for label in ordered[:2]])
-        rare = [label for label in shares if shares[label] < RARE]
-        missing = f", below 1 % {listed(rare)}" if rare else ""
-        yield f"Most of the map is {most}{missing}."
+        yield f"The map shows {_most(shares)} most often{_rare(shares)}."
     distances = metrics.by_label(setting, "distance_of_digits") or {}
     near = min(distances, key=distances.__getitem__)
     reason = ""
     if [near] == list(centre):
         reason = ", perhaps because it looks most like all the others"
     yield f"The codes of {near} lie nearest to 0 (median distance {distances[near]:.1f}){reason}."
+
+
+def _most(shares: dict[str, float]) -> str:
+    ordered = sorted(shares, key=lambda label: -shares[label])
+    frequent = [label for label in ordered[:2] if shares[label] >= RARE]
+    return listed([f"{label} ({percent(shares[label])})" for label in frequent])
+
+
+def _rare(shares: dict[str, float]) -> str:
+    rare = [label for label, share in shares.items() if share < RARE]
+    if not rare:
+        return ""
+    names = listed(rare) if len(rare) <= MOST_NAMED else counted(len(rare), "label")
+    return f", and {names} in less than {percent(RARE)}"
 
 
 def _at_centre(metrics: PictureMetrics, setting: Setting) -> dict[str, list[str]]:

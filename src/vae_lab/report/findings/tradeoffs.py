@@ -93,9 +93,9 @@ def _sharpness_text(metrics: PictureMetrics, sharper: Setting, plausible: Settin
     data = metrics.sample(sharper, "precision_of_data")
     ratio = beside = ""
     if first is not None and second is not None:
-        ratio = f" ({percent(first)} of the data's sharpness against {percent(second)})"
+        ratio = f" ({percent(first)} against {percent(second)} of the data's sharpness)"
     if data:
-        beside = f" (real test images: {percent(data.mean)}, as blur brings images near)"
+        beside = f" (real test images: {percent(data.mean)}; blurred images lie near many)"
     return (
         f"Samples of {sharper.label} are sharper than those of {plausible.label}{ratio}, but fewer "
         f"lie near real images: {percent(near)} against {percent(more)}{beside}."
