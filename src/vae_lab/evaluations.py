@@ -98,24 +98,27 @@ def overrides_of(settings: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def read_evaluation(run: RunFolder, path: Path) -> EvaluationRecord | None:
+def read_content(run: RunFolder, path: Path) -> dict[str, Any] | None:
     """Returns what a file holds; None if it is no evaluation of this run and its weights."""
     try:
         content, result = parse_json(run.read(path)), run.require_result()
-        if not is_kind(content, _EVALUATION) or content["config_hash"] != result.config_hash:
-            return None
-    except (ValueError, KeyError):
+    except ValueError:
         return None
-    # Older evaluations call the picture metrics findings.
-    pictures = content.get("picture_metrics", content.get("findings"))
-    record = EvaluationRecord(
-        path.name,
+    if not is_kind(content, _EVALUATION) or content.get("config_hash") != result.config_hash:
+        return None
+    return content if record_of(path.name, content).is_of(result) else None
+
+
+def record_of(name: str, content: Mapping[str, Any]) -> EvaluationRecord:
+    """Returns what the file of a name holds, as a record."""
+    return EvaluationRecord(
+        name,
         content.get("protocol", {}),
         content.get("settings", {}),
         numbers_of(content.get("numbers")),
-        numbers_of(pictures),
+        # Older evaluations call the picture metrics findings.
+        numbers_of(content.get("picture_metrics", content.get("findings"))),
     )
-    return record if record.is_of(result) else None
 
 
 def evaluations_of(run: RunFolder) -> list[EvaluationRecord]:
@@ -124,8 +127,9 @@ def evaluations_of(run: RunFolder) -> list[EvaluationRecord]:
     That with the most samples comes first.
     """
     weights = run.require_result().protocol.get("weights")
-    records = [read_evaluation(run, path) for path in run.path.glob("evaluation-test-*.json")]
-    known = [record for record in records if record and record.protocol.get("weights") == weights]
+    paths = sorted(run.path.glob("evaluation-test-*.json"))
+    records = [record_of(path.name, it) for path in paths if (it := read_content(run, path))]
+    known = [record for record in records if record.protocol.get("weights") == weights]
     return sorted(known, key=lambda record: (*record.size, record.name), reverse=True)
 
 

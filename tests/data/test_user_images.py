@@ -11,7 +11,8 @@ from user_images import COLOURS, discs, write_files
 
 from vae_lab.cli import main
 from vae_lab.errors import UserError
-from vae_lab.evaluate import __main__
+from vae_lab.evaluate.__main__ import evaluate_run
+from vae_lab.evaluate.requests import check
 from vae_lab.report.runs import Run
 from vae_lab.run_folder import INTERRUPTED, SUCCESS, RunFolder, runs_in
 
@@ -88,7 +89,7 @@ def test_a_run_on_files_without_labels_is_evaluated_and_resumed(
     assert "precision_of_samples" not in whole.picture_metrics
     assert (tmp_path / "run" / "figures" / "latent_scatter_0002.png").is_file()
     capsys.readouterr()
-    found = __main__.evaluate_run(__main__.check([str(tmp_path / "run"), *SMALL]))
+    found = evaluate_run(*check([str(tmp_path / "run"), *SMALL]).requests)
     assert "left out, the images have no labels" in capsys.readouterr().err
     assert "elbo" in found["numbers"] and "knn_accuracy" not in found["numbers"]
 
@@ -138,7 +139,7 @@ def test_the_evaluation_of_other_images_is_never_the_runs(
     def evaluated(*words: str) -> str:
         before = {path: path.read_bytes() for path in folder.glob("evaluation-*")}
         capsys.readouterr()
-        __main__.evaluate_run(__main__.check([str(folder), *SMALL, *words]))
+        evaluate_run(*check([str(folder), *SMALL, *words]).requests)
         after = set(folder.glob("evaluation-*"))
         assert all(path.read_bytes() == content for path, content in before.items())
         (new,) = after - set(before)

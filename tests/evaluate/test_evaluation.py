@@ -13,7 +13,8 @@ import torch
 from runs import SMALL, evaluated, train
 
 from vae_lab.errors import UserError
-from vae_lab.evaluate import __main__
+from vae_lab.evaluate import __main__, evaluation
+from vae_lab.evaluate.requests import Request, check
 from vae_lab.run_folder import Number
 
 
@@ -41,7 +42,9 @@ def test_the_card_and_the_file_hold_every_number_with_its_protocol(
         for key in ("data", "split", "targets", "weights", "seed"):
             assert key in number["protocol"], f"{name} says its {key}"
     for name, number in found["picture_metrics"].items():
-        assert name in shown and number["words"]
+        assert number["words"]
+        # Those of one thing of another stand in a table.
+        assert all(part in shown for part in name.split("_of_"))
     assert "iw_bound, bits_per_dimension, gap_elbo_to_iw_bound, exact" in shown
     assert "these are no likelihoods" in shown
     numbers = {name: number["value"] for name, number in found["numbers"].items()}
@@ -70,13 +73,39 @@ def test_a_reader_gets_every_number_as_it_was_written(run_folder: Path) -> None:
 
 def test_an_evaluation_repeats_and_other_protocols_get_other_files(run_folder: Path) -> None:
     first = evaluated(run_folder)
+    (path,) = run_folder.glob("evaluation-*.json")
+    path.unlink()
     again = evaluated(run_folder, "decoder_batch=7")
-    assert len(list(run_folder.glob("evaluation-*.json"))) == 1
+    assert list(run_folder.glob("evaluation-*.json")) == [path]
     for name, number in first["numbers"].items():
         assert again["numbers"][name]["value"] == pytest.approx(number["value"], rel=1e-5)
     evaluated(run_folder, "seed=1")
     evaluated(run_folder, "split=val", "weights=last")
     assert len(list(run_folder.glob("evaluation-*.json"))) == 3
+
+
+def test_what_was_measured_is_not_measured_again(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = evaluated(run_folder)
+    # A data set whose images cannot have changed is not even loaded.
+    monkeypatch.setattr(Request, "has_fixed_images", True)
+    monkeypatch.setattr(evaluation, "evaluate", None)
+    capsys.readouterr()
+    assert evaluated(run_folder) == first
+    told = capsys.readouterr()
+    assert "measured before: " in told.out and "iw_bound" in told.out and told.err == ""
+    # Images that may be others are looked at first.
+    monkeypatch.setattr(Request, "has_fixed_images", False)
+    assert evaluated(run_folder) == first
+
+
+def test_numbers_of_earlier_weights_are_measured_again(run_folder: Path) -> None:
+    first = evaluated(run_folder)
+    (path,) = run_folder.glob("evaluation-*.json")
+    first["protocol"]["weights_epoch"] -= 1
+    path.write_text(json.dumps(first))
+    assert evaluated(run_folder)["protocol"]["weights_epoch"] > first["protocol"]["weights_epoch"]
 
 
 def test_binary_targets_have_the_same_names_and_say_in_the_protocol_that_they_are_binary(
@@ -109,8 +138,7 @@ def files(folder: Path) -> set[Path]:
         (["RUN", "trust=maybe"], "trust must be true or false"),
         (["RUN", "num_samples=[5"], "cannot be read: close each bracket and quote"),
         (["RUN", "data_path="], "data_path is empty: name a path, or leave data_path out"),
-        (["RUN", "RUN"], "name one run's folder, got 2"),
-        (["num_samples=3"], "name one run's folder, got 0"),
+        (["num_samples=3"], "name the folder of a run or of a sweep"),
         (["RUN/checkpoints"], "is no run"),
         (["RUN/nowhere"], "is no folder"),
     ],
@@ -118,28 +146,28 @@ def files(folder: Path) -> set[Path]:
 def test_wrong_input_is_one_line(run_folder: Path, arguments: list[str], message: str) -> None:
     before = files(run_folder)
     with pytest.raises(UserError, match=message) as error:
-        __main__.check([word.replace("RUN", str(run_folder)) for word in arguments])
+        check([word.replace("RUN", str(run_folder)) for word in arguments])
     assert "\n" not in str(error.value)
     assert files(run_folder) == before
 
 
 @pytest.mark.parametrize("path", ["7", "1e3", "true", "[x].npz", "{a}"])
 def test_a_path_is_what_was_typed(run_folder: Path, path: str) -> None:
-    settings = __main__.check([str(run_folder), f"data_path={path}"])[2]
-    assert settings["data_path"] == path
+    (request,) = check([str(run_folder), f"data_path={path}"]).requests
+    assert request.settings["data_path"] == path
 
 
 def test_a_config_of_another_run_is_refused(run_folder: Path) -> None:
     path = run_folder / "config.yaml"
     path.write_text(path.read_text().replace("latent_dim: 2", "latent_dim: 3"))
     with pytest.raises(UserError, match=r"is not the configuration of this run"):
-        __main__.check([str(run_folder)])
+        check([str(run_folder)])
 
 
 def test_a_missing_checkpoint_is_named(run_folder: Path) -> None:
     shutil.rmtree(run_folder / "checkpoints")
     with pytest.raises(UserError, match="has no checkpoint best or last"):
-        __main__.check([str(run_folder)])
+        check([str(run_folder)])
 
 
 def spoil_truncated(path: Path) -> None:
@@ -188,7 +216,7 @@ def test_a_spoilt_checkpoint_is_one_line_and_nothing_is_written(
 
 def test_a_class_from_outside_is_refused_without_trust(run_folder: Path) -> None:
     with pytest.raises(UserError, match="is not trusted"):
-        __main__.evaluate_run(__main__.check([str(run_folder)]))
+        __main__.evaluate_run(*check([str(run_folder)]).requests)
 
 
 def test_the_command_answers_before_torch_is_imported(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from vae_lab.config.check import check_resumed
 from vae_lab.config.identity import config_hash
 from vae_lab.errors import UserError
 from vae_lab.evaluate import __main__ as evaluate_command
+from vae_lab.evaluate.requests import check
 from vae_lab.run_folder import RunFolder
 
 LOGGER = {
@@ -77,7 +78,7 @@ def test_a_made_up_configuration_is_one_line(
         vae_lab.load(run)
     assert "\n" not in str(told.value).strip()
     with pytest.raises(UserError):
-        evaluate_command.evaluate_run(evaluate_command.check([str(run), "threads=1"]))
+        evaluate_command.evaluate_run(*check([str(run), "threads=1"]).requests)
 
 
 def without(config: Mapping[str, Any], key: str) -> dict[str, Any]:
@@ -110,7 +111,7 @@ def test_nothing_is_prepared_where_a_run_says(
     run = changed(finished, tmp_path / "run", "data.source", source | {"skip_broken": False})
     (tmp_path / "a.png").write_bytes(b"")
     with pytest.raises(UserError, match="are not prepared in not/there/yet/prepared"):
-        evaluate_command.evaluate_run(evaluate_command.check([str(run), "threads=1"]))
+        evaluate_command.evaluate_run(*check([str(run), "threads=1"]).requests)
     assert not (tmp_path / "not").exists() and not (tmp_path / "own").exists()
 
 
@@ -134,7 +135,7 @@ def test_what_was_computed_is_printed_before_it_is_written(
 
     monkeypatch.setattr(evaluate_command, "write_text", refuse)
     few = ["num_images=10", "num_samples=5", "num_train=50", "num_generated=20", "threads=1"]
-    request = evaluate_command.check([str(run), *few])
+    (request,) = check([str(run), *few]).requests
     with pytest.raises(RuntimeError, match="the values above are not kept: cannot write"):
         evaluate_command.evaluate_run(request)
     assert "elbo" in capsys.readouterr().out

@@ -9,7 +9,8 @@ import torch
 from stripes import small_config
 
 from vae_lab.config.identity import config_hash
-from vae_lab.evaluate import __main__ as evaluate_command
+from vae_lab.evaluate.__main__ import evaluate_run
+from vae_lab.evaluate.requests import check
 from vae_lab.run_folder import RunFolder, RunResult
 from vae_lab.training.request import RunRequest
 from vae_lab.training.run import run
@@ -41,7 +42,7 @@ def train(folder: Path, *overrides: str) -> tuple[RunResult, Path]:
 
 
 def evaluated(folder: Path, *overrides: str) -> dict[str, Any]:
-    return evaluate_command.evaluate_run(evaluate_command.check([str(folder), *SMALL, *overrides]))
+    return evaluate_run(*check([str(folder), *SMALL, *overrides]).requests)
 
 
 def make_earlier(folder: Path) -> None:

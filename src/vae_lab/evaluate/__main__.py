@@ -1,56 +1,25 @@
-"""`python -m vae_lab.evaluate RUN_FOLDER [key=value ...]`: what a finished run is worth.
-
-Everything that can be checked is checked before torch is imported.
-"""
+"""`python -m vae_lab.evaluate FOLDER [FOLDER ...] [key=value ...]`: what runs are worth."""
 
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-
-import yaml
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from typing import TYPE_CHECKING, Any
 
 from vae_lab import environment
-from vae_lab.config.check import check_recorded, check_settings
 from vae_lab.config.compose import conf_folder
-from vae_lab.errors import JobFailed, UserError, command, describe_os_error
-from vae_lab.evaluations import DEFAULTS, file_name
+from vae_lab.errors import JobFailed, command, describe_os_error, in_one_line
+from vae_lab.evaluate.requests import USAGE, Measured, Plan, Request, check
+from vae_lab.evaluations import DEFAULTS
 from vae_lab.files import write_text
-from vae_lab.reading import check_inside
-from vae_lab.run_folder import RunFolder
-from vae_lab.terminal import printable
+from vae_lab.terminal import print_error, printable
 
-_PATHS = ("data_root", "data_path")
-
-USAGE = "usage: python -m vae_lab.evaluate RUN_FOLDER [key=value ...]"
-
-# A run, the checkpoint to evaluate, and the settings; all of it checked.
-Request = tuple[RunFolder, Path, dict[str, Any]]
+if TYPE_CHECKING:
+    from vae_lab.evaluate.progress import EvaluationProgress
 
 
 def main() -> None:
-    """Runs the command line and exits: 0 done, 2 wrong input, 130 Ctrl-C."""
+    """Runs the command line and exits: 0 done, 1 a run failed, 2 wrong input, 130 Ctrl-C."""
     command(_main)
-
-
-def check(argv: Sequence[str]) -> Request:
-    """Returns what a command line asks for.
-
-    Raises:
-        UserError: It is wrong, or the folder holds no run that can be evaluated.
-    """
-    folders = [word for word in argv if "=" not in word]
-    if len(folders) != 1:
-        raise UserError(f"name one run's folder, got {len(folders)}. {USAGE}")
-    settings = _settings([word for word in argv if "=" in word])
-    run = RunFolder(Path(folders[0]).expanduser())
-    check_recorded(run.config)  # raises if the folder is not a run
-    if not settings["trust"]:
-        check_inside(run.path)
-    return run, run.checkpoint(settings["weights"]), settings
 
 
 def _main(argv: Sequence[str]) -> None:
@@ -59,7 +28,11 @@ def _main(argv: Sequence[str]) -> None:
         defaults = "\n".join(path.read_text(encoding="utf-8") for path in files)
         print(f"{USAGE}\n\nKeys and defaults:\n\n{defaults}", end="")
         return
-    evaluate_run(check(argv))
+    plan = check(argv)
+    if len(plan.requests) == 1 and not plan.unfinished and not plan.broken:
+        evaluate_run(plan.requests[0])
+    else:
+        evaluate_runs(plan)
 
 
 def evaluate_run(request: Request) -> dict[str, Any]:
@@ -68,58 +41,97 @@ def evaluate_run(request: Request) -> dict[str, Any]:
     Raises:
         UserError: The checkpoint, the data or the device cannot be used; nothing is written then.
     """
+    from vae_lab.evaluate.printing import format_evaluation
+    from vae_lab.evaluate.progress import EvaluationProgress
+
+    measured = request.kept() if request.has_fixed_images else None
+    if measured is None:
+        with EvaluationProgress(1) as progress:
+            progress.next_run(request.name)
+            measured = _measure(request, progress)
+    # First of all, so that no disk takes it away.
+    print(printable(format_evaluation(request.name, measured.content)), flush=True)
+    _keep(measured)
+    print(printable(f"\n{'kept in' if measured.is_new else 'measured before:'} {measured.path}"))
+    return measured.content
+
+
+def evaluate_runs(plan: Plan) -> None:
+    """Evaluates those of several runs that are not yet, and prints a table of all.
+
+    Raises:
+        JobFailed: A run failed; the others are evaluated all the same.
+    """
+    from vae_lab.evaluate.printing import format_table
+    from vae_lab.evaluate.progress import EvaluationProgress
+
+    known = [it.kept() if it.has_fixed_images else None for it in plan.requests]
+    _tell(plan, num_known=len(known) - known.count(None))
+    failed = [path.name for path in plan.broken]
+    measured = []
+    with EvaluationProgress(known.count(None)) as progress:
+        for request, found in zip(plan.requests, known, strict=True):
+            if found is None:
+                progress.next_run(request.name)
+            try:
+                found = found or _measure(request, progress)
+                measured.append((request, found.content))
+                _keep(found)
+            # Whatever happens to a run, the others do not depend on it.
+            except Exception as error:
+                failed.append(request.name)
+                print_error(f"{request.name}: {in_one_line(error)}")
+    if measured:
+        print(printable(format_table(measured)), flush=True)
+    if failed:
+        raise JobFailed(f"not evaluated, or not kept: {', '.join(failed)}.")
+
+
+def _tell(plan: Plan, *, num_known: int) -> None:
+    """Prints what is not measured now, and why."""
+    for path, reason in plan.unfinished.items():
+        print(printable(f"left out {path}: {reason}"), file=sys.stderr)
+    for path, reason in plan.broken.items():
+        print_error(f"{path}: {reason}")
+    if num_known:
+        runs = f"{num_known} of {len(plan.requests)} runs"
+        print(f"{runs} were measured before by this protocol.", file=sys.stderr, flush=True)
+
+
+def _measure(request: Request, progress: "EvaluationProgress") -> Measured:
+    """Returns the numbers of a run: measured now, unless its images turn out to be known."""
     import torch
 
     from vae_lab.evaluate.evaluation import Evaluation, evaluate
-    from vae_lab.evaluate.printing import format_evaluation
 
     run, checkpoint, settings = request
     torch.set_num_threads(settings["threads"])
     evaluation = Evaluation.load(run, checkpoint, settings)
+    if kept := request.kept(evaluation.other_images):
+        return kept
     if not evaluation.has_labels:
-        print("classifiers and samples: left out, the images have no labels", file=sys.stderr)
-    record = {
-        "run": run.require_result().name,
+        words = "classifiers and samples are left out, the images have no labels"
+        print(printable(f"{request.name}: {words}"), file=sys.stderr)
+    content = {
+        "run": request.name,
         "config_hash": run.require_result().config_hash,
-        **evaluate(evaluation),
+        **evaluate(evaluation, progress),
         "versions": environment.versions(),
         "git_commit": environment.git_commit(),
         "machine": environment.machine(),
     }
-    # First of all, so that no disk takes it away.
-    print(printable(format_evaluation(record)), flush=True)
-    path = run.path / file_name(checkpoint.stem, settings, evaluation.other_images)
+    return Measured(request.file(evaluation.other_images), content, is_new=True)
+
+
+def _keep(measured: Measured) -> None:
+    if not measured.is_new:
+        return
     try:
-        write_text(path, json.dumps(record, indent=2) + "\n")
+        write_text(measured.path, json.dumps(measured.content, indent=2) + "\n")
     except OSError as error:
         raise JobFailed(
-            f"the values above are not kept: {describe_os_error(error, path)}"
+            f"the values above are not kept: {describe_os_error(error, measured.path)}"
         ) from error
-    print(printable(f"\nkept in {path}"))
-    return record
-
-
-def _settings(overrides: Sequence[str]) -> dict[str, Any]:
-    if any(override.startswith("K=") for override in overrides):
-        raise UserError("unknown key K: K is num_samples.")
-    known = OmegaConf.merge(*(OmegaConf.load(conf_folder() / name) for name in DEFAULTS))
-    assert isinstance(known, DictConfig)
-    # A path is what was typed, whatever it looks like.
-    words = [override.partition("=") for override in overrides]
-    paths = {key: text for key, _, text in words if key in _PATHS and text != "null"}
-    for key in (key for key, text in paths.items() if not text):
-        raise UserError(f"{key} is empty: name a path, or leave {key} out.")
-    others = ["".join(word) for word in words if word[0] not in paths]
-    try:
-        settings = OmegaConf.merge(known, OmegaConf.from_dotlist(others), paths)
-    except (OmegaConfBaseException, ValueError) as error:
-        raise UserError(f"{str(error).splitlines()[0]} Write key=value.") from error
-    except yaml.YAMLError as error:
-        raise UserError(
-            f"a value in {' '.join(others)} cannot be read: close each bracket and quote."
-        ) from error
-    assert isinstance(settings, DictConfig)
-    return check_settings(settings, known)
 
 
 if __name__ == "__main__":

@@ -1,32 +1,41 @@
-"""What an evaluation prints: its progress, then every number with its protocol."""
+"""What an evaluation prints: the numbers of one run, or a table of several."""
 
-import sys
-import time
-from collections.abc import Callable, Container, Iterator, Mapping
-from contextlib import contextmanager
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.table import Table
 
+from vae_lab.evaluate.requests import Request
+from vae_lab.evaluations import EvaluationRecord, record_of
 from vae_lab.run_folder import Number
 
-
-@contextmanager
-def progress_stage(name: str) -> Iterator[Callable[[int, int], None]]:
-    """Shows one stage on stderr: a bar on a terminal, one line when it ends anywhere else."""
-    start, console = time.monotonic(), Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TimeRemainingColumn())
-    silent = not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=silent) as bars:
-        task = bars.add_task(name, total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
-    if silent:
-        print(f"{name}: {time.monotonic() - start:.1f} s", file=sys.stderr, flush=True)
-
+# Columns of text where no terminal says how many there are.
+WIDE = 120
 
 # What is printed below the numbers, once, and not beside each.
 _FOOTNOTES = ("features", "classifier")
+
+# What stands behind a number: it differs between numbers that otherwise came about alike.
+_BEHIND = ("bias", "neighbours", "grid_points", "above_variance")
+
+# The columns of a table of runs, and their headings.
+COLUMNS = {
+    "elbo": "elbo",
+    "iw_bound": "iw_bound",
+    "exact": "exact",
+    "bits_per_dimension": "bits/dim",
+    "knn_accuracy": "kNN accuracy",
+    "precision": "precision",
+    "recall": "recall",
+}
+
+_MOST_DECIMALS = 4
+
+# Labels whose shares are columns; more would not fit.
+_MOST_LABELS = 10
 
 _NO_LIKELIHOODS = (
     "the targets are grey values, taken as means of binary draws: these are no likelihoods, and do "
@@ -34,62 +43,198 @@ _NO_LIKELIHOODS = (
 )
 
 
-def format_evaluation(evaluation: Mapping[str, Any]) -> str:
-    """Returns an evaluation as lines of text: the common protocol, then a line per number."""
-    common = evaluation["protocol"]
+def format_evaluation(name: str, content: Mapping[str, Any]) -> str:
+    """Returns an evaluation as lines of text: the common protocol, then the numbers."""
+    record = record_of("", content)
+    common = record.protocol
     head = [
-        f"{evaluation['run']}: {common['data']}, {common['split']} split; {common['weights']} "
-        f"weights, {common['weights_epoch']} epochs",
-        f"targets: {common['targets']}",
-        f"evaluation seed {common['seed']}; log-likelihoods in nats per image, higher is better; "
-        f"± standard error over images",
+        f"{name}: {common.get('data')}, {common.get('split')} split; {common.get('weights')} "
+        f"weights, {common.get('weights_epoch')} epochs",
+        f"targets: {common.get('targets')}",
+        f"evaluation seed {common.get('seed')}; log-likelihoods in nats per image, higher is "
+        f"better; ± standard error over images",
     ]
-    numbers, pictures = evaluation["numbers"], evaluation["picture_metrics"]
-    width = max(map(len, [*numbers, *pictures]))
-    # Beside each number, what its protocol adds to the common one and to the notes below.
-    hidden = {*common, *_FOOTNOTES, "targets_are_means"}
-    lines = [_line(name.ljust(width), number, hidden) for name, number in numbers.items()]
-    notes = _footnotes(numbers | pictures)
-    title = "pictures and interpolations, for the report:"
-    of_pictures = [
-        f"{name.ljust(width)}  {_value(number):>16}" for name, number in pictures.items()
-    ]
-    return "\n".join([*head, "", *lines, "", *notes, "", title, *of_pictures])
+    pictures = record.picture_metrics
+    notes = [*_notes(record.numbers), *_common_notes({**record.numbers, **pictures})]
+    of_pictures = ["", "pictures and interpolations, for the report", *_pictures(pictures)]
+    parts = [*head, "", *_by_protocol(record), "", *notes, *(of_pictures if pictures else [])]
+    return "\n".join(parts).rstrip()
 
 
-def _line(name: str, number: Mapping[str, Any], hidden: Container[str]) -> str:
-    protocol = [(key, note) for key, note in number["protocol"].items() if key not in hidden]
-    # The details of a number are what it has beside the fields of all. Its warning is a footnote.
-    details = [
-        (key.replace("_", " "), _digits(it) if isinstance(it, float) else it)
-        for key, it in number.items()
-        if key not in {*Number._fields, "warning"} and it is not None
-    ]
-    notes = ", ".join(f"{key} {note}" for key, note in [*protocol, *details])
-    return f"{name}  {_value(number):>16}  {notes}".rstrip()
+def format_table(measured: Sequence[tuple[Request, Mapping[str, Any]]]) -> str:
+    """Returns a row per run, those with the best bound first if the bounds can be compared.
+
+    What a terminal is too narrow for goes on in a table below, with the names again.
+    """
+    rows = [(request, record_of("", content)) for request, content in measured]
+    kinds = {
+        (*(record.protocol.get(key) for key in ("data", "split", "targets")),
+         request.run.require_result().choices.get("likelihood"))
+        for request, record in rows
+    }  # fmt: skip
+    if len(kinds) == 1:
+        rows.sort(key=lambda row: -_scalar(row[1].numbers.get("iw_bound")))
+    names = [name for name in COLUMNS if any(name in record.numbers for _, record in rows)]
+    columns = [[COLUMNS[name], *(_shown(record, name) for _, record in rows)] for name in names]
+    if len(kinds) > 1:
+        columns.insert(0, ["data", *(str(record.protocol.get("data")) for _, record in rows)])
+    runs = ["run", *(request.name for request, _ in rows)]
+    text = "\n\n".join(_rendered(table) for table in _tables(runs, columns))
+    return "\n".join([_title(rows[0][1]), "", text, "", *_table_notes(rows)])
 
 
-def _footnotes(numbers: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    protocols = {name: number["protocol"] for name, number in numbers.items()}
-    common = [(key, protocol.get(key)) for protocol in protocols.values() for key in _FOOTNOTES]
-    notes = [f"{key}: {note}" for key, note in dict.fromkeys(common) if note is not None]
-    grey = [name for name, protocol in protocols.items() if protocol.get("targets_are_means")]
-    if grey:
-        notes.append(f"{', '.join(grey)}: {_NO_LIKELIHOODS}")
+def _tables(first: Sequence[str], columns: Sequence[Sequence[str]]) -> list[Table]:
+    """Returns as many tables as the width asks for; each begins with the first column."""
+    # Three blanks lie between columns; a long name goes on in the next line.
+    of_names = min(max(map(len, first)), _width() // 2) + 2
+    groups: list[list[Sequence[str]]] = [[]]
+    for column in columns:
+        widths = [max(map(len, it)) + 3 for it in [*groups[-1], column]]
+        if groups[-1] and of_names + sum(widths) > _width() - 2:
+            groups.append([])
+        groups[-1].append(column)
+    return [_table([first, *group]) for group in groups]
+
+
+def _table(columns: Sequence[Sequence[str]]) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    for index, (heading, *_) in enumerate(columns):
+        table.add_column(
+            heading,
+            justify="right" if index else "left",
+            no_wrap=bool(index),
+            overflow="fold",
+        )
+    for cells in zip(*(column[1:] for column in columns), strict=True):
+        table.add_row(*cells)
+    return table
+
+
+def _title(record: EvaluationRecord) -> str:
+    protocol, (samples, _) = record.protocol, record.size
+    images = {
+        it.protocol.get("images") for name, it in record.numbers.items() if name == "iw_bound"
+    }
+    of_images = "".join(f", {count} images" for count in images)
+    return (
+        f"{protocol.get('data')}, {protocol.get('split')} split: nats per image, higher is better; "
+        f"± standard error over images. iw_bound: {samples} samples{of_images}, seed "
+        f"{protocol.get('seed')}"
+    )
+
+
+def _table_notes(rows: Sequence[tuple[Request, EvaluationRecord]]) -> list[str]:
+    numbers = [(request.name, record.numbers.get("iw_bound")) for request, record in rows]
+    low = [name for name, number in numbers if number and "warning" in number.details]
+    grey = any(number and number.protocol.get("targets_are_means") for _, number in numbers)
     return [
-        *notes,
-        *(f"{it}: {numbers[it]['warning']}" for it in numbers if "warning" in numbers[it]),
+        *([f"iw_bound, exact: {_NO_LIKELIHOODS}"] if grey else []),
+        *([f"iw_bound may be too low, as its file says: {', '.join(low)}"] if low else []),
+        "All numbers are kept in the folders of the runs, for python -m vae_lab.report.",
     ]
 
 
-def _value(number: Mapping[str, Any]) -> str:
-    value, error = number["value"], number["standard_error"]
-    if isinstance(value, dict):
-        return ", ".join(f"{label}: {_digits(part)}" for label, part in value.items())
-    return _digits(value) if error is None else f"{_digits(value)} ± {error:.2g}"
+def _by_protocol(record: EvaluationRecord) -> list[str]:
+    """Returns a line per number, below the protocol that it shares with those beside it."""
+    hidden = {*record.protocol, *_FOOTNOTES, *_BEHIND, "targets_are_means"}
+    groups: dict[str, list[Number]] = {}
+    for number in record.numbers.values():
+        shown = {key: it for key, it in number.protocol.items() if key not in hidden}
+        groups.setdefault(_listed(shown), []).append(number)
+    width = max(map(len, record.numbers), default=0)
+    lines = []
+    for protocol, numbers in groups.items():
+        lines.append(protocol)
+        for number in numbers:
+            behind = {key: number.protocol[key] for key in _BEHIND if key in number.protocol}
+            line = f"  {number.name.ljust(width)}  {_value(number):>16}  {_listed(behind)}"
+            lines.append(line.rstrip())
+    return lines
 
 
-def _digits(value: float | int | str) -> str:
-    if isinstance(value, str):
-        return value
-    return f"{value:.2f}" if isinstance(value, float) and abs(value) >= 10 else f"{value:.4g}"
+def _notes(numbers: Mapping[str, Number]) -> list[str]:
+    """Returns the details of each number, and its warning."""
+    lines = []
+    for name, number in numbers.items():
+        details = {key: it for key, it in number.details.items() if it is not None}
+        warning = details.pop("warning", None)
+        lines += [f"{name}: {_listed(details)}"] if details else []
+        lines += [f"{name}: {warning}"] if warning else []
+    return lines
+
+
+def _common_notes(numbers: Mapping[str, Number]) -> list[str]:
+    common = [(key, it.protocol.get(key)) for it in numbers.values() for key in _FOOTNOTES]
+    notes = [f"{key}: {note}" for key, note in dict.fromkeys(common) if note is not None]
+    grey = [name for name, it in numbers.items() if it.protocol.get("targets_are_means")]
+    return [*notes, *([f"{', '.join(grey)}: {_NO_LIKELIHOODS}"] if grey else [])]
+
+
+def _pictures(numbers: Mapping[str, Number]) -> list[str]:
+    """Returns picture metrics in tables: what is measured by of what, and by label."""
+    by_label = {name: it.value for name, it in numbers.items() if isinstance(it.value, dict)}
+    single = {name: it for name, it in numbers.items() if name not in by_label}
+    measures = list(dict.fromkeys(name.partition("_of_")[0] for name in single if "_of_" in name))
+    things = list(dict.fromkeys(name.partition("_of_")[2] for name in single if "_of_" in name))
+    columns = [
+        [thing, *(_value(single.get(f"{measure}_of_{thing}")) for measure in measures)]
+        for thing in things
+    ]
+    tables = _tables(["", *measures], columns) if columns else []
+    labels = list(dict.fromkeys(label for value in by_label.values() for label in value))
+    if labels and len(labels) <= _MOST_LABELS:
+        columns = [
+            [label, *(_digits(value.get(label)) for value in by_label.values())] for label in labels
+        ]
+        tables += _tables(["", *by_label], columns)
+        by_label = {}
+    others = [name for name in numbers if name in by_label or "_of_" not in name]
+    lines = [f"{name}: {_value(numbers[name])}" for name in others]
+    return [*map(_rendered, tables), *lines]
+
+
+def _listed(notes: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key.replace('_', ' ')} {_digits(it)}" for key, it in notes.items())
+
+
+def _shown(record: EvaluationRecord, name: str) -> str:
+    return _value(record.numbers.get(name))
+
+
+def _scalar(number: Number | None) -> float:
+    value = number.value if number else None
+    return float(value) if isinstance(value, int | float) else float("-inf")
+
+
+def _value(number: Number | None) -> str:
+    if number is None:
+        return "–"
+    if isinstance(number.value, dict):
+        return ", ".join(f"{label}: {_digits(part)}" for label, part in number.value.items())
+    value, error = number.value, number.standard_error
+    if not error or not isinstance(value, float) or not math.isfinite(error):
+        return _digits(value)
+    # As many digits as the error allows, two of the error's.
+    decimals = min(max(0, 1 - math.floor(math.log10(error))), _MOST_DECIMALS)
+    return f"{value:.{decimals}f} ± {error:.{decimals}f}"
+
+
+def _digits(value: Any) -> str:
+    if not isinstance(value, float):
+        return "–" if value is None else str(value)
+    return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4g}"
+
+
+def _width() -> int:
+    console = Console()
+    return console.width if console.is_terminal else WIDE
+
+
+def _rendered(table: RenderableType) -> str:
+    # Names are no markup.
+    console = Console(
+        width=_width(), force_terminal=False, highlight=False, markup=False, emoji=False
+    )
+    with console.capture() as captured:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines() if line.strip())
