@@ -81,9 +81,9 @@ def test_a_narrow_table_goes_on_below_with_whole_names(
     assert max(map(len, table)) <= 64
     first = table[: next(n for n, line in enumerate(table[1:], 1) if line.startswith(" run"))]
     assert sum("a-run-with" in line for line in table) > 2, "names again in each part"
-    names = "".join(line[:33].strip() for line in first)
     for latent_dim in (2, 3):
-        assert f"a-run-with-a-very-long-name-of-many-words-z{latent_dim}" in names
+        name = f"a-run-with-a-very-long-name-of-many-words-z{latent_dim}"
+        assert sum(name in line for line in first) == 1
     for heading in printing.COLUMNS.values():
         assert sum(heading in line for line in table) == 1
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vae_lab import environment
 from vae_lab.config.compose import conf_folder
 from vae_lab.errors import JobFailed, command, describe_os_error, in_one_line
-from vae_lab.evaluate.requests import USAGE, Measured, Plan, Request, check
+from vae_lab.evaluate.requests import USAGE, EvaluationPlan, Measured, Request, check
 from vae_lab.evaluations import DEFAULTS
 from vae_lab.files import write_text
 from vae_lab.terminal import print_error, printable
@@ -56,7 +56,7 @@ def evaluate_run(request: Request) -> dict[str, Any]:
     return measured.content
 
 
-def evaluate_runs(plan: Plan) -> None:
+def evaluate_runs(plan: EvaluationPlan) -> None:
     """Evaluates those of several runs that are not yet, and prints a table of all.
 
     Raises:
@@ -87,7 +87,7 @@ def evaluate_runs(plan: Plan) -> None:
         raise JobFailed(f"not evaluated, or not kept: {', '.join(failed)}.")
 
 
-def _tell(plan: Plan, *, num_known: int) -> None:
+def _tell(plan: EvaluationPlan, *, num_known: int) -> None:
     """Prints what is not measured now, and why."""
     for path, reason in plan.unfinished.items():
         print(printable(f"left out {path}: {reason}"), file=sys.stderr)

@@ -61,7 +61,7 @@ class Measured(NamedTuple):
     is_new: bool
 
 
-class Plan(NamedTuple):
+class EvaluationPlan(NamedTuple):
     """What to evaluate; below a folder that was named, what is not finished, and what is broken.
 
     The last two with the reason.
@@ -72,7 +72,7 @@ class Plan(NamedTuple):
     broken: dict[Path, str]
 
 
-def check(argv: Sequence[str]) -> Plan:
+def check(argv: Sequence[str]) -> EvaluationPlan:
     """Returns what a command line asks for.
 
     Raises:
@@ -82,7 +82,7 @@ def check(argv: Sequence[str]) -> Plan:
     if not folders:
         raise UserError(f"name the folder of a run or of a sweep. {USAGE}")
     settings = _settings([word for word in argv if "=" in word])
-    plan, known = Plan([], {}, {}), set()
+    plan, known = EvaluationPlan([], {}, {}), set()
     for folder in folders:
         for run in _runs(folder):
             if (place := run.path.resolve()) in known:
@@ -107,7 +107,7 @@ def _runs(folder: Path) -> list[RunFolder]:
     return [RunFolder(path.parent) for path in sorted(folder.rglob(RESULT))] or [run]
 
 
-def _add(plan: Plan, run: RunFolder, settings: dict[str, Any]) -> None:
+def _add(plan: EvaluationPlan, run: RunFolder, settings: dict[str, Any]) -> None:
     """Adds a run that was not named itself to a plan, or the reason why it cannot be evaluated."""
     if run.result is not None and not run.is_finished:
         plan.unfinished[run.path] = run.result.status
