@@ -18,11 +18,13 @@ PAGE, MARKDOWN, NUMBERS, FIGURES = REPORT = (
 # In the folder of a sweep: the pictures of all its runs, as one run of TensorBoard's.
 COMPARISON = "comparison"
 SUMMARY = "summary.csv"  # of a sweep, or of a report
+FIGURES_PAGE = "index.html"  # in the folder of a run's pictures: shows them
 WRITTEN_BY = "Written by VAE Lab"
 # What is near the beginning of each file, or at the very beginning (\A).
 _MARKS = {
     PAGE: WRITTEN_BY,
     MARKDOWN: WRITTEN_BY,
+    FIGURES_PAGE: WRITTEN_BY,
     NUMBERS: rf'\A{{\s*"written_by": "{WRITTEN_BY}',
     SUMMARY: r"\Arun,status,[^\n]*elbo/test",
     COMMANDS: r"\Apython -m vae_lab ",
@@ -73,7 +75,7 @@ def _names_of_a_start(folder: Path) -> set[str]:
 def check_replaceable(folder: Path, names: Iterable[str]) -> None:
     """Raises UserError if one of these files is in a folder and this program did not write it."""
     try:
-        others = [path for name in names if not _is_ours(path := folder / name)]
+        others = [path for name in names if not is_ours(path := folder / name)]
     except OSError as error:
         raise UserError(describe_os_error(error, folder)) from error
     if others:
@@ -83,7 +85,7 @@ def check_replaceable(folder: Path, names: Iterable[str]) -> None:
         )
 
 
-def _is_ours(path: Path) -> bool:
+def is_ours(path: Path) -> bool:
     """Tells whether a path is free, or this program wrote what is there."""
     if path.is_symlink():
         return False

@@ -13,6 +13,7 @@ FIGURES = (
     *("reconstructions", "samples", "interpolations", "latent_map", "quantile_map"),
     *("latent_scatter", "traversals", "kl_per_dim"),
 )
+OTHERS = ("evolution.gif", "latent_scatter.svg", "kl_per_dim.svg", "index.html")
 
 
 def train(folder: Path, *overrides: str) -> Path:
@@ -30,7 +31,7 @@ def with_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_picture_is_drawn_and_logged_by_default(with_pictures: Path) -> None:
     found = {path.name for path in (with_pictures / "figures").iterdir()}
     drawn = {f"{name}_{epoch:04d}.png" for name in FIGURES for epoch in (0, 2)}
-    assert found == {*drawn, "evolution.gif", "latent_scatter.svg", "kl_per_dim.svg"}
+    assert found == {*drawn, *OTHERS}
     assert (with_pictures / "projector_config.pbtxt").exists()
     events = EventAccumulator(str(with_pictures), size_guidance={"images": 0, "histograms": 0})
     tags = events.Reload().Tags()

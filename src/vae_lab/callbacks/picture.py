@@ -20,6 +20,7 @@ from vae_lab.callbacks.drawing.canvas import Canvas
 from vae_lab.callbacks.drawing.grids import Drawing
 from vae_lab.callbacks.drawing.letters import in_letters
 from vae_lab.callbacks.drawing.pixels import to_array, to_png
+from vae_lab.callbacks.figures_page import Kind, write_page
 from vae_lab.callbacks.snapshot import Snapshot
 from vae_lab.files import write_text
 from vae_lab.loggers.base import RunLogger
@@ -170,6 +171,11 @@ class PictureCallback(Callback):
         for picture in pictures:
             with evaluation_mode(module):
                 picture.publish(self._snapshot, folder, loggers)
+        if pictures:
+            drawn = [picture for picture in self.pictures if isinstance(picture, Picture)]
+            kinds = [Kind(picture.name, picture.description) for picture in drawn]
+            title = Origin.of(folder, self._snapshot).run
+            write_page(folder, kinds, title=title, epochs_done=epochs_done)
 
 
 @contextmanager
