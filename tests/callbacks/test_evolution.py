@@ -18,7 +18,7 @@ from vae_lab.callbacks.drawing.grids import to_uint8
 from vae_lab.callbacks.drawing.pixels import enlarged, to_png
 from vae_lab.callbacks.drawing.style import PALETTE
 from vae_lab.callbacks.embedding import Embedding, tinted, write_projection
-from vae_lab.callbacks.evolution import HEADER, Evolution, equally_spaced, reduced
+from vae_lab.callbacks.evolution import Evolution, equally_spaced, header_height, reduced
 from vae_lab.callbacks.latent_map import LatentMap
 from vae_lab.callbacks.samples import Samples
 from vae_lab.loggers.tensorboard import TensorBoardRunLogger
@@ -57,12 +57,12 @@ def test_a_frame_for_each_picture_and_the_last_one_stays(tmp_path: Path, channel
     draw_files(tmp_path, "samples", [0, 12])
     with Image.open(end(tmp_path, film(), epochs=12)) as gif:
         # Pillow has n_frames in the classes of animated formats alone; so below.
-        assert (gif.n_frames, gif.size) == (4, (240, 80 + HEADER))  # type: ignore[attr-defined]
+        assert (gif.n_frames, gif.size) == (4, (240, 80 + header_height(240)))  # type: ignore[attr-defined]
         durations, greys = [], []
         for k in range(4):
             gif.seek(k)
             durations.append(gif.info["duration"])
-            greys.append(np.asarray(gif.convert("L"))[HEADER + 40, 120])
+            greys.append(np.asarray(gif.convert("L"))[header_height(240) + 40, 120])
         assert gif.info["loop"] == 0
     assert durations == [500, 500, 500, 2000]
     assert np.abs(np.array(greys) - 255 / 40 * np.array([0, 5, 10, 12])).max() <= 255 / 31 / 2 + 1

@@ -9,8 +9,8 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from vae_lab.callbacks.drawing.canvas import FAINT, Canvas
-from vae_lab.callbacks.drawing.letters import TITLE
+from vae_lab.callbacks.drawing.canvas import FAINT, MARGIN, Canvas, legible
+from vae_lab.callbacks.drawing.letters import length
 from vae_lab.callbacks.drawing.pixels import from_array, to_array
 from vae_lab.callbacks.drawing.style import PALETTE
 from vae_lab.callbacks.picture import Visualization
@@ -20,8 +20,6 @@ from vae_lab.loggers.base import RunLogger
 from vae_lab.run_folder import RunFolder
 
 T = TypeVar("T")
-
-HEADER = 26  # pixels above each picture, for its epoch
 
 # Of grey, or colours. A frame of a map takes 100 KB with 32 greys, 140 with 64, 270 with 256; the
 # eye sees no change. The smaller number is for a film that would be too large.
@@ -104,15 +102,20 @@ def reduced(file: Path, *, max_width: int) -> Image.Image:
 
 def frame(picture: Image.Image, *, epoch: int, last: int, width: int, height: int) -> Image.Image:
     """Returns a picture below its epoch and a bar that grows with the epochs."""
-    coloured = picture.mode == "RGB"
-    canvas = Canvas(width=width, height=height + HEADER, coloured=coloured)
-    canvas.picture(0, HEADER, from_array(np.array(picture)))
-    canvas.text(8, HEADER / 2, f"epoch {epoch}", size=TITLE + 1, anchor="lm")
-    left, right = 90.0, width - 10.0
-    canvas.box(left, HEADER / 2 - 2, right, HEADER / 2 + 2, FAINT)
-    done = left + (right - left) * epoch / max(1, last)
-    canvas.box(left, HEADER / 2 - 2, max(done, left + 1), HEADER / 2 + 2, PALETTE[8])
+    coloured, size, header = picture.mode == "RGB", legible(width), header_height(width)
+    canvas = Canvas(width=width, height=height + header, coloured=coloured)
+    canvas.picture(0, header, from_array(np.array(picture)))
+    canvas.text(MARGIN, header / 2, f"epoch {epoch}", size=size, anchor="lm")
+    left, right = 2 * MARGIN + length(f"epoch {last}", size=size), width - MARGIN
+    thick, done = max(2, size // 4), (right - left) * epoch / max(1, last)
+    canvas.box(left, header / 2 - thick, right, header / 2 + thick, FAINT)
+    canvas.box(left, header / 2 - thick, left + max(1, done), header / 2 + thick, PALETTE[8])
     return Image.fromarray(to_array(canvas.pixels(1)))
+
+
+def header_height(width: int) -> int:
+    """Returns the pixels above each picture, for its epoch."""
+    return 2 * legible(width)
 
 
 def with_levels(picture: Image.Image, levels: int) -> Image.Image:

@@ -36,9 +36,10 @@ class KLPerDim(Picture):
         kl = encoded.kl_per_dim().nan_to_num(nan=0, posinf=0)[dims].tolist()
         used = sum(value > self.threshold for value in kl)
         names, across = names_of(dims)
+        ending = " is used" if len(dims) == 1 else "s are used"
         return Bars(
             heading=Heading(
-                f"{used} of {len(dims)} dimensions are used: {sum(kl):.2f} nats",
+                f"{used} of {len(dims)} dimension{ending}: {sum(kl):.2f} nats",
                 f"mean of {len(encoded.mean):,} {snapshot.image_kind}; "
                 f"used: above {self.threshold:g} nats (red line)",
             ),

@@ -132,8 +132,9 @@ def neighbour_embedding(points: Tensor, *, seed: int) -> Tensor:
     Source: van der Maaten and Hinton, Visualizing Data using t-SNE, JMLR 9 (2008). Points that are
     not finite stay so; a single one lies at 0.
     """
-    # Only here: importing it takes a second.
+    # Only here: importing them takes a second.
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
     finite = points.isfinite().all(dim=1)
     count = int(finite.sum())
@@ -142,7 +143,9 @@ def neighbour_embedding(points: Tensor, *, seed: int) -> Tensor:
     if count > 1:
         # The usual perplexity, which must be below the number of points.
         tsne: Any = TSNE(perplexity=min(30, (count - 1) / 3), init="pca", random_state=seed)
-        embedded[finite] = torch.from_numpy(tsne.fit_transform(points[finite].numpy()))
+        # Of several threads each waits for all: ten times slower where other runs compute too.
+        with threadpool_limits(1):
+            embedded[finite] = torch.from_numpy(tsne.fit_transform(points[finite].numpy()))
     return embedded
 
 

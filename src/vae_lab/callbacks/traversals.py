@@ -56,10 +56,10 @@ class Traversals(Picture):
         z = torch.stack([traverse(start, dims, values) for start in starts])  # (K, R, S, Z)
         images = model.decode(z.flatten(0, 2).to(model.device))
         kind = "all" if len(dims) == len(kl) else f"the {len(dims)} most used of"
+        which = f"{kind} {len(kl)} dimensions" if len(kl) > 1 else "the only dimension"
         heading = Heading(
             "What each latent dimension changes",
-            f"{kind} {len(kl)} dimensions, from {origin}; "
-            f"beside rows: mean {snapshot.kl_name} in nats",
+            f"{which}, from {origin}; beside rows: mean {snapshot.kl_name} in nats",
         )
         rows = [f"z[{dim}]  {kl[dim]:.2f}" for dim in dims]
         return Framed(
