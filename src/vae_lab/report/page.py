@@ -3,7 +3,6 @@
 import hashlib
 import html
 import re
-import shlex
 from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -137,9 +136,7 @@ def _pages(runs: Sequence[Run], skipped: Sequence[Skipped], target: Path) -> Pag
     metrics = [PictureMetrics(group) for group in groups]
     # Those of all groups are corrected together.
     comparisons = Comparisons(metrics)
-    chapters = _chapters(
-        metrics, comparisons, f"python -m vae_lab.board {shlex.quote(str(target))}"
-    )
+    chapters = _chapters(metrics, comparisons)
     written = {
         "written_by": f"{WRITTEN_BY} {version('vae-lab')}",
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -161,14 +158,12 @@ def _pages(runs: Sequence[Run], skipped: Sequence[Skipped], target: Path) -> Pag
     return Pages(texts, figures, runs, num_runs, left_out)
 
 
-def _chapters(
-    metrics: Sequence[PictureMetrics], comparisons: Comparisons, board: str
-) -> list[Chapter]:
+def _chapters(metrics: Sequence[PictureMetrics], comparisons: Comparisons) -> list[Chapter]:
     """Returns what is shown of each group."""
     chapters = []
     for number, of_group in enumerate(metrics, start=1):
         prefix = f"part{number}-" if len(metrics) > 1 else ""
-        content = content_of(of_group, comparisons, prefix, board)
+        content = content_of(of_group, comparisons, prefix)
         chapters.append(Chapter(of_group.group.title, prefix, content))
     return chapters
 

@@ -48,6 +48,22 @@ METHODS_OF_OLDER_RUNS = {
 Numbers = Mapping[str, Number]
 
 
+# Shorter words for a table than those that a run records.
+WORDS = {
+    f"{name}_of_{what}": f"{images} {words}"
+    for name, words in (
+        ("precision", "near real images (precision)"),
+        ("unanimity", "with neighbours of one label (unanimity)"),
+    )
+    for what, images in (
+        ("data", "test images"),
+        ("samples", "samples"),
+        ("interpolations", "points on interpolations"),
+        ("ends", "ends of interpolations"),
+    )
+}
+
+
 class PictureMetrics:
     """What was measured on the pictures of a group, by one protocol; other runs have nothing."""
 
@@ -81,7 +97,8 @@ class PictureMetrics:
 
     def words(self, name: str) -> str:
         """Returns what a metric is, for people."""
-        return next(of_run[name].words for of_run in self._numbers.values() if name in of_run)
+        recorded = next(it[name].words for it in self._numbers.values() if name in it)
+        return WORDS.get(name, recorded.removeprefix("the "))
 
     def protocols(self, name: str) -> list[dict[str, Any]]:
         """Returns the protocols of a metric, each once: runs of one protocol can be compared."""

@@ -51,24 +51,15 @@ class Content(NamedTuple):
     sections: list[Section]
 
 
-def content_of(
-    metrics: PictureMetrics, comparisons: Comparisons, prefix: str, board: str
-) -> Content:
-    """Returns all there is to show of a group.
-
-    Args:
-        metrics: the group with its picture metrics.
-        comparisons: those of the whole page.
-        prefix: begins the names of the files of its pictures.
-        board: the command that shows the runs in TensorBoard.
-    """
+def content_of(metrics: PictureMetrics, comparisons: Comparisons, prefix: str) -> Content:
+    """Returns all there is to show of a group; `prefix` begins the names of its pictures' files."""
     group = metrics.group
     sections = [
         *_pictures(metrics, prefix),
         Section("likelihoods", "Likelihoods", likelihoods.section(group)),
         _differences(metrics, comparisons, prefix),
         _metrics(metrics),
-        _run(group, board),
+        _run(group),
     ]
     filled = [section for section in sections if section.blocks]
     overview = gallery.overview(group, prefix)
@@ -122,7 +113,7 @@ def _metrics(metrics: PictureMetrics) -> Section:
     return Section("pictures", "Measured on the pictures", blocks, "Picture metrics")
 
 
-def _run(group: Group, board: str) -> Section:
+def _run(group: Group) -> Section:
     several_seeds = len(group.runs) > len(group.settings)
     every_run = [tables.every_run(group)] if several_seeds or group.keys else []
     warnings = tables.warnings(group)
@@ -131,7 +122,7 @@ def _run(group: Group, board: str) -> Section:
         Subheading("To run it again"),
         Commands(tables.commands(group.runs)),
         Subheading("To see the runs in TensorBoard"),
-        Commands([board]),
+        Commands([tables.board_command(group.runs)]),
         *every_run,
         *([warnings] if warnings.rows else []),
     ]

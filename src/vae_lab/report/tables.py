@@ -1,5 +1,6 @@
 """What was run, and the tables of results, as text for both pages."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,6 +24,12 @@ def commands(runs: Sequence[Run]) -> list[str]:
         text = read_inside(kept, kept.parent, most=MOST_TEXT).decode(errors="replace")
         return printable(text).splitlines()
     return [run.result.command for run in runs]
+
+
+def board_command(runs: Sequence[Run]) -> str:
+    """Returns the command that shows runs in TensorBoard, by the folders that hold them."""
+    folders = [runs[0].path] if len(runs) == 1 else {run.path.parent: None for run in runs}
+    return shlex.join(["python", "-m", "vae_lab.board", *map(str, folders)])
 
 
 def facts(group: Group) -> list[tuple[str, list[str]]]:

@@ -40,7 +40,8 @@ def headline(group: Group, comparisons: Comparisons) -> tuple[str, Mapping[str, 
     size = size_shown(gap, interval=False)
     # An error of nothing is no certainty.
     known = "" if gap.differs else " (nothing tells how much of that is chance)"
-    return f"{lead} That is {size} above the next, {following.label}{known}.", numbers
+    name = following.label if len(group.keys) > 1 else setting_name(following)
+    return f"{lead} That is {size} above the next, {name}{known}.", numbers
 
 
 def _not_better(ties: list[Setting], others: int, gap: Difference) -> str:
