@@ -9,8 +9,10 @@ import pytest
 from drawn_runs import drawn_run
 from fake_runs import PROTOCOL, make_former, number, picture_metrics, write_events, write_run
 from html_elements import Elements
+from page_words import Prose
 
 from vae_lab.cli import sweep_summary
+from vae_lab.config.identity import config_hash
 from vae_lab.report import page
 from vae_lab.report.__main__ import _main
 from vae_lab.report.page import write_report
@@ -93,6 +95,39 @@ def test_the_page_holds_everything_and_asks_nobody(tmp_path: Path) -> None:
     # Written again, nothing new is there.
     write_report([tmp_path], tmp_path)
     assert {path.name for path in (tmp_path / "report_figures").iterdir()} == files
+
+
+@pytest.mark.parametrize(("count", "most"), [(4, 900), (40, 1500)])
+def test_a_page_has_few_words_and_the_answer_comes_first(
+    count: int, most: int, tmp_path: Path
+) -> None:
+    for place in range(count):
+        z, beta = (2, 10)[place % 2], float(place // 2)
+        folder, _, _ = drawn_run(tmp_path / f"run{place}", seed=0, elbo=-100 - place, latent_dim=z)
+        result = json.loads((folder / "result.json").read_text())
+        config = json.loads((folder / "config.yaml").read_text())
+        config["objective"] = {"beta": beta}
+        (folder / "config.yaml").write_text(json.dumps(config))
+        hashed = {key: value for key, value in config.items() if key != "choices"}
+        result |= {
+            "picture_metrics": picture_metrics(sharpness=0.1 * (1 + place % 7), precision=0.9),
+            "warnings": ["posterior collapse: every latent dimension has a KL below 0.01 nats."],
+            "config_hash": config_hash(hashed),
+        }
+        (folder / "result.json").write_text(json.dumps(result))
+        write_events(folder, {"elbo/train": [-9.0, -2.0], "elbo/val": [-80.0, -10.0 * place]})
+    written = write_report([tmp_path], tmp_path)
+    assert written.num_runs == count
+    html, markdown = written.page.read_text(), (tmp_path / "report.md").read_text()
+    words = Prose(html).words
+    assert 200 < len(words) <= most, " ".join(words)
+    assert words[: words.index("Best:")] == [f"{tmp_path.name}:", str(count), "runs"]
+    # The answer, the pictures and the table of results come before all else.
+    places = [html.index(text) for text in ('class="headline"', 'class="findings"',
+        'class="overview"', "<th scope", "<details")]  # fmt: skip
+    assert places == sorted(places)
+    places = [markdown.index(text) for text in ("**Best:", "- **", "| test bound |", "## ")]
+    assert places == sorted(places)
 
 
 def test_names_and_values_are_text_whatever_they_are(tmp_path: Path) -> None:
