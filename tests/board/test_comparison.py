@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from vae_lab.board.comparison.event_run import write_comparison
 from vae_lab.board.comparison.layout import GAP, STRIP, TILE, Entry, in_rows, side_by_side
 from vae_lab.board.comparison.pictures import comparisons
-from vae_lab.board.server import runs_of
+from vae_lab.board.log_folder import runs_of
 from vae_lab.callbacks.drawing import grids
 from vae_lab.report.grouping import group_runs
 from vae_lab.report.runs import find_runs
@@ -46,7 +46,7 @@ def pictures_in(folder: Path) -> dict[str, tuple[int, Image.Image]]:
 def test_each_kind_is_one_picture_of_all_runs(sweep: Path) -> None:
     tags = write_comparison([sweep], sweep)
     drawn = pictures_in(sweep / "comparison")
-    kinds = ("curves", "reconstructions", "interpolations", "kl_per_dim")
+    kinds = ("1 curves", "2 reconstructions", "4 kl_per_dim", "5 interpolations")
     assert list(drawn) == tags == [f"comparison/{kind}" for kind in kinds]
     assert {step for step, _ in drawn.values()} == {3}
 
@@ -78,7 +78,7 @@ def test_nothing_is_written_where_nothing_is_compared(tmp_path: Path, sweep: Pat
 
 def test_rows_are_the_originals_and_each_run_pixel_by_pixel(sweep: Path) -> None:
     (group,) = group_runs(find_runs([sweep])[0])[0]
-    picture, _ = dict(comparisons(group))["reconstructions"]
+    picture, _ = dict(comparisons(group))["2 reconstructions"]
     again = [drawn_run(sweep.parent / f"again{seed}", seed)[1:] for seed in range(2)]
     # In the order of the report, below one another.
     rows = [again[0][0], *(decoded for _, decoded in again)]
@@ -131,5 +131,5 @@ def test_of_many_settings_some_are_shown_and_of_several_seeds_the_first(tmp_path
     for k in range(14):
         drawn_run(tmp_path / f"{k}", k % 2, elbo=-1.0 - k, latent_dim=2 + k // 2 * 2 + k % 2)
     (group,) = group_runs(find_runs([tmp_path])[0])[0]
-    _, description = dict(comparisons(group))["reconstructions"]
+    _, description = dict(comparisons(group))["2 reconstructions"]
     assert "8 of 14 settings" in description

@@ -12,7 +12,9 @@ from werkzeug.test import Client
 from werkzeug.wrappers import Response
 
 from vae_lab.board import __main__, server
-from vae_lab.board.links import LinkServer, tensorboard_url
+from vae_lab.board.application import LinkServer
+from vae_lab.board.links import tensorboard_url
+from vae_lab.board.log_folder import folder_to_show
 from vae_lab.errors import UserError
 from vae_lab.loggers.tensorboard import TensorBoardRunLogger
 from vae_lab.run_folder import RunFolder, RunResult
@@ -27,14 +29,18 @@ def new_run(folder: Path, *, time: float = 1e9) -> Path:
 
 
 def shown(*folders: Path) -> tuple[Path, list[str]]:
-    """Returns the folder that TensorBoard gets, and the runs' names in it."""
-    with server.folder_to_show(folders) as it:
-        return it.folder, sorted(path.name for path in it.folder.iterdir() if path.is_dir())
+    """Returns the folder that TensorBoard gets, and the names of the runs in it."""
+    with folder_to_show(folders) as it:
+        return it.folder, sorted(it.names.values())
 
 
-def test_a_sweep_is_shown_as_it_is(tmp_path: Path) -> None:
+def test_a_sweep_is_shown_as_it_is_and_another_folder_by_links(tmp_path: Path) -> None:
     for name in ("conv-z2", "linear-z2"):
         new_run(tmp_path / "first" / name)
+    folder, names = shown(tmp_path / "first")
+    assert folder != tmp_path / "first" and names == ["conv-z2", "linear-z2"]
+    # The pictures of all runs are written into a sweep, and into no other folder.
+    (tmp_path / "first" / "command.txt").touch()
     assert shown(tmp_path / "first") == (tmp_path / "first", ["conv-z2", "linear-z2"])
 
 
@@ -43,12 +49,18 @@ def test_the_newest_sweep_is_the_default_then_the_single_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     new_run(Path("outputs/runs/conv-z2_1123-120000"), time=9e8)
-    assert shown()[0] == Path("outputs/runs")
+    assert newest() == Path("outputs/runs")
     new_run(Path("outputs/sweeps/b/conv-z2"), time=2e8)
     new_run(Path("outputs/sweeps/a/conv-z2"), time=3e8)
     new_run(Path("outputs/sweeps/c/conv-z2"), time=1e8)
     Path("outputs/sweeps/empty").mkdir()
-    assert shown()[0] == Path("outputs/sweeps/a")
+    assert newest() == Path("outputs/sweeps/a")
+
+
+def newest() -> Path:
+    with folder_to_show([]) as it:
+        (source,) = it.sources
+        return source
 
 
 def test_runs_of_several_folders_keep_their_short_names(
@@ -57,7 +69,7 @@ def test_runs_of_several_folders_keep_their_short_names(
     for name in ("first/conv-z2", "first/conv-z10", "second/conv-z2", "a, b:c/third"):
         new_run(tmp_path / name)
     folders = [tmp_path / name for name in ("first", "second", "a, b:c/third", "first")]
-    with server.folder_to_show(folders) as it:
+    with folder_to_show(folders) as it:
         links = {path.name: path.resolve() for path in it.folder.iterdir()}
         assert links == {
             "conv-z2": (tmp_path / "first" / "conv-z2").resolve(),
@@ -68,7 +80,7 @@ def test_runs_of_several_folders_keep_their_short_names(
         new_run(tmp_path / "second" / "later")
         it.refresh()
         assert (it.folder / "later").resolve() == (tmp_path / "second" / "later").resolve()
-        assert it.num_runs == 5
+        assert len(it.names) == 5
     assert not it.folder.exists()
     printed = capsys.readouterr().out
     assert printed == f"{tmp_path / 'second' / 'conv-z2'} is shown as conv-z2-2.\n"
@@ -134,9 +146,9 @@ def test_no_text_of_an_address_becomes_part_of_a_page() -> None:
     def tensorboard(environ: dict[str, Any], start_response: Any) -> Any:
         return Response(f"TensorBoard's {environ['PATH_INFO']}")(environ, start_response)
 
-    client = Client(LinkServer(tensorboard, []), Response)
+    client = Client(LinkServer(tensorboard, names=[]), Response)
     page = client.get('/open/pictures/"><script>').text
-    assert page.count("<script>") == 1 and "linkedTimeEnabled" in page
+    assert page.count("<script>") == 2 and "linkedTimeEnabled" in page
     assert client.get("/open/none").status_code == 404
     assert client.get("/data/runs").text == "TensorBoard's /data/runs"
 
@@ -190,7 +202,7 @@ def children_of(pid: int) -> list[str]:
 def test_it_answers_to_its_own_names_and_to_numbers_only(host: str, code: int) -> None:
     # A page elsewhere can point its own name at this machine, and read the answers.
     application = LinkServer(
-        lambda environ, start: Response("runs")(environ, start), ["Named.example"]
+        lambda environ, start: Response("runs")(environ, start), names=["Named.example"]
     )
     answer = Client(application, Response).get("/data/runs", headers={"Host": host})
     assert answer.status_code == code and (answer.text == "runs") == (code == 200)

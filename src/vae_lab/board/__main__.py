@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from vae_lab.board.server import LOOPBACK, OUTPUTS, folder_to_show, serve
+from vae_lab.board.log_folder import OUTPUTS, folder_to_show
+from vae_lab.board.server import LOOPBACK, serve
 from vae_lab.errors import ArgumentParser, UserError, command
 
 

@@ -25,12 +25,15 @@ from vae_lab.loggers import event_files
 from vae_lab.loggers.base import RunLogger, without_epoch
 from vae_lab.loggers.event_files import END_SUFFIX, EventFile
 
-# Custom Scalars: training and validation of one quantity in one chart, the only place for that.
-CHARTS = {
-    "train and validation, nats per image": {
-        name: ["Multiline", [f"^{name}/(train|val)$"]] for name in ("loss", "elbo", "recon", "kl")
-    }
+# Custom Scalars: the validation curve of each run is a line, and the distance to its training curve
+# an area. TensorBoard would draw two lines of one run alike.
+QUANTITIES = ("loss", "elbo", "recon", "kl")
+# It shows areas from the last to the first.
+AREAS = {
+    name: ["Margin", [f"{name}/val", f"{name}/train", f"{name}/val"]]
+    for name in reversed(QUANTITIES)
 }
+LINES = {name: ["Multiline", [f"^{name}/train$"]] for name in QUANTITIES}
 
 
 class _FileWriter(FileWriter):
@@ -95,7 +98,10 @@ class TensorBoardRunLogger(RunLogger, TensorBoardLogger):
             experiment.metric_infos.add(name=api_pb2.MetricName(tag=tag))
         self._write(_hparams_summary(metadata.EXPERIMENT_TAG, experiment=experiment))
         self._write(_hparams_summary(metadata.SESSION_START_INFO_TAG, session_start_info=start))
-        self.experiment.add_custom_scalars(CHARTS)
+        layout = {"line: validation, area: distance to training; nats per image": AREAS}
+        if hparams.get("data.num_val") == 0:
+            layout = {"training, nats per image": LINES}
+        self.experiment.add_custom_scalars(layout)
 
     def close_run(self, status: str) -> None:
         code = api_pb2.STATUS_SUCCESS if status == "success" else api_pb2.STATUS_FAILURE

@@ -60,5 +60,5 @@ def _plot(group: Group, axis: Axes) -> list[float]:
             marker = "o" if len(points) == 1 else None
             axis.plot(steps, bounds, color=colour, label=label, marker=marker, **line)
             # The first epochs would press all others together.
-            values += bounds[min(len(bounds) - 1, len(bounds) // 10) :]
+            values += bounds[min(len(bounds) - 1, max(1, len(bounds) // 10)) :]
     return values

@@ -41,7 +41,7 @@ def write_comparison(folders: Sequence[Path], target: Path) -> list[str]:
     step = max(run.result.epochs or 0 for run in runs)
     for number, group in enumerate(groups, start=1):
         for kind, (picture, description) in comparisons(group):
-            tags.append(f"{COMPARISON}/{kind}" + f" {number}" * (number > 1))
+            tags.append(f"{COMPARISON}/{kind}" + f" ({number})" * (number > 1))
             summary = image_summary(tags[-1], picture, description)
             file.add_event(Event(wall_time=time.time(), step=step, summary=summary))
     for path in earlier:

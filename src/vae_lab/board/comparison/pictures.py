@@ -17,7 +17,7 @@ from vae_lab.report.strips import first, interpolations, reconstructions, sample
 from vae_lab.report.wording import shown
 
 # Runs in one picture, and rows of interpolations.
-MOST_RUNS, MOST_PATHS = 12, 24
+MOST_RUNS, MOST_PATHS = 12, 12
 
 NUM_IMAGES = 10  # of a row
 
@@ -47,20 +47,24 @@ Comparison = tuple[Image.Image, str]
 
 
 def comparisons(group: Group) -> Iterator[tuple[str, Comparison]]:
-    """Yields for each kind the picture of all runs; of a kind that no run drew there is none."""
+    """Yields for each kind its name and the picture of all runs, if a run drew some.
+
+    TensorBoard orders cards by name: the number in front keeps the order.
+    """
     rows, footer = _rows(group), _footer(group)
     kinds: dict[str, Callable[[Sequence[Row], str], Comparison | None]] = {
+        "curves": lambda *_: curves(group),
         "reconstructions": _reconstructions,
         "samples": _samples,
+        "kl_per_dim": partial(_whole, kind="kl_per_dim"),
         "interpolations": _interpolations,
-        **{kind: partial(_whole, kind=kind) for kind in WHOLE},
+        "latent_map": partial(_whole, kind="latent_map"),
+        "latent_scatter": partial(_whole, kind="latent_scatter"),
     }
-    if drawing := curves(group):
-        yield "curves", drawing
-    for kind, draw in kinds.items():
+    for number, (kind, draw) in enumerate(kinds.items(), start=1):
         if comparison := draw(rows, footer):
             picture, description = comparison
-            yield kind, (picture, f"{description} {footer}.")
+            yield f"{number} {kind}", (picture, f"{description} {footer}.")
 
 
 def _rows(group: Group) -> list[Row]:
