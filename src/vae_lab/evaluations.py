@@ -18,6 +18,9 @@ NOT_IN_NAME = ("threads", "device", "data_root", "data_path", "trust", "decoder_
 # The files of conf/ that hold the settings and their defaults.
 DEFAULTS = ("evaluate.yaml", "picture_metrics/thorough.yaml")
 
+# What a run measures at its end, too.
+_OF_THE_RUN = ("elbo", "recon", "kl", "active_units")
+
 # A recorded number; see `Number`.
 _NUMBER: dict[str, Any] = {
     "words": str,
@@ -53,6 +56,19 @@ class EvaluationRecord(NamedTuple):
         sizes = (self.settings.get(key) for key in ("num_samples", "num_images"))
         samples, images = (size if isinstance(size, int) else 0 for size in sizes)
         return samples, images
+
+    def columns(self) -> dict[str, float | str]:
+        """Returns its single numbers, each with its `standard error`, and `evaluation`, its name.
+
+        Not those that a run has at its end, by the names `elbo/test` and `active_units`.
+        """
+        cells: dict[str, float | str] = {}
+        for name, number in self.numbers.items():
+            if name not in _OF_THE_RUN and isinstance(number.value, int | float):
+                cells[name] = number.value
+                if number.standard_error is not None:
+                    cells[f"{name} standard error"] = number.standard_error
+        return cells | {"evaluation": self.name}
 
     def is_of(self, result: RunResult) -> bool:
         """Tells whether it is of the weights that a run ended with, as far as both say it."""

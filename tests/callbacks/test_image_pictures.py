@@ -110,6 +110,7 @@ def test_the_labels_on_the_way_are_those_of_the_nearest_codes() -> None:
     assert labels_near(z[:, :, [0, 0]].float(), encoded._replace(labels=None)) is None
     assert in_words([1, 1, 9, 9, 7], None) == "1\u203a9\u203a7"
     assert in_words([0, 0], ("cat",)) == "cat"
+    assert in_words([0, 1], ("cat", "dog")) == "cat \u203a dog"
 
 
 def test_a_row_names_the_labels_it_passes_and_its_file_knows_the_codes() -> None:

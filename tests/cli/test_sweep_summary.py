@@ -51,7 +51,7 @@ def test_the_table_has_the_best_first_with_its_error_and_the_file_has_all(
     assert f"To resume: {in_this_shell('python AGAIN')}" in printed
     with (root / "summary.csv").open() as file:
         row = next(csv.DictReader(file))
-    wanted = ("run", "model", "latent_dim", "seed", "elbo/test", "standard error", "path")
+    wanted = ("run", "model", "latent_dim", "seed", "elbo/test", "elbo/test standard error", "path")
     assert [row[name] for name in wanted] == [
         *("low", "conv", "3", "4", "-9.50", "0.25", str(root / "low"))
     ]

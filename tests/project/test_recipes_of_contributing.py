@@ -50,7 +50,7 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run
 
 def test_a_picture_is_added(recipe: Callable[..., RunResult], tmp_path: Path) -> None:
     recipe("Add a picture", "data=digits", "callbacks=[prior_mean]")
-    drawn = sorted(path.name for path in (tmp_path / "run" / "figures").iterdir())
+    drawn = sorted(path.name for path in (tmp_path / "run" / "figures").glob("*.png"))
     assert drawn == ["prior_mean_0000.png", "prior_mean_0001.png"]
 
 

@@ -1,11 +1,12 @@
 """Which runs are compared, and what is read of them."""
 
+import csv
 import json
 import math
 from pathlib import Path
 
 import pytest
-from fake_runs import picture_metrics, write_events, write_run
+from fake_runs import number, picture_metrics, write_evaluation, write_events, write_run
 from html_elements import Elements
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
@@ -16,6 +17,7 @@ from vae_lab.reading import parse_yaml
 from vae_lab.report import load_runs
 from vae_lab.report.page import write_report
 from vae_lab.report.runs import Run, find_runs
+from vae_lab.report.summary import result_of, row, write_rows, write_summary
 
 
 def test_runs_that_are_none_or_not_finished_are_listed_and_left_out(tmp_path: Path) -> None:
@@ -103,6 +105,69 @@ def test_an_evaluation_is_preferred_where_it_is_of_these_weights(tmp_path: Path)
     (folder / "evaluation-test-old.json").write_text('{"config_hash": 1}')
     (run,), _ = find_runs([tmp_path])
     assert [numbers["sharpness_of_samples"].value for numbers in run.picture_metrics] == [0.4, 0.3]
+
+
+def test_a_data_frame_has_what_the_largest_evaluation_found(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "a", elbo=-150.0)
+    write_run(tmp_path / "b", elbo=-110.0, latent_dim=10)
+    for samples, value in ((50, -148.0), (5000, -147.0), (500, -147.5)):
+        numbers = {
+            "elbo": number(-150.0, 1.5),
+            "iw_bound": number(value, 1.25),
+            "exact": number(-146.0, None),
+        }
+        path = write_evaluation(folder, numbers, samples=samples)
+    frame = load_runs(tmp_path).set_index("run")
+    found = frame.loc["a"]
+    assert found["iw_bound"] == -147.0 and found["iw_bound standard error"] == 1.25
+    assert found["exact"] == -146.0 and found["evaluation"] == path.name.replace("k500", "k5000")
+    assert "elbo" not in frame, "elbo/test it is"
+    assert bool(frame["iw_bound"].isna()["b"])
+
+
+def table_of(folder: Path) -> list[dict[str, str]]:
+    with (folder / "summary.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_table_of_a_sweep_keeps_its_order_and_gets_what_was_evaluated(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / name, elbo=-150.0, latent_dim=z)
+        for name, z in (("b", 2), ("a", 3), ("failed", 4))
+    ]
+    lost = {"run": "lost", "status": "failed", "path": str(tmp_path / "lost")}
+    rows = [row(result_of(run)) | {"path": str(run)} for run in runs]
+    # A job whose folder holds another run.
+    refused = rows[2] | {"status": "failed", "elbo/test": ""}
+    write_rows(tmp_path, [rows[0], lost, refused, rows[1]])
+    before = table_of(tmp_path)
+    numbers = {"iw_bound": number(-148.25, 1.25), "recall": number(0.5, 0.01)}
+    for run in runs:
+        write_evaluation(run, numbers)
+    write_run(tmp_path / "new", elbo=-150.0, latent_dim=5)
+    write_report([tmp_path], tmp_path)
+    table = table_of(tmp_path)
+    assert [cells["run"] for cells in table] == ["b", "lost", "failed", "a", "new"]
+    assert [cells["iw_bound"] for cells in table] == ["-148.25", "", "", "-148.25", ""]
+    assert table[0]["iw_bound standard error"] == "1.25" and table[0]["recall"] == "0.5"
+    assert table[0]["exact"] == "" and table[0]["elbo/test"] == "-150.00"
+    assert table[1:3] == before[1:3], "those that failed stay as they are"
+    # Elsewhere, the same; and anew of several folders, those of both.
+    write_report([tmp_path], tmp_path / "there")
+    assert table_of(tmp_path / "there") == table
+    write_report([runs[0], runs[1]], tmp_path / "two")
+    assert len(table_of(tmp_path / "two")) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["", "run,status,elbo/test\na\n", "run,status,elbo/test\na,b,c,d,e\n"]
+)
+def test_a_damaged_table_is_written_anew(text: str, tmp_path: Path) -> None:
+    write_run(tmp_path / "a", elbo=-150.0)
+    (tmp_path / "earlier.csv").write_text(text)
+    write_summary(tmp_path, [tmp_path / "a"], tmp_path / "earlier.csv")
+    (cells,) = table_of(tmp_path)
+    assert cells["run"] == "a" and cells["elbo/test standard error"]
 
 
 def test_the_rows_and_what_was_left_out_of_a_data_frame(

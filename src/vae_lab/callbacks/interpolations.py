@@ -124,7 +124,9 @@ def labels_near(z: Tensor, encoded: EncodedImages) -> list[list[int]] | None:
 
 def in_words(path: Sequence[int], names: Sequence[str] | None) -> str:
     """Returns the labels that a path passes, each once where it stays the same."""
-    return "\u203a".join(label_name(label, names) for label, _ in groupby(path))
+    passed = [label_name(label, names) for label, _ in groupby(path)]
+    # Between words a line may end.
+    return ("\u203a" if max(map(len, passed)) == 1 else " \u203a ").join(passed)
 
 
 def full_name(label: int, names: Sequence[str] | None) -> str:

@@ -20,7 +20,10 @@ from vae_lab.terminal import in_this_shell, print_error, print_warning
 LEFT_ALIGNED = ("run", "status", "data", "images", "binarize", "likelihood", "bound", "samples")
 
 # What the name of a run says, or another column, or what is only for the file.
-IN_THE_NAME = ("model", "latent_dim", "seed", "standard error", "path")
+IN_THE_NAME = (
+    *("model", "latent_dim", "seed", "path"),
+    *(f"{term}/test standard error" for term in ("elbo", "recon", "kl")),
+)
 
 # What a narrow terminal has no place for, the first to go first.
 LEAST = ("seconds", "epochs", "recon/test", "kl/test")
@@ -159,5 +162,5 @@ def _of_columns(rows: Sequence[Mapping[str, str]], shown: Sequence[str]) -> Tabl
 
 
 def _with_error(cells: Mapping[str, str]) -> str:
-    bound, error = cells["elbo/test"], cells["standard error"]
+    bound, error = cells["elbo/test"], cells["elbo/test standard error"]
     return f"{bound} ± {error}" if bound and error else bound

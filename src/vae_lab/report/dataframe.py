@@ -16,10 +16,12 @@ def load_runs(*folders: Path | str) -> "pd.DataFrame":
 
     Columns: `run`, `folder`, `seed`, `latent_dim`, the option of each group (`model`, `data`),
     every key of the configuration (`optimizer.lr`), metrics (`elbo/test`, in nats per image, and
-    `elbo/test standard error`; `bound` says of which kind, `fingerprint` of which images), picture
-    metrics (`sharpness_of_samples`), `epochs`, `seconds`, `num_parameters`. What a run does not
-    have is missing in its row. What was left out is in `frame.attrs["left_out"]`, a folder and a
-    reason each, and a warning says how many there are.
+    `elbo/test standard error`; `bound` says of which kind, `fingerprint` of which images), what
+    `python -m vae_lab.evaluate` found (`iw_bound`, `iw_bound standard error`, `exact`; of several
+    evaluations that with the most samples, and `evaluation` is the name of its file: equal names,
+    equal protocols), picture metrics (`sharpness_of_samples`), `epochs`, `seconds`,
+    `num_parameters`. What a run does not have is missing in its row. What was left out is in
+    `frame.attrs["left_out"]`, a folder and a reason each, and a warning says how many there are.
 
     Raises:
         UserError: A folder does not exist, or there is no finished run.
@@ -46,6 +48,7 @@ def _row(run: Run) -> dict[str, Any]:
         "folder": str(run.path),
         **result.metrics,
         **errors,
+        **(run.evaluations[0].columns() if run.evaluations else {}),
         **_picture_metrics(run),
         "active_units": result.latent.get("active_units"),
         "epochs": result.epochs,

@@ -73,18 +73,16 @@ def write_report(folders: Sequence[Path], target: Path) -> Written:
     """
     found = find_runs(folders)  # first: what is no folder is no output folder either
     check_writable(target, "choose another with --to FOLDER")
-    # A sweep wrote its table at its end, with its jobs in their order: that stays.
-    has_summary = len(folders) == 1 and (target / SUMMARY).exists()
-    check_replaceable(target, REPORT if has_summary else [*REPORT, SUMMARY])
+    check_replaceable(target, [*REPORT, SUMMARY])
     pages = _without_broken(*found, target)
     _write_figures(target / FIGURES, pages.figures)
     for name, text in pages.texts.items():
         write_text(target / name, text)
     _remove_figures(target / FIGURES, kept=pages.figures)
-    if not has_summary:
-        paths = [*(run.path for run in pages.runs), *(it.path for it in pages.skipped)]
-        paths = list(dict.fromkeys(paths))
-        write_summary(target, [path for path in paths if RunFolder(path).exists])
+    paths = [*(run.path for run in pages.runs), *(it.path for it in pages.skipped)]
+    paths = [path for path in dict.fromkeys(paths) if RunFolder(path).exists]
+    # A sweep wrote its table at its end, with its jobs in their order, which stays.
+    write_summary(target, paths, folders[0] / SUMMARY if len(folders) == 1 else None)
     return Written(target / PAGE, pages.num_runs, pages.skipped)
 
 

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from vae_lab.evaluations import evaluations_of
 from vae_lab.files import write_text
 from vae_lab.ownership import SUMMARY
-from vae_lab.run_folder import FAILED, RunFolder, RunResult
+from vae_lab.reading import MOST_TEXT, read_inside
+from vae_lab.run_folder import FAILED, SUCCESS, RunFolder, RunResult
 
 # The columns of a sweep's table: heading, where in the result, format.
 COLUMNS = (
@@ -26,10 +28,23 @@ COLUMNS = (
     ("samples", ("protocol", "num_samples"), "{}"),
     ("epochs", ("epochs",), "{}"),
     ("elbo/test", ("metrics", "elbo/test"), "{:.2f}"),
-    ("standard error", ("standard_errors", "elbo/test"), "{:.2f}"),
+    ("elbo/test standard error", ("standard_errors", "elbo/test"), "{:.2f}"),
     ("recon/test", ("metrics", "recon/test"), "{:.2f}"),
+    ("recon/test standard error", ("standard_errors", "recon/test"), "{:.2f}"),
     ("kl/test", ("metrics", "kl/test"), "{:.2f}"),
+    ("kl/test standard error", ("standard_errors", "kl/test"), "{:.2f}"),
     ("seconds", ("seconds", "total"), "{:.1f}"),
+)
+
+# What `python -m vae_lab.evaluate` adds to them; of several evaluations that with the most samples.
+EVALUATED = (
+    *("iw_bound", "exact", "bits_per_dimension", "knn_accuracy", "linear_probe_accuracy"),
+    *("precision", "recall", "mutual_information_lower", "mutual_information_upper"),
+)
+HEADINGS = (
+    *(heading for heading, _, _ in COLUMNS),
+    *(heading for name in EVALUATED for heading in (name, f"{name} standard error")),
+    *("evaluation", "path"),
 )
 
 
@@ -56,17 +71,50 @@ def result_of(folder: Path) -> RunResult:
     return RunFolder(folder).result or never
 
 
-def write_summary(folder: Path, runs: Sequence[Path]) -> list[dict[str, str]]:
-    """Writes `summary.csv` of runs and returns its rows."""
-    return write_rows(folder, [row(result_of(run)) | {"path": str(run)} for run in runs])
+def write_summary(folder: Path, runs: Sequence[Path], earlier: Path | None = None) -> None:
+    """Writes `summary.csv` of runs, in the order of an earlier one, and with its other jobs."""
+    by_name = {run.name: run for run in runs}
+    known = _read(earlier) if earlier and len(by_name) == len(runs) else []
+    table = []
+    for cells in known:
+        run = by_name.pop(Path(cells.get("path") or cells["run"]).name, None)
+        # A job that failed keeps its row, for its folder can hold another run.
+        table.append(_row(run) if run and cells["status"] == SUCCESS else cells)
+    write_rows(folder, [*table, *map(_row, by_name.values() if known else runs)])
+
+
+def _row(run: Path) -> dict[str, str]:
+    return row(result_of(run)) | {"path": str(run)}
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    """Returns the rows of a `summary.csv`; none if there is no readable one."""
+    try:
+        text = read_inside(path, path.parent, most=MOST_TEXT).decode()
+        table = list(csv.DictReader(io.StringIO(text)))
+    except (ValueError, csv.Error):
+        return []
+    is_whole = [None not in (*cells, *cells.values()) and "status" in cells for cells in table]
+    return table if all(is_whole) else []
 
 
 def write_rows(folder: Path, table: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Writes `summary.csv` and returns its rows."""
+    """Writes `summary.csv`, with what was evaluated of the runs, and returns its rows without."""
     text = io.StringIO()
-    headings = [*(heading for heading, _, _ in COLUMNS), "path"]
-    writer = csv.DictWriter(text, headings, lineterminator="\n")
+    writer = csv.DictWriter(text, HEADINGS, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
-    writer.writerows(cells | {"path": _no_formula(cells["path"])} for cells in table)
+    for cells in table:
+        path = cells.get("path", "")
+        evaluated = _evaluated(RunFolder(Path(path))) if cells["status"] == SUCCESS else {}
+        writer.writerow(cells | evaluated | {"path": _no_formula(path)})
     write_text(folder / SUMMARY, text.getvalue())
     return table
+
+
+def _evaluated(run: RunFolder) -> dict[str, str]:
+    """Returns what was evaluated of a run."""
+    records = evaluations_of(run) if run.is_finished else []
+    columns = records[0].columns() if records else {}
+    return {
+        name: value if isinstance(value, str) else f"{value:.6g}" for name, value in columns.items()
+    }
