@@ -18,6 +18,7 @@ PAGE, MARKDOWN, NUMBERS, FIGURES = REPORT = (
 # In the folder of a sweep: the pictures of all its runs, as one run of TensorBoard's.
 COMPARISON = "comparison"
 SUMMARY = "summary.csv"  # of a sweep, or of a report
+LATEX = "results.tex"  # of a report, if it is asked for
 FIGURES_PAGE = "index.html"  # in the folder of a run's pictures: shows them
 WRITTEN_BY = "Written by VAE Lab"
 # What is near the beginning of each file, or at the very beginning (\A).
@@ -28,6 +29,7 @@ _MARKS = {
     NUMBERS: rf'\A{{\s*"written_by": "{WRITTEN_BY}',
     SUMMARY: r"\Arun,status,[^\n]*elbo/test",
     COMMANDS: r"\Apython -m vae_lab ",
+    LATEX: rf"\A% {WRITTEN_BY}",
 }
 # The styles of a page come before its mark.
 _BEGINNING = 100_000  # bytes

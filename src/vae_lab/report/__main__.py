@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vae_lab.errors import ArgumentParser, command
+from vae_lab.ownership import LATEX
 from vae_lab.terminal import printable
 
 
@@ -15,7 +16,7 @@ def main() -> None:
 def _main(argv: Sequence[str]) -> None:
     parser = ArgumentParser(
         prog="python -m vae_lab.report",
-        description="Writes report.html, report.md and summary.csv: finished runs, compared.",
+        description="Compares finished runs: report.html, report.md, report.json, summary.csv.",
     )
     parser.add_argument(
         "folders", metavar="FOLDER", nargs="+", type=Path, help="a sweep, a run, or any of them"
@@ -23,15 +24,20 @@ def _main(argv: Sequence[str]) -> None:
     parser.add_argument(
         "--to", metavar="FOLDER", type=Path, help="where to write (default: the first folder)"
     )
+    parser.add_argument(
+        "--latex", action="store_true", help="write the table of results too: results.tex"
+    )
     arguments = parser.parse_args(argv)
     from vae_lab.report.page import write_report  # imports matplotlib
     from vae_lab.report.wording import counted
 
     target = arguments.to or arguments.folders[0]
-    page, num_runs, skipped = write_report(arguments.folders, target)
+    page, num_runs, skipped = write_report(arguments.folders, target, latex=arguments.latex)
     for path, reason in skipped:
         print(printable(f"left out {path}: {reason}"))
     print(printable(f"{counted(num_runs, 'run')} compared: {page}"))
+    if arguments.latex:
+        print(printable(f"The results for a paper: {target / LATEX}"))
 
 
 if __name__ == "__main__":

@@ -64,6 +64,24 @@ class Likelihoods:
         return next(iter(self._records.values()), None)
 
     @property
+    def num_samples(self) -> int:
+        """The samples per image of the weighted bound."""
+        return self.record.size[0] if self.record else 0
+
+    @property
+    def num_images(self) -> int | None:
+        """The images that the weighted bound is of, if it was measured."""
+        numbers = [it.numbers.get("iw_bound") for it in self._records.values()]
+        counts = [number.protocol.get("images") for number in numbers if number]
+        return next((count for count in counts if isinstance(count, int)), None)
+
+    @property
+    def targets_are_means(self) -> bool:
+        """Whether the targets are means of binary draws: the values are no likelihoods then."""
+        numbers = [it.numbers.get("iw_bound") for it in self._records.values()]
+        return any(number.protocol.get("targets_are_means") for number in numbers if number)
+
+    @property
     def missing(self) -> list[Run]:
         """The runs that were not measured."""
         return [run for run in self.group.runs if id(run) not in self._records]
@@ -117,25 +135,23 @@ def protocol(likelihoods: Likelihoods) -> str:
     """Returns how the numbers came about, as a sentence."""
     record = likelihoods.record
     assert record is not None
-    samples, _ = record.size
-    images = [it.protocol.get("images") for it in record.numbers.values() if it.name == "iw_bound"]
-    of_images = [f", {counted(it, 'test image')}" for it in images if isinstance(it, int)]
+    images = likelihoods.num_images
+    of_images = f", {counted(images, 'test image')}" if images else ""
     return (
-        f"Measured by python -m vae_lab.evaluate: {counted(samples, 'sample')} per image"
-        f"{''.join(of_images)}, {record.protocol.get('weights')} weights, seed "
+        f"Measured by python -m vae_lab.evaluate: {counted(likelihoods.num_samples, 'sample')} per "
+        f"image{of_images}, {record.protocol.get('weights')} weights, seed "
         f"{record.protocol.get('seed')}; nats per image."
     )
 
 
 def _doubts(likelihoods: Likelihoods) -> list[str]:
     """Returns in what the bounds cannot be relied on."""
-    numbers = {
-        setting.label: likelihoods.numbers(setting, "iw_bound")
+    low = [
+        setting.label
         for setting in likelihoods.group.settings
-    }
-    grey = any(it.protocol.get("targets_are_means") for of in numbers.values() for it in of)
-    low = [label for label, of in numbers.items() if any("warning" in it.details for it in of)]
-    doubts = [NO_LIKELIHOODS] if grey else []
+        if any("warning" in it.details for it in likelihoods.numbers(setting, "iw_bound"))
+    ]
+    doubts = [NO_LIKELIHOODS] if likelihoods.targets_are_means else []
     if low:
         doubts.append(
             f"iw_bound may be too low: few weights decide it, or it still rises with the samples "

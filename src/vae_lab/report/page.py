@@ -17,6 +17,7 @@ from vae_lab.errors import UserError, first_line
 from vae_lab.files import atomic, check_writable, write_text
 from vae_lab.ownership import (
     FIGURES,
+    LATEX,
     MARKDOWN,
     NUMBERS,
     PAGE,
@@ -29,6 +30,7 @@ from vae_lab.report import numbers
 from vae_lab.report.blocks import Chart, PagePicture
 from vae_lab.report.comparisons import Comparisons
 from vae_lab.report.grouping import group_runs
+from vae_lab.report.latex import results
 from vae_lab.report.picture_metrics import PictureMetrics
 from vae_lab.report.runs import Run, Skipped, find_runs
 from vae_lab.report.sections import Content, content_of
@@ -64,8 +66,8 @@ class Pages(NamedTuple):
     skipped: list[Skipped]
 
 
-def write_report(folders: Sequence[Path], target: Path) -> Written:
-    """Writes the pages on the finished runs of some folders into another.
+def write_report(folders: Sequence[Path], target: Path, *, latex: bool = False) -> Written:
+    """Writes the pages on the finished runs of some folders into another, with `latex` a table.
 
     Raises:
         UserError: A folder does not exist, there is no finished run, nothing can be written, or a
@@ -73,11 +75,12 @@ def write_report(folders: Sequence[Path], target: Path) -> Written:
     """
     found = find_runs(folders)  # first: what is no folder is no output folder either
     check_writable(target, "choose another with --to FOLDER")
-    check_replaceable(target, [*REPORT, SUMMARY])
+    check_replaceable(target, [*REPORT, SUMMARY, *[LATEX] * latex])
     pages = _without_broken(*found, target)
     _write_figures(target / FIGURES, pages.figures)
     for name, text in pages.texts.items():
-        write_text(target / name, text)
+        if name != LATEX or latex:
+            write_text(target / name, text)
     _remove_figures(target / FIGURES, kept=pages.figures)
     paths = [*(run.path for run in pages.runs), *(it.path for it in pages.skipped)]
     paths = [path for path in dict.fromkeys(paths) if RunFolder(path).exists]
@@ -152,6 +155,7 @@ def _pages(runs: Sequence[Run], skipped: Sequence[Skipped], target: Path) -> Pag
         numbers.part(of_group, comparisons, chapter.content.answer)
         for of_group, chapter in zip(metrics, chapters, strict=True)
     ]
+    texts[LATEX] = results(groups, written)
     texts[NUMBERS] = numbers.to_json(written, parts, comparisons, left_out)
     return Pages(texts, figures, runs, num_runs, left_out)
 
