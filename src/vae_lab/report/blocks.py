@@ -60,13 +60,15 @@ class Cell(NamedTuple):
 class Table(NamedTuple):
     """Headings and rows of cells; of each row its mark, `best`, `tie` or none, by its place.
 
-    A table with a `summary` is folded up in the page, below that text.
+    A table with a `summary` is folded up in the page, below that text. The `colours` are those of
+    each row's setting in charts, on the light page and on the dark one.
     """
 
     headings: list[str]
     rows: list[list[Cell]]
     marks: Sequence[str] = ()
     summary: str = ""
+    colours: Sequence[tuple[str, str]] = ()
 
 
 class Chart(NamedTuple):

@@ -6,6 +6,7 @@ from typing import Any
 
 from vae_lab.reading import MOST_TEXT, read_inside
 from vae_lab.report.blocks import Cell, Table
+from vae_lab.report.colours import styles
 from vae_lab.report.comparisons import TERMS, Comparisons
 from vae_lab.report.grouping import Group, Setting
 from vae_lab.report.picture_metrics import PictureMetrics
@@ -71,7 +72,8 @@ def results(group: Group, comparisons: Comparisons) -> Table:
     rows = [_row(group, setting, several) for setting in group.settings]
     several_settings = len(group.settings) > 1
     by_row = [marks.get(id(setting), "") for setting in group.settings if several_settings]
-    return Table(headings, rows, by_row)
+    colours = [of_setting.on_both for of_setting in styles(group).values()]
+    return Table(headings, rows, by_row, colours=colours)
 
 
 def every_run(group: Group) -> Table:
