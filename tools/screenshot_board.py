@@ -9,14 +9,14 @@ from boards import board
 from chromium import Visit, browser, find_chromium, keep
 from PIL import Image
 
-# Wide enough for three cards in a row; as high as losses and pictures of four runs are.
-SIZE = (1440, 1640)
+# Wide enough for two cards in a row; as high as curves, reconstructions, samples and KL are.
+SIZE = (1440, 900)
 # Kilobytes: the picture lies in the repository.
 LIMIT = 200
 
 
 def main() -> None:
-    """Writes the page of losses and pictures of a sweep as a PNG."""
+    """Writes the page that has all runs of a sweep side by side as a PNG."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("target", type=Path)
     parser.add_argument("folders", nargs="*", help="default: the newest sweep")
@@ -25,9 +25,8 @@ def main() -> None:
     if path is None:
         sys.exit("vae-lab: error: no Chromium: install the system's package chromium.")
     with board(*arguments.folders, cwd=Path.cwd()) as served, browser(path) as started:
-        page = Visit(started, SIZE).go(served.links["losses and pictures"])
-        # Reconstructions and samples of each run.
-        page.locator("image-card img").nth(2 * len(served.ask("data/runs")) - 1).wait_for()
+        page = Visit(started, SIZE).go(served.links["side by side"])
+        page.locator("image-card img").nth(3).wait_for()
         page.wait_for_load_state("networkidle")
         page.wait_for_timeout(1000)  # the charts are drawn without a request
         shot = Image.open(BytesIO(page.screenshot()))

@@ -1,5 +1,6 @@
 """The run `comparison`: what it shows of which runs, and that nothing takes it for a run."""
 
+import os
 from io import BytesIO
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from fake_runs import write_events, write_run
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from vae_lab.board.comparison import event_run
 from vae_lab.board.comparison.event_run import write_comparison
 from vae_lab.board.comparison.layout import GAP, STRIP, TILE, Entry, in_rows, side_by_side
 from vae_lab.board.comparison.pictures import comparisons
-from vae_lab.board.log_folder import runs_of
+from vae_lab.board.log_folder import folder_to_show, runs_of
 from vae_lab.callbacks.drawing import grids
+from vae_lab.cli.sweep_summary import close_sweep
 from vae_lab.report.grouping import group_runs
 from vae_lab.report.runs import find_runs
 
@@ -133,3 +136,40 @@ def test_of_many_settings_some_are_shown_and_of_several_seeds_the_first(tmp_path
     (group,) = group_runs(find_runs([tmp_path])[0])[0]
     _, description = dict(comparisons(group))["2 reconstructions"]
     assert "8 of 14 settings" in description
+
+
+def test_the_board_draws_it_if_it_is_missing_or_old(sweep: Path) -> None:
+    with folder_to_show([sweep]) as log_folder:
+        log_folder.refresh()
+        assert (log_folder.folder / "comparison").is_dir()
+        assert not (sweep / "comparison").exists()  # that is no sweep: it stays as it is
+        assert set(log_folder.colours) == {"conv", "linear"}
+        assert log_folder.colours["conv"] != log_folder.colours["linear"]
+    (sweep / "command.txt").touch()
+    with folder_to_show([sweep]) as log_folder:
+        log_folder.refresh()
+        (drawn,) = (sweep / "comparison").iterdir()
+        log_folder.refresh()
+        assert list((sweep / "comparison").iterdir()) == [drawn]
+        later = drawn.stat().st_mtime + 1
+        os.utime(sweep / "conv" / "result.json", (later, later))
+        log_folder.refresh()
+        (anew,) = (sweep / "comparison").iterdir()
+        assert anew != drawn
+
+
+def test_a_failure_costs_only_the_pictures(
+    sweep: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("made up")
+
+    monkeypatch.setattr(event_run, "write_comparison", fail)
+    with folder_to_show([sweep]) as log_folder:
+        log_folder.refresh()
+    assert "no pictures of all runs (ValueError: made up)" in capsys.readouterr().err
+    runs = [sweep / "conv", sweep / "linear"]
+    assert close_sweep(sweep, runs, refused=(), again="", report=True) == []
+    told = capsys.readouterr()
+    assert "could not be written (ValueError: made up); " in told.err
+    assert (sweep / "report.html").exists()

@@ -61,14 +61,16 @@ def is_z2(run: str) -> bool:
 
 
 def test_four_runs_by_their_short_names_and_no_ghosts(served: Board) -> None:
-    assert sorted(served.ask("data/runs")) == RUNS
+    assert sorted(served.ask("data/runs")) == ["comparison", *RUNS]
 
 
 def test_every_epoch_has_its_scalars(served: Board, sweep: Path) -> None:
     tags = served.ask("data/plugin/scalars/tags")
-    expected = {f"{name}/{split}" for name in QUANTITIES for split in ("train", "val", "test")}
+    expected = {f"{name}/{split}" for name in QUANTITIES for split in ("train", "val")}
     for run in RUNS:
         assert expected <= set(tags[run]) and "hp_metric" not in tags[run]
+        # A chart of one point is none; the table has the value.
+        assert not [tag for tag in tags[run] if tag.endswith("/test")]
         points = served.ask(f"data/plugin/scalars/scalars?run={run}&tag=loss/train")
         assert [step for _, step, _ in points] == [1, 2]
         ((_, _, elbo),) = served.ask(f"data/plugin/scalars/scalars?run={run}&tag=elbo/test")
@@ -130,15 +132,20 @@ def test_texts_are_the_command_and_the_whole_config(served: Board) -> None:
 
 def test_custom_scalars_have_one_chart_per_quantity(served: Board) -> None:
     (category,) = served.ask("data/plugin/custom_scalars/layout")["category"]
-    charts = {chart["title"]: chart["multiline"]["tag"] for chart in category["chart"]}
-    assert charts == {name: [f"^{name}/(train|val)$"] for name in QUANTITIES}
+    charts = {chart["title"]: chart["margin"]["series"] for chart in category["chart"]}
+    assert charts == {
+        name: [{"value": f"{name}/val", "lower": f"{name}/train", "upper": f"{name}/val"}]
+        for name in QUANTITIES
+    }
 
 
 def test_a_link_is_printed_for_each_thing_there_is_to_see(served: Board) -> None:
     groups = {tag.split("/")[0] for tag in served.ask("data/plugin/images/tags")[RUNS[0]]}
     groups |= {"latent_map"}
     assert set(served.links) >= {
-        "losses and pictures",
+        "side by side",
+        "report",
+        "epoch by epoch",
         "losses, then all charts",
         "table of the runs",
         "train and validation",
@@ -182,8 +189,51 @@ def names_in_cards(page: Any, card: str) -> list[tuple[str, str]]:
     return sorted((lines[0] + lines[1], lines[2]) for lines in texts)
 
 
+def test_the_plain_address_has_the_links_also_after_a_reload(visit: Visit, served: Board) -> None:
+    page = visit.go(served.url)
+    titles = page.locator("li a").all_inner_texts()
+    assert titles == list(served.links)
+    page.reload()
+    assert page.locator("li a").all_inner_texts() == titles
+    # A place in TensorBoard, as an older bookmark has it, or a reload of one.
+    for _ in range(2):
+        page.goto(f"{served.url}#text")
+        page.locator("tf-text-dashboard").wait_for()
+        page.reload()
+        page.locator("tf-text-dashboard").wait_for()
+        page.goto("about:blank")
+
+
+def test_the_report_opens_as_it_does_from_its_file(visit: Visit, served: Board) -> None:
+    page = visit.go(served.url)
+    page.get_by_role("link", name="report", exact=True).click()
+    page.locator("main img").first.wait_for()
+    drawn = page.evaluate("[...document.images].every(it => it.complete && it.naturalWidth > 0)")
+    assert drawn and page.locator("h1").count() == 1
+
+
+def test_all_runs_are_side_by_side_in_pictures_as_wide_as_their_cards(
+    visit: Visit, served: Board
+) -> None:
+    page = visit.go(served.links["side by side"])
+    images = page.locator("image-card img")
+    images.nth(6).wait_for()
+    names = [text.split("\n") for text in page.locator("image-card").all_inner_texts()]
+    kinds = ["curves", "reconstructions", "samples", "kl_per_dim", "interpolations"]
+    kinds += ["latent_map", "latent_scatter"]
+    assert [lines[0] + lines[1] for lines in names] == [
+        f"comparison/{number} {kind}" for number, kind in enumerate(kinds, start=1)
+    ]
+    assert page.locator("scalar-card").count() == 2
+    for image in images.all():
+        box = image.bounding_box()
+        natural = image.evaluate("it => it.naturalHeight / it.naturalWidth")
+        assert box["width"] > 450
+        assert box["height"] == pytest.approx(natural * box["width"], abs=2)
+
+
 def test_losses_and_pictures_are_on_one_page_linked_by_epoch(visit: Visit, served: Board) -> None:
-    page = visit.go(served.links["losses and pictures"])
+    page = visit.go(served.links["epoch by epoch"])
     page.locator("image-card img").nth(7).wait_for()
     assert page.locator("scalar-card").count() == 2
     assert names_in_cards(page, "image-card") == [
@@ -226,7 +276,7 @@ def test_every_group_of_pictures_has_a_page_with_all_its_runs(
         for words, link in served.links.items()
         if words.startswith("pictures: ")
     }
-    assert set(links) == {tag.split("/")[0] for tags in shown.values() for tag in tags}
+    assert set(links) == {tag.split("/")[0] for run in RUNS for tag in shown[run]}
     for group, link in links.items():
         cards = sorted((tag, run) for run in RUNS for tag in shown[run] if tag.startswith(group))
         assert {run for _, run in cards} == set(RUNS)
@@ -246,13 +296,17 @@ def test_the_table_of_the_runs(visit: Visit, served: Board) -> None:
     assert len([text for text in texts if re.fullmatch(r"\w+-z\d+-5k.*", text)]) == 4
     assert texts.count("linear") == texts.count("conv8") == 2
     assert {"model", "latent_dim", "lr", "elbo/test", "[64]"} <= set(texts)
+    assert texts.index("model") < texts.index("latent_dim") < texts.index("lr")
+    # Whole numbers are whole, and what is the same in all runs is left out.
+    assert texts.count("10") == texts.count("2") == 2
+    assert not {"beta", "data", "seed"} & set(texts)
 
 
 def test_train_and_validation_in_one_chart(visit: Visit, served: Board) -> None:
     page = visit.go(served.links["train and validation"])
-    charts = page.locator("tf-custom-scalar-multi-line-chart-card")
+    charts = page.locator("tf-custom-scalar-margin-chart-card")
     charts.nth(3).wait_for()
-    eventually(lambda: charts.get_by_text("Matches (8)").count() == 4)
+    eventually(lambda: charts.get_by_text("Matches (4)").count() == 4)
     assert page.locator("#smoothing-input, tf-smoothing-input paper-input").first.is_visible()
     assert not page.locator("paper-checkbox", has_text="Ignore outliers").get_attribute("checked")
 

@@ -37,13 +37,16 @@ def write_comparison(folders: Sequence[Path], target: Path) -> list[str]:
     # A job of a sweep can have this name.
     if not groups or not has_events or (folder / RESULT).exists():
         return []
-    earlier, file, tags = our_files(folder), EventFile(folder), list[str]()
+    drawn = {
+        f"{COMPARISON}/{kind}" + f" ({number})" * (number > 1): comparison
+        for number, group in enumerate(groups, start=1)
+        for kind, comparison in comparisons(group)
+    }
+    earlier, file = our_files(folder), EventFile(folder)
     step = max(run.result.epochs or 0 for run in runs)
-    for number, group in enumerate(groups, start=1):
-        for kind, (picture, description) in comparisons(group):
-            tags.append(f"{COMPARISON}/{kind}" + f" ({number})" * (number > 1))
-            summary = image_summary(tags[-1], picture, description)
-            file.add_event(Event(wall_time=time.time(), step=step, summary=summary))
+    for tag, (picture, description) in drawn.items():
+        summary = image_summary(tag, picture, description)
+        file.add_event(Event(wall_time=time.time(), step=step, summary=summary))
     for path in earlier:
         path.unlink()
-    return tags
+    return list(drawn)
