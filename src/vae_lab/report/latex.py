@@ -89,7 +89,7 @@ def _table(group: Group) -> str:
     lines = [
         *(r"\begin{table}", r"  \centering", r"  \small"),
         f"  \\caption{{{_caption(group, likelihoods if has_bound else None)}}}",
-        "  \\par\\smallskip\n".join(_tabular(_keys(group), part) for part in parts),
+        "\n\n  \\medskip\n".join(_tabular(_keys(group), part) for part in parts),
         r"\end{table}",
     ]
     return "\n".join(lines)
