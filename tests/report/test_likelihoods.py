@@ -12,6 +12,7 @@ from vae_lab.evaluations import default_settings, file_name, overrides_of
 from vae_lab.report.blocks import Block, Commands, Note, Table
 from vae_lab.report.grouping import group_runs
 from vae_lab.report.likelihoods import command, section
+from vae_lab.report.page import write_report
 from vae_lab.report.runs import find_runs
 
 
@@ -21,11 +22,13 @@ def blocks_of(folder: Path) -> list[Block]:
 
 
 def texts(blocks: list[Block]) -> list[dict[str, str]]:
-    """The rows of the table by heading."""
-    (table,) = (block for block in blocks if isinstance(block, Table))
-    return [
-        dict(zip(table.headings, (cell.text for cell in row), strict=True)) for row in table.rows
-    ]
+    """The row of each setting by heading, of all tables together."""
+    rows: dict[str, dict[str, str]] = {}
+    for table in (block for block in blocks if isinstance(block, Table)):
+        for row in table.rows:
+            cells = dict(zip(table.headings, (cell.text for cell in row), strict=True))
+            rows[cells["setting"]] = rows.get(cells["setting"], {}) | cells
+    return list(rows.values())
 
 
 def notes(blocks: list[Block]) -> str:
@@ -54,9 +57,18 @@ def test_the_table_has_a_row_per_setting_with_the_mean_over_its_seeds(tmp_path: 
     write_evaluation(high, measured(-105.0) | information)
     low, other = texts(blocks_of(tmp_path))
     assert low["iw_bound"].startswith("-148.0") and "1.4" in low["iw_bound"]
-    assert low["kNN accuracy"].startswith("55") and low["active dims"] == "2"
-    assert low["information"] == "–" and other["information"] == "4.00 to 5.00"
+    assert low["kNN accuracy"].startswith("55") and low["active units"] == "2"
+    assert (
+        "information" in low
+        and low["information"] == "–"
+        and other["information"] == "4.00 to 5.00"
+    )
     assert other["iw_bound"] == "-105.0 ± 1.5" and "exact" not in other
+    (part,) = json.loads(
+        (write_report([tmp_path], tmp_path).page.parent / "report.json").read_text()
+    )["parts"]
+    assert part["evaluation"] == "evaluation-test-best-k500-0.json"
+    assert [it["likelihoods"]["iw_bound"]["mean"] for it in part["settings"]] == [-148.0, -105.0]
     assert "not measured" not in notes(blocks_of(tmp_path)).lower()
 
 

@@ -4,11 +4,11 @@ Log-likelihoods and information in nats per image.
 """
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vae_lab.evaluations import EvaluationRecord, overrides_of
-from vae_lab.report.blocks import Block, Cell, Commands, Note, Table
+from vae_lab.report.blocks import Block, Cell, Commands, Note, Subheading, Table
 from vae_lab.report.grouping import Group, Setting
 from vae_lab.report.picture_metrics import sample_of
 from vae_lab.report.runs import Run
@@ -17,28 +17,34 @@ from vae_lab.report.tables import sample_cell
 from vae_lab.report.wording import counted, listed, shown
 from vae_lab.run_folder import COMMANDS, Number
 
-# The numbers of the table, and their headings.
-COLUMNS = {
+# The numbers of the two tables, and their headings.
+BOUNDS = {
     "iw_bound": "iw_bound",
     "exact": "exact",
     "gap_elbo_to_iw_bound": "gap",
     "bits_per_dimension": "bits per dimension",
+}
+CODES = {
     "knn_accuracy": "kNN accuracy",
     "linear_probe_accuracy": "linear accuracy",
     "precision": "precision",
     "recall": "recall",
     "mutual_information_lower": "information",
-    "active_units": "active dims",
+    "mutual_information_upper": "information, at most",
+    "active_units": "active units",
 }
 
 # Names that a sentence lists; of more, it says how many.
 MOST_NAMES = 4
 
-EXPLANATION = (
+BOUNDS_NOTE = (
     "iw_bound is a lower bound on log p(x), closer than the test bound; gap is the difference of "
-    "the two on the same images; exact is log p(x) by a grid, for two latent dimensions. kNN and "
-    "linear accuracy are those of classifiers of the codes. Precision and recall are of samples. "
-    "Information is what a code tells of its image, between two bounds."
+    "the two on the same images; exact is log p(x) by a grid, for two latent dimensions."
+)
+
+CODES_NOTE = (
+    "Accuracies are of classifiers of the codes, precision and recall of samples. Information is "
+    "what a code tells of its image, between two bounds, in nats."
 )
 
 NO_LIKELIHOODS = (
@@ -97,27 +103,38 @@ class Likelihoods:
         return sample_of(name, numbers) if len(numbers) == len(setting.runs) else None
 
     def names(self) -> list[str]:
-        """Returns the columns of the table: the numbers that a setting has."""
+        """Returns the names of the numbers that a setting has."""
         settings = self.group.settings
-        return [name for name in COLUMNS if any(self.sample(it, name) for it in settings)]
+        return [name for name in BOUNDS | CODES if any(self.sample(it, name) for it in settings)]
 
 
 def section(group: Group) -> list[Block]:
-    """Returns the table, its protocol, and how the other runs are measured; [] without numbers."""
+    """Returns the tables, their protocol, and how other runs are measured; [] without numbers."""
     likelihoods = Likelihoods(group)
-    if likelihoods.record is None or not (names := likelihoods.names()):
+    bounds, codes = (_table(likelihoods, headings) for headings in (BOUNDS, CODES))
+    if not bounds and not codes:
         return []
-    settings = [it for it in group.settings if any(likelihoods.sample(it, name) for name in names)]
+    blocks: list[Block] = [Note(protocol(likelihoods))]
+    if bounds:
+        blocks += [bounds, Note(BOUNDS_NOTE), *map(Note, _doubts(likelihoods))]
+    if codes:
+        blocks += [Subheading("Codes and samples"), codes, Note(CODES_NOTE)]
+    return [*blocks, *_not_measured(likelihoods)]
+
+
+def _table(likelihoods: Likelihoods, headings: Mapping[str, str]) -> Table | None:
+    """Returns a row per setting that has one of the numbers; None if none has."""
+    # The upper bound stands in the cell of the lower.
+    names = [it for it in likelihoods.names() if it in headings and not it.endswith("_upper")]
     rows = [
         [
             Cell(setting.label, setting.label),
             *(_cell(likelihoods, setting, name) for name in names),
         ]
-        for setting in settings
+        for setting in likelihoods.group.settings
+        if any(likelihoods.sample(setting, name) for name in names)
     ]
-    table = Table(["setting", *(COLUMNS[name] for name in names)], rows)
-    notes = [protocol(likelihoods), EXPLANATION, *_doubts(likelihoods)]
-    return [table, *map(Note, notes), *_not_measured(likelihoods)]
+    return Table(["setting", *(headings[name] for name in names)], rows) if rows else None
 
 
 def _cell(likelihoods: Likelihoods, setting: Setting, name: str) -> Cell:

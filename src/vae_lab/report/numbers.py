@@ -6,12 +6,14 @@ is NaN or infinite.
 - `written_by`, `written`: the version, and the time in UTC.
 - `parts`: for each group of runs that can be compared
   - `title`, `keys`: those that vary
+  - `evaluation`: the name of the files that `likelihoods` come from
   - `answer`: `headline`, `certainty`, `ties` as text; `numbers` of the headline; `findings`, each
     with `subject`, `title`, `text`, `numbers`, `remedies` (overrides) and `evidence` (a section)
   - `settings`: `label`, `values` of the keys, `runs` (`name`, `folder`, `seed`, `epochs`,
-    `seconds`, `parameters`, `active_units`), `elbo`, `recon`, `kl` of the test images, and
-    `picture_metrics`. A quantity has `mean`, `standard_error` over images, 95 % `interval` and the
-    `values` of the seeds; one by label has a number for each
+    `seconds`, `parameters`, `active_units`), `elbo`, `recon`, `kl` of the test images,
+    `likelihoods` that `python -m vae_lab.evaluate` found, and `picture_metrics`. A quantity has
+    `mean`, `standard_error` over images, 95 % `interval` and the `values` of the seeds; one by
+    label has a number for each
   - `comparisons`: `quantity`, `a`, `b` (labels), `value` of a - b, `standard_error`, `interval`,
     `p`, `p_corrected` by Holm for the whole page, `differs`
   - `effects`: the same of two levels of a `key` on average over the other keys
@@ -31,6 +33,7 @@ from vae_lab.report.blocks import Answer
 from vae_lab.report.comparisons import TERMS, Comparisons, quantities
 from vae_lab.report.factors import crossings, factors
 from vae_lab.report.grouping import Setting
+from vae_lab.report.likelihoods import Likelihoods
 from vae_lab.report.picture_metrics import PictureMetrics
 from vae_lab.report.runs import Run, Skipped
 
@@ -57,19 +60,21 @@ def to_json(
 def part(metrics: PictureMetrics, comparisons: Comparisons, answer: Answer) -> Record:
     """Returns the numbers of a group."""
     group = metrics.group
+    likelihoods = Likelihoods(group)
     said = answer._asdict() | {"findings": [it._asdict() for it in answer.findings]}
     return {
         "title": group.title,
         "keys": group.keys,
         "answer": said,
-        "settings": [_setting(metrics, setting) for setting in group.settings],
+        "evaluation": likelihoods.record.name if likelihoods.record else None,
+        "settings": [_setting(metrics, likelihoods, setting) for setting in group.settings],
         "comparisons": list(_comparisons(metrics, comparisons)),
         "effects": list(_effects(metrics, comparisons)),
         "interactions": list(_interactions(metrics, comparisons)),
     }
 
 
-def _setting(metrics: PictureMetrics, setting: Setting) -> Record:
+def _setting(metrics: PictureMetrics, likelihoods: Likelihoods, setting: Setting) -> Record:
     samples = {name: setting.sample(name) for name in TERMS}
     pictures: Record = {}
     for name in metrics.names():
@@ -82,6 +87,11 @@ def _setting(metrics: PictureMetrics, setting: Setting) -> Record:
         "values": setting.values,
         "runs": [_run(run) for run in setting.runs],
         **{name: sample.numbers() if sample else None for name, sample in samples.items()},
+        "likelihoods": {
+            name: sample.numbers()
+            for name in likelihoods.names()
+            if (sample := likelihoods.sample(setting, name))
+        },
         "picture_metrics": pictures,
     }
 
