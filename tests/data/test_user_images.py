@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from user_images import COLOURS, discs, write_files
 
+from vae_lab.callbacks.drawing.pixels import METADATA
 from vae_lab.cli import main
 from vae_lab.errors import UserError
 from vae_lab.evaluate.__main__ import evaluate_run
@@ -34,9 +35,12 @@ def run(monkeypatch: pytest.MonkeyPatch, folder: Path, *words: str) -> int:
     return int(str(stop.value.code))
 
 
-def size_of(path: Path) -> tuple[str, tuple[int, int]]:
+def grid_of(path: Path) -> tuple[str, int, tuple[int, int]]:
+    """Returns a picture's mode, how large an image's pixel is, and the size of its images."""
     with Image.open(path) as image:
-        return image.mode, image.size
+        facts = json.loads(image.info[METADATA])
+        left, top, right, bottom = facts["grid"]
+        return image.mode, facts["scale"], (right - left, bottom - top)
 
 
 def test_a_sweep_on_arrays_in_colour_ends_with_pictures_and_a_report(
@@ -61,9 +65,9 @@ def test_a_sweep_on_arrays_in_colour_ends_with_pictures_and_a_report(
             "test": 6,
             "labels": ["blue", "green", "red"],
         }
-        # 5 examples in colour above their reconstructions, every pixel twice as large.
-        picture = path / "figures" / "reconstructions_0001.png"
-        assert size_of(picture) == ("RGB", (2 * (5 * 17 - 1), 2 * 33))
+        # 5 examples in colour above their reconstructions, every pixel as large as the file says.
+        mode, scale, size = grid_of(path / "figures" / "reconstructions_0001.png")
+        assert mode == "RGB" and size == (scale * (5 * 17 - 1), scale * 33)
         assert set(result.picture_metrics["digits_of_samples"]["value"]) == set(COLOURS)
         with np.load(path / "per_image.npz") as kept:
             assert len(kept["elbo"]) == 6 and np.isfinite(kept["elbo"]).all()
