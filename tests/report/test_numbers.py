@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_runs import picture_metrics, write_run
+from fake_runs import number, picture_metrics, write_evaluation, write_run
 
 from vae_lab.errors import UserError
 from vae_lab.report.page import write_report
@@ -57,6 +57,14 @@ def test_the_numbers_of_a_page_are_those_of_its_runs(tmp_path: Path) -> None:
     findings = {it["subject"]: it for it in part["answer"]["findings"]}
     assert findings["effect of latent_dim"]["numbers"]["effect"]["value"] == pytest.approx(36.0)
     assert part["answer"]["numbers"]["best"] == "b z9"
+
+
+def test_what_evaluate_found_is_there(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "a", elbo=-150.0)
+    write_evaluation(folder, {"iw_bound": number(-147.5, 0.5)})
+    (part,) = written(tmp_path)["parts"]
+    (setting,) = part["settings"]
+    assert setting["likelihoods"]["iw_bound"]["mean"] == -147.5
 
 
 def test_what_is_no_number_is_null(tmp_path: Path) -> None:

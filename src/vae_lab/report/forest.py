@@ -39,8 +39,7 @@ def forest(metrics: PictureMetrics, comparisons: Comparisons, prefix: str) -> li
         some = names[start : start + ACROSS]
         with rc_context(STYLE):  # type: ignore[arg-type]
             figure = _figure(rows, some)
-            listed = ", ".join(_title(name).replace("\n", " ") for name in some)
-            alt = f"Differences with 95 % intervals, by pair: {listed}"
+            alt = "; ".join(_description(name, rows) for name in some)
             charts.append(finish(figure, f"{prefix}differences-{number}", alt, "", {}))
     return charts
 
@@ -95,6 +94,12 @@ def _draw(axis: Axes, gaps: Sequence[Difference | None]) -> None:
             axis.plot(gap.interval, (place, place), color=INK, lw=1.2)
         face = INK if gap.differs else "none"
         axis.plot(gap.value, place, "o", ms=5.5, mec=INK, mfc=face, zorder=3)
+
+
+def _description(name: str, rows: Sequence[Row]) -> str:
+    gaps = [row[name] for _, row in rows if name in row]
+    count = sum(gap.differs is True for gap in gaps)
+    return f"{_title(name)}: {count} of {len(gaps)} differences are significant".replace("\n", " ")
 
 
 def _title(name: str) -> str:

@@ -14,9 +14,8 @@ from vae_lab.report.wording import counted
 
 NO_CHART = Note("Not recorded in these runs.")
 
-RESULTS_NOTE = "± is the standard error over test images{seeds}.{best}"
-SEEDS_NOTE = ", sd the standard deviation over seeds"
-BEST_NOTE = " best: the highest test bound; tie: not significantly lower."
+SEEDS_NOTE = "sd: standard deviation over seeds."
+BEST_NOTE = "best: highest test bound; tie: not significantly lower."
 
 RECONSTRUCTIONS_NOTE = Note("Decoded at the posterior mean of validation images.")
 
@@ -68,11 +67,9 @@ def content_of(metrics: PictureMetrics, comparisons: Comparisons, prefix: str) -
 
 def _results(group: Group, comparisons: Comparisons) -> list[Block]:
     several_seeds = any(len(setting.runs) > 1 for setting in group.settings)
-    text = RESULTS_NOTE.format(
-        seeds=SEEDS_NOTE if several_seeds else "",
-        best=BEST_NOTE if len(group.settings) > 1 else "",
-    )
-    return [tables.results(group, comparisons), Note(text)]
+    notes = [SEEDS_NOTE] if several_seeds else []
+    notes += [BEST_NOTE] if len(group.settings) > 1 else []
+    return [*tables.results(group, comparisons), *([Note(" ".join(notes))] if notes else [])]
 
 
 def _pictures(metrics: PictureMetrics, prefix: str) -> list[Section]:

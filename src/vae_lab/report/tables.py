@@ -1,5 +1,6 @@
 """What was run, and the tables of results, as text for both pages."""
 
+import math
 import shlex
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from vae_lab.reading import MOST_TEXT, read_inside
 from vae_lab.report.blocks import Cell, Table
 from vae_lab.report.colours import styles
-from vae_lab.report.comparisons import TERMS, Comparisons
+from vae_lab.report.comparisons import TERMS, Comparisons, terms
 from vae_lab.report.grouping import Group, Setting
 from vae_lab.report.picture_metrics import PictureMetrics
 from vae_lab.report.runs import Run
@@ -15,6 +16,9 @@ from vae_lab.report.statistics import Sample
 from vae_lab.report.wording import counted, listed, plural, share_shown, shown, with_error
 from vae_lab.run_folder import COMMANDS
 from vae_lab.terminal import printable
+
+# Settings of a table of results; of more, as many of the best as come first.
+MOST_SETTINGS, FEW_SETTINGS = 12, 8
 
 
 def commands(runs: Sequence[Run]) -> list[str]:
@@ -61,19 +65,30 @@ def facts(group: Group) -> list[tuple[str, list[str]]]:
     ]
 
 
-def results(group: Group, comparisons: Comparisons) -> Table:
-    """Returns a row per setting: bound, terms, and what it took."""
+def results(group: Group, comparisons: Comparisons) -> list[Table]:
+    """Returns a row per setting: bound, terms, and what it took.
+
+    Of many settings, the best come first in a table of their own, the whole is folded up.
+    """
     best, ties = comparisons.best_and_ties(group)
     several = any(len(setting.runs) > 1 for setting in group.settings)
     headings = [*(group.keys or ["run"]), *(["seeds"] if several else [])]
     headings += ["test bound", "reconstruction", "KL", "active units", "validation bound"]
     headings += ["epochs", "parameters", "seconds"]
     marks = {id(setting): "tie" for setting in ties} | {id(best): "best"}
-    rows = [_row(group, setting, several) for setting in group.settings]
-    several_settings = len(group.settings) > 1
-    by_row = [marks.get(id(setting), "") for setting in group.settings if several_settings]
-    colours = [of_setting.on_both for of_setting in styles(group).values()]
-    return Table(headings, rows, by_row, colours=colours)
+    looks = styles(group)
+
+    def table(settings: Sequence[Setting], summary: str = "") -> Table:
+        rows = [_row(group, setting, several) for setting in settings]
+        by_row = [marks.get(id(it), "") for it in settings if len(group.settings) > 1]
+        return Table(headings, rows, by_row, summary, [looks[id(it)].on_both for it in settings])
+
+    if len(group.settings) <= MOST_SETTINGS:
+        return [table(group.settings)]
+    bounds = {id(setting): sample.mean for setting, sample in terms(group, "elbo")}
+    ranked = sorted(group.settings, key=lambda it: -bounds.get(id(it), -math.inf))
+    whole = f"All {len(group.settings)} settings"
+    return [table(ranked[:FEW_SETTINGS]), table(group.settings, whole)]
 
 
 def every_run(group: Group) -> Table:

@@ -85,8 +85,8 @@ def _finding(comparisons: Comparisons, effect: Effect, crossed: tuple[str, Any] 
         ends = " to ".join(levels_named(key, [first, last]))
         text = f"The test bound {verb} with every step from {ends}, by {size} in all."
     else:
-        text = f"The test bound is highest with {level_name(key, best)}. It is lowest with "
-        text += f"{level_name(key, worst)}, by {size}."
+        ends = " and lowest with ".join(levels_named(key, [best, worst]))
+        text = f"The test bound is highest with {ends}: the difference is {size}."
     numbers: dict[str, Any] = {"key": key, "best": best, "worst": worst}
     numbers |= {"effect": effect.gap.numbers(), "averaged_over": len(pairs)}
     if crossed:

@@ -52,9 +52,10 @@ class Fault(NamedTuple):
 def faults(metrics: PictureMetrics, comparisons: Comparisons) -> list[Finding]:
     """Returns a finding on each kind of fault, the gravest first."""
     best, _ = comparisons.best_and_ties(metrics.group)
-    settings = metrics.group.settings
+    # The words are of the best setting if it has the fault.
+    settings = [best, *(it for it in metrics.group.settings if it is not best)]
     return [
-        *_of_all("collapse", "Posterior collapse", settings, _collapse),
+        *_collapses(settings),
         *_of_all("overfitting", "Overfitting", settings, _overfitting),
         *_of_all("unfinished", "Too few epochs", settings, _unfinished),
         *_more_dimensions(metrics, comparisons, best),
@@ -66,13 +67,14 @@ def faults(metrics: PictureMetrics, comparisons: Comparisons) -> list[Finding]:
 def _of_all(
     subject: str, title: str, settings: list[Setting], look: Callable[[Setting], Fault | None]
 ) -> Iterator[Finding]:
-    """Yields the finding on a kind of fault, with the words of the worst setting that has it."""
+    """Yields the finding on a kind of fault: of the first setting, else of that with the most."""
     found = [(setting, fault) for setting in settings if (fault := look(setting))]
     if not found:
         return
-    worst, fault = max(found, key=lambda pair: pair[1].size)
-    text = f"{worst.label} {fault.text}."
-    others = [setting.label for setting, _ in found if setting is not worst]
+    ranked = sorted(found, key=lambda pair: (pair[0] is not settings[0], -pair[1].size))
+    setting, fault = ranked[0]
+    text = f"{setting.label} {fault.text}."
+    others = [other.label for other, _ in ranked[1:]]
     if others:
         same = counted(len(others), "other setting") if len(others) > MOST_NAMED else listed(others)
         text += f" The same holds for {same}."
@@ -81,15 +83,25 @@ def _of_all(
     yield Finding(subject, title, text, evidence, numbers, fault.remedies)
 
 
-def _collapse(setting: Setting) -> Fault | None:
+def is_collapsed(setting: Setting) -> bool:
+    """Tells whether the codes say next to nothing about the images."""
     kl = setting.sample("kl")
-    if kl is None or kl.mean >= COLLAPSED:
-        return None
-    beta = _beta(setting)
-    remedies = ("objective.beta=1",) if beta > 1 else ("objective=elbo_free_bits",)
-    text = f"has a KL of {kl.mean:.2g} nats: its codes say next to nothing"
-    # Where the least beta does not help, lowering it is no remedy.
-    return Fault(-beta, text, remedies, {"kl": kl.mean})
+    return kl is not None and kl.mean < COLLAPSED
+
+
+def _collapses(settings: list[Setting]) -> Iterator[Finding]:
+    # A lower beta is a remedy only if the lowest that was tried did not collapse too.
+    lowest = min((_beta(it) for it in settings if is_collapsed(it)), default=1.0)
+    remedies = ("objective.beta=1",) if lowest > 1 else ("objective=elbo_free_bits",)
+
+    def look(setting: Setting) -> Fault | None:
+        kl = setting.sample("kl")
+        if kl is None or not is_collapsed(setting):
+            return None
+        text = f"has a KL of {kl.mean:.2g} nats: its codes say next to nothing"
+        return Fault(-kl.mean, text, remedies, {"kl": kl.mean})
+
+    yield from _of_all("collapse", "Posterior collapse", settings, look)
 
 
 def _beta(setting: Setting) -> float:

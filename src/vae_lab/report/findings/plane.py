@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from vae_lab.report.blocks import Finding
-from vae_lab.report.findings.faults import COLLAPSED
+from vae_lab.report.findings.faults import is_collapsed
 from vae_lab.report.grouping import Setting
 from vae_lab.report.picture_metrics import PictureMetrics
 from vae_lab.report.wording import counted, listed, percent, plural
@@ -38,10 +38,9 @@ def plane(metrics: PictureMetrics) -> list[Finding]:
 
 def _has_plane(metrics: PictureMetrics, setting: Setting) -> bool:
     """Tells whether a setting has two dimensions, which say something, and was measured."""
-    kl = setting.sample("kl")
-    is_used = kl is None or kl.mean >= COLLAPSED
     is_plane = {run.result.latent_dim for run in setting.runs} == {2}
-    return is_plane and is_used and bool(metrics.by_label(setting, "distance_of_digits"))
+    is_known = bool(metrics.by_label(setting, "distance_of_digits"))
+    return is_plane and is_known and not is_collapsed(setting)
 
 
 def _sentences(metrics: PictureMetrics, setting: Setting, others: list[Setting]) -> Iterator[str]:
