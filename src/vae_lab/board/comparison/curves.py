@@ -16,7 +16,12 @@ from vae_lab.report.grouping import Group, in_colour
 # Pixels are 100 times as many.
 WIDTH, HEIGHT = 10.0, 5.0
 
-LARGE: dict[str, Any] = {"font.size": 19, "axes.titlesize": 16, "legend.fontsize": 16}
+LARGE: dict[str, Any] = {
+    "font.size": 19,
+    "axes.labelsize": 19,
+    "axes.titlesize": 16,
+    "legend.fontsize": 16,
+}
 
 LINES: dict[str, dict[str, Any]] = {
     "elbo/val": {"ls": "-", "lw": 2.5},

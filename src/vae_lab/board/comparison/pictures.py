@@ -63,8 +63,7 @@ def comparisons(group: Group) -> Iterator[tuple[str, Comparison]]:
     }
     for number, (kind, draw) in enumerate(kinds.items(), start=1):
         if comparison := draw(rows, footer):
-            picture, description = comparison
-            yield f"{number} {kind}", (picture, f"{description} {footer}.")
+            yield f"{number} {kind}", comparison
 
 
 def _rows(group: Group) -> list[Row]:
@@ -119,14 +118,14 @@ def _reconstructions(rows: Sequence[Row], footer: str) -> Comparison | None:
     if not entries:
         return None
     text = "Validation images, and the mean image of each run at their posterior means."
-    return in_rows([("", entries)], footer), text
+    return in_rows([("", entries)], footer), f"{text} {footer}."
 
 
 def _samples(rows: Sequence[Row], footer: str) -> Comparison | None:
     drawn = {row: strip for row in rows if (strip := samples(row.run)) is not None}
     entries = [row.entry(_few(row.run, strip)) for row, strip in drawn.items()]
     text = "Mean images at prior draws, the same noise in runs of one latent dimension."
-    return (in_rows([("", entries)], footer), text) if entries else None
+    return (in_rows([("", entries)], footer), f"{text} {footer}.") if entries else None
 
 
 def _interpolations(rows: Sequence[Row], footer: str) -> Comparison | None:
@@ -139,7 +138,7 @@ def _interpolations(rows: Sequence[Row], footer: str) -> Comparison | None:
         return None
     chosen = list(blocks.items())[: max(1, MOST_PATHS // len(rows))]
     text = "Decoded points between the codes of two images, which stand at both ends."
-    return in_rows(chosen, footer), text
+    return in_rows(chosen, footer), f"{text} {footer}."
 
 
 def _whole(rows: Sequence[Row], footer: str, *, kind: str) -> Comparison | None:
@@ -149,7 +148,7 @@ def _whole(rows: Sequence[Row], footer: str, *, kind: str) -> Comparison | None:
         row.entry(picture.image.crop(picture.box) if is_grid else picture.image)
         for row, picture in drawn.items()
     ]
-    return (side_by_side(entries, footer), text) if entries else None
+    return (side_by_side(entries, footer), f"{text} {footer}.") if entries else None
 
 
 def _few(run: Run, strip: np.ndarray) -> np.ndarray:
