@@ -229,7 +229,7 @@ SECONDS = {
     "exact": 3.0,
     "probes": 0.5,
     "sample_quality": 15.0,
-    "picture_metrics": 4.0,
+    "picture_metrics": 6.0,
 }
 
 

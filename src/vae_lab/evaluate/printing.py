@@ -11,6 +11,7 @@ from rich.table import Table
 from vae_lab.evaluate.requests import Request
 from vae_lab.evaluations import EvaluationRecord, record_of
 from vae_lab.run_folder import Number
+from vae_lab.terminal import in_this_shell
 
 # Columns of text where no terminal says how many there are.
 WIDE = 120
@@ -124,13 +125,14 @@ def _title(record: EvaluationRecord) -> str:
 
 
 def _table_notes(rows: Sequence[tuple[Request, EvaluationRecord]]) -> list[str]:
+    report = in_this_shell("python -m vae_lab.report")
     numbers = [(request.name, record.numbers.get("iw_bound")) for request, record in rows]
     low = [name for name, number in numbers if number and "warning" in number.details]
     grey = any(number and number.protocol.get("targets_are_means") for _, number in numbers)
     return [
         *([f"iw_bound, exact: {_NO_LIKELIHOODS}"] if grey else []),
         *([f"iw_bound may be too low, as its file says: {', '.join(low)}"] if low else []),
-        "All numbers are kept in the folders of the runs, for python -m vae_lab.report.",
+        f"All numbers are kept in the folders of the runs. {report} FOLDER shows them.",
     ]
 
 

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from types import TracebackType
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
@@ -30,7 +29,7 @@ class EvaluationProgress:
             BarColumn(bar_width=20),
             TimeRemainingColumn(),
             TextColumn("left"),
-            TextColumn("{task.description}", table_column=label),
+            TextColumn("{task.description}", table_column=label, markup=False),
         )
         self.bars = Progress(
             *columns,
@@ -55,17 +54,16 @@ class EvaluationProgress:
 
     def next_run(self, name: str) -> None:
         """Begins with a run; what the one before it left out counts as done."""
-        self.bars.update(self._task, completed=self.run)
-        self.run, self.name = self.run + 1, name
+        done, self.run, self.name = self.run, self.run + 1, name
+        self.bars.update(self._task, completed=done, description=self._label("data and weights"))
 
     @contextmanager
     def stage(self, name: str, costs: Mapping[str, float]) -> Iterator[Advance]:
         """Shows a stage of the run; `costs` are the parts that all its stages have in its time."""
-        words = name.replace("_", " ")
-        label = words if self.num_runs == 1 else f"{self.run}/{self.num_runs} {self.name}: {words}"
+        label = self._label(name.replace("_", " "))
         names, whole = list(costs), sum(costs.values())
         before = self.run - 1 + sum(costs[it] for it in names[: names.index(name)]) / whole
-        self.bars.update(self._task, completed=before, description=escape(label))
+        self.bars.update(self._task, completed=before, description=label)
 
         def advance(done: int, total: int) -> None:
             share = costs[name] / whole * done / total
@@ -75,3 +73,6 @@ class EvaluationProgress:
         yield advance
         if self.is_silent:
             print(f"{label}: {time.monotonic() - start:.1f} s", file=sys.stderr, flush=True)
+
+    def _label(self, words: str) -> str:
+        return words if self.num_runs == 1 else f"{self.run}/{self.num_runs} {self.name}: {words}"

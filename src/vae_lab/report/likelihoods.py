@@ -170,9 +170,12 @@ def _doubts(likelihoods: Likelihoods) -> list[str]:
     ]
     doubts = [NO_LIKELIHOODS] if likelihoods.targets_are_means else []
     if low:
+        whose = (
+            "" if len(low) == len(likelihoods.group.settings) else f" of {_named(low, 'setting')}"
+        )
         doubts.append(
-            f"iw_bound may be too low: few weights decide it, or it still rises with the samples "
-            f"({_named(low, 'setting')})."
+            f"iw_bound{whose} may be too low: few weights decide it, or it still rises with the "
+            f"samples."
         )
     return doubts
 
