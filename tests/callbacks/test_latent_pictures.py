@@ -279,7 +279,7 @@ def test_more_than_two_dimensions_are_shown_by_components_and_say_so() -> None:
     snapshot = snapshot_of(latent_dim=4)
     chart: Scatter = draw(LatentScatter(**SCATTER), snapshot)
     points, share = principal(snapshot.encoded(12).mean)
-    assert f"2 principal components: {100 * share:.0f} % of the var" in chart.heading.subtitle
+    assert f"2 components of 4: {100 * share:.0f} % of the variance" in chart.heading.subtitle
     assert torch.equal(chart.points, points)
     assert chart.heading.title == "Where the encoder puts 12 validation images"
 

@@ -61,7 +61,7 @@ class LatentScatter(Picture):
         elif latent_dim > 2:
             points, share = principal(encoded.mean - centre)
             middle, axes = (0.0, 0.0), ("1st component", "2nd component")
-            notes = [f"2 principal components: {100 * share:.0f} % of the variance"]
+            notes = [f"2 components of {latent_dim}: {100 * share:.0f} % of the variance"]
         if prior.has_closed_kl and latent_dim > 1:
             notes.append("circles: 1 and 2 standard deviations of the prior")
         window = Window(middle, REACH * scale)
@@ -80,9 +80,7 @@ class LatentScatter(Picture):
 
     def _heading(self, snapshot: Snapshot, encoded: EncodedImages, notes: Sequence[str]) -> Heading:
         what = f"{len(encoded.mean):,} {snapshot.image_kind}"
-        dims = snapshot.model.latent_dim
-        where = f"{dims} latent dimension{'s' * (dims > 1)}"
-        return Heading(f"Where the encoder puts {what}", "; ".join([where, *notes]))
+        return Heading(f"Where the encoder puts {what}", "; ".join(notes))
 
     def _beyond(self, points: Tensor, window: Window, rows: Sequence[Tick] | None) -> list[str]:
         """Returns how many points (N, 2) lie beyond the axes, if there are any."""
@@ -95,7 +93,8 @@ class LatentScatter(Picture):
         low, high = points.amin(dim=0), points.amax(dim=0)
         x, y = ((low + high) / 2).tolist()
         window = Window((x, y), max(1e-6, 0.53 * (high - low).max().item()))
-        note = "t-SNE: neighbours stay together, distances mean nothing"
+        dims = snapshot.model.latent_dim
+        note = f"t-SNE of {dims} dimensions: neighbours stay together, distances mean nothing"
         return Scatter(
             heading=self._heading(snapshot, encoded, [note]),
             points=points,

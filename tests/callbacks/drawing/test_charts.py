@@ -127,7 +127,7 @@ def test_points_beyond_the_axes_lie_at_the_edge() -> None:
 def test_many_points_are_transparent_and_few_are_not() -> None:
     few, many = (dots_of(scatter(torch.rand(count, 2), None)) for count in (200, 2000))
     assert {dot.opacity for dot in few} == {1.0}
-    assert {dot.opacity for dot in many} == {math.sqrt(300 / 2000)}
+    assert {dot.opacity for dot in many} == {math.sqrt(500 / 2000)}
 
 
 def test_rings_are_around_the_middle_in_units_of_the_axes() -> None:
@@ -289,9 +289,18 @@ def test_colours_can_be_told_apart(vision: str) -> None:
         assert math.dist(seen[a].tolist(), seen[b].tolist()) > 12, (a, b)
 
 
-def test_groups_past_the_tenth_have_the_other_shape() -> None:
+def test_each_of_ten_groups_has_its_shape_and_the_next_ten_have_others() -> None:
     assert {style_of(group) for group in range(10)} == set(zip(PALETTE, SHAPES, strict=True))
-    assert len({style_of(group) for group in range(20)}) == 20
+    assert len(set(SHAPES)) == 10 and len({style_of(group) for group in range(100)}) == 100
+
+
+def test_marks_have_about_the_same_area() -> None:
+    canvas = Canvas(width=200, height=20, coloured=False)
+    for group in range(10):
+        canvas.dot(10 + 20 * group, 10, group=group, radius=8)
+    cells = (canvas.pixels(4)[0].float() < 250).view(80, 10, 80).float().mean(dim=(0, 2))
+    shares = cells * 20**2 / 16**2  # of the square around a mark
+    assert shares.min() > 0.35 and shares.max() < 0.66
 
 
 def test_labels_are_drawn_by_their_names_and_long_names_are_shortened() -> None:

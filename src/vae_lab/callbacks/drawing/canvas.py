@@ -9,7 +9,7 @@ together is more than all pictures of a linear run may cost; this takes about 0.
 """
 
 import math
-from typing import Any
+from typing import Any, get_args
 from xml.etree import ElementTree
 
 import numpy as np
@@ -29,18 +29,14 @@ FONTS = "Aileron, Helvetica, Arial, sans-serif"  # of SVG files; the first is th
 
 CARD = 300  # pixels: how wide TensorBoard shows a picture beside others
 
-# A shape besides the colour: of two colours that are close, each has its own.
-SHAPES: tuple[Shape, ...] = (
-    *("disc", "triangle", "triangle", "triangle", "triangle"),
-    *("disc", "triangle", "disc", "disc", "disc"),
-)
+# A shape besides the colour, as many as there are colours.
+SHAPES: tuple[Shape, ...] = get_args(Shape)
 
 
 def style_of(group: int) -> tuple[str, Shape]:
-    """Returns colour and shape of a group; past ten the colours return with the other shape."""
+    """Returns colour and shape of a group; past ten the colours return with other shapes."""
     turn, index = divmod(group, len(PALETTE))
-    shapes: tuple[Shape, Shape] = ("disc", "triangle")
-    return PALETTE[index], shapes[(shapes.index(SHAPES[index]) + turn) % 2]
+    return PALETTE[index], SHAPES[(index + turn) % len(SHAPES)]
 
 
 class Canvas:

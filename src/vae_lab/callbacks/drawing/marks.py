@@ -22,11 +22,38 @@ from vae_lab.callbacks.drawing.pixels import enlarged, to_array
 # Two letters for where text stands relative to its point, as in Pillow: l, m, r and t, m, b.
 Anchor = Literal["lm", "mm", "rm", "lt", "mt", "rt", "lb", "mb", "rb"]
 
-Shape = Literal["disc", "triangle"]
+Corners = tuple[tuple[float, float], ...]
+
+
+def _turned(corners: Corners, *, first: float, turns: int) -> Corners:
+    """Returns some corners turned around the middle of a square of side 1, so many times."""
+    angles = [2 * math.pi * (first + turn / turns) for turn in range(turns)]
+    return tuple(
+        (
+            0.5 + (x - 0.5) * math.cos(angle) - (y - 0.5) * math.sin(angle),
+            0.5 + (x - 0.5) * math.sin(angle) + (y - 0.5) * math.cos(angle),
+        )
+        for angle in angles
+        for x, y in corners
+    )
+
+
+Shape = Literal[
+    "disc", "triangle", "square", "cross", "diamond", "hourglass", "plus", "wedge", "bar", "star"
+]
 
 # Corners in a square of side 1. All shapes cover about the same area; a disc has no corners.
-CORNERS: dict[Shape, tuple[tuple[float, float], ...]] = {
+_PLUS = ((0.32, 0.32), (0.32, 0), (0.68, 0))  # a quarter of it, from which the others are turned
+CORNERS: dict[Shape, Corners] = {
     "triangle": ((0.5, 0), (1, 0.94), (0, 0.94)),
+    "square": ((0.12, 0.12), (0.88, 0.12), (0.88, 0.88), (0.12, 0.88)),
+    "cross": _turned(_PLUS, first=0.125, turns=4),
+    "diamond": ((0.5, 0), (1, 0.5), (0.5, 1), (0, 0.5)),
+    "hourglass": ((0, 0), (1, 0), (0, 1), (1, 1)),
+    "wedge": ((0, 0.06), (1, 0.06), (0.5, 1)),
+    "plus": _turned(_PLUS, first=0, turns=4),
+    "bar": ((0.25, 0), (0.75, 0), (0.75, 1), (0.25, 1)),
+    "star": _turned(((0.5, -0.05), (0.66, 0.28)), first=0, turns=5),
 }
 DISC_EDGE = 0.06  # between a disc and its square
 

@@ -27,7 +27,7 @@ MOST_NAMES = SIDE // ROW
 EDGE = 3  # units from the edge to the points that lie beyond it
 
 # So many points are drawn opaque; of more, each is so transparent that the rest shines through.
-OPAQUE, FAINTEST = 300, 0.35
+OPAQUE, FAINTEST = 500, 0.4
 
 
 class Window(NamedTuple):
