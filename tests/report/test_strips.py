@@ -110,4 +110,4 @@ def test_the_overview_has_ten_originals_and_each_setting_below_them(tmp_path: Pa
     assert title == "Reconstructions, the best 4 settings"
     assert [it.label for it in decoded] == ["originals", "z4", "z6", "z8", "z10"]
     assert [it.label for it in drawn] == ["z4", "z6", "z8", "z10"]
-    assert {(it.width, it.height) for it in [*decoded, *drawn]} == {(10 * 6 - 1, 6)}
+    assert {(it.width, it.height) for it in [*decoded, *drawn]} == {(9 * (10 * 6 - 1), 9 * 6)}

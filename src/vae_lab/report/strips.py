@@ -15,6 +15,8 @@ from vae_lab.report.runs import Run
 # A picture that takes more bytes is made smaller.
 MOST_BYTES = 250_000
 
+STRIP_HEIGHT = 56  # about, in pixels of the page
+
 CODE = list[float]  # of a point of the latent space, (Z,)
 
 
@@ -121,9 +123,12 @@ def _ends(run: Run, row: int, pair: tuple[int, int]) -> str:
 
 
 def strip(pixels: np.ndarray, label: str, alt: str, file: str) -> PagePicture:
-    """Returns a strip as a picture."""
+    """Returns a strip as a picture, enlarged by a whole factor: small images can be seen too."""
     image = Image.fromarray(pixels)
-    return PagePicture(label, _encode(image), *image.size, alt, file)
+    factor = max(1, round(STRIP_HEIGHT / image.height))
+    return PagePicture(
+        label, _encode(image), factor * image.width, factor * image.height, alt, file
+    )
 
 
 def _encode(image: Image.Image) -> bytes:
