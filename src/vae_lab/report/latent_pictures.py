@@ -81,8 +81,8 @@ def _picture(group: Group, setting: Setting, kind: str, prefix: str) -> PagePict
     if picture is None or found is None:
         return None
     paths = interpolations(run) if is_whole(setting) else []
-    above = overlay(found, paths)
-    label = f"{setting.label}. {_ways(paths)}" if above else setting.label
+    above, shown = overlay(found, paths)
+    label = f"{setting.label}. {_ways(shown)}" if shown else setting.label
     colours = styles(group)[id(setting)].on_both
     return picture._replace(label=label, colours=colours, overlay=above)
 

@@ -27,5 +27,5 @@ def test_a_chart_in_which_all_is_the_same_is_words(tmp_path: Path) -> None:
     both = drawn(precision=[1.0, 0.5, 1.0], unanimity=[1.0, 0.5, 1.0])
     assert both == (2, paths.CAPTION)
     one, caption = drawn(precision=[1.0, 1.0, 1.0], unanimity=[1.0, 0.5, 1.0])
-    assert one == 1 and "At every step, at least 100 %: near real images (precision)." in caption
+    assert one == 1 and "At every step, 100 %: near real images (precision)." in caption
     assert drawn(precision=[1.0, 1.0, 1.0], unanimity=[0.5, 0.5, 0.5]) == (0, "")

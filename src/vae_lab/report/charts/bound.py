@@ -22,6 +22,8 @@ SIZE = (8, 4.2)  # in inches
 
 AREA = {"width": 500.0, "height": 240.0}  # the area between the axes, in points
 
+ROOM = (0.14, 0.08)  # that the label of a dashed line takes, of that area
+
 
 def draw(group: Group) -> Drawing:
     """Returns the chart of both terms of the test bound; None if no run has them."""
@@ -83,12 +85,15 @@ def _lines_of_equal_bound(axis: Axes, points: Sequence[tuple[float, float]]) -> 
     axis.set(xlim=(left, right), ylim=(bottom, top))
     for total in MaxNLocator(8).tick_values(left + bottom, right + top):
         axis.plot((left, right), (total - left, total - right), "--", color=INK, lw=0.8, alpha=0.35)
-        # Where the line enters at the top, or at the left.
+        # Where the line enters at the top, or at the left, if no run lies there.
         x = max(left, total - top)
-        if left <= x <= right and bottom <= total - x <= top:
-            labels.append(Label(f"bound {-total:g}", x, total - x, INK))
+        y = total - x
+        wide, high = ROOM[0] * (right - left), ROOM[1] * (top - bottom)
+        taken = any(x <= kl <= x + wide and y - high <= recon <= y for kl, recon in points)
+        if left <= x <= right and bottom <= y <= top and not taken:
+            labels.append(Label(f"bound {-total:g}", x, y, INK))
             axis.annotate(
-                labels[-1].text, (x, total - x), xytext=(3, -3), fontsize=8.5, alpha=0.75,
+                labels[-1].text, (x, y), xytext=(3, -3), fontsize=8.5, alpha=0.75,
                 textcoords="offset points", va="top", clip_on=True,
             )  # fmt: skip
     return labels

@@ -57,7 +57,10 @@ def draw(metrics: PictureMetrics) -> Drawing:
             if line.label:
                 axes[0].plot([], [], label=line.label, **line.with_marker)
     alt = f"Share of plausible points on the way from one label to another. {'; '.join(lowest)}."
-    notes = [
-        f" At every step, at least {percent(min(steps[name]))}: {TITLES[name]}." for name in flat
-    ]
+    notes = [f" At every step, {_at_least(steps[name])}: {TITLES[name]}." for name in flat]
     return figure, alt, CAPTION + "".join(notes)
+
+
+def _at_least(shares: list[float]) -> str:
+    least = percent(min(shares))
+    return least if percent(max(shares)) == least else f"at least {least}"
