@@ -223,7 +223,7 @@ def test_the_plane_has_its_label_at_the_centre_and_a_reason_only_if_it_fits(tmp_
     found = picture_metrics(sharpness=0.3, precision=0.9)
     write_run(tmp_path / "fits" / "a", elbo=-150.0, picture_metrics=found)
     text = findings(tmp_path / "fits")["plane"].text
-    assert text.startswith("At the centre of the plane of a lies label 8.")
+    assert text.startswith("At the centre of its plane lies label 8.")
     assert "perhaps because" in text and "The map shows 1 (50 %) and 8 (50 %) most often." in text
     found["digit_at_centre"] = number("1")
     write_run(tmp_path / "other" / "a", elbo=-150.0, picture_metrics=found)
@@ -282,7 +282,7 @@ def test_a_bound_that_still_rises_asks_for_more_epochs(tmp_path: Path) -> None:
     rising = [-200.0, -160.0, -130.0, -120.0, -110.0, -100.0]
     fault = with_curves(tmp_path / "run", rising, rising, "mnist")
     assert fault and fault.subject == "unfinished"
-    assert fault.text == "run was still rising: the last third of 6 epochs brought 20.0 nats."
+    assert fault.text == "It was still rising: the last third of 6 epochs brought 20.0 nats."
     assert fault.remedies == ("trainer.max_epochs=12",)
 
 
@@ -297,7 +297,7 @@ def test_dimensions_that_are_all_used_and_some_that_are_not(tmp_path: Path) -> N
     latent = {"active_units": 7}
     write_run(tmp_path / "some" / "z16", elbo=-110.0, latent_dim=16, latent=latent)
     unused = findings(tmp_path / "some")["unused"]
-    assert unused.text == "z16 uses 7 of its 16 latent dimensions."
+    assert unused.text == "It uses 7 of its 16 latent dimensions."
     assert unused.remedies == ("latent_dim=7",)
 
 

@@ -217,7 +217,7 @@ def _templates(figures: dict[str, bytes]) -> Environment:
 def _unbroken(text: str) -> str:
     """Returns a sentence in which no line ends within a number with its error or its unit."""
     return re.sub(
-        r"(?<=[\d±\]]) (?=%|±|nats|\d)|(?<=\d) (?=to \d)|(?<=to) (?=-?\d)", "\u00a0", text
+        r"(?<=[\d±\]]) (?=%|±|nats|\d)|(?<=\d) (?=to -?\d)|(?<=to) (?=-?\d)", "\u00a0", text
     )
 
 

@@ -59,13 +59,15 @@ def faults(metrics: PictureMetrics, comparisons: Comparisons) -> list[Finding]:
         *_of_all("overfitting", "Overfitting", settings, _overfitting),
         *_of_all("unfinished", "Too few epochs", settings, _unfinished),
         *_more_dimensions(metrics, comparisons, best),
-        *_of_all("unused", "Unused dimensions", [best], _unused),
+        *_of_all(
+            "unused", "Unused dimensions", settings, lambda it: _unused(it) if it is best else None
+        ),
         *_edge(metrics.group, comparisons),
     ]
 
 
 def _of_all(
-    subject: str, title: str, settings: list[Setting], look: Callable[[Setting], Fault | None]
+    kind: str, title: str, settings: list[Setting], look: Callable[[Setting], Fault | None]
 ) -> Iterator[Finding]:
     """Yields the finding on a kind of fault: of the first setting, else of that with the most."""
     found = [(setting, fault) for setting in settings if (fault := look(setting))]
@@ -73,14 +75,19 @@ def _of_all(
         return
     ranked = sorted(found, key=lambda pair: (pair[0] is not settings[0], -pair[1].size))
     setting, fault = ranked[0]
-    text = f"{setting.label} {fault.text}."
+    text = f"{_name(settings, setting)} {fault.text}."
     others = [other.label for other, _ in ranked[1:]]
     if others:
         same = counted(len(others), "other setting") if len(others) > MOST_NAMED else listed(others)
         text += f" The same holds for {same}."
     numbers = {setting.label: it.numbers for setting, it in found}
-    evidence = "kl" if subject in ("collapse", "unused") else "curves"
-    yield Finding(subject, title, text, evidence, numbers, fault.remedies)
+    evidence = "kl" if kind in ("collapse", "unused") else "curves"
+    yield Finding(kind, title, text, evidence, numbers, fault.remedies)
+
+
+def _name(settings: list[Setting], setting: Setting) -> str:
+    """Returns what a sentence begins with: `It` if there is only one setting."""
+    return setting.label if len(settings) > 1 else "It"
 
 
 def is_collapsed(setting: Setting) -> bool:
@@ -194,11 +201,12 @@ def _more_dimensions(
     if any(gap is None or gap.value < 0 or not gap.differs for gap in gaps):
         return
     ratio = sharpness(metrics, best, "reconstructions")
-    whole = f"uses all of its {counted(dims, 'latent dimension')}"
-    text = f"{best.label} {whole}, so more may raise the bound."
+    whole = f"{_name(metrics.group.settings, best)} uses all of its "
+    whole += counted(dims, "latent dimension")
+    text = f"{whole}, so more may raise the bound."
     blurred = ratio is not None and ratio < SHARP
     if ratio is not None:
-        text = f"{best.label} {whole}. Its reconstructions have {percent(ratio)} of the "
+        text = f"{whole}. Its reconstructions have {percent(ratio)} of the "
         text += "data's sharpness: more dimensions may help."
     numbers = {"active": active, "of": dims, "sharpness_of_reconstructions": ratio}
     title = "Blur" if blurred else "More dimensions"

@@ -50,7 +50,9 @@ def _sentences(metrics: PictureMetrics, setting: Setting, others: list[Setting])
             f"{it.label}: {_named(labels)}" for it in others if (labels := _at_centre(metrics, it))
         ]
         beside = f" ({', '.join(elsewhere)})" if 0 < len(elsewhere) <= MOST_NAMED else ""
-        yield f"At the centre of the plane of {setting.label} lies label {_named(centre)}{beside}."
+        is_alone = len(metrics.group.settings) == 1
+        plane = "its plane" if is_alone else f"the plane of {setting.label}"
+        yield f"At the centre of {plane} lies label {_named(centre)}{beside}."
     if shares := metrics.by_label(setting, "digits_of_map"):
         yield f"The map shows {_most(shares)} most often{_rare(shares)}."
     distances = metrics.by_label(setting, "distance_of_digits") or {}

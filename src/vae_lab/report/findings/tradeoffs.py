@@ -140,8 +140,8 @@ def _plausibility(metrics: PictureMetrics, setting: Setting) -> list[Finding]:
         return []
     text = (
         f"{percent(near.mean)} of the samples lie near real images (test images: "
-        f"{percent(near_data.mean)}). For {percent(sure.mean)}, all nearest training images have "
-        f"one label (test images: {percent(sure_data.mean)})."
+        f"{percent(near_data.mean)}). The nearest training images agree on the label of "
+        f"{percent(sure.mean)} (test images: {percent(sure_data.mean)})."
     )
     known = {name: it.numbers() for name, it in zip(names, samples, strict=True) if it}
     return [Finding("samples", "Samples", text, "pictures", known)]
