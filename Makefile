@@ -20,10 +20,10 @@ SHELL := bash
 .PHONY: combinations variants bench-quick bench-quality lint types format lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-17s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 sweep: $(INSTALLED) ## train four small models (linear, conv; 2 and 10 dimensions) and compare them
-	$(BIN)/python -m vae_lab -m model=linear,conv latent_dim=2,10 data=mnist_5k $(ARGS)
+	$(BIN)/python -m vae_lab -m experiment=first_look model=linear,conv latent_dim=2,10 $(ARGS)
 
 train: $(INSTALLED) ## train one model: make train ARGS="model=conv latent_dim=10"
 	$(BIN)/python -m vae_lab $(ARGS)

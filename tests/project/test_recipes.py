@@ -35,6 +35,27 @@ def test_a_recipe_opens_with_its_command_result_and_time(
     assert commands and all(compose_jobs(command.split()) for command in commands)
 
 
+def test_make_sweep_trains_equally_long_on_either_data_set(tmp_path: Path) -> None:
+    line = next(
+        line
+        for line in (ROOT / "Makefile").read_text(encoding="utf-8").splitlines()
+        if "-m vae_lab" in line
+    )
+    words = line.partition("-m vae_lab ")[2].replace("$(ARGS)", "").split()
+    for data in ("mnist", "mnist_5k"):
+        jobs = compose_jobs([*words, f"data={data}"])
+        assert [(job.choices["model"], job.values["latent_dim"]) for job in jobs] == [
+            *(("linear", 2), ("linear", 10), ("conv", 2), ("conv", 10))
+        ]
+        for job in jobs:
+            images, trainer = job.values["data"], job.values["trainer"]
+            assert (job.choices["optimizer"], trainer["max_epochs"]) == ("muon", 20)
+            # Each epoch has so many batches, also of the small data set.
+            num_train = images["num_images"] - images["num_val"]
+            assert trainer["limit_train_batches"] * images["batch_size"] <= num_train
+            assert images["num_val"] == 500
+
+
 def test_the_reference_recipe_is_the_reports_set_up_in_nats() -> None:
     jobs = compose_jobs(["-m", "experiment=reference", "model=linear,conv", "latent_dim=2,10"])
     assert len(jobs) == 4
