@@ -205,6 +205,15 @@ def test_the_runs_of_an_earlier_version_have_a_page(tmp_path: Path) -> None:
     assert "| sharpness of samples | 0.300 ± 0.010 | 0.300 ± 0.010 |" in markdown
 
 
+def test_an_epoch_that_is_less_than_a_pass_says_so(tmp_path: Path) -> None:
+    limits = {"a": {}, "b": {"limit_train_batches": 60}, "c": {"limit_train_batches": 0.25}}
+    for seed, (name, trainer) in enumerate(limits.items()):
+        write_run(tmp_path / name, elbo=-9.0, seed=seed, config={"trainer": trainer}, epochs=20)
+    html = write_report([tmp_path], tmp_path).page.read_text()
+    text = "20 epochs, 20 epochs of 25% of the images and 20 epochs of 60 batches"
+    assert text in " ".join(html.split())
+
+
 def test_the_table_says_which_bounds_can_be_compared(tmp_path: Path) -> None:
     data = {"name": "npz:my.npz", "test": 400, "fingerprint": "0123456789abcdef"}
     weighted = PROTOCOL | {"bound": "importance-weighted", "num_samples": 5, "binarize": "none"}

@@ -43,7 +43,7 @@ from vae_lab.errors import (
     tell,
 )
 from vae_lab.files import check_writable, locked
-from vae_lab.ownership import check_run_folder
+from vae_lab.ownership import FIGURES_PAGE, check_run_folder
 from vae_lab.run_folder import RunFolder, runs_in
 from vae_lab.terminal import in_this_shell, keep_streams_writable, print_error
 from vae_lab.training.distributed import join_run, joined_run
@@ -219,7 +219,7 @@ def _run_in(folder: Path, again: str, work: Callable[[], None]) -> int:
             if run.exists and not run.is_finished and can_go_on(run):
                 print("To resume:", in_this_shell(again))
     if run.is_finished:
-        if (pictures := folder / "figures" / "index.html").exists():
-            print(f"Pictures:     {pictures}")
+        if (page := folder / "figures" / FIGURES_PAGE).exists():
+            print("Pictures:    ", page)
         print_commands_to_look(folder)
     return 0 if run.is_finished else JOB_FAILED

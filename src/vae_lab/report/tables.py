@@ -40,7 +40,6 @@ def board_command(runs: Sequence[Run]) -> str:
 def facts(group: Group) -> list[tuple[str, list[str]]]:
     """Returns what was run: names, and for each the answers of the runs, every answer once."""
     runs = group.runs
-    epochs = sorted({int(run.result.epochs or 0) for run in runs})
     seconds = sum(float(run.result.seconds.get("total") or 0) for run in runs)
     threads = sorted({str(run.result.threads) for run in runs})
     # Shorter first: the order of numbers.
@@ -54,7 +53,7 @@ def facts(group: Group) -> list[tuple[str, list[str]]]:
         (
             "Budget",
             [
-                f"{listed([str(count) for count in epochs])} epochs; {duration(seconds)} in all; "
+                f"{listed(_each(runs, _epochs))}; {duration(seconds)} in all; "
                 f"{listed(threads)} {'thread' if threads == ['1'] else 'threads'} per run; "
                 f"precision {listed(_each(runs, lambda run: str(run.result.precision)))}"
             ],
@@ -175,6 +174,16 @@ def _protocol(run: Run) -> str:
         f"{protocol.get('latent')}, {num_samples} {plural('sample', num_samples)} per image; "
         f"{protocol.get('weights')} weights; computed at {protocol.get('precision')}"
     )
+
+
+def _epochs(run: Run) -> str:
+    """Returns how long a run trained; an epoch may be less than a pass over its images."""
+    limit = run.config.get("trainer", {}).get("limit_train_batches")
+    words = counted(run.result.epochs or 0, "epoch")
+    if limit is None:
+        return words
+    share = f"{limit:.0%} of the images" if isinstance(limit, float) else f"{limit} batches"
+    return f"{words} of {share}"
 
 
 def _versions(run: Run) -> str:
