@@ -23,7 +23,7 @@ from vae_lab.cli.command_lines import (
     print_commands_to_look,
 )
 from vae_lab.cli.ensure_data import ensure_data
-from vae_lab.cli.hydra_jobs import launch, run_hydra
+from vae_lab.cli.hydra_jobs import NUM_JOBS, launch, run_hydra
 from vae_lab.cli.jobs import Jobs, jobs_of
 from vae_lab.cli.launchers import check_machine, is_parallel, mark_lost_runs
 from vae_lab.cli.plan import Plan, check_place, plan, time_of
@@ -33,6 +33,7 @@ from vae_lab.cli.task import job, perform, timed_job
 from vae_lab.config.compose import Composer, key_of
 from vae_lab.config.instantiate import needs_trust
 from vae_lab.config.overrides import quoted
+from vae_lab.environment import environment_variables
 from vae_lab.errors import (
     JOB_FAILED,
     WRONG_INPUT,
@@ -127,7 +128,7 @@ def _sweep(composer: Composer, line: CommandLine, jobs: Jobs, planned: Plan) -> 
             stack.enter_context(signals_as_keyboard_interrupt())
         try:
             if runs is None:
-                _search(line, planned)
+                _search(line, planned, jobs.jobs[0].hydra.sweeper.get("n_trials"))
             else:
                 lines = [run.overrides for run in runs]
                 task = job if parallel else partial(timed_job, sweep_time=time_of(runs))
@@ -148,16 +149,18 @@ def _sweep(composer: Composer, line: CommandLine, jobs: Jobs, planned: Plan) -> 
     return JOB_FAILED if failed or unfinished else 0
 
 
-def _search(line: CommandLine, planned: Plan) -> None:
-    """Runs the trials of a sweeper that chooses them as it goes.
+def _search(line: CommandLine, planned: Plan, num_trials: int | None) -> None:
+    """Runs the trials of a sweeper that chooses them as it goes, so many if that is known.
 
     Raises:
         UserError: if it began none.
         JobFailed: if it ended early. In its end Optuna asks for the best trial: there may be none.
     """
     before = {run.path for run in runs_in(planned.root)}
+    known = {} if num_trials is None else {NUM_JOBS: str(num_trials)}
     try:
-        run_hydra(line.for_hydra(planned.overrides, multirun=True), job)
+        with environment_variables(known):
+            run_hydra(line.for_hydra(planned.overrides, multirun=True), job)
     except UserError as error:
         trials = [run for run in runs_in(planned.root) if run.path not in before]
         if not trials:

@@ -158,7 +158,7 @@ def test_a_search_whose_trials_all_fail_has_failed(place: Path) -> None:
         place, *search, "optimizer.lr=interval(-2,-1)", "hydra.sweeper.n_trials=2", code=1
     )
     assert "vae-lab: error: no trial of the search succeeded." in text
-    assert text.count("FAILED trial-") == 2
+    assert text.count("FAILED trial-") == 2 and "run 2 of 2: trial-" in text
 
 
 def states(root: Path, state: str) -> list[float]:
