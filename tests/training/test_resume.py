@@ -25,7 +25,9 @@ from vae_lab.training import resume_state
 
 EPOCHS = 6
 PICTURES = ("callbacks=[samples,histograms,evolution]", "callbacks.samples.every_n_epochs=4")
-LONG = (f"trainer.max_epochs={EPOCHS}", "threads=1", "logger=[tensorboard,csv]", *PICTURES)
+# Pictures show the name of their run: it is the same in every folder.
+NAME = "run_name=run"
+LONG = (f"trainer.max_epochs={EPOCHS}", "threads=1", "logger=[tensorboard,csv]", NAME, *PICTURES)
 
 
 Configured = tuple[dict[str, Any], dict[str, str]]
@@ -154,7 +156,7 @@ def test_a_run_with_any_limit_goes_on_bit_for_bit_from_every_epoch_and_from_its_
 ) -> None:
     # An epoch has three steps.
     pictures = ("callbacks=[samples,evolution]", "callbacks.samples.every_n_epochs=2")
-    configured = small_config(tmp_path, *limits, *pictures, "threads=1")
+    configured = small_config(tmp_path, *limits, *pictures, "threads=1", NAME)
     result = run_job(*configured, tmp_path / "whole")
     whole = killable.fingerprint(tmp_path / "whole")
     for epoch in range(2, (result.epochs or 0) + 1):

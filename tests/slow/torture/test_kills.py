@@ -21,7 +21,7 @@ SWEEP = ("--config-dir", "conf", "-m", "data=stripes", "latent_dim=2,3,4", *OVER
 
 
 def test_killed_runs_end_as_the_undisturbed_one(tmp_path: Path) -> None:
-    config, choices = small_config(tmp_path / "conf", *OVERRIDES)
+    config, choices = small_config(tmp_path / "conf", "run_name=run", *OVERRIDES)
     began = time.monotonic()
     for name in ("warm", "undisturbed"):
         began = time.monotonic()
