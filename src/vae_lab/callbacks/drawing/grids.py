@@ -45,7 +45,7 @@ class ImageGrid(NamedTuple):
 
     def layout(self) -> Canvas:
         channels, height, width = self.picture.shape
-        zoom = max(1, min(-(-SIDE // width), HIGHEST // height))
+        zoom = enlargement(height, width)
         room = round(0.25 * zoom * width) if self.beside else 0
         reach = max(zoom * width, NARROWEST)
         size = legible(reach + room + 2 * MARGIN)
@@ -98,6 +98,11 @@ class ImageGrid(NamedTuple):
             for k, line in enumerate(lines):
                 place = first + k * line_height(size)
                 canvas.text(right + MARGIN // 2, place, line, size=size, anchor="lm")
+
+
+def enlargement(height: int, width: int) -> int:
+    """Returns how many units wide a pixel of a picture is drawn: a small one is enlarged."""
+    return max(1, min(-(-SIDE // width), HIGHEST // height))
 
 
 def grid(images: Tensor, *, columns: int) -> Tensor:

@@ -11,14 +11,13 @@ from torch import Tensor
 
 from vae_lab.callbacks.drawing.canvas import MARGIN, legible, line_height
 from vae_lab.callbacks.drawing.charts.plot import BESIDE, Heading, Plot, Tick
-
-NARROW = 120  # pixels: a picture that is not wider is enlarged by a whole factor
+from vae_lab.callbacks.drawing.grids import enlargement
 
 MARK = "#ffffff"
 
 
 class Framed(NamedTuple):
-    """A picture between axes, pixel by pixel; a narrow one is enlarged by a whole factor."""
+    """A picture between axes, pixel by pixel; a small one is enlarged by a whole factor."""
 
     heading: Heading
     picture: Tensor  # bytes, (C, H, W)
@@ -31,7 +30,7 @@ class Framed(NamedTuple):
 
     def layout(self) -> Plot:
         channels, height, width = self.picture.shape
-        zoom = max(1, 2 * NARROW // width)
+        zoom = enlargement(height, width)
         plot = Plot(
             self.heading,
             width=zoom * width,
