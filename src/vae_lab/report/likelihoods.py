@@ -144,7 +144,8 @@ def _cell(likelihoods: Likelihoods, setting: Setting, name: str) -> Cell:
         return Cell(f"{sample.mean:g}", sample.mean)
     most = likelihoods.sample(setting, name.replace("_lower", "_upper"))
     if sample and most and name.endswith("_lower"):
-        return Cell(f"{shown(sample.mean)} to {shown(most.mean)}", sample.mean)
+        ends = (shown(it.mean, it.error) for it in (sample, most))
+        return Cell(" to ".join(ends), sample.mean)
     return sample_cell(sample)
 
 
