@@ -27,6 +27,9 @@ SAMPLING = {"images": 500, "scalars": 10_000}
 # Seconds between two looks for new runs, as often as TensorBoard looks for new values.
 RELOAD = 5
 
+# What tells TensorBoard of latent codes in the folder of a run.
+PROJECTOR = "projector_config.pbtxt"
+
 # Seconds that the links wait at most for TensorBoard to have read the files.
 PATIENCE = 30
 
@@ -108,10 +111,14 @@ def _await(server: LinkServer, log_folder: LogFolder) -> None:
     comparison = log_folder.folder / COMPARISON
     if next(comparison.glob(EVENT_FILES), None):
         expected[COMPARISON] = 1
-    server.tensorboard.has("projector")  # it answers from the second question on
+    has_codes = any((run / PROJECTOR).exists() for run in log_folder.names)
     while time.monotonic() < deadline:
         tags, runs = server.tensorboard.picture_tags(), server.tensorboard.runs()
-        if all(run in runs and len(tags.get(run, ())) >= n for run, n in expected.items()):
+        # It answers about the Projector from the second question on.
+        is_complete = server.tensorboard.has("projector") or not has_codes
+        for run, num_tags in expected.items():
+            is_complete &= run in runs and len(tags.get(run, ())) >= num_tags
+        if is_complete:
             return
         time.sleep(0.2)
 
