@@ -224,7 +224,7 @@ def test_all_runs_are_side_by_side_in_pictures_as_wide_as_their_cards(
     assert [lines[0] + lines[1] for lines in names] == [
         f"comparison/{number} {kind}" for number, kind in enumerate(kinds, start=1)
     ]
-    assert page.locator("scalar-card").count() == 2
+    page.get_by_text("9 cards").wait_for()  # both losses too, which are drawn when they are seen
     for image in images.all():
         box = image.bounding_box()
         natural = image.evaluate("it => it.naturalHeight / it.naturalWidth")
