@@ -46,10 +46,12 @@ def write_page(folder: RunFolder, kinds: Iterable[Kind], *, title: str, epochs_d
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{escape(title)}: pictures</title>",
         f"<style>\n{_styles()}</style>",
+        "<header>",
         f"<h1>{escape(title)}</h1>",
         "<p>The pictures of this run. Click an epoch to see its picture, and a picture to see its "
         "file.</p>",
         f"<nav>{' '.join(links)}</nav>",
+        "</header>",
         "<main>",
         *(text for _, text in sections),
         "</main>",
