@@ -427,6 +427,15 @@ def test_maps_and_traversals_follow_the_prior_that_is_there() -> None:
     assert "standard deviations" in chart.axes[0]
 
 
+def test_the_axes_of_the_scatter_follow_a_learned_prior_and_say_so() -> None:
+    snapshot, _ = learned_snapshot()
+    chart = draw(LatentScatter(**SCATTER), snapshot)
+    assert chart.window.centre == pytest.approx((5.0, 0.0), abs=0.05)
+    assert chart.window.reach == pytest.approx(4 * 1.005, abs=0.05)
+    assert len(chart.rings) == 0
+    assert "axes: 4 standard deviations of the learned prior" in chart.heading.subtitle
+
+
 def test_without_a_kl_per_dimension_pictures_take_the_aggregate_posterior_and_say_so() -> None:
     snapshot, module = learned_snapshot()
     # Codes that are known, in place of a network.

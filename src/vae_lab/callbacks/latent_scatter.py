@@ -32,11 +32,11 @@ class LatentScatter(Picture):
         f"to {REACH} standard deviations of the prior in every epoch; points beyond lie at the "
         "edge, and the subtitle counts them. The circles are one and two standard deviations of "
         "the standard normal prior: with two latent dimensions 39 % and 86 % of its draws lie "
-        "inside. A learned prior has no circles. Of more than two latent dimensions the first two "
-        "principal components of the means are shown, from the prior's mean, and the subtitle says "
-        "how much of their variance that is; or t-SNE (projection=tsne), whose distances and axes "
-        "have no meaning. Of one dimension, each label has a row. The text at a group is its "
-        "label, at the group's median or beside it."
+        "inside. A learned prior has no circles, and the axes follow it. Of more than two latent "
+        "dimensions the first two principal components of the means are shown, from the prior's "
+        "mean, and the subtitle says how much of their variance that is; or t-SNE "
+        "(projection=tsne), whose distances and axes have no meaning. Of one dimension, each label "
+        "has a row. The text at a group is its label, at the group's median or beside it."
     )
 
     num_images: int
@@ -64,6 +64,8 @@ class LatentScatter(Picture):
             notes = [f"2 components of {latent_dim}: {100 * share:.0f} % of the variance"]
         if prior.has_closed_kl and latent_dim > 1:
             notes.append("circles: 1 and 2 standard deviations of the prior")
+        if not prior.has_closed_kl:
+            notes.append(f"axes: {REACH} standard deviations of the learned prior")
         window = Window(middle, REACH * scale)
         edges = dict(zip("xy", window.edges(), strict=True))
         return Scatter(
