@@ -16,6 +16,8 @@ pytestmark = pytest.mark.browser
 
 WIDTHS = (360, 390, 768, 1110, 1280, 1440, 1920, 2560)
 
+A4_BETWEEN_MARGINS = 687  # pixels of CSS: 210 mm without twice 14 mm
+
 NEEDS_AXE = "needs axe-playwright-python: make test-browser"
 
 UNFOLD = """() => {
@@ -199,6 +201,19 @@ def test_the_printed_page_has_everything_and_numbers_of_pages(
     # From the first heading to what is folded up on the screen.
     for words in ("Best:", "Interpolations", "KL per dimension", "Versions", "latent_dim=2,10"):
         assert any(words in text for text in texts), words
+    context.close()
+
+
+def test_no_table_or_chart_is_wider_than_the_paper(four_runs: Path, chromium: Any) -> None:
+    context = chromium.new_context(viewport={"width": A4_BETWEEN_MARGINS, "height": 1000})
+    page = context.new_page()
+    page.emulate_media(media="print")
+    page.goto((four_runs / "report.html").as_uri())
+    page.evaluate(UNFOLD)
+    rights = page.locator("main :is(table, svg, img, pre)").evaluate_all(
+        "(all) => all.map((one) => one.getBoundingClientRect().right)"
+    )
+    assert len(rights) > 40 and max(rights) <= A4_BETWEEN_MARGINS + 0.5
     context.close()
 
 
