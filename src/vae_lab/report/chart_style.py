@@ -17,7 +17,7 @@ from vae_lab.report.grouping import Group, Setting, in_colour
 Drawing = tuple[Figure, str, str] | None
 
 # Ink of a colour that nothing else has: in the page it becomes the colour of the text there.
-INK, REST = "#010203", "#8a8a8a"
+INK = "#010203"
 
 STYLE = {
     "svg.fonttype": "none",
