@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_runs import number, picture_metrics, write_events, write_run
+from fake_runs import number, picture_metrics, write_evaluation, write_events, write_run
 
 from vae_lab.cli.command_lines import parse_words
 from vae_lab.cli.jobs import jobs_of
@@ -299,6 +299,16 @@ def test_dimensions_that_are_all_used_and_some_that_are_not(tmp_path: Path) -> N
     unused = findings(tmp_path / "some")["unused"]
     assert unused.text == "It uses 7 of its 16 latent dimensions."
     assert unused.remedies == ("latent_dim=7",)
+
+
+def test_a_closer_bound_is_told_if_it_names_another_best(tmp_path: Path) -> None:
+    for z, bound, closer in ((2, -150.0, -140.0), (10, -145.0, -144.0)):
+        folder = write_run(tmp_path / f"z{z}", elbo=bound, latent_dim=z)
+        write_evaluation(folder, {"iw_bound": number(closer, 0.5)})
+    told = findings(tmp_path)["likelihood"]
+    assert told.text.endswith("z2 is best: -140.00 ± 0.50 against -144.00 ± 0.50 nats for z10.")
+    four(tmp_path / "unmeasured", (-160.0, -157.0, -130.0, -115.0))
+    assert "likelihood" not in findings(tmp_path / "unmeasured")
 
 
 def test_a_best_value_at_the_end_of_those_tried_asks_for_one_beyond(tmp_path: Path) -> None:

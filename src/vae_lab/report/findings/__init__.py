@@ -4,10 +4,11 @@ In the order of their importance:
 
 1. the main effect of each key on the test bound, the largest first, if it is significant: at most
    two; the interaction of two keys stands with the smaller effect. One setting has its quality;
-2. the trade-off: reconstruction against KL, sharpness against plausibility;
-3. the most serious fault, with an override that may mend it;
-4. what the latent plane shows;
-5. further faults, and then further effects, as far as six findings allow.
+2. a bound closer to the likelihood, if it was measured and names another setting as the best;
+3. the trade-off: reconstruction against KL, sharpness against plausibility;
+4. the most serious fault, with an override that may mend it;
+5. what the latent plane shows;
+6. further faults, and then further effects, as far as six findings allow.
 
 What does not differ significantly is one sentence below them. A difference is significant if
 p < 5 % after Holm's correction over all comparisons of the page.
@@ -18,6 +19,7 @@ from vae_lab.report.comparisons import Comparisons
 from vae_lab.report.findings import headline
 from vae_lab.report.findings.effects import effects
 from vae_lab.report.findings.faults import faults
+from vae_lab.report.findings.likelihoods import likelihoods
 from vae_lab.report.findings.plane import plane
 from vae_lab.report.findings.tradeoffs import quality, tradeoffs
 from vae_lab.report.picture_metrics import PictureMetrics
@@ -44,6 +46,7 @@ def _chosen(metrics: PictureMetrics, comparisons: Comparisons) -> list[Finding]:
     first = effects(group, comparisons) if group.keys else quality(metrics)
     balance = tradeoffs(metrics, comparisons)
     wrong, shown = faults(metrics, comparisons), plane(metrics)
-    few = MOST_OF_A_KIND
-    ordered = [*first[:few], *balance, *wrong[:1], *shown, *wrong[1:few], *first[few:]]
+    best, _ = comparisons.best_and_ties(group)
+    few, closer = MOST_OF_A_KIND, likelihoods(group, best)
+    ordered = [*first[:few], *closer, *balance, *wrong[:1], *shown, *wrong[1:few], *first[few:]]
     return ordered[:MOST]
