@@ -30,8 +30,9 @@ from vae_lab.errors import UserError
 from vae_lab.ownership import COMPARISON, PAGE
 from vae_lab.reading import read_inside
 
-# A report's page has everything in it. Nothing else is loaded, and nothing is sent.
-REPORT_POLICY = "default-src 'unsafe-inline' data:; connect-src 'none'"
+# A report's page has everything in it. Nothing else is loaded, and nothing is sent. Its folder may
+# be somebody else's: in a sandbox its script can read no other page of this server.
+REPORT_POLICY = "default-src 'unsafe-inline' data:; connect-src 'none'; sandbox allow-scripts"
 
 MOST_REPORT = 1 << 28  # bytes
 
