@@ -8,15 +8,13 @@ from pathlib import Path
 from chromium import Visit, browser, find_chromium, keep
 from PIL import Image
 
-SIZE = (1280, 900)
-# Of the page: the results, the curves, and the reconstructions.
-FROM, TO = "section:has(#results)", "section:has(#reconstructions)"
+SIZE = (1440, 900)
 # Kilobytes: the picture lies in the repository.
 LIMIT = 250
 
 
 def main() -> None:
-    """Writes the middle of a report as a PNG."""
+    """Writes the first screen of a report as a PNG."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("target", type=Path)
     parser.add_argument("page", type=Path, help="a report.html")
@@ -26,10 +24,8 @@ def main() -> None:
         sys.exit("vae-lab: error: no Chromium: install the system's package chromium.")
     with browser(path) as started:
         page = Visit(started, SIZE).go(arguments.page.resolve().as_uri())
-        top, bottom = page.locator(FROM).bounding_box(), page.locator(TO).bounding_box()
-        shot = Image.open(BytesIO(page.screenshot(full_page=True)))
-    cut = shot.crop((0, int(top["y"]), SIZE[0], int(bottom["y"] + bottom["height"]) + 20))
-    keep(cut, arguments.target, LIMIT)
+        shot = Image.open(BytesIO(page.screenshot()))
+    keep(shot, arguments.target, LIMIT)
 
 
 if __name__ == "__main__":
