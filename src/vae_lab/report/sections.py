@@ -16,6 +16,7 @@ NO_CHART = Note("Not recorded in these runs.")
 
 SEEDS_NOTE = "sd: standard deviation over seeds."
 BEST_NOTE = "best: highest test bound; tie: not significantly lower."
+TERMS_NOTE = "Nats per image: the bound is -(reconstruction + KL)."
 
 RECONSTRUCTIONS_NOTE = Note("Decoded at the posterior mean of validation images.")
 
@@ -69,6 +70,9 @@ def _results(group: Group, comparisons: Comparisons) -> list[Block]:
     several_seeds = any(len(setting.runs) > 1 for setting in group.settings)
     notes = [SEEDS_NOTE] if several_seeds else []
     notes += [BEST_NOTE] if len(group.settings) > 1 else []
+    # A bound of k weighted draws is not the difference of its two terms.
+    kinds = {run.result.protocol.get("bound", "elbo") for run in group.runs}
+    notes += [TERMS_NOTE] if kinds == {"elbo"} else []
     return [*tables.results(group, comparisons), *([Note(" ".join(notes))] if notes else [])]
 
 

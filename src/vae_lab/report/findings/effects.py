@@ -150,6 +150,6 @@ def _interaction(
     larger, smaller = levels_named(b.key, [b.levels[k], b.levels[m]])
     words = level_name(a.key, a.levels[i]) if len(a.levels) == 2 else instead(a, i, j)
     return (
-        f"The keys interact: the gain from {words} is {size_shown(gap)} larger with {larger} than "
-        f"with {smaller}."
+        f"The two depend on each other: the gain from {words} is {size_shown(gap)} larger with "
+        f"{larger} than with {smaller}."
     )

@@ -58,12 +58,13 @@ def certainty(group: Group) -> str:
     """Returns what the values after ± and the intervals cover."""
     counts = sorted({len(setting.runs) for setting in group.settings})
     images = group.runs[0].result.data.get("test")
-    over = f"the {images:,} test images" if images else "the test images"
+    of = f"test images of {group.runs[0].data_name}"
+    over = f"the {images:,} {of}" if images else f"the {of}"
     if counts[-1] == 1:
         each = "One seed" if len(group.settings) == 1 else "One seed each"
         return (
             f"{each}: ± is the standard error, [ ] the 95 % interval over {over}. How much "
-            f"another seed would differ was not measured."
+            f"another seed would differ was not measured: -m seed=0,1,2 does."
         )
     several = [sample for it in group.settings if (sample := it.sample("elbo")) and sample.spread]
     spreads = sorted(sample.spread or 0.0 for sample in several)

@@ -54,13 +54,14 @@ def _sentences(metrics: PictureMetrics, setting: Setting, others: list[Setting])
         plane = "its plane" if is_alone else f"the plane of {setting.label}"
         yield f"At the centre of {plane} lies label {_named(centre)}{beside}."
     if shares := metrics.by_label(setting, "digits_of_map"):
-        yield f"The map shows {_most(shares)} most often{_rare(shares)}."
+        yield f"Its map shows {_most(shares)} most often{_rare(shares)}."
     distances = metrics.by_label(setting, "distance_of_digits") or {}
     near = min(distances, key=distances.__getitem__)
     reason = ""
     if [near] == list(centre):
-        reason = ", perhaps because it looks most like all the others"
-    yield f"The codes of {near} lie nearest to 0 (median distance {distances[near]:.1f}){reason}."
+        reason = ", perhaps because this label looks most like all others"
+    distance = f"(median distance {distances[near]:.1f})"
+    yield f"The codes of {near} lie nearest to the origin {distance}{reason}."
 
 
 def _most(shares: dict[str, float]) -> str:

@@ -95,10 +95,10 @@ def _sharpness_text(metrics: PictureMetrics, sharper: Setting, plausible: Settin
     if first is not None and second is not None:
         ratio = f" ({percent(first)} against {percent(second)} of the data's sharpness)"
     if data:
-        beside = f" (real test images: {percent(data.mean)}; blurred images lie near many)"
+        beside = f". Blur helps here: of real test images it is {percent(data.mean)}"
     return (
         f"Samples of {sharper.label} are sharper than those of {plausible.label}{ratio}, but fewer "
-        f"lie near real images: {percent(near)} against {percent(more)}{beside}."
+        f"lie close to a real image: {percent(near)} against {percent(more)}{beside}."
     )
 
 
@@ -139,7 +139,7 @@ def _plausibility(metrics: PictureMetrics, setting: Setting) -> list[Finding]:
     if not (near and near_data and sure and sure_data):
         return []
     text = (
-        f"{percent(near.mean)} of the samples lie near real images (test images: "
+        f"{percent(near.mean)} of the samples lie close to a real image (test images: "
         f"{percent(near_data.mean)}). The nearest training images agree on the label of "
         f"{percent(sure.mean)} (test images: {percent(sure_data.mean)})."
     )
