@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from user_images import COLOURS, discs, write_files
 
-from vae_lab.callbacks.drawing.pixels import METADATA
+from vae_lab.callbacks.drawing.style import METADATA
 from vae_lab.cli import main
 from vae_lab.errors import UserError
 from vae_lab.evaluate.__main__ import evaluate_run

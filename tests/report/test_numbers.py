@@ -57,6 +57,8 @@ def test_the_numbers_of_a_page_are_those_of_its_runs(tmp_path: Path) -> None:
     findings = {it["subject"]: it for it in part["answer"]["findings"]}
     assert findings["effect of latent_dim"]["numbers"]["effect"]["value"] == pytest.approx(36.0)
     assert part["answer"]["numbers"]["best"] == "b z9"
+    (run,) = part["settings"][0]["runs"]
+    assert {"validation_bound", "kl_per_dimension", "curves"} <= run.keys()
 
 
 def test_what_evaluate_found_is_there(tmp_path: Path) -> None:

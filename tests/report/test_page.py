@@ -1,6 +1,7 @@
 """The pages: what they hold, where they go, and that every value in them is text."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -128,6 +129,10 @@ def test_a_page_has_few_words_and_the_answer_comes_first(
     assert places == sorted(places)
     places = [markdown.index(text) for text in ("**Best:", "- **", "| test bound |", "## ")]
     assert places == sorted(places)
+    # The evidence of a finding is there, in both pages.
+    links = re.findall(r"\[evidence\]\(#([\w-]+)\)", markdown)
+    assert links and links == re.findall(r'href="#([\w-]+)" aria-label="Evidence', html)
+    assert all(f'id="{name}"' in page for page in (html, markdown) for name in links)
 
 
 def test_names_and_values_are_text_whatever_they_are(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_images_are_found_between_captions_by_what_the_file_says(tmp_path: Path)
         target.write_bytes(source.read_bytes())
         scale = 2 if name == "reconstructions" else 3
         labels = {"labels": ["1", "9", "7", "7"], "start": [0.0, 1.0], "end": [1.0, -1.0]}
-        with_metadata(target, scale=scale, paths=[labels, {"labels": None}])
+        with_metadata(target, scale=scale, paths=[labels, {"ends": ["image 2", "image 3"]}])
     plain, found = sorted(find_runs([tmp_path])[0], key=lambda run: run.name, reverse=True)
     for of_plain, of_framed in zip(
         strips.reconstructions(plain, 2) or (), strips.reconstructions(found, 2) or (), strict=True
@@ -80,6 +80,7 @@ def test_images_are_found_between_captions_by_what_the_file_says(tmp_path: Path)
     pairs = zip(strips.interpolations(plain), strips.interpolations(found), strict=True)
     assert all(np.array_equal(one.pixels, other.pixels) for one, other in pairs)
     paths = strips.interpolations(found)
+    assert [path.name for path in paths] == ["1 to 7", "image 2 to image 3", "3 to 8"]
     assert [path.labels for path in paths] == [["1", "9", "7", "7"], [], []]
     assert [path.ends for path in paths] == [[[0.0, 1.0], [1.0, -1.0]], [], []]
 

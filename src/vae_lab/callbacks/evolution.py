@@ -13,6 +13,7 @@ from vae_lab.callbacks.drawing.canvas import FAINT, MARGIN, Canvas, legible
 from vae_lab.callbacks.drawing.letters import length
 from vae_lab.callbacks.drawing.pixels import from_array, to_array
 from vae_lab.callbacks.drawing.style import PALETTE
+from vae_lab.callbacks.figures_page import FILM
 from vae_lab.callbacks.picture import Visualization
 from vae_lab.callbacks.snapshot import Snapshot
 from vae_lab.files import atomic
@@ -44,7 +45,7 @@ class Evolution(Visualization):
             files = [f for f in folder.figures(name).items() if f[0] <= snapshot.epochs_done]
             if files:
                 film = self._film(self._frames(equally_spaced(files, self.max_frames)))
-                with atomic(folder.path / "figures" / "evolution.gif") as partial:
+                with atomic(folder.path / "figures" / FILM) as partial:
                     partial.write_bytes(film)
                 return
 

@@ -22,9 +22,8 @@ class KLPerDim(Picture):
         "KL(q(z\\|x) \\|\\| p(z)) of each latent dimension, in nats, averaged over images, largest "
         "first. Dimensions at or below the dashed red line (grey) are not used: their posterior is "
         "the prior, whatever the image. The bars add up to the KL term of the bound on these "
-        "images. "
-        "A learned prior has no KL per dimension: then it is the KL from the aggregate posterior, "
-        "as the axis says, and the bars add up to another number."
+        "images. A learned prior has no KL per dimension: then it is the KL from the aggregate "
+        "posterior, as the axis says, and the bars add up to another number."
     )
 
     threshold: float  # nats

@@ -17,11 +17,7 @@ from hydra.core.utils import configure_log
 from hydra.types import RunMode
 
 from vae_lab.cli import command_lines
-from vae_lab.cli.command_lines import (
-    CommandLine,
-    command_to_resume,
-    print_commands_to_look,
-)
+from vae_lab.cli.command_lines import CommandLine, command_to_resume, print_commands_to_look
 from vae_lab.cli.ensure_data import ensure_data
 from vae_lab.cli.hydra_jobs import NUM_JOBS, launch, run_hydra
 from vae_lab.cli.jobs import Jobs, jobs_of

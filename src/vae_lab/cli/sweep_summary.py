@@ -132,10 +132,12 @@ def _table(rows: Sequence[Mapping[str, str]], title: str, console: Console) -> T
     # A job that failed before it knew says nothing against the others.
     values = {name: {cells[name] for cells in rows} - {""} for name in LEFT_ALIGNED[1:]}
     same = {name: "".join(of_column) for name, of_column in values.items() if len(of_column) < 2}
+    is_ranked = len(rows) > 1 and {*LEFT_ALIGNED[2:]} <= {*same}
+    if is_ranked:
+        rows = sorted(rows, key=lambda cells: -float(cells["elbo/test"] or "-inf"))
     lines = [{**cells, "elbo/test": _with_error(cells)} for cells in rows]
-    if len(rows) > 1 and {*LEFT_ALIGNED[2:]} <= {*same}:
-        lines.sort(key=lambda cells: -float(cells["elbo/test"].partition(" ")[0] or "-inf"))
-        lines[0]["run"] += " *" * bool(lines[0]["elbo/test"])
+    if is_ranked and lines[0]["elbo/test"]:
+        lines[0]["run"] += " *"
     empty = {name for name in rows[0] if not any(cells[name] for cells in rows)}
     shown = [name for name in rows[0] if name not in (*same, *IN_THE_NAME, *empty)]
     table, unlimited = _of_columns(lines, shown), console.options.update(max_width=10_000)

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 
+from vae_lab.reading import is_kind
 from vae_lab.report.grouping import Group
 
 PAPER, DARK_PAPER = "#fdfdfb", "#15171a"
@@ -116,7 +117,7 @@ def _shades(values: Sequence[Any]) -> list[float]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return is_kind(value, float) and math.isfinite(value)
 
 
 def _text(value: Any) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import combinations, pairwise
 from typing import Any, NamedTuple
 
+from vae_lab.reading import is_kind
 from vae_lab.report.grouping import Group, Setting, contrasts
 
 # The settings (a, c), (b, c), (a, d) and (b, d) of two levels of one key and two of another.
@@ -24,7 +25,7 @@ class Factor(NamedTuple):
     @property
     def is_ordered(self) -> bool:
         """Whether the levels are numbers."""
-        return all(isinstance(it, int | float) and not isinstance(it, bool) for it in self.levels)
+        return is_kind(self.levels, list[float])
 
     def pairs(self, a: int, b: int) -> list[tuple[Setting, Setting]]:
         """Returns the settings of two levels in each block that has both."""
@@ -45,7 +46,7 @@ def factors(group: Group) -> list[Factor]:
 def _factor(group: Group, key: str) -> Factor:
     texts = {_text(setting.values[key]): setting.values[key] for setting in group.settings}
     levels = list(texts.values())
-    if all(isinstance(it, int | float) and not isinstance(it, bool) for it in levels):
+    if is_kind(levels, list[float]):
         levels.sort()
     by_level = [
         {_text(setting.values[key]): setting for setting in settings}

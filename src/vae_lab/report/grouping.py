@@ -259,7 +259,7 @@ def contrasts(group: Group, key: str) -> list[list[Setting]]:
 
 def best(group: Group, count: int) -> list[Setting]:
     """Returns up to so many settings with the highest test bounds, in the order of the group."""
-    chosen = {id(setting) for setting in _ranked(group)[:count]}
+    chosen = {id(setting) for setting in ranked_settings(group)[:count]}
     return [setting for setting in group.settings if id(setting) in chosen]
 
 
@@ -270,7 +270,7 @@ def in_colour(group: Group) -> list[Setting]:
     """
     if len(group.settings) <= MOST_IN_COLOUR:
         return group.settings
-    ranked = _ranked(group)
+    ranked = ranked_settings(group)
     leading, rest = ranked[:4], ranked[4:]
     num_others = MOST_IN_COLOUR - len(leading)
     ranks = [round(k * (len(rest) - 1) / (num_others - 1)) for k in range(num_others)]
@@ -278,7 +278,7 @@ def in_colour(group: Group) -> list[Setting]:
     return [setting for setting in group.settings if id(setting) in chosen]
 
 
-def _ranked(group: Group) -> list[Setting]:
-    """Returns the settings by their test bound, the best first."""
+def ranked_settings(group: Group) -> list[Setting]:
+    """Returns the settings by their test bound, the best first; those without one come last."""
     bounds = {id(it): sample.mean for it in group.settings if (sample := it.sample("elbo"))}
     return sorted(group.settings, key=lambda setting: -bounds.get(id(setting), -math.inf))

@@ -7,7 +7,7 @@ from vae_lab.report.colours import styles
 from vae_lab.report.grouping import Group, Setting, best, in_colour
 from vae_lab.report.overlays import labels_passed, overlay
 from vae_lab.report.run_pictures import last_picture
-from vae_lab.report.strips import Path, interpolations, whole
+from vae_lab.report.strips import Interpolation, interpolations, whole
 
 MAP, SCATTER = "latent_map", "latent_scatter"
 
@@ -87,7 +87,7 @@ def _picture(group: Group, setting: Setting, kind: str, prefix: str) -> PagePict
     return picture._replace(label=label, colours=colours, overlay=above)
 
 
-def _ways(paths: Sequence[Path]) -> str:
+def _ways(paths: Sequence[Interpolation]) -> str:
     """Returns the labels that the interpolations pass, for people."""
     ways = "; ".join(passed for path in paths if (passed := labels_passed(path)))
     return f"Lines: interpolations{', ' if ways else ''}{ways}."

@@ -10,10 +10,11 @@ is NaN or infinite.
   - `answer`: `headline`, `certainty`, `ties` as text; `numbers` of the headline; `findings`, each
     with `subject`, `title`, `text`, `numbers`, `remedies` (overrides) and `evidence` (a section)
   - `settings`: `label`, `values` of the keys, `runs` (`name`, `folder`, `seed`, `epochs`,
-    `seconds`, `parameters`, `active_units`), `elbo`, `recon`, `kl` of the test images,
+    `seconds`, `parameters`, `active_units`, `validation_bound`, `kl_per_dimension`, the largest
+    first, `curves` by tag and epoch), `elbo`, `recon`, `kl` of the test images,
     `likelihoods` that `python -m vae_lab.evaluate` found, and `picture_metrics`. A quantity has
     `mean`, `standard_error` over images, 95 % `interval` and the `values` of the seeds; one by
-    label has a number for each
+    label has a number for each; `by_step` are shares at each step of the interpolations
   - `comparisons`: `quantity`, `a`, `b` (labels), `value` of a - b, `standard_error`, `interval`,
     `p`, `p_corrected` by Holm for the whole page, `differs`
   - `effects`: the same of two levels of a `key` on average over the other keys
@@ -80,6 +81,8 @@ def _setting(metrics: PictureMetrics, likelihoods: Likelihoods, setting: Setting
     for name in metrics.names():
         if sample := metrics.sample(setting, name):
             pictures[name] = sample.numbers()
+            if steps := metrics.by_step(setting, name):
+                pictures[name]["by_step"] = steps
         elif shares := metrics.by_label(setting, name):
             pictures[name] = shares
     return {
@@ -106,6 +109,9 @@ def _run(run: Run) -> Record:
         "seconds": result.seconds.get("total"),
         "parameters": result.num_parameters,
         "active_units": result.latent.get("active_units"),
+        "validation_bound": result.metrics.get("elbo/val"),
+        "kl_per_dimension": run.kl_per_dimension,
+        "curves": {tag: run.curves.get(tag, {}) for tag in ("elbo/train", "elbo/val")},
     }
 
 

@@ -6,7 +6,7 @@ from itertools import groupby
 from markupsafe import Markup
 
 from vae_lab.report.run_pictures import RunPicture
-from vae_lab.report.strips import Path
+from vae_lab.report.strips import Interpolation
 
 Point = tuple[float, float]
 
@@ -32,12 +32,14 @@ END = Markup(
 )
 
 
-def labels_passed(path: Path) -> str:
+def labels_passed(path: Interpolation) -> str:
     """Returns the labels on the way, such as `1 → 9 → 7`; empty if they are unknown."""
     return " → ".join(label for label, _ in groupby(path.labels))
 
 
-def overlay(picture: RunPicture, paths: Sequence[Path]) -> tuple[Markup, list[Path]]:
+def overlay(
+    picture: RunPicture, paths: Sequence[Interpolation]
+) -> tuple[Markup, list[Interpolation]]:
     """Returns the paths of two latent dimensions as lines with their labels at both ends.
 
     Empty if there are none, or if the picture does not say where its axes lie.
@@ -52,7 +54,7 @@ def overlay(picture: RunPicture, paths: Sequence[Path]) -> tuple[Markup, list[Pa
     width, height = picture.image.size
     left, top, right, bottom = picture.box
     size = width * LETTERS
-    drawn, shown = Markup(), list[Path]()
+    drawn, shown = Markup(), list[Interpolation]()
     for path in paths:
         start, end = (_place(code, axes, right - left, bottom - top) for code in path.ends)
         names = _names(path)
@@ -107,8 +109,6 @@ def _within(
     return (x + first * across, y + first * down), (x + last * across, y + last * down)
 
 
-def _names(path: Path) -> tuple[str, str]:
+def _names(path: Interpolation) -> tuple[str, str]:
     """Returns what stands at both ends: the labels, if they are as short as a digit."""
-    first, _, last = path.name.partition(" to ")
-    last = last.partition(",")[0]
-    return (first, last) if max(len(first), len(last)) <= 2 else ("", "")
+    return path.originals if max(map(len, path.originals)) <= 2 else ("", "")

@@ -8,15 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from vae_lab.callbacks.drawing.style import METADATA
 from vae_lab.reading import is_kind, parse_json
 from vae_lab.report.runs import Run
 
 # Larger pictures than any that a run draws are not shown.
 MOST_FILE, MOST_PIXELS = 64 << 20, 50_000_000
 
-# The text of a PNG file that says what it shows, as JSON; files of older runs have none.
-ABOUT = "vae_lab"
-
+# What a PNG file says of itself; files of older runs say nothing.
 _ABOUT: dict[str, Any] = {
     "scale": int,
     "grid": list[int],
@@ -75,7 +74,7 @@ def image_pixels(run: Run, kind: str) -> tuple[Mapping[str, Any], np.ndarray, Ru
 def _about(image: Image.Image) -> Mapping[str, Any]:
     """Returns what a PNG says of itself; nothing if that is not what a run writes."""
     try:
-        about = parse_json(getattr(image, "text", {}).get(ABOUT, "{}"))
+        about = parse_json(getattr(image, "text", {}).get(METADATA, "{}"))
     except ValueError:
         return {}
     if not is_kind(about, _ABOUT) or about.get("scale", 1) < 1:

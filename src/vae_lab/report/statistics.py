@@ -152,11 +152,6 @@ class Difference(NamedTuple):
         """Whether it is more than chance; None if that cannot be told."""
         return None if self.corrected is None else self.corrected < FALSE_ALARMS
 
-    @property
-    def differs_by_itself(self) -> bool:
-        """Whether it would be more than chance if it were the only comparison."""
-        return self.p_value is not None and self.p_value < FALSE_ALARMS
-
     def numbers(self) -> dict[str, Any]:
         """Returns what is known of it, for JSON."""
         return {

@@ -1,7 +1,8 @@
 """The pictures of runs, from their PNG files: whole, and in strips that stand above one another."""
 
 import io
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -75,17 +76,18 @@ def first(pixels: np.ndarray, count: int, width: int) -> np.ndarray:
     return pixels[:, : count * (width + LINE) - LINE]
 
 
-class Path(NamedTuple):
-    """An interpolation: a strip with its originals at both ends, and the labels on the way."""
+class Interpolation(NamedTuple):
+    """A strip with its originals at both ends, and the labels on the way."""
 
     name: str
+    originals: tuple[str, str]  # what those at both ends are called
     pixels: np.ndarray  # uint8, (H, pixels) or (H, pixels, 3)
     labels: list[str]  # at each step; empty if unknown
     ends: list[list[float]]  # both codes, each (Z,); empty if unknown
 
 
-def interpolations(run: Run) -> list[Path]:
-    """Returns a path for each pair of labels, such as `1 to 7`; none if they do not fit."""
+def interpolations(run: Run) -> list[Interpolation]:
+    """Returns one for each pair of images, such as `1 to 7`; none if they do not fit."""
     if (found := image_pixels(run, "interpolations")) is None:
         return []
     settings, pixels, picture = found
@@ -95,15 +97,16 @@ def interpolations(run: Run) -> list[Path]:
     if pixels.shape[:2] != (len(pairs) * (height + LINE) - LINE, across):
         return []
     abouts = picture.about.get("paths", [])
-    paths: list[Path] = []
+    paths: list[Interpolation] = []
     for row, pair in enumerate(pairs):
         about = abouts[row] if row < len(abouts) else {}
-        name = _ends(run, row, pair)
-        number = sum(it.name == name or it.name.startswith(f"{name}, ") for it in paths)
+        originals = _originals(run, row, pair, about)
+        number = sum(it.originals == originals for it in paths)
         top = row * (height + LINE)
         paths.append(
-            Path(
-                name=f"{name}, again {number}" if number else name,
+            Interpolation(
+                name=" to ".join(originals) + (f", again {number}" if number else ""),
+                originals=originals,
                 pixels=pixels[top : top + height],
                 labels=[str(label) for label in about.get("labels") or []],
                 ends=[about[end] for end in ("start", "end") if is_kind(about.get(end), CODE)],
@@ -112,14 +115,20 @@ def interpolations(run: Run) -> list[Path]:
     return paths
 
 
-def _ends(run: Run, row: int, pair: tuple[int, int]) -> str:
+def _originals(
+    run: Run, row: int, pair: tuple[int, int], about: Mapping[str, Any]
+) -> tuple[str, str]:
     """Returns the labels at the ends of a row; images without these labels were taken in turn."""
+    ends = about.get("ends", [])
+    if is_kind(ends, list[str]) and len(ends) == 2:
+        return ends[0], ends[1]
+    # Older pictures do not say it.
     names = run.result.data.get("labels")
-    if names is None:  # in older runs
-        return f"{pair[0]} to {pair[1]}"
+    if names is None:
+        return str(pair[0]), str(pair[1])
     if all(0 <= label < len(names) for label in pair):
-        return f"{names[pair[0]]} to {names[pair[1]]}"
-    return f"image {2 * row} to image {2 * row + 1}"
+        return names[pair[0]], names[pair[1]]
+    return f"image {2 * row}", f"image {2 * row + 1}"
 
 
 def strip(pixels: np.ndarray, label: str, alt: str, file: str) -> PagePicture:

@@ -1,15 +1,14 @@
 """What was run, and the tables of results, as text for both pages."""
 
-import math
 import shlex
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from vae_lab.reading import MOST_TEXT, read_inside
+from vae_lab.reading import MOST_TEXT, is_kind, read_inside
 from vae_lab.report.blocks import Cell, Table
 from vae_lab.report.colours import styles
-from vae_lab.report.comparisons import TERMS, Comparisons, terms
-from vae_lab.report.grouping import Group, Setting
+from vae_lab.report.comparisons import TERMS, Comparisons
+from vae_lab.report.grouping import Group, Setting, ranked_settings
 from vae_lab.report.picture_metrics import PictureMetrics
 from vae_lab.report.runs import Run
 from vae_lab.report.statistics import Sample
@@ -84,10 +83,8 @@ def results(group: Group, comparisons: Comparisons) -> list[Table]:
 
     if len(group.settings) <= MOST_SETTINGS:
         return [table(group.settings)]
-    bounds = {id(setting): sample.mean for setting, sample in terms(group, "elbo")}
-    ranked = sorted(group.settings, key=lambda it: -bounds.get(id(it), -math.inf))
     whole = f"All {len(group.settings)} settings"
-    return [table(ranked[:FEW_SETTINGS]), table(group.settings, whole)]
+    return [table(ranked_settings(group)[:FEW_SETTINGS]), table(group.settings, whole)]
 
 
 def every_run(group: Group) -> Table:
@@ -207,7 +204,7 @@ def _row(group: Group, setting: Setting, several: bool) -> list[Cell]:
 
 
 def _value(value: Any) -> Cell:
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if is_kind(value, float):
         return Cell(f"{value:g}", float(value))
     text = "–" if value is None else str(value)
     return Cell(text, text)

@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from vae_lab.reading import is_kind
 from vae_lab.report.grouping import Setting
 from vae_lab.report.statistics import Difference, Sample
 
@@ -100,7 +101,7 @@ def level_name(key: str, value: Any) -> str:
 def levels_named(key: str, values: Sequence[Any]) -> list[str]:
     """Returns values of a key; numbers have its name once, as `beta 0.5` and `4`."""
     names = [level_name(key, value) for value in values]
-    if all(isinstance(it, int | float) and not isinstance(it, bool) for it in values):
+    if all(is_kind(it, float) for it in values):
         names[1:] = [f"{value:g}" for value in values[1:]]
     return names
 

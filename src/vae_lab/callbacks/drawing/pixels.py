@@ -14,10 +14,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
+from vae_lab.callbacks.drawing.style import METADATA
 from vae_lab.files import atomic
-
-# The key of a PNG file's text that says in JSON what the picture shows and where in the file.
-METADATA = "vae_lab"
 
 
 def to_array(pixels: Tensor) -> np.ndarray:

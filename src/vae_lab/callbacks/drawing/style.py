@@ -1,4 +1,4 @@
-"""The colours of everything that is drawn, and the lines between images. No torch: reports use it.
+"""What readers of pictures share with what draws them: colours, lines, a key. No torch.
 
 One pixel of an image is one pixel of its grid.
 """
@@ -16,3 +16,6 @@ PALETTE = (
     *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
     *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
 )
+
+# The key of a PNG file's text that says in JSON what the picture shows and where in the file.
+METADATA = "vae_lab"

@@ -70,12 +70,11 @@ def certainty(group: Group) -> str:
     spreads = sorted(sample.spread or 0.0 for sample in several)
     ends = list(dict.fromkeys(f"{spread:.2g}" for spread in spreads[:1] + spreads[-1:]))
     vary = f" Seeds vary with a standard deviation of {' to '.join(ends)} nats." if ends else ""
-    seeds = listed([str(count) for count in dict.fromkeys((counts[0], counts[-1]))])
+    seeds = " to ".join(dict.fromkeys((str(counts[0]), str(counts[-1]))))
     each = "" if len(group.settings) == 1 else " per setting"
-    noun = "seeds" if len(counts) == 1 else "seeds (1 counts with the variance of the others)"
-    noun = noun if counts[0] == 1 else "seeds"
+    single = " (1 counts with the variance of the others)" if counts[0] == 1 else ""
     return (
-        f"{seeds.replace(' and ', ' to ')} {noun}{each}: [ ] is the 95 % interval for other seeds "
+        f"{seeds} seeds{single}{each}: [ ] is the 95 % interval for other seeds "
         f"and test images.{vary}"
     )
 

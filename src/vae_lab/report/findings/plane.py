@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from vae_lab.report.blocks import Finding
 from vae_lab.report.findings.faults import is_collapsed
-from vae_lab.report.grouping import Setting
+from vae_lab.report.grouping import Setting, ranked_settings
 from vae_lab.report.picture_metrics import PictureMetrics
 from vae_lab.report.wording import counted, listed, percent, plural
 
@@ -17,15 +17,10 @@ MOST_NAMED = 3
 
 def plane(metrics: PictureMetrics) -> list[Finding]:
     """Returns the finding on the plane of the best setting that has one."""
-    bounds = {
-        id(setting): sample.mean
-        for setting in metrics.group.settings
-        if (sample := setting.sample("elbo")) and _has_plane(metrics, setting)
-    }
-    planes = [it for it in metrics.group.settings if id(it) in bounds]
+    planes = [it for it in ranked_settings(metrics.group) if _has_plane(metrics, it)]
     if not planes:
         return []
-    setting, *others = sorted(planes, key=lambda it: -bounds[id(it)])
+    setting, *others = planes
     numbers = {
         "setting": setting.label,
         "at_centre": {it.label: _at_centre(metrics, it) for it in planes},
