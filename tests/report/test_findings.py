@@ -18,6 +18,7 @@ from vae_lab.report.findings import MOST, answer
 from vae_lab.report.grouping import Group, group_runs
 from vae_lab.report.picture_metrics import PictureMetrics
 from vae_lab.report.runs import find_runs
+from vae_lab.report.wording import capital, with_error
 
 
 def group_of(folder: Path) -> Group:
@@ -271,7 +272,7 @@ def test_overfitting_by_a_fall_and_by_a_gap_each_with_its_remedy(tmp_path: Path)
     assert fall and "fell by 4.0 nats from its best" in fall.text
     assert fall.remedies == ("callbacks=[default,early_stopping]", "data=mnist")
     gap = with_curves(tmp_path / "gap", [*flat, -93.0], [*flat, -100.0], "mnist_5k")
-    assert gap and "ends 7 % below its training bound" in gap.text
+    assert gap and "ends 7.0 nats below its training bound" in gap.text
     assert gap.remedies == ("data=mnist",)
     whole = with_curves(tmp_path / "whole", [*flat, -93.0], [*flat, -100.0], "mnist")
     assert whole and whole.remedies == () and "More training images would help" in whole.text
@@ -282,7 +283,7 @@ def test_a_bound_that_still_rises_asks_for_more_epochs(tmp_path: Path) -> None:
     rising = [-200.0, -160.0, -130.0, -120.0, -110.0, -100.0]
     fault = with_curves(tmp_path / "run", rising, rising, "mnist")
     assert fault and fault.subject == "unfinished"
-    assert fault.text == "It was still rising: the last third of 6 epochs brought 20.0 nats."
+    assert fault.text == "It was still rising: the last 2 of 6 epochs brought 20.0 nats."
     assert fault.remedies == ("trainer.max_epochs=12",)
 
 
@@ -307,6 +308,14 @@ def test_a_closer_bound_is_told_if_it_names_another_best(tmp_path: Path) -> None
         write_evaluation(folder, {"iw_bound": number(closer, 0.5)})
     told = findings(tmp_path)["likelihood"]
     assert told.text.endswith("z2 is best: -140.00 ± 0.50 against -144.00 ± 0.50 nats for z10.")
+    for z, bound, closer in ((2, -150.0, -143.9), (10, -145.0, -144.0)):
+        folder = write_run(tmp_path / "close" / f"z{z}", elbo=bound, latent_dim=z)
+        write_evaluation(folder, {"iw_bound": number(closer, 0.5)})
+    assert findings(tmp_path / "close")["likelihood"].text.endswith("that may be chance.")
+    for z in (2, 10):
+        folder = write_run(tmp_path / "equal" / f"z{z}", elbo=-150.0 + z, latent_dim=z)
+        write_evaluation(folder, {"iw_bound": number(-140.0, 0.5)})
+    assert "likelihood" not in findings(tmp_path / "equal")
     four(tmp_path / "unmeasured", (-160.0, -157.0, -130.0, -115.0))
     assert "likelihood" not in findings(tmp_path / "unmeasured")
 
@@ -373,3 +382,38 @@ def test_a_term_that_is_missing_or_no_number_is_not_compared(
     comparisons = Comparisons([PictureMetrics(group)])
     assert comparisons.known("kl", *group.settings) is None
     assert "nan" not in whole_text(answered(tmp_path)).lower()
+
+
+def test_two_settings_have_the_terms_of_their_difference_and_no_second_headline(
+    tmp_path: Path,
+) -> None:
+    with_terms(tmp_path / "both", {1.0: (100.0, 20.0), 4.0: (150.0, 3.0)})
+    found = findings(tmp_path / "both")
+    assert "effect of beta" not in found and "trade-off" not in found
+    text = found["terms"].text
+    assert text.startswith("The reconstruction term of beta=1.0 is 50 nats [")
+    assert "lower than that of beta=4.0, its KL 17.0 nats" in text and text.endswith(" higher.")
+    with_terms(tmp_path / "one", {1.0: (100.0, 20.0), 4.0: (150.0, 20.0)})
+    text = findings(tmp_path / "one")["terms"].text
+    assert text.endswith("that of beta=4.0. Its KL does not differ significantly.")
+
+
+def test_a_level_that_no_setting_compares_does_not_hide_the_effect_of_the_others(
+    tmp_path: Path,
+) -> None:
+    for beta, objective, bound in (
+        (1.0, "elbo", -150.0),
+        (4.0, "elbo", -170.0),
+        (9, "mmd", -155.0),
+    ):
+        config = {"objective": {"beta": beta} if objective == "elbo" else {"alpha": beta}}
+        options = {"objective": objective}
+        write_run(tmp_path / f"{objective}{beta}", elbo=bound, config=config, choices=options)
+    text = findings(tmp_path)["effect of beta"].text
+    assert text.startswith("Using beta 1 instead of 4 raises the test bound by 20.0")
+
+
+def test_an_error_without_a_digit_and_the_name_of_a_key_stay_as_they_are() -> None:
+    assert with_error(5.0, 1e-16, " nats") == "5.00 nats"
+    assert capital("optimizer.weight_decay") == "optimizer.weight_decay"
+    assert capital("using conv") == "Using conv"

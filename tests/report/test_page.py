@@ -175,6 +175,39 @@ def test_of_many_settings_some_are_shown_and_the_page_says_which(tmp_path: Path)
     assert "Shown of 8 of the 12 settings: the best four by the test bound, the worst" in text
 
 
+def test_a_page_in_three_parts_explains_once_and_has_few_words(tmp_path: Path) -> None:
+    metrics = picture_metrics(sharpness=0.3, precision=0.9)
+    for place in range(45):
+        part, number = divmod(place, 15)
+        folder = write_run(
+            tmp_path / f"run{place}",
+            elbo=-150.0 - number,
+            latent_dim=2 + number // 3,
+            choices={"model": ("linear", "conv", "resnet")[number % 3], "data": f"d{part}"},
+            protocol=PROTOCOL | {"data": f"d{part}"},
+            picture_metrics=metrics,
+        )
+        write_events(folder, {"elbo/train": [-200.0, -100.0], "elbo/val": [-200.0, -150.0]})
+    write_report([tmp_path], tmp_path)
+    html = (tmp_path / "report.html").read_text()
+    assert len(Prose(html).words) <= 1500
+    assert html.count("Sharpness: root mean square step") == 1
+    links, names = (set(re.findall(pattern, html)) for pattern in ('href="#(.+?)"', ' id="(.+?)"'))
+    assert links <= names and {"part2-differences", "part3-pictures"} <= links
+
+
+def test_long_names_leave_room_for_the_charts(tmp_path: Path) -> None:
+    for place, name in enumerate(("a" * 150, "b c " * 40, "z" * 60 + " " + "y" * 60)):
+        write_run(tmp_path / str(place), elbo=-150.0 - place, choices={"model": name})
+    # A chart without room is a warning, and so an error.
+    write_report([tmp_path], tmp_path)
+    labels = [
+        it["label"]
+        for it in json.loads((tmp_path / "report.json").read_text())["parts"][0]["settings"]
+    ]
+    assert max(map(len, labels)) <= 49 and len(set(labels)) == 3
+
+
 def test_a_new_metric_has_a_row_in_the_table_by_its_words_with_its_error(tmp_path: Path) -> None:
     for z, value in ((2, 0.25), (10, 0.5)):
         metrics = picture_metrics(sharpness=0.3, precision=0.9)

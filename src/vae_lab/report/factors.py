@@ -39,13 +39,17 @@ class Factor(NamedTuple):
 
 
 def factors(group: Group) -> list[Factor]:
-    """Returns the keys that vary in a group, in the group's order."""
-    return [_factor(group, key) for key in group.keys]
+    """Returns the keys with levels that can be compared, in the group's order."""
+    found = [_factor(group, key) for key in group.keys]
+    return [factor for factor in found if factor.levels]
 
 
 def _factor(group: Group, key: str) -> Factor:
+    # A level that differs from all others in a second key too tells nothing.
+    compared = [setting for settings in contrasts(group, key) for setting in settings]
+    values = {_text(setting.values[key]) for setting in compared}
     texts = {_text(setting.values[key]): setting.values[key] for setting in group.settings}
-    levels = list(texts.values())
+    levels = [level for text, level in texts.items() if text in values]
     if is_kind(levels, list[float]):
         levels.sort()
     by_level = [

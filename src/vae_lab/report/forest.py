@@ -12,12 +12,18 @@ from vae_lab.report.blocks import Chart
 from vae_lab.report.chart_style import INK, STYLE, finish
 from vae_lab.report.comparisons import Comparisons, quantities
 from vae_lab.report.factors import factors
+from vae_lab.report.grouping import shortened
 from vae_lab.report.picture_metrics import DISTANCE_NAME, PictureMetrics
 from vae_lab.report.statistics import Difference
 from vae_lab.report.wording import level_name
 
 # Rows of a plot, and quantities side by side.
 MOST_ROWS, ACROSS = 16, 3
+
+# Letters of a row's name that leave room for the quantities; a longer one has two lines.
+LONGEST_LINE = 48
+
+MINUS = " − "
 
 NAMES = {
     "elbo": "test bound, nats",
@@ -55,7 +61,7 @@ def rows_of(metrics: PictureMetrics, comparisons: Comparisons) -> list[Row]:
             first, second = (b, a) if bound and bound.value < 0 else (a, b)
             found = {it: comparisons.known(it, first, second) for it in names}
             row = {name: gap for name, gap in found.items() if gap}
-            rows.append((f"{first.label} − {second.label}", row))
+            rows.append((f"{first.label}{MINUS}{second.label}", row))
     return rows if len(rows) <= MOST_ROWS else _levels(metrics, comparisons, names)
 
 
@@ -67,12 +73,16 @@ def _levels(metrics: PictureMetrics, comparisons: Comparisons, names: Sequence[s
             found = {it: comparisons.effect(it, metrics.group, factor, b, a) for it in names}
             row = {name: gap for name, gap in found.items() if gap}
             first, second = (level_name(factor.key, factor.levels[it]) for it in (b, a))
-            rows.append((f"{first} − {second}", row))
+            rows.append((f"{shortened(first)}{MINUS}{shortened(second)}", row))
     return rows[:MOST_ROWS]
 
 
 def _figure(rows: Sequence[Row], names: Sequence[str]) -> Figure:
-    figure = Figure(figsize=(9, 0.9 + 0.26 * len(rows)), layout="constrained")
+    labels = [label for label, _ in rows]
+    lines = 1
+    if max(map(len, labels)) > LONGEST_LINE:
+        labels, lines = [label.replace(MINUS, f"\n{MINUS}") for label in labels], 2
+    figure = Figure(figsize=(9, 0.9 + 0.26 * lines * len(rows)), layout="constrained")
     axes = figure.subplots(1, ACROSS, sharey=True)
     for axis, name in zip(axes, names, strict=False):
         _draw(axis, [row.get(name) for _, row in rows])
@@ -80,7 +90,7 @@ def _figure(rows: Sequence[Row], names: Sequence[str]) -> Figure:
         axis.xaxis.set_major_locator(MaxNLocator(4))
     for axis in axes[len(names) :]:
         axis.set_visible(False)
-    axes[0].set_yticks(range(len(rows)), [label for label, _ in rows])
+    axes[0].set_yticks(range(len(rows)), labels)
     axes[0].set_ylim(len(rows) - 0.5, -0.5)
     return figure
 

@@ -14,6 +14,8 @@ T = TypeVar("T")
 
 MOST_IN_COLOUR = 8
 
+LONGEST_LABEL = 48  # letters
+
 # Keys that change no number, or what follows from the rest.
 IGNORED = (
     *("callbacks", "logger", "report", "threads", "trainer.accelerator", "trainer.devices"),
@@ -147,6 +149,9 @@ def _group(title: str, runs: Sequence[Run], *, same_images: bool) -> Group:
         by_seed = sorted(seeds.values(), key=lambda run: int(run.seed or 0))
         label = _label(values) if keys else _name_without_seed(by_seed)
         settings.append(Setting(label, values, by_seed))
+    shorter = {shortened(setting.label) for setting in settings}
+    if len(shorter) == len(settings):
+        settings = [it._replace(label=shortened(it.label)) for it in settings]
     names = [SHORT_NAMES.get(key, key) for key in keys]
     return Group(title, names, _sorted(settings), repeated)
 
@@ -226,6 +231,12 @@ def _label(values: Mapping[str, Any]) -> str:
         elif value is not None:
             parts.append(f"{name.rpartition('.')[2]}={_shown(value)}")
     return " ".join(filter(None, parts)) or "default"
+
+
+def shortened(label: str) -> str:
+    """Returns a label without its middle if a chart has no room for it."""
+    half = LONGEST_LABEL // 2
+    return label if len(label) <= LONGEST_LABEL else f"{label[:half]}…{label[-half:]}"
 
 
 def _shown(value: Any) -> str:

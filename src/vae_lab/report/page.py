@@ -29,11 +29,12 @@ from vae_lab.ownership import (
 from vae_lab.report import numbers
 from vae_lab.report.blocks import Chart, PagePicture
 from vae_lab.report.comparisons import Comparisons
+from vae_lab.report.findings import FEW, MOST
 from vae_lab.report.grouping import group_runs
 from vae_lab.report.latex import results
 from vae_lab.report.picture_metrics import PictureMetrics
 from vae_lab.report.runs import Run, Skipped, find_runs
-from vae_lab.report.sections import Content, content_of
+from vae_lab.report.sections import Content, content_of, without_repeats
 from vae_lab.report.summary import write_summary
 from vae_lab.report.wording import counted
 from vae_lab.run_folder import RunFolder
@@ -162,10 +163,13 @@ def _pages(runs: Sequence[Run], skipped: Sequence[Skipped], target: Path) -> Pag
 
 def _chapters(metrics: Sequence[PictureMetrics], comparisons: Comparisons) -> list[Chapter]:
     """Returns what is shown of each group."""
-    chapters = []
+    chapters: list[Chapter] = []
+    explanations: set[str] = set()
+    most = FEW if len(metrics) > 1 else MOST
     for number, of_group in enumerate(metrics, start=1):
         prefix = f"part{number}-" if len(metrics) > 1 else ""
-        content = content_of(of_group, comparisons, prefix)
+        content = content_of(of_group, comparisons, prefix, most)
+        content = without_repeats(content, explanations)
         chapters.append(Chapter(of_group.group.title, prefix, content))
     return chapters
 

@@ -1,9 +1,10 @@
 """The content of a page on a group of comparable runs: the answer first, then its evidence."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from vae_lab.report import gallery, latent_pictures, likelihoods, tables
-from vae_lab.report.blocks import Answer, Block, Commands, Facts, Note, Section, Subheading
+from vae_lab.report.blocks import Answer, Block, Chart, Commands, Facts, Note, Section, Subheading
 from vae_lab.report.charts import draw_all
 from vae_lab.report.comparisons import Comparisons
 from vae_lab.report.findings import answer
@@ -51,7 +52,9 @@ class Content(NamedTuple):
     sections: list[Section]
 
 
-def content_of(metrics: PictureMetrics, comparisons: Comparisons, prefix: str) -> Content:
+def content_of(
+    metrics: PictureMetrics, comparisons: Comparisons, prefix: str, most_findings: int
+) -> Content:
     """Returns all there is to show of a group; `prefix` begins the names of its pictures' files."""
     group = metrics.group
     sections = [
@@ -63,7 +66,40 @@ def content_of(metrics: PictureMetrics, comparisons: Comparisons, prefix: str) -
     ]
     filled = [section for section in sections if section.blocks]
     overview = gallery.overview(group, prefix)
-    return Content(answer(metrics, comparisons), overview, _results(group, comparisons), filled)
+    first = answer(metrics, comparisons, most_findings)
+    return Content(first, overview, _results(group, comparisons), filled)
+
+
+def without_repeats(content: Content, known: set[str]) -> Content:
+    """Returns the content without the explanations that an earlier part of the page has.
+
+    `known` are their texts, and gets those of this content. A section that is nothing but
+    explanations keeps them.
+    """
+    texts: set[str] = set()
+
+    def kept(blocks: Sequence[Block]) -> list[Block]:
+        found: list[Block] = []
+        for block in blocks:
+            text = _explanation(block)
+            texts.add(text)
+            if text not in known:
+                found.append(block)
+            elif isinstance(block, Chart):
+                found.append(block._replace(caption=""))
+        is_empty = all(isinstance(block, Note | Subheading) for block in found)
+        return list(blocks) if is_empty else found
+
+    sections = [it._replace(blocks=kept(it.blocks)) for it in content.sections]
+    content = content._replace(results=kept(content.results), sections=sections)
+    known |= texts - {""}
+    return content
+
+
+def _explanation(block: Block) -> str:
+    if isinstance(block, Chart):
+        return block.caption
+    return block.text if isinstance(block, Note) else ""
 
 
 def _results(group: Group, comparisons: Comparisons) -> list[Block]:
@@ -80,20 +116,26 @@ def _pictures(metrics: PictureMetrics, prefix: str) -> list[Section]:
     group, charts = metrics.group, draw_all(metrics, prefix)
     curves, bound, kl = (charts.get(name, NO_CHART) for name in ("curves", "bound", "kl"))
     samples = gallery.whole_samples(group, prefix)
-    reconstructions = [gallery.reconstruction_strips(group, prefix), RECONSTRUCTIONS_NOTE]
+    reconstructions = _explained(gallery.reconstruction_strips(group, prefix), RECONSTRUCTIONS_NOTE)
     paths = [charts["paths"]] if "paths" in charts else []
-    interpolations = [gallery.interpolation_strips(group, prefix), INTERPOLATIONS_NOTE, *paths]
+    strips = gallery.interpolation_strips(group, prefix)
+    interpolations = [*_explained(strips, INTERPOLATIONS_NOTE), *paths]
     latent = latent_pictures.blocks(group, prefix) or [gallery.NO_PICTURES]
     chosen = gallery.selection_notes(group)
     return [
         Section("curves", "Training and validation curves", [curves], "Curves", True),
-        Section("samples", "Samples", [*chosen, samples, SAMPLES_NOTE], is_open=True),
+        Section("samples", "Samples", [*chosen, *_explained(samples, SAMPLES_NOTE)], is_open=True),
         Section("latent", "Latent maps and scatters", latent, "Latent space", True),
         Section("reconstructions", "Reconstructions", reconstructions),
         Section("interpolations", "Interpolations", interpolations),
         Section("bound", "Reconstruction term and KL", [bound], "Parts of the bound"),
         Section("kl", "KL per dimension", [kl]),
     ]
+
+
+def _explained(pictures: Block, note: Note) -> list[Block]:
+    """Returns pictures with what they are; without pictures there is nothing to explain."""
+    return [pictures] if pictures is gallery.NO_PICTURES else [pictures, note]
 
 
 def _differences(metrics: PictureMetrics, comparisons: Comparisons, prefix: str) -> Section:

@@ -31,9 +31,11 @@ def shown(value: float, error: float | None = None) -> str:
 
 
 def with_error(value: float, error: float | None, unit: str = "") -> str:
-    """Returns `value ± error`."""
+    """Returns `value ± error`; without an error that has no digit of those that are shown."""
     text = shown(value, error)
-    return f"{text}{unit}" if not error else f"{text} ± {shown(error, error)}{unit}"
+    if not error or error < 10**-MOST_DECIMALS:
+        return f"{text}{unit}"
+    return f"{text} ± {shown(error, error)}{unit}"
 
 
 def percent(share: float) -> str:
@@ -115,8 +117,8 @@ def setting_name(setting: Setting) -> str:
 
 
 def capital(text: str) -> str:
-    """Returns a text that begins with a capital letter."""
-    return text[:1].upper() + text[1:]
+    """Returns a text that begins with a capital letter, unless that would change a name."""
+    return text if set("._") & set(text.split(" ")[0]) else text[:1].upper() + text[1:]
 
 
 def plural(noun: str, count: int | None) -> str:

@@ -74,7 +74,8 @@ def _finding(comparisons: Comparisons, effect: Effect, crossed: tuple[str, Any] 
     factor, key = effect.factor, effect.factor.key
     best, worst = (factor.levels[it] for it in (effect.best, effect.worst))
     pairs = factor.pairs(effect.best, effect.worst)
-    size = size_shown(effect.gap) + (" on average" if len(pairs) > 1 else "")
+    average = " on average" if len(pairs) > 1 else ""
+    size = size_shown(effect.gap) + average
     if len(factor.levels) == 2:
         words = capital(instead(factor, effect.best, effect.worst))
         text = f"{words} raises the test bound by {size}{_parts(comparisons, key, pairs)}."
@@ -83,7 +84,8 @@ def _finding(comparisons: Comparisons, effect: Effect, crossed: tuple[str, Any] 
         verb = "rises" if is_rising else "falls"
         first, last = (worst, best) if is_rising else (best, worst)
         ends = " to ".join(levels_named(key, [first, last]))
-        text = f"The test bound {verb} with every step from {ends}, by {size} in all."
+        whole = f"{size_shown(effect.gap)} in all{average}"
+        text = f"The test bound {verb} with every step from {ends}, by {whole}."
     else:
         ends = " and lowest with ".join(levels_named(key, [best, worst]))
         text = f"The test bound is highest with {ends}: the difference is {size}."
@@ -111,7 +113,8 @@ def _parts(comparisons: Comparisons, key: str, pairs: list[tuple[Setting, Settin
         named = [f"{text} with {name}" for text, name in zip(texts, names, strict=True)]
         return f": {listed(named)}"
     ordered = sorted(zip((gap.value for gap in gaps), texts, strict=True))
-    return f" ({ordered[0][1]} to {ordered[-1][1]} by the other keys)"
+    ends = list(dict.fromkeys((ordered[0][1], ordered[-1][1])))
+    return f" ({' to '.join(ends)} by the other keys)" if len(ends) > 1 else ""
 
 
 def _interactions(

@@ -12,6 +12,13 @@ from vae_lab.report.blocks import Finding
 from vae_lab.report.comparisons import Comparisons
 from vae_lab.report.factors import factors
 from vae_lab.report.findings.effects import main_effect
+from vae_lab.report.findings.remedies import (
+    against_collapse,
+    earlier_end,
+    larger_data,
+    longer_training,
+    other_size,
+)
 from vae_lab.report.findings.tradeoffs import sharpness
 from vae_lab.report.grouping import Group, Setting
 from vae_lab.report.picture_metrics import PictureMetrics
@@ -21,8 +28,9 @@ from vae_lab.report.wording import NATS, counted, key_name, listed, percent, sho
 # The KL in nats per image below which a code says next to nothing.
 COLLAPSED = 0.5
 
-# The share of the validation bound that the training bound may lie above it, and the standard
-# errors that the validation bound may lie below its best and below the training bound.
+# The share of the validation bound, or of its rise if that is more (the bound of a density may be
+# 0), that the training bound may lie above it; and the standard errors that the validation bound
+# may lie below its best and below the training bound.
 LARGEST_GAP, GAP_ERRORS, FALL_ERRORS = 0.05, 2.0, 1.0
 
 # The share of the whole rise of the validation bound that its last third may bring.
@@ -30,9 +38,6 @@ LARGEST_RISE = 0.05
 
 # The sharpness of reconstructions, as a share of the data's, below which they are called blurred.
 SHARP = 0.7
-
-# Of these data sets a larger one exists.
-LARGER_DATA = {"mnist_5k": "mnist"}
 
 # Keys whose values have no upper limit, by the short name, of which a further one can be tried.
 OPEN_KEYS = {"beta": "objective.beta", "lr": "optimizer.lr"}
@@ -99,14 +104,13 @@ def is_collapsed(setting: Setting) -> bool:
 def _collapses(settings: list[Setting]) -> Iterator[Finding]:
     # A lower beta is a remedy only if the lowest that was tried did not collapse too.
     lowest = min((_beta(it) for it in settings if is_collapsed(it)), default=1.0)
-    remedies = ("objective.beta=1",) if lowest > 1 else ("objective=elbo_free_bits",)
 
     def look(setting: Setting) -> Fault | None:
         kl = setting.sample("kl")
         if kl is None or not is_collapsed(setting):
             return None
         text = f"has a KL of {kl.mean:.2g} nats: its codes say next to nothing"
-        return Fault(-kl.mean, text, remedies, {"kl": kl.mean})
+        return Fault(-kl.mean, text, against_collapse(setting.runs[0], lowest), {"kl": kl.mean})
 
     yield from _of_all("collapse", "Posterior collapse", settings, look)
 
@@ -122,54 +126,78 @@ def _overfitting(setting: Setting) -> Fault | None:
     if not found or len(found) < len(setting.runs):
         return None
     count = len(found)
-    train, val, best, error = (sum(values) / count for values in zip(*found, strict=True))
-    gap, fall, share = train - val, best - val, (train - val) / max(abs(val), 1e-9)
-    numbers = {"train": train, "val": val, "best_val": best, "gap": share}
-    data = setting.runs[0].result.choices.get("data", "")
-    larger = (f"data={LARGER_DATA[data]}",) if data in LARGER_DATA else ()
-    if gap > GAP_ERRORS * error and fall > FALL_ERRORS * error:
-        text = f"overfits: its validation bound fell by {shown(fall, error)} nats from its best"
-        early = ("callbacks=[default,early_stopping]",)
-        return Fault(1 + fall, text, (*early, *larger), numbers)
-    if gap > GAP_ERRORS * error and share > LARGEST_GAP:
-        text = f"overfits: its validation bound ends {percent(share)} below its training bound"
-        text += "" if larger else ". More training images would help"
+    train, val, best, first, error = (sum(values) / count for values in zip(*found, strict=True))
+    gap, fall = train - val, best - val
+    share = gap / (max(abs(val), best - first) or 1.0)
+    numbers = {"train": train, "val": val, "best_val": best, "gap": gap}
+    if gap <= GAP_ERRORS * error:
+        return None
+    larger = larger_data(setting.runs[0])
+    if fall > FALL_ERRORS * error:
+        text = f"overfits: its validation bound fell by {shown(fall, error)}{NATS} from its best"
+        return Fault(1 + fall, text, (*earlier_end(setting.runs[0]), *larger), numbers)
+    # While validation rises, more epochs bring more than anything against the gap.
+    if share > LARGEST_GAP and not _unfinished(setting):
+        text = f"overfits: its validation bound ends {shown(gap, error)}{NATS} below its "
+        text += "training bound" + ("" if larger else ". More training images would help")
         return Fault(share, text, larger, numbers)
     return None
 
 
-def _end(run: Run) -> tuple[float, float, float, float] | None:
-    """Returns the last bounds of training and validation, the best, and its standard error."""
+def _end(run: Run) -> tuple[float, float, float, float, float] | None:
+    """Returns the last bounds of training and validation, validation's best and first, its error.
+
+    That is the standard error over images.
+    """
     train, val = (run.curves.get(f"elbo/{split}", {}) for split in ("train", "val"))
     error = run.result.standard_errors.get("elbo/val")
     if not train or not val:
         return None
     if error is None:
         error = run.result.standard_errors.get("elbo/test") or 0.0
-    return train[max(train)], val[max(val)], max(val.values()), error
+    return train[max(train)], val[max(val)], max(val.values()), val[min(val)], error
 
 
 def _unfinished(setting: Setting) -> Fault | None:
     """Returns how much the last third of the epochs brought, if that is much of the whole."""
-    rises = [_rise(run) for run in setting.runs]
-    if not all(rises):
+    rises = [it for run in setting.runs if (it := _rise(run))]
+    if len(rises) < len(setting.runs):
         return None
-    gains = [it[0] for it in rises if it]
-    epochs, share = max(it[2] for it in rises if it), min(it[1] for it in rises if it)
+    share, longest = min(it.share for it in rises), max(rises, key=lambda it: it.of_epochs)
     if share <= LARGEST_RISE:
         return None
-    gain = sum(gains) / len(gains)
-    text = f"was still rising: the last third of {epochs} epochs brought {shown(gain, 1.0)}{NATS}"
-    return Fault(share, text, (f"trainer.max_epochs={2 * epochs}",), {"gain": gain, "share": share})
+    gain = sum(it.gain for it in rises) / len(rises)
+    last = "" if longest.epochs == 1 else f"{longest.epochs} "
+    text = f"was still rising: the last {last}of {counted(longest.of_epochs, 'epoch')} brought "
+    text += f"{shown(gain, 1.0)}{NATS}"
+    numbers = {"gain": gain, "share": share, "epochs": longest.epochs}
+    return Fault(share, text, longer_training(longest.run), numbers)
 
 
-def _rise(run: Run) -> tuple[float, float, int] | None:
-    """Returns what the last third of the validations brought in nats, its share, the epochs."""
-    val = [value for _, value in sorted(run.curves.get("elbo/val", {}).items())]
-    if len(val) < 2 or not run.result.epochs:
+class Rise(NamedTuple):
+    """What the last third of a run's validations brought, in nats and as a share of all."""
+
+    gain: float
+    share: float
+    epochs: int  # that it took
+    of_epochs: int
+    run: Run
+
+
+def _rise(run: Run) -> Rise | None:
+    """Returns how the validation bound rose at the end; None if it is not known, or stopped early.
+
+    A training that early stopping ended had ceased to rise.
+    """
+    val = sorted(run.curves.get("elbo/val", {}).items())
+    stopped = str(run.result.ended_by or "").startswith("early_stopping")
+    if len(val) < 2 or not run.result.epochs or stopped:
         return None
-    gain, whole = val[-1] - val[-1 - math.ceil(len(val) / 3)], max(val) - val[0]
-    return (gain, gain / whole, run.result.epochs) if whole > 0 else None
+    (start, before), (end, last) = val[-1 - math.ceil(len(val) / 3)], val[-1]
+    whole = max(value for _, value in val) - val[0][1]
+    if whole <= 0:
+        return None
+    return Rise(last - before, (last - before) / whole, round(end - start), round(end), run)
 
 
 def _unused(setting: Setting) -> Fault | None:
@@ -178,7 +206,8 @@ def _unused(setting: Setting) -> Fault | None:
         return None
     fewer = math.ceil(active)
     text = f"uses {shown(active) if active % 1 else int(active)} of its {dims} latent dimensions"
-    return Fault(dims - active, text, (f"latent_dim={fewer}",), {"active": active, "of": dims})
+    remedies = other_size(setting.runs[0], fewer)
+    return Fault(dims - active, text, remedies, {"active": active, "of": dims})
 
 
 def _active(setting: Setting) -> float | None:
@@ -194,7 +223,7 @@ def _more_dimensions(
     """Yields that the best setting could use more dimensions: it uses all, and those helped."""
     dims, active = best.runs[0].result.latent_dim or 0, _active(best)
     largest = max(run.result.latent_dim or 0 for run in metrics.group.runs)
-    if not dims or active != dims or dims < largest:
+    if not dims or active != dims or dims < largest or is_collapsed(best):
         return
     by_dims = [it for it in factors(metrics.group) if it.key == "latent_dim"]
     gaps = [comparisons.effect("elbo", metrics.group, it, len(it.levels) - 1, 0) for it in by_dims]
@@ -220,11 +249,15 @@ def _edge(group: Group, comparisons: Comparisons) -> Iterator[Finding]:
         effect = main_effect(group, comparisons, factor)
         if effect is None or not effect.gap.differs or factor.key not in OPEN_KEYS:
             continue
-        value = factor.levels[effect.best]
-        if effect.best not in (0, len(factor.levels) - 1):
+        value, tried = factor.levels[effect.best], [it.values[factor.key] for it in group.settings]
+        known = [it for it in tried if isinstance(it, int | float)]
+        # Below 0 there is nothing to try.
+        if not factor.is_ordered or value not in (min(known), max(known)) or value <= 0:
             continue
-        further = 2 * value if effect.best else value / 2
+        is_largest = value == max(known)
+        further = 2 * value if is_largest else value / 2
         text = f"The best {key_name(factor.key)}, {value:g}, is the "
-        text += f"{'largest' if effect.best else 'smallest'} that was tried."
+        text += f"{'largest' if is_largest else 'smallest'} that was tried."
+        numbers = {"key": factor.key, "best": value}
         remedies = (f"{OPEN_KEYS[factor.key]}={further:g}",)
-        yield Finding("edge", "Range", text, "curves", {"key": factor.key, "best": value}, remedies)
+        yield Finding("edge", "Range", text, "differences", numbers, remedies)

@@ -72,11 +72,8 @@ def certainty(group: Group) -> str:
     vary = f" Seeds vary with a standard deviation of {' to '.join(ends)} nats." if ends else ""
     seeds = " to ".join(dict.fromkeys((str(counts[0]), str(counts[-1]))))
     each = "" if len(group.settings) == 1 else " per setting"
-    single = " (1 counts with the variance of the others)" if counts[0] == 1 else ""
-    return (
-        f"{seeds} seeds{single}{each}: [ ] is the 95 % interval for other seeds "
-        f"and test images.{vary}"
-    )
+    each += " (one seed counts with the variance of the others)" if counts[0] == 1 else ""
+    return f"{seeds} seeds{each}: [ ] is the 95 % interval for other seeds and test images.{vary}"
 
 
 def ties(group: Group, comparisons: Comparisons) -> str:

@@ -10,7 +10,13 @@ from vae_lab.report.findings.effects import instead
 from vae_lab.report.grouping import Group, Setting
 from vae_lab.report.picture_metrics import PictureMetrics
 from vae_lab.report.statistics import Difference
-from vae_lab.report.wording import NATS, capital, estimate, percent, size_shown
+from vae_lab.report.wording import (
+    NATS,
+    capital,
+    estimate,
+    percent,
+    size_shown,
+)
 
 SHARPNESS, PRECISION = "sharpness_of_samples", "precision_of_samples"
 
@@ -24,12 +30,37 @@ class Exchange(NamedTuple):
     kl: Difference
 
 
+def terms_of_lead(comparisons: Comparisons, best: Setting, other: Setting) -> list[Finding]:
+    """Returns the finding on what the better of two settings is better in, if that is known."""
+    gaps = {name: comparisons.known(name, best, other) for name in ("recon", "kl")}
+    known = {name: gap for name, gap in gaps.items() if gap}
+    if len(known) < len(gaps):
+        return []
+    names = {"recon": "reconstruction term", "kl": "KL"}
+    sizes = {
+        names[name]: f"{size_shown(gap)} {'lower' if gap.value < 0 else 'higher'}"
+        for name, gap in known.items()
+        if gap.differs
+    }
+    if not sizes:
+        return []
+    (first, size), *second = sizes.items()
+    text = f"The {first} of {best.label} is {size} than that of {other.label}"
+    text += "".join(f", its {name} {it}" for name, it in second) + "."
+    same = [names[name] for name, gap in known.items() if gap.differs is False]
+    text += f" Its {same[0]} does not differ significantly." if same else ""
+    numbers = {name: gap.numbers() for name, gap in known.items()}
+    return [Finding("terms", "Terms of the bound", text, "bound", numbers)]
+
+
 def tradeoffs(metrics: PictureMetrics, comparisons: Comparisons) -> list[Finding]:
     """Returns the finding on what the keys trade for what, if anything is significant."""
     texts: list[str] = []
     numbers: dict[str, Any] = {}
     evidence = "pictures"
-    if exchange := _exchange(metrics.group, comparisons):
+    # Of two settings, it is told as the terms of their difference.
+    several = len(metrics.group.settings) > 2
+    if several and (exchange := _exchange(metrics.group, comparisons)):
         words = instead(exchange.factor, *exchange.levels)
         texts.append(
             f"{capital(words)} improves the reconstruction term by {size_shown(exchange.recon)} "
