@@ -21,7 +21,7 @@ def likelihoods(group: Group, best: Setting) -> list[Finding]:
     if gap.value <= 0:
         return []
     # The errors are those of both means: for the same images, the difference is known better.
-    known = "" if gap.differs_by_itself else "; by their errors, that may be chance"
+    known = "" if gap.differs else "; by their errors, that may be chance"
     text = (
         f"By {CLOSER}, which is closer to the likelihood than the test bound, {highest.label} is "
         f"best: {with_error(other.mean, other.error)} against {with_error(own.mean, own.error)} "
