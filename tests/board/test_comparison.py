@@ -32,7 +32,8 @@ def sweep(tmp_path: Path) -> Path:
         folder = tmp_path / "sweep" / model
         run, *_ = drawn_run(folder, seed, elbo=elbo, model=model)
         write_events(run, {"elbo/val": [elbo, elbo + 1], "elbo/train": [elbo]})
-        Image.new("RGB", (40, 20), "red").save(run / "figures" / "kl_per_dim_0003.png")
+        for kind in ("kl_per_dim", "traversals"):
+            Image.new("RGB", (40, 20), "red").save(run / "figures" / f"{kind}_0003.png")
     return tmp_path / "sweep"
 
 
@@ -49,7 +50,7 @@ def pictures_in(folder: Path) -> dict[str, tuple[int, Image.Image]]:
 def test_each_kind_is_one_picture_of_all_runs(sweep: Path) -> None:
     tags = write_comparison([sweep], sweep)
     drawn = pictures_in(sweep / "comparison")
-    kinds = ("1 curves", "2 reconstructions", "4 kl_per_dim", "5 interpolations")
+    kinds = ("1 curves", "2 reconstructions", "4 kl_per_dim", "5 interpolations", "8 traversals")
     assert list(drawn) == tags == [f"comparison/{kind}" for kind in kinds]
     assert {step for step, _ in drawn.values()} == {3}
 

@@ -26,6 +26,8 @@ WHOLE = {
     "latent_map": ("Decoded points of the latent plane.", True),
     "latent_scatter": ("Posterior means of validation images, coloured by label.", False),
     "kl_per_dim": ("The KL of each latent dimension, the largest first.", False),
+    "traversals": ("Decoded images while one latent dimension changes.", False),
+    "quantile_map": ("Decoded points of the plane, each equally probable.", True),
 }
 
 
@@ -60,6 +62,8 @@ def comparisons(group: Group) -> Iterator[tuple[str, Comparison]]:
         "interpolations": _interpolations,
         "latent_map": partial(_whole, kind="latent_map"),
         "latent_scatter": partial(_whole, kind="latent_scatter"),
+        "traversals": partial(_whole, kind="traversals"),
+        "quantile_map": partial(_whole, kind="quantile_map"),
     }
     for number, (kind, draw) in enumerate(kinds.items(), start=1):
         if comparison := draw(rows, footer):

@@ -126,11 +126,18 @@ def _sharpness_text(metrics: PictureMetrics, sharper: Setting, plausible: Settin
     if first is not None and second is not None:
         ratio = f" ({percent(first)} against {percent(second)} of the data's sharpness)"
     if data:
-        beside = f". Blur helps here: of real test images it is {percent(data.mean)}"
+        beside = _beside_data(more, data.mean)
     return (
         f"Samples of {sharper.label} are sharper than those of {plausible.label}{ratio}, but fewer "
         f"lie close to a real image: {percent(near)} against {percent(more)}{beside}."
     )
+
+
+def _beside_data(share: float, of_data: float) -> str:
+    """Returns the share of real images that lie close to others, and why samples exceed it."""
+    if share > of_data:
+        return f". Blur helps here: of real test images it is {percent(of_data)}"
+    return f" (test images: {percent(of_data)})"
 
 
 def sharpness(metrics: PictureMetrics, setting: Setting, of: str) -> float | None:
@@ -169,10 +176,11 @@ def _plausibility(metrics: PictureMetrics, setting: Setting) -> list[Finding]:
     near, near_data, sure, sure_data = samples
     if not (near and near_data and sure and sure_data):
         return []
+    beside = _beside_data(near.mean, near_data.mean)
     text = (
-        f"{percent(near.mean)} of the samples lie close to a real image (test images: "
-        f"{percent(near_data.mean)}). The nearest training images agree on the label of "
-        f"{percent(sure.mean)} (test images: {percent(sure_data.mean)})."
+        f"{percent(near.mean)} of the samples lie close to a real image{beside}. The nearest "
+        f"training images agree on the label of {percent(sure.mean)} (test images: "
+        f"{percent(sure_data.mean)})."
     )
     known = {name: it.numbers() for name, it in zip(names, samples, strict=True) if it}
     return [Finding("samples", "Samples", text, "pictures", known)]
