@@ -133,3 +133,10 @@ def test_below_a_beta_of_0_there_is_nothing_to_try(tmp_path: Path) -> None:
         config = {"objective": {"beta": beta}}
         write_run(tmp_path / f"beta{beta}", elbo=-140.0 - 5 * beta, config=config)
     assert "edge" not in findings(tmp_path)
+
+
+def test_a_collapsed_code_is_not_told_to_have_fewer_dimensions_or_more(tmp_path: Path) -> None:
+    for active in (1, 2):
+        latent = {"active_units": active, "kl_per_dimension": [0.06, 0.04]}
+        found = run_of(tmp_path / str(active), "data=digits", latent=latent)
+        assert "collapse" in found and not {"unused", "dimensions", "blur"} & set(found)

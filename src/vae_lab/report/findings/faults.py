@@ -202,7 +202,8 @@ def _rise(run: Run) -> Rise | None:
 
 def _unused(setting: Setting) -> Fault | None:
     active, dims = _active(setting), setting.runs[0].result.latent_dim
-    if active is None or not dims or not 0 < active < dims:
+    # Of a collapsed code, fewer dimensions would say no more.
+    if active is None or not dims or not 0 < active < dims or is_collapsed(setting):
         return None
     fewer = math.ceil(active)
     text = f"uses {shown(active) if active % 1 else int(active)} of its {dims} latent dimensions"
