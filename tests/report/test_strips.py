@@ -10,6 +10,7 @@ from drawn_runs import drawn_run
 from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
+from vae_lab.callbacks.drawing.style import METADATA
 from vae_lab.report import gallery, strips
 from vae_lab.report.blocks import Strips
 from vae_lab.report.grouping import group_runs
@@ -59,7 +60,7 @@ def with_metadata(path: Path, **about: Any) -> None:
         grid = [30, 30, 30 + former.width, 30 + former.height]
         framed = ImageOps.expand(former, border=30, fill=128)
     texts = PngInfo()
-    texts.add_text("vae_lab", json.dumps({"grid": grid, **about}))
+    texts.add_text(METADATA, json.dumps({"grid": grid, **about}))
     framed.save(path, pnginfo=texts)
 
 
@@ -112,3 +113,43 @@ def test_the_overview_has_ten_originals_and_each_setting_below_them(tmp_path: Pa
     assert [it.label for it in decoded] == ["originals", "z4", "z6", "z8", "z10"]
     assert [it.label for it in drawn] == ["z4", "z6", "z8", "z10"]
     assert {(it.width, it.height) for it in [*decoded, *drawn]} == {(9 * (10 * 6 - 1), 9 * 6)}
+
+
+CODE: dict[str, Any] = {"labels": ["1"], "start": [0.0, 1.0], "end": [1.0, 0.0]}
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"grid": [0, 0, 5]},
+        {"grid": []},
+        {"grid": [-1, 0, 5, 5]},
+        {"grid": [0, 0, 10**17, 5]},
+        {"grid": "abcd"},
+        {"scale": 0},
+        {"scale": 10**17},
+        {"scale": "2"},
+        {"axes": {"x": [float("nan"), 1.0], "y": [0.0, 1.0]}},
+        {"axes": {"x": [0.0, 1.0], "y": [-1e308, 1e308]}},
+        {"axes": {"x": [0.0, 1.0], "y": [1.0]}},
+        {"axes": {"x": 3}},
+        {"paths": [3]},
+        {"paths": [CODE | {"labels": 5}]},
+        {"paths": [CODE | {"labels": [1]}]},
+        {"paths": [CODE | {"labels": [str(k) for k in range(100_000)]}]},
+        {"paths": [CODE | {"start": [float("inf"), 0.0]}]},
+        {"paths": [CODE | {"end": [1.0]}]},
+    ],
+    ids=lambda about: str(about)[:40],
+)
+def test_what_no_run_says_of_a_picture_is_not_believed(
+    tmp_path: Path, about: dict[str, Any]
+) -> None:
+    folder, _, _ = drawn_run(tmp_path / "a", seed=1)
+    path = folder / "figures" / "interpolations_0003.png"
+    with_metadata(path, **about)
+    (run,), _ = find_runs([tmp_path])
+    picture = strips.last_picture(run, "interpolations")
+    assert picture is not None and not picture.about
+    assert picture.box == (0, 0, *picture.image.size)
+    assert strips.interpolations(run) == []

@@ -15,12 +15,19 @@ from vae_lab.report.runs import Run
 # Larger pictures than any that a run draws are not shown.
 MOST_FILE, MOST_PIXELS = 64 << 20, 50_000_000
 
-# What a PNG file says of itself; files of older runs say nothing.
+# Characters of what a picture says of itself; those that a run draws say half as much at most.
+MOST_TEXT = 100_000
+
+# Of a coordinate: beyond it, differences could be infinite.
+LARGEST = 1e30
+
+_PATH: dict[str, Any] = {"labels": list[str] | None, "start": list[float], "end": list[float]}
+
 _ABOUT: dict[str, Any] = {
     "scale": int,
     "grid": list[int],
-    "axes": dict[str, list[float]],
-    "paths": list[dict[str, Any]],
+    "axes": {"x": list[float], "y": list[float]},
+    "paths": list[Any],
 }
 
 
@@ -72,13 +79,32 @@ def image_pixels(run: Run, kind: str) -> tuple[Mapping[str, Any], np.ndarray, Ru
 
 
 def _about(image: Image.Image) -> Mapping[str, Any]:
-    """Returns what a PNG says of itself; nothing if that is not what a run writes."""
+    """Returns what a PNG says of itself; nothing if that is not what a run writes.
+
+    Files of older runs say nothing.
+    """
+    text = getattr(image, "text", {}).get(METADATA, "")
     try:
-        about = parse_json(getattr(image, "text", {}).get(METADATA, "{}"))
+        about = parse_json(text) if len(text) <= MOST_TEXT else {}
     except ValueError:
         return {}
-    if not is_kind(about, _ABOUT) or about.get("scale", 1) < 1:
-        return {}
-    left, top, right, bottom = about.get("grid", (0, 0, *image.size))
-    inside = 0 <= left < right <= image.width and 0 <= top < bottom <= image.height
-    return about if inside else {}
+    return about if _is_possible(about, *image.size) else {}
+
+
+def _is_possible(about: Any, width: int, height: int) -> bool:
+    """Tells whether a run could have written this of a picture of such a size in pixels."""
+    if not is_kind(about, _ABOUT) or not 1 <= about.get("scale", 1) <= max(width, height):
+        return False
+    box, paths = about.get("grid", [0, 0, width, height]), about.get("paths", [])
+    if len(box) != 4 or not all(is_kind(path, _PATH) for path in paths):
+        return False
+    left, top, right, bottom = box
+    ends = [about["axes"][name] for name in "xy" if name in about.get("axes", {})]
+    codes = [path[end] for path in paths for end in ("start", "end") if end in path]
+    return (
+        0 <= left < right <= width
+        and 0 <= top < bottom <= height
+        and all(len(pair) == 2 and pair[0] < pair[1] for pair in ends)
+        and all(len(path.get("start", ())) == len(path.get("end", ())) for path in paths)
+        and all(abs(value) <= LARGEST for values in (*ends, *codes) for value in values)
+    )
