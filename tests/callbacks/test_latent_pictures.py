@@ -1,6 +1,7 @@
 """Pictures of the latent space: the right points are decoded, put in order, and named."""
 
 import math
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from torch import Tensor
 
 from vae_lab.callbacks.drawing.charts.framed import Framed
 from vae_lab.callbacks.drawing.charts.scatter import Scatter
-from vae_lab.callbacks.drawing.marks import Dot
+from vae_lab.callbacks.drawing.letters import length
+from vae_lab.callbacks.drawing.marks import Dot, UpwardText
 from vae_lab.callbacks.drawing.style import BAND, LINE
 from vae_lab.callbacks.kl_per_dim import KLPerDim
 from vae_lab.callbacks.latent_map import LatentMap, QuantileMap, axis_ticks, triangle
@@ -462,3 +464,32 @@ def test_the_documentation_of_the_bars_has_the_condition_that_their_description_
     for words in (" ".join(section.split()), KLPerDim.description):
         assert "learned prior" in words and "KL from the aggregate posterior" in words
         assert "add up to another number" in words
+
+
+class NamedData(TinyData):
+    """Three labels with names that are none, or have capitals."""
+
+    label_names = (" ", "Ankle boot", "18", *"3456789")
+
+
+def test_names_that_are_empty_or_begin_with_a_capital_are_named_in_a_title() -> None:
+    shown = LatentMap(steps=7, extent=1.5, **MAP | {"corners": [0, 1, 2]})
+    heading = shown.draw(snapshot_of(latent_dim=4, data=NamedData()), torch.Generator()).heading
+    assert heading.title.endswith("through a 0, an Ankle boot and an 18")
+
+
+class LongData(TinyData):
+    """Labels whose names are much longer than a block of traversals is high."""
+
+    label_names = tuple(f"{k} wwwwwwwwwww" for k in range(10))
+
+
+def test_the_names_of_blocks_do_not_overlap() -> None:
+    traversals = Traversals(start=[0, 1, 2, 3], max_rows=4, steps=13, extent=3, **SETTINGS)
+    framed = traversals.draw(snapshot_of(latent_dim=3, data=LongData()), torch.Generator())
+    marks = [mark for mark in framed.layout().marks if isinstance(mark, UpwardText)]
+    names = sorted((mark for mark in marks if mark.text.endswith("..")), key=lambda it: it.y)
+    assert len(names) == 4
+    for upper, lower in pairwise(names):
+        halves = (length(upper.text, size=upper.size) + length(lower.text, size=lower.size)) / 2
+        assert lower.y - upper.y > halves

@@ -3,6 +3,7 @@
 Shapes: S steps, N images, C channels, H and W pixels, Z latent dimensions.
 """
 
+import re
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,10 @@ from vae_lab.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from vae_lab.vae import VAE
+
+
+# How a name begins that is spoken with a vowel first: apple, 8, 11, 18.
+VOWEL = r"[aeiouAEIOU]|8|1[18]$"
 
 
 @dataclass(kw_only=True)
@@ -175,7 +180,7 @@ def three_images(snapshot: Snapshot, labels: Sequence[int]) -> tuple[Tensor, str
     if own is None:
         return examples[chosen], "the codes of three images"
     names = [label_name(int(own[index]), snapshot.data.label_names) for index in chosen]
-    first, second, third = (f"{'an' if name[0] in 'aeiou8' else 'a'} {name}" for name in names)
+    first, second, third = (f"{'an' if re.match(VOWEL, name) else 'a'} {name}" for name in names)
     return examples[chosen], f"{first}, {second} and {third}"
 
 

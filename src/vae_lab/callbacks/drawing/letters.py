@@ -78,7 +78,8 @@ def label_name(label: int, names: Sequence[str] | None) -> str:
 @cache
 def _drawn_names(names: tuple[str, ...]) -> tuple[str, ...]:
     """Returns names in ASCII, shortened so that no two become one."""
-    texts = [in_letters(name) for name in names]
+    # A name of blanks would not be seen.
+    texts = [in_letters(name).strip() or str(number) for number, name in enumerate(names)]
     # From the most legible: the beginning, both ends, the beginning and the number of the label.
     cuts = [f"{text[: _LONGEST - 2]}.." for text in texts]
     ends = [f"{text[: _LONGEST - 8]}..{text[-6:]}" for text in texts]

@@ -12,6 +12,7 @@ from torch import Tensor
 from vae_lab.callbacks.drawing.canvas import MARGIN, legible, line_height
 from vae_lab.callbacks.drawing.charts.plot import BESIDE, Heading, Plot, Tick
 from vae_lab.callbacks.drawing.grids import enlargement
+from vae_lab.callbacks.drawing.letters import shortened
 
 MARK = "#ffffff"
 
@@ -46,10 +47,13 @@ class Framed(NamedTuple):
         plot.facts.update(self.facts)
         for edges in self.marked:
             self._mark(plot, *(zoom * edge for edge in edges))
+        size = self._letters(zoom * width)
         for y, name in self.blocks:
             write = plot.text if len(name) <= 2 else plot.text_upwards
-            size = self._letters(zoom * width)
-            write(MARGIN // 2 + line_height(size) / 2, plot.top + zoom * y, name, size=size)
+            room = zoom * height / len(self.blocks) - MARGIN / 2
+            # Of names that are longer than their blocks, the ends would cover one another.
+            for text in shortened(name, size=size, width=room, lines=1):
+                write(MARGIN // 2 + line_height(size) / 2, plot.top + zoom * y, text, size=size)
         return plot
 
     def _letters(self, width: int) -> int:
