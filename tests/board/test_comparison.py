@@ -68,6 +68,45 @@ def test_it_is_written_anew_and_is_no_run(sweep: Path) -> None:
     assert [path.name for path in runs_of(sweep)] == ["conv", "linear"]
 
 
+@pytest.mark.parametrize("kind", ["folder", "file", "link"])
+def test_what_somebody_else_has_in_its_place_is_left_alone(
+    sweep: Path, tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place, other = sweep / "comparison", tmp_path / "other"
+    other.mkdir()
+    if kind == "file":
+        place.write_text("mine")
+    elif kind == "link":
+        place.symlink_to(other)
+    else:
+        place.mkdir()
+        (place / "note.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="move it away"):
+        write_comparison([sweep], sweep)
+    assert place.is_symlink() == (kind == "link") and not any(other.iterdir())
+    assert place.is_file() or [path.name for path in place.iterdir()] in ([], ["note.txt"])
+    (sweep / "command.txt").write_text("python -m vae_lab -m")
+    with folder_to_show([sweep]) as shown:
+        shown.refresh()
+        assert len(shown.colours) == 2
+        # With a link out of it, the sweep is shown from a folder of links.
+        assert (shown.folder != sweep) == (kind == "link")
+    assert ("move it away" in capsys.readouterr().err) == (kind != "link")
+
+
+def test_no_half_of_it_is_left(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_comparison([sweep], sweep)
+    (before,) = (sweep / "comparison").iterdir()
+
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(event_run, "image_summary", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_comparison([sweep], sweep)
+    assert [*(sweep / "comparison").iterdir()] == [before]
+
+
 def test_nothing_is_written_where_nothing_is_compared(tmp_path: Path, sweep: Path) -> None:
     assert write_comparison([sweep / "conv"], tmp_path) == []
     write_run(tmp_path / "csv" / "a", elbo=-1.0)

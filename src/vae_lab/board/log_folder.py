@@ -64,11 +64,11 @@ class LogFolder:
             from vae_lab.board.comparison.colours import run_colours
             from vae_lab.board.comparison.event_run import write_comparison  # imports matplotlib
 
+            colours = run_colours(self.sources)
+            self.colours = {self.names[run]: it for run, it in colours.items() if run in self.names}
             drawn = (self.folder / COMPARISON).glob(EVENT_FILES)
             if not any(path.stat().st_mtime >= newest for path in drawn):
                 write_comparison(self.sources, self.folder)
-            colours = run_colours(self.sources)
-            self.colours = {self.names[run]: it for run, it in colours.items() if run in self.names}
         except UserError:
             return  # no run has ended well
         except Exception as error:  # what the files of a run hold can fail in any way

@@ -57,6 +57,10 @@ class EventFile:
             while left:
                 left = left[file.write(left) :]
 
+    def remove(self) -> None:
+        """Takes the file away, with all that was written."""
+        self._path.unlink(missing_ok=True)
+
     def flush(self) -> None:
         """Does nothing: each event is written already."""
 

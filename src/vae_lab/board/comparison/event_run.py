@@ -29,6 +29,7 @@ def write_comparison(folders: Sequence[Path], target: Path) -> list[str]:
 
     Raises:
         UserError: A folder does not exist, or there is no finished run.
+        FileExistsError: Something of somebody else is where the pictures belong.
     """
     folder = target / COMPARISON
     runs, _ = find_runs(folders)
@@ -37,6 +38,7 @@ def write_comparison(folders: Sequence[Path], target: Path) -> list[str]:
     # A job of a sweep can have this name.
     if not groups or not has_events or (folder / RESULT).exists():
         return []
+    check_comparison(folder)
     drawn = {
         f"{COMPARISON}/{kind}" + f" ({number})" * (number > 1): comparison
         for number, group in enumerate(groups, start=1)
@@ -44,9 +46,23 @@ def write_comparison(folders: Sequence[Path], target: Path) -> list[str]:
     }
     earlier, file = our_files(folder), EventFile(folder)
     step = max(run.result.epochs or 0 for run in runs)
-    for tag, (picture, description) in drawn.items():
-        summary = image_summary(tag, picture, description)
-        file.add_event(Event(wall_time=time.time(), step=step, summary=summary))
+    try:
+        for tag, (picture, description) in drawn.items():
+            summary = image_summary(tag, picture, description)
+            file.add_event(Event(wall_time=time.time(), step=step, summary=summary))
+    except BaseException:
+        # Of a full disk or Ctrl-C, no half of it: it would pass for the newest.
+        file.remove()
+        raise
     for path in earlier:
-        path.unlink()
+        path.unlink(missing_ok=True)  # a board may draw them at the same time
     return list(drawn)
+
+
+def check_comparison(folder: Path) -> None:
+    """Raises FileExistsError if somebody else's files are where the run `comparison` belongs."""
+    if not folder.is_symlink() and not folder.exists():
+        return
+    is_folder = folder.is_dir() and not folder.is_symlink()
+    if not is_folder or (any(folder.iterdir()) and not our_files(folder)):
+        raise FileExistsError(f"{folder} was not made by VAE Lab: move it away")
