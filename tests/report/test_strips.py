@@ -14,6 +14,7 @@ from vae_lab.callbacks.drawing.style import METADATA
 from vae_lab.report import gallery, strips
 from vae_lab.report.blocks import Strips
 from vae_lab.report.grouping import group_runs
+from vae_lab.report.run_pictures import last_picture
 from vae_lab.report.runs import find_runs
 
 
@@ -149,7 +150,7 @@ def test_what_no_run_says_of_a_picture_is_not_believed(
     path = folder / "figures" / "interpolations_0003.png"
     with_metadata(path, **about)
     (run,), _ = find_runs([tmp_path])
-    picture = strips.last_picture(run, "interpolations")
+    picture = last_picture(run, "interpolations")
     assert picture is not None and not picture.about
     assert picture.box == (0, 0, *picture.image.size)
     assert strips.interpolations(run) == []
