@@ -4,12 +4,12 @@ It holds no `result.json`, which tells it from a run: reports, tables and resume
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tensorboard.compat.proto.event_pb2 import Event
 
-from vae_lab.board.comparison.pictures import comparisons
+from vae_lab.board.comparison.pictures import Comparison, comparisons
 from vae_lab.loggers.event_files import EventFile, image_summary, our_files
 from vae_lab.ownership import COMPARISON
 from vae_lab.report.grouping import group_runs
@@ -44,8 +44,13 @@ def write_comparison(folders: Sequence[Path], target: Path) -> list[str]:
         for number, group in enumerate(groups, start=1)
         for kind, comparison in comparisons(group)
     }
+    _replace(folder, drawn, step=max(run.result.epochs or 0 for run in runs))
+    return list(drawn)
+
+
+def _replace(folder: Path, drawn: Mapping[str, Comparison], *, step: int) -> None:
+    """Writes the pictures, and removes the earlier ones when that is done."""
     earlier, file = our_files(folder), EventFile(folder)
-    step = max(run.result.epochs or 0 for run in runs)
     try:
         for tag, (picture, description) in drawn.items():
             summary = image_summary(tag, picture, description)
@@ -56,7 +61,6 @@ def write_comparison(folders: Sequence[Path], target: Path) -> list[str]:
         raise
     for path in earlier:
         path.unlink(missing_ok=True)  # a board may draw them at the same time
-    return list(drawn)
 
 
 def check_comparison(folder: Path) -> None:
