@@ -101,6 +101,19 @@ def test_what_a_file_cannot_say_of_itself_is_not_believed(tmp_path: Path, about:
     assert len(strips.interpolations(run)) == 3
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("pairs", None), ("pairs", [[1]]), ("pairs", "17"), ("steps", "x"), ("scale", "big")],
+)
+def test_settings_that_no_callback_has_cost_their_strips_only(
+    tmp_path: Path, key: str, value: Any
+) -> None:
+    drawn_run(tmp_path / "a", seed=1)
+    (run,), _ = find_runs([tmp_path])
+    run.config["callbacks"]["interpolations"][key] = value
+    assert strips.interpolations(run) == [] and strips.reconstructions(run, 2) is not None
+
+
 def test_the_overview_has_ten_originals_and_each_setting_below_them(tmp_path: Path) -> None:
     for z in (2, 4, 6, 8, 10):
         folder, _, _ = drawn_run(tmp_path / f"z{z}", seed=0, elbo=-100.0 + z, latent_dim=z)

@@ -23,6 +23,9 @@ LARGEST = 1e30
 
 _PATH: dict[str, Any] = {"labels": list[str] | None, "start": list[float], "end": list[float]}
 
+# Settings of the callbacks that draw grids of images.
+_SETTINGS: dict[str, Any] = {"scale": int, "steps": int, "pairs": list[list[int]]}
+
 _ABOUT: dict[str, Any] = {
     "scale": int,
     "grid": list[int],
@@ -66,13 +69,14 @@ def last_picture(run: Run, kind: str) -> RunPicture | None:
 def image_pixels(run: Run, kind: str) -> tuple[Mapping[str, Any], np.ndarray, RunPicture] | None:
     """Returns the callback's settings and a grid of images, each pixel of an image once.
 
-    The grid is uint8, (H, W) or (H, W, 3). None if the run drew none.
+    The grid is uint8, (H, W) or (H, W, 3). None if the run drew none, or its settings are none of
+    such a callback.
     """
     callbacks, picture = run.config.get("callbacks"), last_picture(run, kind)
     settings = callbacks.get(kind) if isinstance(callbacks, Mapping) else None
-    if not isinstance(settings, Mapping) or picture is None:
+    if not isinstance(settings, Mapping) or picture is None or not is_kind(settings, _SETTINGS):
         return None
-    scale = int(picture.about.get("scale", settings.get("scale", 1)))
+    scale = max(1, picture.about.get("scale", settings.get("scale", 1)))
     image = picture.image.crop(picture.box)
     pixels = np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
     return settings, np.ascontiguousarray(pixels[::scale, ::scale]), picture

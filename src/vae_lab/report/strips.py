@@ -92,8 +92,10 @@ def interpolations(run: Run) -> list[Interpolation]:
         return []
     settings, pixels, picture = found
     _, height, width = run.folder.image_shape
-    pairs = settings["pairs"]
-    across = 2 * (width + BAND) + int(settings["steps"]) * (width + LINE) - LINE
+    pairs, steps = settings.get("pairs", []), settings.get("steps", 0)
+    across = 2 * (width + BAND) + steps * (width + LINE) - LINE
+    if any(len(pair) != 2 for pair in pairs):
+        return []
     if pixels.shape[:2] != (len(pairs) * (height + LINE) - LINE, across):
         return []
     abouts = picture.about.get("paths", [])
