@@ -64,7 +64,7 @@ def certainty(group: Group) -> str:
         each = "One seed" if len(group.settings) == 1 else "One seed each"
         return (
             f"{each}: ± is the standard error, [ ] the 95 % interval over {over}. How much "
-            f"another seed would differ was not measured: -m seed=0,1,2 does."
+            f"another seed would differ was not measured; -m seed=0,1,2 measures it."
         )
     several = [sample for it in group.settings if (sample := it.sample("elbo")) and sample.spread]
     spreads = sorted(sample.spread or 0.0 for sample in several)
