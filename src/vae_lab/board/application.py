@@ -141,7 +141,7 @@ class LinkServer:
         """What there is to see now, the reports of the sources among it."""
         reports = [
             Link(
-                "report" if len(self._sources) == 1 else f"report of {source.resolve().name}",
+                "report" if len(self._sources) == 1 else f"report of {source}",
                 f"{PREFIX}report/{number}",
                 "the runs compared in numbers, words and pictures",
             )
