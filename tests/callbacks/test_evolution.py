@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
 from pytorch_lightning.callbacks import ModelCheckpoint
 from tensorboard.plugins.projector import projector_plugin
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
@@ -55,9 +56,9 @@ def draw_files(folder: Path, name: str, epochs: Sequence[int], *, channels: int 
 def test_a_frame_for_each_picture_and_the_last_one_stays(tmp_path: Path, channels: int) -> None:
     draw_files(tmp_path, "latent_map", [0, 5, 10, 12], channels=channels)
     draw_files(tmp_path, "samples", [0, 12])
-    with Image.open(end(tmp_path, film(), epochs=12)) as gif:
+    with GifImageFile(end(tmp_path, film(), epochs=12)) as gif:
         # Pillow has n_frames in the classes of animated formats alone; so below.
-        assert (gif.n_frames, gif.size) == (4, (240, 80 + header_height(240)))  # type: ignore[attr-defined]
+        assert (gif.n_frames, gif.size) == (4, (240, 80 + header_height(240)))
         durations, greys = [], []
         for k in range(4):
             gif.seek(k)
@@ -72,8 +73,8 @@ def test_a_frame_for_each_picture_and_the_last_one_stays(tmp_path: Path, channel
 
 def test_without_the_first_picture_the_next_is_taken(tmp_path: Path) -> None:
     draw_files(tmp_path, "samples", [0, 3])
-    with Image.open(end(tmp_path, film(), epochs=3)) as gif:
-        assert gif.n_frames == 2  # type: ignore[attr-defined]
+    with GifImageFile(end(tmp_path, film(), epochs=3)) as gif:
+        assert gif.n_frames == 2
 
 
 def test_without_pictures_there_is_no_film(tmp_path: Path) -> None:
@@ -83,8 +84,8 @@ def test_without_pictures_there_is_no_film(tmp_path: Path) -> None:
 def test_pictures_of_an_earlier_run_are_left_out(tmp_path: Path) -> None:
     draw_files(tmp_path, "samples", [0, 5, 10])
     draw_files(tmp_path, "samples_of_others", [1])
-    with Image.open(end(tmp_path, film(), epochs=7)) as gif:
-        assert gif.n_frames == 2  # type: ignore[attr-defined]  # epochs 0, 5
+    with GifImageFile(end(tmp_path, film(), epochs=7)) as gif:
+        assert gif.n_frames == 2  # epochs 0, 5
 
 
 def test_few_frames_are_equally_spaced_with_both_ends() -> None:
@@ -103,9 +104,9 @@ def test_a_film_that_is_too_large_gets_fewer_frames(
         picture = torch.rand(channels, 60, 120, generator=generator)
         to_png(to_uint8(picture), tmp_path / "figures" / f"samples_{epoch:04d}.png")
     path = end(tmp_path, film(max_megabytes=megabytes), epochs=8)
-    with Image.open(path) as gif:
+    with GifImageFile(path) as gif:
         # Of animated formats only; see above.
-        count = gif.n_frames  # type: ignore[attr-defined]
+        count = gif.n_frames
         assert 2 <= count <= frames and (count == 9) == (frames == 9)
         assert path.stat().st_size <= 1e6 * megabytes or count == 2
         gif.seek(count - 1)
@@ -119,12 +120,12 @@ def test_a_film_of_maps_has_the_first_epochs_and_goes_on_after_a_resume(tmp_path
         return [film(), maps, ModelCheckpoint(dirpath=tmp_path / "checkpoints", save_last=True)]
 
     train(tmp_path, callbacks(), max_epochs=2)
-    with Image.open(tmp_path / "figures" / "evolution.gif") as gif:
-        assert gif.n_frames == 3  # type: ignore[attr-defined]  # epochs 0, 1, 2
+    with GifImageFile(tmp_path / "figures" / "evolution.gif") as gif:
+        assert gif.n_frames == 3  # epochs 0, 1, 2
     train(tmp_path, callbacks(), max_epochs=6, resume=tmp_path / "checkpoints" / "last.ckpt")
     assert drawn(tmp_path, "latent_map") == [0, 1, 2, 3, 5, 6]
-    with Image.open(tmp_path / "figures" / "evolution.gif") as gif:
-        assert gif.n_frames == 6  # type: ignore[attr-defined]
+    with GifImageFile(tmp_path / "figures" / "evolution.gif") as gif:
+        assert gif.n_frames == 6
 
 
 def test_reducing_gives_back_the_pixels_that_were_enlarged(tmp_path: Path) -> None:
@@ -139,8 +140,8 @@ def test_reducing_gives_back_the_pixels_that_were_enlarged(tmp_path: Path) -> No
 def test_a_run_ends_with_a_film_whatever_the_order_of_callbacks(tmp_path: Path) -> None:
     samples = Samples(num_images=9, columns=3, **{**WHEN, "scale": 20})
     train(tmp_path, [film(), samples], max_epochs=3)
-    with Image.open(tmp_path / "figures" / "evolution.gif") as gif:
-        assert gif.n_frames == 3  # type: ignore[attr-defined]  # epochs 0, 2, 3
+    with GifImageFile(tmp_path / "figures" / "evolution.gif") as gif:
+        assert gif.n_frames == 3  # epochs 0, 2, 3
 
 
 # The Projector.

@@ -130,6 +130,7 @@ def test_a_row_names_the_labels_it_passes_and_its_file_knows_the_codes() -> None
 
 def test_without_labels_paths_name_their_images() -> None:
     class Data(TinyData):
+        # These images have no names; the class that it replaces has a list.
         label_names = None  # type: ignore[assignment]
 
         def examples(self) -> tuple[Tensor, Tensor | None]:

@@ -147,6 +147,7 @@ def metadata(file: Any) -> Any:
 def test_a_file_says_whose_picture_it_is_and_where_the_images_are(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "no-z2")
     samples = Samples(num_images=9, columns=3, **{**WHEN, "scale": 3})
+    # TinyVAE has only what a picture asks of a VAE.
     snapshot = Snapshot(model=TinyVAE(latent_dim=2), data=TinyData(), epochs_done=7)  # type: ignore[arg-type]
     spy = Spy()
     samples.publish(snapshot, folder, [spy])

@@ -54,6 +54,7 @@ def test_an_svg_has_the_texts_of_the_pixels_and_their_widths() -> None:
 def test_the_baseline_of_a_text_is_where_the_pixels_have_it() -> None:
     canvas = Canvas(width=60, height=60, coloured=False)
     for x, anchor in ((5, "lt"), (25, "lm"), (45, "lb")):
+        # The pairs of letters are made in the loop: mypy sees texts, not the literals.
         canvas.text(x, 30, "H", size=20, anchor=anchor)  # type: ignore[arg-type]
     dark = canvas.pixels(4)[0] < 100
     for text in elements(canvas, "text"):

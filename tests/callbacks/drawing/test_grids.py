@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 from torch import Tensor
 
 from vae_lab.callbacks.drawing import grids, letters, marks, pixels
@@ -142,9 +143,9 @@ def test_png_is_the_bytes_and_what_they_show(tmp_path: Path, channels: int) -> N
     picture = grids.to_uint8(numbered(1, channels=channels)[0])
     path = tmp_path / "figures" / "picture.png"
     pixels.to_png(picture, path, {"run": "\u00e9t\u00e9", "grid": [0, 1]})
-    with Image.open(path) as file:
+    with PngImageFile(path) as file:
         assert torch.equal(pixels.from_array(np.array(file)), picture)
-        assert json.loads(file.text["vae_lab"]) == {"run": "\u00e9t\u00e9", "grid": [0, 1]}  # type: ignore[attr-defined]
+        assert json.loads(file.text["vae_lab"]) == {"run": "\u00e9t\u00e9", "grid": [0, 1]}
     assert [entry.name for entry in path.parent.iterdir()] == ["picture.png"]
 
 
