@@ -11,13 +11,14 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALLED_BROWSER := $(VENV)/.installed-browser
 INSTALLED_ENGINES := $(VENV)/.installed-engines
+INSTALLED_DOCS := $(VENV)/.installed-docs
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help sweep train tensorboard test test-browser test-engines screenshot screenshot-report golden torture audit bench
-.PHONY: combinations variants bench-quick bench-quality lint types format lock clean
+.PHONY: docs combinations variants bench-quick bench-quality lint types format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-17s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -45,6 +46,9 @@ screenshot: $(INSTALLED_BROWSER) ## make docs/images/board.png anew (of another 
 
 screenshot-report: $(INSTALLED_BROWSER) ## make docs/images/report.png anew: ARGS=FOLDER/report.html
 	$(BIN)/python tools/screenshot_report.py docs/images/report.png $(ARGS)
+
+docs: $(INSTALLED_DOCS) ## build the site of docs/ and execute its notebooks: outputs/docs/index.html
+	$(BIN)/python -m sphinx -W --keep-going -q -b html -d outputs/docs-cache docs outputs/docs $(ARGS)
 
 golden: $(INSTALLED_DEV) ## run the long tests of the numbers (minutes; more with VAE_LAB_DATA)
 	$(BIN)/python -m pytest -m golden $(ARGS)
@@ -128,4 +132,8 @@ $(INSTALLED_ENGINES): $(INSTALLED_DEV)
 
 $(INSTALLED_BROWSER): $(INSTALLED_DEV)
 	$(PIP) install -c $(CONSTRAINTS) -e '.[dev,browser]'
+	@touch $(INSTALLED) $(INSTALLED_DEV) $@
+
+$(INSTALLED_DOCS): $(INSTALLED_DEV)
+	$(PIP) install -c $(CONSTRAINTS) -e '.[dev,docs]'
 	@touch $(INSTALLED) $(INSTALLED_DEV) $@

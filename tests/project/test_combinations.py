@@ -23,7 +23,7 @@ from vae_lab.vae import VAE
 
 CONF = compose.conf_folder()
 GROUPS = ("objective", "likelihood", "prior")
-DOCS = ROOT / "docs" / "objectives.md"
+DOCS = ROOT / "docs" / "explanation" / "objectives.md"
 BINARIZE = ("none", "dynamic")
 
 

@@ -215,7 +215,11 @@ def simple_commands(line: str) -> Iterator[list[str]]:
 def documented_commands() -> list[list[str]]:
     texts = [
         path.read_text(encoding="utf-8")
-        for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md")))
+        for path in (
+            ROOT / "README.md",
+            ROOT / "CONTRIBUTING.md",
+            *sorted(ROOT.glob("docs/**/*.md")),
+        )
     ]
     found = [
         words for text in texts for line in bash_commands(text) for words in simple_commands(line)
@@ -262,7 +266,7 @@ def write_documented_files(folder: Path) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     named = re.findall(r"`([\w/]+\.yaml)`,\n\n```yaml\n(.*?)```", readme, flags=re.DOTALL)
     assert named, "the README shows how an option of one's own is written"
-    for page in ROOT.glob("docs/*.md"):
+    for page in ROOT.glob("docs/**/*.md"):
         text = page.read_text(encoding="utf-8")
         named += re.findall(r"```yaml\n# (my_conf/\S+)\n(.*?)```", text, flags=re.DOTALL)
     for name, text in named:

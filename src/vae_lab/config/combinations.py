@@ -19,7 +19,7 @@ _BINARY = ("data.binarize", ("static", "dynamic", "threshold"))
 
 _TO_BERNOULLI = "use likelihood=bernoulli or data.binarize=none"
 
-# The same table stands in docs/objectives.md; a test holds them together, and trains all the rest.
+# docs/explanation/objectives.md has the same table; a test compares them, and trains all the rest.
 INVALID_COMBINATIONS = (
     InvalidCombination(
         ("likelihood", ("continuous_bernoulli", "gaussian", "laplace")),

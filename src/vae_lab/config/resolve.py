@@ -2,8 +2,8 @@
 
 `trainer.precision=auto` and `threads=null` are settled before the run, and what was chosen is
 stated with the reason. bf16 takes about 0.7 of the time of the convolutional model on processors
-that compute in it, and slows a small one down (bench/README.md). The bound's terms are in single
-precision either way.
+that compute in it, and slows a small one down (docs/developers/benchmarks.md). The bound's terms
+are in single precision either way.
 """
 
 from collections.abc import Mapping

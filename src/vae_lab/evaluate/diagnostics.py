@@ -1,6 +1,7 @@
 """What looks wrong with a trained model, in words. No torch.
 
-Each warning has a threshold here, the same in docs/numbers.md, and a test that provokes it.
+Each warning has a threshold here, the same in docs/reference/numbers.md, and a test that provokes
+it.
 """
 
 from collections.abc import Iterator, Sequence

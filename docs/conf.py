@@ -1,0 +1,67 @@
+"""Sphinx: the site of docs/, built by `make docs`, without a network.
+
+The pages stay readable where the repository is shown: plain links between files, formulas in
+dollars. Notebooks are scripts (jupytext), executed while the site is built.
+"""
+
+import re
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+from vae_lab import __version__
+
+project = "VAE Lab"
+author = "VAE Lab authors"
+version = release = __version__
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build", "conf.py", "traps/*.py"]
+
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 4
+
+nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
+nb_execution_mode = "cache"
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
+
+html_theme = "furo"
+html_title = "VAE Lab"
+html_show_sourcelink = False
+
+# A page of the site -> the file of the repository that it shows.
+OUTSIDE = {
+    "developers/contributing": "CONTRIBUTING.md",
+    "developers/changelog": "CHANGELOG.md",
+    "developers/security": "SECURITY.md",
+    "developers/benches": "bench/README.md",
+    "developers/tests": "tests/README.md",
+}
+ROOT = Path(__file__).parents[1]
+LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)(#[^)\s]*)?\)")
+
+
+def read_source(_: Sphinx, page: str, source: list[str]) -> None:
+    """Shows a file from outside of docs/ as its page, and leads links to it there."""
+    text = source[0]
+    folder = (ROOT / "docs" / page).parent
+    if page in OUTSIDE:
+        path = ROOT / OUTSIDE[page]
+        text, folder = path.read_text(encoding="utf-8"), path.parent
+    pages = {(ROOT / name).resolve(): page for page, name in OUTSIDE.items()}
+
+    def absolute(link: re.Match[str]) -> str:
+        target = (folder / link[1]).resolve()
+        if target in pages:
+            return f"](/{pages[target]}.md{link[2] or ''})"
+        if page in OUTSIDE and target.is_relative_to(ROOT / "docs"):
+            return f"](/{target.relative_to(ROOT / 'docs')}{link[2] or ''})"
+        return link[0]
+
+    source[0] = LINK.sub(absolute, text)
+
+
+def setup(app: Sphinx) -> None:
+    """Is called by Sphinx."""
+    app.connect("source-read", read_source)
