@@ -18,7 +18,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help sweep train tensorboard test test-browser test-engines screenshot screenshot-report golden torture audit bench
-.PHONY: docs combinations variants bench-quick bench-quality lint types format lock clean
+.PHONY: docs readme-numbers combinations variants bench-quick bench-quality lint types format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-17s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -55,6 +55,9 @@ golden: $(INSTALLED_DEV) ## run the long tests of the numbers (minutes; more wit
 
 combinations: $(INSTALLED) ## train sixteen combinations of objective, likelihood and prior for an epoch each
 	$(BIN)/python -m vae_lab -m objective=elbo_cyclic,elbo_free_bits,iwae,mmd likelihood=bernoulli,discretized_logistic prior=gaussian_mixture,vamp data=mnist_5k trainer.max_epochs=1 $(ARGS)
+
+readme-numbers: $(INSTALLED) ## make the numbers of README.md anew (an hour, nothing beside it)
+	$(BIN)/python tools/readme_numbers.py $(ARGS)
 
 variants: $(INSTALLED) ## make docs/images/objectives/ anew
 	$(BIN)/python tools/draw_variants.py docs/images/objectives
