@@ -263,12 +263,11 @@ def test_the_readme_shows_commands() -> None:
 
 def write_documented_files(folder: Path) -> None:
     """Writes the YAML files that the documentation tells its readers to put somewhere."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    named = re.findall(r"`([\w/]+\.yaml)`,\n\n```yaml\n(.*?)```", readme, flags=re.DOTALL)
-    assert named, "the README shows how an option of one's own is written"
+    named: list[tuple[str, str]] = []
     for page in ROOT.glob("docs/**/*.md"):
         text = page.read_text(encoding="utf-8")
         named += re.findall(r"```yaml\n# (my_conf/\S+)\n(.*?)```", text, flags=re.DOTALL)
+    assert named, "the documentation shows how an option of one's own is written"
     for name, text in named:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
