@@ -1,0 +1,303 @@
+"""The English of everything that people read: phrases that cost a second reading, and better ones.
+
+The readers are students whose second language is English. A phrase of this list was stumbled over;
+each stands for a pattern: verbs late, `a` for `per`, `alone` for `only`, `where` for `if`, idioms.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+from prose import joined, markdown_prose, prose_files, prose_of, python_prose
+from repository import ROOT
+
+UNIT = (
+    r"(?:nats|bytes?|bits|seconds|microseconds|minutes|hours|ms|[GM]B|\d s|\) s|images|steps|jobs)"
+)
+WHOLE = (
+    r"(?:epoch|run|value|image|job|step|round|class|setting|model|batch|pixel|dimension|label|line|"
+    r"sweep|process|file|point|page|picture|seed|second|minute|hour|day|machine|core|thread|digit|"
+    r"channel|trial)"
+)
+ONE = r"(?:family|paper|colour|line|page|process|table|chart|picture|row|file|one)"
+
+# What must not be written, as a regular expression for words with one blank between them -> what to
+# write. A pattern must not meet good English: better it misses a case than it forbids a word.
+INSTEAD = {
+    r"\bto be had\b|\bcan be had\b": "could not be downloaded; is available",
+    r"\b(?:go|goes|going|went|gone) on\b": "resume, continue",
+    rf"{UNIT} an? {WHOLE}\b(?!')": "per",
+    rf"\b(?:a|one) {ONE} an? {WHOLE}\b(?!'| (?:that|is|has|was))|, one a line\b": "per",
+    r"(?<!left )(?<!leave )(?<!leaves )(?<!it )(?<!them )\balone\b": "only",
+    r"\bwhere (?:there (?:is|are|was)|it is (?:no|not|there|left)|they are (?:not|there))\b": "if",
+    r"\bwhere (?:no|none|nothing) |Error: where\b|\b(?:None|null):? where\b": "if",
+    r"(?<!there )\b(?:is|are) no (?!longer\b|more\b|less\b|such\b|\w+er than\b)": "is not a",
+    r"\bvalues? that (?:is|are) no numbers?\b": "NaN or infinity",
+    r"\b(?:every|exact|these|their|finer|chosen|this) figures?\b|(?<!of )\bthe figure\b": "value",
+    r"\bfigures? (?:without|would|do not|does not|of two|of an image|of other|of a)\b": "value",
+    r"\b(?:the|a|its|their) spreads?\b|\(spread\b": "standard deviation",
+    r"\bby the hundred\b": "hundreds of times, or the number",
+    r"\bthat of the moment\b": "the current one",
+    r"\bgoe?s? with one another\b": "can be combined",
+    r"\bat work\b": "running, in use",
+    r"\bat hand\b": "available",
+    r"\bsays? nothing (?:about|of|against)\b": "does not describe, gives no information about",
+    r"\bmeans? nothing\b|\b(?:no|without) meaning\b": "cannot be interpreted, is not supported",
+    r"\b(?:is|are) not there\b": "is missing",
+    r"\b(?:if|once|when) (?:\w+ ){1,3}(?:is|are) there\b": "exists",
+    r"\bdo(?:es)? not compare\b": "are not comparable",
+    r"\b(?:told|tells?|telling) (?:\w+ )?apart\b": "distinguish; no significant difference",
+    r"\b(?:it|engines|this) pays?\b": "is worthwhile",
+    r"\b(?:what )?suits the model\b": "model-specific default",
+    r"\bas ever\b": "as usual",
+    r"% is much\b": "suggests overfitting",
+    r"\bin (?:one|a) night\b|\bthe night was bad\b": "name the subject: an interrupted run",
+    r"\bwhat is (?:answered|refused|to be seen)\b": "error messages; limits; findings",
+    r"\blooking changes nothing\b": "drawing does not affect training",
+    r"\bhow often it was tried\b": "stress tests",
+    r"\bthese weights\b|\bweights of (?:linear|conv) z": "the name of the run (one seed)",
+    r"\banew\b": "again",
+    r"\bmend(?:s|ed|ing)?\b": "fix",
+    r"\bshall\b": "must",
+    r"\bstarves?\b|\bhouse\b": "plain words, not a metaphor",
+    r"\b(?:whence|thereof|therein|hitherto|whatsoever|lest|thither|whither)\b": "a common word",
+    r"\b(?:gray|behavior|neighbors?|favor|analyz\w+|labeled|modeled)\b": "British spelling",
+    # Titles of papers, whose words begin with a capital letter, stay as they are.
+    r"\b(?-i:(?:normal|minim|general|recogn|reparameter|regular)iz\w+|summarize\w*)": "British spelling",
+}
+
+# Files that are still to be written better. A file without a hit leaves the list.
+PENDING: set[str] = set(
+    """
+    CHANGELOG.md
+    CONTRIBUTING.md
+    Makefile
+    README.md
+    SECURITY.md
+    bench/README.md
+    conf/config.yaml
+    conf/data/cifar10.yaml
+    conf/data/digits.yaml
+    conf/data/folder.yaml
+    conf/data/mnist.yaml
+    conf/data/mnist_5k.yaml
+    conf/data/npz.yaml
+    conf/evaluate.yaml
+    conf/experiment/davidson2018.yaml
+    conf/experiment/first_look.yaml
+    conf/experiment/iwae2015.yaml
+    conf/experiment/rate_distortion.yaml
+    conf/experiment/reference.yaml
+    conf/experiment/shortest_conv.yaml
+    conf/experiment/shortest_linear.yaml
+    conf/hydra/launcher/ray.yaml
+    conf/hydra/launcher/submitit_local.yaml
+    conf/hydra/launcher/submitit_slurm.yaml
+    conf/hydra/sweeper/optuna.yaml
+    conf/objective/beta_tc.yaml
+    conf/optimizer/adam.yaml
+    conf/optimizer/muon.yaml
+    conf/prior/gaussian_mixture.yaml
+    conf/trainer/debug.yaml
+    docs/developers/benchmarks.md
+    docs/explanation/objectives.md
+    docs/how-to/resume.md
+    docs/how-to/sweeps.md
+    docs/reference/configuration.md
+    docs/reference/data.md
+    docs/reference/evaluation.md
+    docs/reference/numbers.md
+    docs/reference/pictures.md
+    docs/reference/report.md
+    docs/reference/result.md
+    docs/reference/tensorboard.md
+    src/vae_lab/__init__.py
+    src/vae_lab/board/application.py
+    src/vae_lab/board/comparison/curves.py
+    src/vae_lab/board/comparison/event_run.py
+    src/vae_lab/board/links.py
+    src/vae_lab/board/log_folder.py
+    src/vae_lab/board/templates/open.html
+    src/vae_lab/board/templates/settings.html
+    src/vae_lab/callbacks/drawing/canvas.py
+    src/vae_lab/callbacks/drawing/charts/bars.py
+    src/vae_lab/callbacks/drawing/charts/scatter.py
+    src/vae_lab/callbacks/drawing/marks.py
+    src/vae_lab/callbacks/figures_page.py
+    src/vae_lab/callbacks/interpolations.py
+    src/vae_lab/callbacks/latent_map.py
+    src/vae_lab/callbacks/latent_scatter.py
+    src/vae_lab/callbacks/progress.py
+    src/vae_lab/callbacks/snapshot.py
+    src/vae_lab/checkpoints.py
+    src/vae_lab/cli/__init__.py
+    src/vae_lab/cli/command_lines.py
+    src/vae_lab/cli/ensure_data.py
+    src/vae_lab/cli/hydra_jobs.py
+    src/vae_lab/cli/launchers.py
+    src/vae_lab/cli/main.py
+    src/vae_lab/cli/plan.py
+    src/vae_lab/cli/resume.py
+    src/vae_lab/cli/sweep_summary.py
+    src/vae_lab/cli/sweep_time.py
+    src/vae_lab/cli/task.py
+    src/vae_lab/config/check.py
+    src/vae_lab/config/combinations.py
+    src/vae_lab/config/compose.py
+    src/vae_lab/config/identity.py
+    src/vae_lab/config/instantiate.py
+    src/vae_lab/config/job.py
+    src/vae_lab/config/rules.py
+    src/vae_lab/data/arrays.py
+    src/vae_lab/data/batches.py
+    src/vae_lab/data/binarize.py
+    src/vae_lab/data/cifar10.py
+    src/vae_lab/data/datamodule.py
+    src/vae_lab/data/download.py
+    src/vae_lab/data/image_files.py
+    src/vae_lab/data/image_folder.py
+    src/vae_lab/data/images.py
+    src/vae_lab/data/mnist.py
+    src/vae_lab/data/npz.py
+    src/vae_lab/data/transfer.py
+    src/vae_lab/data/user_images.py
+    src/vae_lab/environment.py
+    src/vae_lab/errors.py
+    src/vae_lab/evaluate/bound.py
+    src/vae_lab/evaluate/diagnostics.py
+    src/vae_lab/evaluate/latent_space.py
+    src/vae_lab/evaluate/marginal_likelihood.py
+    src/vae_lab/evaluate/printing.py
+    src/vae_lab/evaluate/requests.py
+    src/vae_lab/evaluate/sample_quality.py
+    src/vae_lab/evaluations.py
+    src/vae_lab/files.py
+    src/vae_lab/loggers/base.py
+    src/vae_lab/loggers/event_files.py
+    src/vae_lab/loggers/hparams.py
+    src/vae_lab/loggers/mlflow.py
+    src/vae_lab/loggers/tensorboard.py
+    src/vae_lab/loggers/wandb.py
+    src/vae_lab/networks/__init__.py
+    src/vae_lab/objectives/__init__.py
+    src/vae_lab/objectives/base.py
+    src/vae_lab/objectives/beta_tc.py
+    src/vae_lab/objectives/mmd.py
+    src/vae_lab/posterior.py
+    src/vae_lab/priors.py
+    src/vae_lab/random_streams.py
+    src/vae_lab/report/chart_style.py
+    src/vae_lab/report/charts/curves.py
+    src/vae_lab/report/charts/kl.py
+    src/vae_lab/report/colours.py
+    src/vae_lab/report/findings/__init__.py
+    src/vae_lab/report/findings/faults.py
+    src/vae_lab/report/findings/headline.py
+    src/vae_lab/report/findings/remedies.py
+    src/vae_lab/report/grouping.py
+    src/vae_lab/report/latent_pictures.py
+    src/vae_lab/report/latex.py
+    src/vae_lab/report/likelihoods.py
+    src/vae_lab/report/page.py
+    src/vae_lab/report/picture_metrics.py
+    src/vae_lab/report/runs.py
+    src/vae_lab/report/statistics.py
+    src/vae_lab/report/tables.py
+    src/vae_lab/report/wording.py
+    src/vae_lab/run_folder.py
+    src/vae_lab/terminal.py
+    src/vae_lab/trained_vae.py
+    src/vae_lab/training/distributed.py
+    src/vae_lab/training/final_test.py
+    src/vae_lab/training/resume_state.py
+    src/vae_lab/training/run.py
+    src/vae_lab/training/trainer.py
+    src/vae_lab/vae.py
+    tests/README.md
+    tools/readme_numbers.py
+    """.split()
+)
+
+
+def hits(path: Path) -> list[str]:
+    """Returns the places of a file that break the list."""
+    prose = prose_of(path)
+    name = path.relative_to(ROOT)
+    found = [
+        (prose.line(match.start()), match[0], instead)
+        for pattern, instead in INSTEAD.items()
+        for match in re.finditer(pattern, prose.text, flags=re.IGNORECASE)
+    ]
+    return [f"{name}:{line}: {text!r}: write: {instead}" for line, text, instead in sorted(found)]
+
+
+def names(*, pending: bool) -> list[str]:
+    every = [str(path.relative_to(ROOT)) for path in prose_files()]
+    return [name for name in every if (name in PENDING) == pending]
+
+
+@pytest.mark.parametrize("name", names(pending=False))
+def test_a_file_has_no_phrase_of_the_list(name: str) -> None:
+    found = hits(ROOT / name)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("name", names(pending=True))
+def test_a_file_that_is_pending_has_a_hit(name: str) -> None:
+    assert hits(ROOT / name), f"{name} is done: remove it from PENDING."
+
+
+def test_every_pending_file_exists() -> None:
+    assert set(names(pending=True)) == PENDING
+
+
+def test_prose_of_a_program_is_its_comments_and_strings() -> None:
+    source = (
+        'x = 1  # Of this\n# line alone.\ndef alone(): \n    """Says\n    it."""\n    f("a b")\n'
+    )
+    prose = joined(python_prose(source))
+    assert "Of this line alone." in prose.text
+    assert "Says it." in prose.text
+    assert "alone()" not in prose.text
+    assert prose.line(prose.text.index("alone.")) == 2
+    assert prose.line(prose.text.index("it.")) == 5
+
+
+def test_prose_of_a_page_has_no_inline_code_and_ends_at_a_cell() -> None:
+    prose = joined(markdown_prose("# A title\nOne `x is no y`\nrow | a run\n"))
+    assert "is no" not in prose.text
+    assert "row a run" not in prose.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "data=mnist is not to be had",
+        "it took 0.04 s an epoch",
+        "one colour a setting",
+        "a list, one a line",
+        "a value that is no number stops it",
+        "of the batch alone",
+        "ValueError: where the folder is bad",
+        "every figure here",
+    ],
+)
+def test_bad_phrases_are_found(text: str) -> None:
+    assert any(re.search(pattern, text, flags=re.IGNORECASE) for pattern in INSTEAD)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "there is no plane",
+        "it is no longer drawn",
+        "the folder where the run writes",
+        "once a run has ended",
+        "in the file an image's pixel has",
+        "it is left alone",
+        "figures/index.html, see figure 3",
+        "three runs per setting",
+    ],
+)
+def test_good_phrases_are_left(text: str) -> None:
+    assert not any(re.search(pattern, text, flags=re.IGNORECASE) for pattern in INSTEAD)
