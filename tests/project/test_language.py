@@ -63,7 +63,7 @@ INSTEAD = {
     r"\b(?:whence|thereof|therein|hitherto|whatsoever|lest|thither|whither)\b": "a common word",
     r"\b(?:gray|behavior|neighbors?|favor|analyz\w+|labeled|modeled)\b": "British spelling",
     # Titles of papers, whose words begin with a capital letter, stay as they are.
-    r"\b(?-i:(?:normal|minim|general|recogn|reparameter|regular)iz\w+|summarize\w*)": "British spelling",
+    r"\b(?-i:(?:normal|minim|general|recogn|reparameter|regular)iz\w+|summarize\w*)": "-ise",
 }
 
 # Files that are still to be written better. A file without a hit leaves the list.
