@@ -105,7 +105,7 @@ PENDING: set[str] = set(
     docs/how-to/sweeps.md
     docs/reference/configuration.md
     docs/reference/data.md
-    docs/reference/evaluation.md
+    docs/reference/metrics.md
     docs/reference/numbers.md
     docs/reference/pictures.md
     docs/reference/report.md
