@@ -273,7 +273,7 @@ assert abs(by_hand - by_vae_lab) < 1  # other starting weights and another learn
 #
 # ## Next
 #
-# - [What the bound is](index.md): how far the ELBO lies below log p(x).
+# - [What the bound is](the_bound.py): how far the ELBO lies below log p(x).
 # - [Tutorial](../start/tutorial.md): the same from a terminal, with a report.
 # - [Numbers](../reference/numbers.md) and [pictures](../reference/pictures.md) say what each one
 #   means.
