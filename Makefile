@@ -44,8 +44,8 @@ test-engines: $(INSTALLED_ENGINES) ## run sweeps, searches and loggers on every 
 screenshot: $(INSTALLED_BROWSER) ## make docs/images/board.png anew (of another sweep: ARGS=FOLDER)
 	$(BIN)/python tools/screenshot_board.py docs/images/board.png $(ARGS)
 
-screenshot-report: $(INSTALLED_BROWSER) ## make docs/images/report.png anew: ARGS=FOLDER/report.html
-	$(BIN)/python tools/screenshot_report.py docs/images/report.png $(ARGS)
+screenshot-report: $(INSTALLED_BROWSER) ## make docs/images/report*.png anew: ARGS=FOLDER/report.html
+	$(BIN)/python tools/screenshot_report.py docs/images $(ARGS)
 
 docs: $(INSTALLED_DOCS) ## build the site of docs/ and execute its notebooks: outputs/docs/index.html
 	$(BIN)/python -m sphinx -W --keep-going -q -b html -d outputs/docs-cache docs outputs/docs $(ARGS)
