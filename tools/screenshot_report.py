@@ -13,7 +13,7 @@ SIZE = (1440, 900)
 # The findings that the picture of the first lines shows.
 NUM_FINDINGS = 3
 # Around the lines, in pixels of the page.
-MARGIN = 12
+MARGIN = 5
 # Kilobytes: the pictures lie in the repository.
 LIMIT = 250
 
