@@ -458,7 +458,7 @@ def test_without_a_kl_per_dimension_pictures_take_the_aggregate_posterior_and_sa
 
 
 def test_the_documentation_of_the_bars_has_the_condition_that_their_description_has() -> None:
-    page = ROOT / "docs" / "pictures.md"
+    page = ROOT / "docs" / "reference" / "pictures.md"
     _, _, section = page.read_text(encoding="utf-8").partition("\n## kl_per_dim\n")
     section, _, _ = section.partition("\n## ")
     for words in (" ".join(section.split()), KLPerDim.description):

@@ -263,7 +263,7 @@ def test_every_shape_in_a_file_is_the_sources_own(tmp_path: Path) -> None:
 def test_the_data_set_of_the_documentation_can_be_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "reference" / "data.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```(?:python|yaml)\n# (\S+\.(?:py|yaml))(.*?)```", text, re.DOTALL)
     assert [path for path, _ in blocks] == ["my_data.py", "my_conf/data/squares.yaml"]
     for path, content in blocks:

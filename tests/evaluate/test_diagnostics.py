@@ -82,7 +82,7 @@ def test_overfitting_is_a_distance_whatever_the_zero_of_the_bound(
 
 
 def test_the_documented_thresholds_are_the_codes() -> None:
-    text = (ROOT / "docs" / "numbers.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "reference" / "numbers.md").read_text(encoding="utf-8")
     for value in (
         "0.01 nats", "two standard errors", "one standard error", "variance above 100",
         "0.01 nats below", "5.54 nats",

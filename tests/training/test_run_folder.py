@@ -88,6 +88,6 @@ def test_figures_are_found_by_their_epochs(tmp_path: Path) -> None:
 
 
 def test_the_documentation_has_every_field_of_a_result() -> None:
-    page = (ROOT / "docs" / "result.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "result.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", page, flags=re.MULTILINE)
     assert dict(rows) == result_fields()
