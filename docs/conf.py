@@ -18,6 +18,11 @@ version = release = __version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "conf.py", "traps/*.py"]
 
+# A name in backticks is code in docstrings too. Members stand in the order of the source.
+default_role = "code"
+autodoc_member_order = "bysource"
+toc_object_entries_show_parents = "hide"
+
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
 

@@ -2,6 +2,7 @@
 
 import vae_lab
 vae = vae_lab.load("outputs/runs/NAME")
+images = vae.sample(16, seed=0)
 """
 
 from pathlib import Path
@@ -17,13 +18,14 @@ def load(folder: "Path | str", *, weights: str | None = None, trust: bool = Fals
     """Returns the trained model of a run's folder, ready to use; no data set is needed.
 
     Args:
-        folder: the run's folder.
-        weights: `best` or `last`; None: best where there is one.
+        folder: the folder of a run, such as `outputs/runs/NAME`.
+        weights: `best` (by the validation images) or `last`. None: `best` if the run has it, else
+            `last`.
         trust: whether classes from outside the package, named in the folder's `config.yaml`, may be
-            imported. Only for runs of your own.
+            imported. Use it only for runs of your own.
 
     Raises:
-        ValueError: where the folder is no run, or its checkpoint is not whole or not its own.
+        ValueError: The folder is not a run, or its checkpoint is damaged or of another run.
     """
     # Imports torch, which `import vae_lab` must not.
     from vae_lab.trained_vae import load as load_run

@@ -37,10 +37,11 @@ def load(folder: Path | str, *, weights: str | None, trust: bool) -> "TrainedVAE
 
 
 class TrainedVAE:
-    """A trained VAE in eval mode, on the CPU, without gradients.
+    """A trained VAE in eval mode, on the CPU, without gradients; made by `vae_lab.load`.
 
-    Images are float in [0, 1], (N, C, H, W), latent points float, (N, Z); both as tensors or numpy
-    arrays. Results are tensors.
+    Images are floats in [0, 1], (N, C, H, W). Latent points are floats, (N, Z). Both can be tensors
+    or numpy arrays. Results are tensors. `latent_dim` is Z, `image_shape` is (C, H, W), `config`
+    is the configuration of the run.
     """
 
     def __init__(
@@ -56,17 +57,17 @@ class TrainedVAE:
 
     @torch.no_grad()
     def decode(self, z: Array) -> Tensor:
-        """Returns the mean images of latent points (N, Z), shape (N, C, H, W)."""
+        """Returns the mean images E[x|z] of latent points (N, Z), shape (N, C, H, W)."""
         return self.model.decode(self._latent(z))
 
     @torch.no_grad()
     def reconstruct(self, images: Array) -> Tensor:
-        """Returns the mean images at the posterior means of images (N, C, H, W), same shape."""
+        """Encodes images (N, C, H, W) and decodes their posterior means, same shape."""
         return self.model.reconstruct(self._images(images))
 
     @torch.no_grad()
     def sample(self, num_images: int, *, seed: int) -> Tensor:
-        """Returns the mean images of prior draws, (N, C, H, W); the same for the same seed."""
+        """Decodes N draws from the prior: mean images (N, C, H, W), the same for the same seed."""
         if num_images < 1:
             raise UserError(f"num_images must be at least 1, got {num_images}.")
         return self.model.sample(num_images, stream("sample", seed))
@@ -75,8 +76,8 @@ class TrainedVAE:
     def interpolate(self, start: Array, end: Array, *, steps: int) -> Tensor:
         """Returns mean images on the straight lines between posterior means, (S, N, C, H, W).
 
-        The first of S `steps` are the reconstructions of the images `start`, (N, C, H, W), the last
-        those of as many images `end`.
+        The first of the S steps are the reconstructions of `start`, (N, C, H, W). The last are
+        those of `end`, which must have as many images.
         """
         if steps < 2:
             raise UserError(f"steps must be at least 2, the two ends, got {steps}.")
@@ -89,9 +90,10 @@ class TrainedVAE:
     def log_likelihood(self, images: Array, *, num_samples: int, seed: int) -> Tensor:
         """Returns the importance-weighted bound on log p(x) with K samples, in nats, (N,), float64.
 
-        A bound in expectation that rises with K (Burda et al., arXiv:1509.00519). With a Bernoulli
-        likelihood on grey images it is no likelihood: compare it only with such bounds. With a
-        Gaussian, Laplace or continuous Bernoulli one it is of a density, and may be above 0.
+        It is a lower bound in expectation, and rises with K = `num_samples` (Burda et al.,
+        arXiv:1509.00519). With a Bernoulli likelihood on grey images it is not a likelihood:
+        compare it only with bounds of the same kind. With a Gaussian, Laplace or continuous
+        Bernoulli likelihood it is the logarithm of a density, and can be above 0.
         """
         if num_samples < 1:
             raise UserError(f"num_samples must be at least 1, got {num_samples}.")
@@ -129,7 +131,7 @@ class TrainedVAE:
         if points.dim() != 2 or points.shape[1] != self.latent_dim:
             raise UserError(f"z must have shape (N, {self.latent_dim}), got {tuple(points.shape)}.")
         if not points.isfinite().all():
-            raise UserError("z must be finite, got values that are no numbers or infinite.")
+            raise UserError("z must be finite, got NaN or infinity.")
         return points
 
 

@@ -111,7 +111,6 @@ PENDING: set[str] = set(
     docs/reference/report.md
     docs/reference/result.md
     docs/reference/tensorboard.md
-    src/vae_lab/__init__.py
     src/vae_lab/board/application.py
     src/vae_lab/board/comparison/curves.py
     src/vae_lab/board/comparison/event_run.py
@@ -206,7 +205,6 @@ PENDING: set[str] = set(
     src/vae_lab/report/wording.py
     src/vae_lab/run_folder.py
     src/vae_lab/terminal.py
-    src/vae_lab/trained_vae.py
     src/vae_lab/training/distributed.py
     src/vae_lab/training/final_test.py
     src/vae_lab/training/resume_state.py

@@ -12,16 +12,21 @@ if TYPE_CHECKING:
 
 
 def load_runs(*folders: Path | str) -> "pd.DataFrame":
-    """Returns a data frame with one row per finished run at and below some folders.
+    """Returns a pandas data frame with one row per finished run in some folders.
 
-    Columns: `run`, `folder`, `seed`, `latent_dim`, the option of each group (`model`, `data`),
-    every key of the configuration (`optimizer.lr`), metrics (`elbo/test`, in nats per image, and
-    `elbo/test standard error`; `bound` says of which kind, `fingerprint` of which images), what
-    `python -m vae_lab.evaluate` found (`iw_bound`, `iw_bound standard error`, `exact`; of several
-    evaluations that with the most samples, and `evaluation` is the name of its file: equal names,
-    equal protocols), picture metrics (`sharpness_of_samples`), `epochs`, `seconds`,
-    `num_parameters`. What a run does not have is missing in its row. What was left out is in
-    `frame.attrs["left_out"]`, a folder and a reason each, and a warning says how many there are.
+    The columns are:
+
+    - `run`, `folder`, `seed`, `latent_dim`, and the option of each group (`model`, `data`, ...);
+    - every key of the configuration (`optimizer.lr`);
+    - the metrics of the run: `elbo/test` in nats per image, `elbo/test standard error`, ...;
+      `bound` says which kind of bound it is, `fingerprint` which images it is of;
+    - what `python -m vae_lab.evaluate` measured: `iw_bound`, `exact`, and their standard errors.
+      Of several evaluations of a run it is that with the most samples. `evaluation` is the name of
+      its file: equal names mean equal protocols;
+    - picture metrics (`sharpness_of_samples`), `epochs`, `seconds`, `num_parameters`.
+
+    A value that a run does not have is missing in its row. Folders that were left out are in
+    `frame.attrs["left_out"]`, each with the reason, and a warning says how many there are.
 
     Raises:
         UserError: A folder does not exist, or there is no finished run.

@@ -1,0 +1,26 @@
+"""The Python of docs/reference/python.md, run as it stands on the page."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from repository import ROOT
+from runs import train
+
+
+def test_the_examples_of_the_page_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, folder = train(tmp_path, "callbacks=[samples]", "logger=none")
+    shutil.copytree(folder, tmp_path / "outputs/runs/NAME")
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs/reference/python.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE)
+    assert len(blocks) == 2
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(block, names)
+    assert names["path"].shape == (10, 1, 1, 28, 28)  # type: ignore[attr-defined]
+    assert names["bounds"].shape == (16,)  # type: ignore[attr-defined]
+    assert "success" in capsys.readouterr().out
