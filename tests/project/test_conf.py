@@ -1,5 +1,6 @@
 """Every YAML file composes, instantiates and takes a step; a person's own options work too."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ from stripes import small_config
 from vae_lab.cli import launchers
 from vae_lab.cli.jobs import compose_jobs
 from vae_lab.config import compose
+from vae_lab.config.descriptions import Descriptions, Key
 from vae_lab.config.instantiate import instantiate, locate, needs_trust
 from vae_lab.config.resolve import resolved
+from vae_lab.config.yaml_comments import read_comments
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.errors import UserError
 from vae_lab.random_streams import stream
@@ -74,6 +77,53 @@ def test_every_option_composes_instantiates_and_takes_a_step(
 def test_the_list_of_options_is_that_of_the_folder() -> None:
     assert {"model=linear", "model=conv", "data=mnist_5k", "trainer=gpu"} <= set(OPTIONS)
     assert len(OPTIONS) == len(list(CONF.glob("*/*.yaml"))) - len(list(CONF.glob("hydra/*.yaml")))
+
+
+DESCRIPTIONS = Descriptions()
+
+
+def described() -> dict[str, list[Key]]:
+    """The keys of each option and of each file without a group; a recipe sets keys of others."""
+    groups = [*DESCRIPTIONS.groups.values()]
+    options = [DESCRIPTIONS.option(group.name, name) for group in groups for name in group.options]
+    found = {f"{o.group}={o.name}": o.keys for o in options if o.group != "experiment"}
+    found["hydra=default"] = DESCRIPTIONS.option("hydra", "default").keys
+    return {**found, "config": DESCRIPTIONS.top_level(), "evaluate": evaluation_keys()}
+
+
+def evaluation_keys() -> list[Key]:
+    return DESCRIPTIONS.settings("evaluate.yaml", "picture_metrics/thorough.yaml")
+
+
+def test_every_key_is_explained() -> None:
+    keys = described()
+    assert len(keys) > 60 and sum(map(len, keys.values())) > 300
+    for option, of_option in keys.items():
+        unexplained = [key.name for key in of_option if len(key.meaning) < 10]
+        assert not unexplained, f"{option}: write a comment above or behind {unexplained}"
+
+
+def test_every_group_and_option_is_explained_by_one_sentence() -> None:
+    for group in DESCRIPTIONS.groups.values():
+        assert group.sentence.endswith("."), f"conf/config.yaml: a comment behind {group.name}"
+        for name in group.options:
+            option = DESCRIPTIONS.option(group.name, name)
+            # basic is Hydra's own option, without a file here.
+            assert len(option.sentence) > 15 or name == "basic", f"{group.name}={name}"
+
+
+@pytest.mark.parametrize("path", sorted(CONF.glob("experiment/*.yaml")), ids=lambda path: path.stem)
+def test_the_results_of_a_recipe_name_the_commit_that_they_were_measured_at(path: Path) -> None:
+    header = "\n".join(read_comments(path).header)
+    result = header.partition("Result:")[2].partition("Time:")[0]
+    if re.search(r"\d\.\d", result):
+        assert re.search(r"\bcommit\s+[0-9a-f]{7}\b", result)
+
+
+@pytest.mark.parametrize("path", sorted(CONF.rglob("*.yaml")), ids=lambda path: path.stem)
+def test_a_line_of_yaml_has_at_most_100_columns(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if len(line) > 100] == []
 
 
 def test_a_persons_own_model_needs_a_class_and_a_yaml_file(tmp_path: Path) -> None:

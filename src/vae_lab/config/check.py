@@ -129,7 +129,7 @@ def check_values(values: Mapping[str, Any]) -> None:
             continue
         if not is_representable(value):
             raise UserError(f"{key} is out of the range of numbers here, got {_shown(value)}.")
-        for rule in _rules_of(key):
+        for rule in rules_of(key):
             if not rule.holds(value):
                 # A list of values that are right one by one is a sweep.
                 sweep = isinstance(value, list) and value != [] and all(map(rule.holds, value))
@@ -209,7 +209,8 @@ def _unknown(key: str, reference: Mapping[str, Any], choices: Mapping[str, str])
 
 
 @cache
-def _rules_of(key: str) -> list[Rule]:
+def rules_of(key: str) -> list[Rule]:
+    """Returns the rules that the value of a key must hold."""
     return [
         rule
         for rule in (*RULES, *TRAINER_RULES, *CALLBACK_RULES)
@@ -221,7 +222,7 @@ def _check_types(given: Mapping[str, Any], reference: Mapping[str, Any]) -> None
     for key, value in given.items():
         default = reference.get(key)
         # The rows of the tables that say null, or several types, were asked before.
-        if default is None or _is_trainer_argument(key) or (value is None and _rules_of(key)):
+        if default is None or _is_trainer_argument(key) or (value is None and rules_of(key)):
             continue
         kind = next((kind for kind in TYPES if isinstance(default, kind)), object)
         right = is_number(value) if kind in (int, float) else isinstance(value, kind)
