@@ -6,14 +6,14 @@ from pathlib import Path
 import pytorch_lightning as pl
 import yaml
 
-from vae_lab.config.descriptions import Descriptions, Key, limits
+from vae_lab.config.descriptions import ConfigKey, Descriptions, limits
 from vae_lab.config.trainer_rules import TRAINER_ARGUMENTS
-from vae_lab.config.yaml_comments import Entry, read_comments
+from vae_lab.config.yaml_comments import YamlKey, read_comments
 
 DESCRIPTIONS = Descriptions()
 
 
-def keys(group: str, option: str) -> dict[str, Key]:
+def keys(group: str, option: str) -> dict[str, ConfigKey]:
     return {key.name: key for key in DESCRIPTIONS.option(group, option).keys}
 
 
@@ -32,16 +32,16 @@ def test_a_comment_belongs_to_the_key_below_it_or_before_it(tmp_path: Path) -> N
     )
     read = read_comments(file)
     assert read.header == ["A sentence.", "More."]
-    assert read.included == [Entry("base", "", ""), Entry("model", "linear", "A group.")]
+    assert read.included == [YamlKey("base", "", ""), YamlKey("model", "linear", "A group.")]
     assert read.entries == [
-        Entry("a", "1e-2", "The first of two lines. Behind."),
-        Entry("b", "'x # y'", ""),
-        Entry("c.d", "[1, 2]", "Inside."),
-        Entry("c.e", "3", "Last."),
-        Entry("f", "{...}", "A block."),
-        Entry("i", "[1, 2]", ""),
+        YamlKey("a", "1e-2", "The first of two lines. Behind."),
+        YamlKey("b", "'x # y'", ""),
+        YamlKey("c.d", "[1, 2]", "Inside."),
+        YamlKey("c.e", "3", "Last."),
+        YamlKey("f", "{...}", "A block."),
+        YamlKey("i", "[1, 2]", ""),
     ]
-    assert read.left_out == [Entry("h", "null", "A key inside a comment.")]
+    assert read.left_out == [YamlKey("h", "null", "A key inside a comment.")]
 
 
 def test_an_option_has_the_keys_that_it_builds_on_with_its_own_values() -> None:
@@ -99,7 +99,7 @@ def test_options_of_your_own_are_described_beside_the_others(tmp_path: Path) -> 
     assert own.groups["model"].options == ["linear", "burda", "conv", "mine", "resnet"]
     mine = own.option("model", "mine")
     assert mine.sentence == "Mine."
-    assert mine.keys[0] == Key("model.width", "8", "Units per layer.", "a number")
+    assert mine.keys[0] == ConfigKey("model.width", "8", "Units per layer.", "a number")
     assert mine.keys[1].meaning == keys("model", "linear")["model.lr"].meaning
 
 

@@ -11,7 +11,7 @@ from stripes import small_config
 from vae_lab.cli import launchers
 from vae_lab.cli.jobs import compose_jobs
 from vae_lab.config import compose
-from vae_lab.config.descriptions import Descriptions, Key
+from vae_lab.config.descriptions import ConfigKey, Descriptions
 from vae_lab.config.instantiate import instantiate, locate, needs_trust
 from vae_lab.config.resolve import resolved
 from vae_lab.config.yaml_comments import read_comments
@@ -82,7 +82,7 @@ def test_the_list_of_options_is_that_of_the_folder() -> None:
 DESCRIPTIONS = Descriptions()
 
 
-def described() -> dict[str, list[Key]]:
+def described() -> dict[str, list[ConfigKey]]:
     """The keys of each option and of each file without a group; a recipe sets keys of others."""
     groups = [*DESCRIPTIONS.groups.values()]
     options = [DESCRIPTIONS.option(group.name, name) for group in groups for name in group.options]
@@ -91,7 +91,7 @@ def described() -> dict[str, list[Key]]:
     return {**found, "config": DESCRIPTIONS.top_level(), "evaluate": evaluation_keys()}
 
 
-def evaluation_keys() -> list[Key]:
+def evaluation_keys() -> list[ConfigKey]:
     return DESCRIPTIONS.settings("evaluate.yaml", "picture_metrics/thorough.yaml")
 
 

@@ -75,30 +75,6 @@ PENDING: set[str] = set(
     README.md
     SECURITY.md
     bench/README.md
-    conf/config.yaml
-    conf/data/cifar10.yaml
-    conf/data/digits.yaml
-    conf/data/folder.yaml
-    conf/data/mnist.yaml
-    conf/data/mnist_5k.yaml
-    conf/data/npz.yaml
-    conf/evaluate.yaml
-    conf/experiment/davidson2018.yaml
-    conf/experiment/first_look.yaml
-    conf/experiment/iwae2015.yaml
-    conf/experiment/rate_distortion.yaml
-    conf/experiment/reference.yaml
-    conf/experiment/shortest_conv.yaml
-    conf/experiment/shortest_linear.yaml
-    conf/hydra/launcher/ray.yaml
-    conf/hydra/launcher/submitit_local.yaml
-    conf/hydra/launcher/submitit_slurm.yaml
-    conf/hydra/sweeper/optuna.yaml
-    conf/objective/beta_tc.yaml
-    conf/optimizer/adam.yaml
-    conf/optimizer/muon.yaml
-    conf/prior/gaussian_mixture.yaml
-    conf/trainer/debug.yaml
     docs/developers/benchmarks.md
     docs/explanation/objectives.md
     docs/how-to/resume.md

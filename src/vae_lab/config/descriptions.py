@@ -16,10 +16,10 @@ from vae_lab.config.check import TYPES, rules_of
 from vae_lab.config.combinations import INVALID_COMBINATIONS
 from vae_lab.config.compose import CONFIG_NAME, conf_folder
 from vae_lab.config.constructors import OPEN_GROUPS
-from vae_lab.config.yaml_comments import CommentedFile, Entry, read_comments
+from vae_lab.config.yaml_comments import CommentedFile, YamlKey, read_comments
 
 
-class Key(NamedTuple):
+class ConfigKey(NamedTuple):
     """A key as a command line names it, the text of its default, its meaning, and its range."""
 
     name: str
@@ -28,7 +28,7 @@ class Key(NamedTuple):
     values: str
 
 
-class Group(NamedTuple):
+class ConfigGroup(NamedTuple):
     """A group, its sentence, the option that is the default, and the names of all options."""
 
     name: str
@@ -37,7 +37,7 @@ class Group(NamedTuple):
     options: list[str]
 
 
-class Option(NamedTuple):
+class ConfigOption(NamedTuple):
     """An option of a group: the comment that opens its file, and its keys.
 
     An option of callbacks or loggers may consist of other options, its `parts`.
@@ -46,7 +46,7 @@ class Option(NamedTuple):
     group: str
     name: str
     header: list[str]
-    keys: list[Key]
+    keys: list[ConfigKey]
     parts: list[str]
 
     @property
@@ -62,12 +62,12 @@ class Descriptions:
         self.folders = [*([config_dir] if config_dir else []), conf_folder()]
 
     @cached_property
-    def groups(self) -> dict[str, Group]:
+    def groups(self) -> dict[str, ConfigGroup]:
         """The groups by name, in the order of conf/config.yaml."""
         file = _read(conf_folder() / f"{CONFIG_NAME}.yaml")
         entries = [*file.included, *file.left_out]
         return {
-            entry.name: Group(entry.name, entry.meaning, entry.value, options)
+            entry.name: ConfigGroup(entry.name, entry.meaning, entry.value, options)
             for entry in entries
             if len(options := self._options(entry.name, entry.value)) > 1
         }
@@ -79,11 +79,11 @@ class Descriptions:
         first = [] if default == "null" else [default]
         return [*first, *sorted({path.stem for path in paths} - {*first})]
 
-    def top_level(self) -> list[Key]:
+    def top_level(self) -> list[ConfigKey]:
         """Returns the keys that belong to no group."""
         return self._keys("", CONFIG_NAME)
 
-    def settings(self, *files: str) -> list[Key]:
+    def settings(self, *files: str) -> list[ConfigKey]:
         """Returns the keys of files of conf/, named without a group, as an evaluation has them."""
         keys = []
         for file in files:
@@ -92,16 +92,18 @@ class Descriptions:
             keys += self._keys(group, name, prefix="")
         return keys
 
-    def option(self, group: str, name: str) -> Option:
+    def option(self, group: str, name: str) -> ConfigOption:
         """Returns an option of a group; one without a file, which is Hydra's own, has no keys."""
         path = self._path(group, name)
         if path is None:
-            return Option(group, name, [], [], [])
+            return ConfigOption(group, name, [], [], [])
         file = _read(path)
         parts = [entry.name for entry in file.included] if group in OPEN_GROUPS else []
-        return Option(group, name, file.header, self._keys(group, name, _prefix(group)), parts)
+        return ConfigOption(
+            group, name, file.header, self._keys(group, name, _prefix(group)), parts
+        )
 
-    def _keys(self, group: str, name: str, prefix: str = "") -> list[Key]:
+    def _keys(self, group: str, name: str, prefix: str = "") -> list[ConfigKey]:
         entries, known = self._entries(group, name), self._meanings(group, name)
         start = f"{prefix}." if prefix else ""
         return [
@@ -123,13 +125,13 @@ class Descriptions:
                 if not included.value:
                     yield from self._files(group, included.name)
 
-    def _entries(self, group: str, name: str) -> list[Entry]:
+    def _entries(self, group: str, name: str) -> list[YamlKey]:
         """Returns the keys of an option and of those that it builds on, with its own values.
 
         A callback or logger has its own keys only.
         """
         files = [*self._files(group, name)][: 1 if group in OPEN_GROUPS else None]
-        merged: dict[str, Entry] = {}
+        merged: dict[str, YamlKey] = {}
         for file in reversed(files):
             merged |= {entry.name: entry for entry in file.entries}
         left_out = [entry for file in files for entry in file.left_out if group]
@@ -186,8 +188,8 @@ def _is_passed_on(value: str, prefix: str) -> bool:
     return re.fullmatch(rf"\$\{{{re.escape(prefix)}\.[\w.]+\}}", value) is not None
 
 
-def _key(name: str, value: str, meaning: str) -> Key:
-    return Key(name, _default(value), meaning, _values(name, value))
+def _key(name: str, value: str, meaning: str) -> ConfigKey:
+    return ConfigKey(name, _default(value), meaning, _values(name, value))
 
 
 def _default(value: str) -> str:

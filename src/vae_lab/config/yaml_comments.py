@@ -17,7 +17,7 @@ _COMMENT = re.compile(r"\s*#\s?(.*)")
 _INSIDE = re.compile(r"\s*# ([a-z][\w/.]*): (\S+)  # (.+)")
 
 
-class Entry(NamedTuple):
+class YamlKey(NamedTuple):
     """A key with the text of its value, and its meaning, which is empty without a comment."""
 
     name: str  # with dots, such as encoder.hidden_dims
@@ -29,9 +29,9 @@ class CommentedFile(NamedTuple):
     """What a YAML file says: about itself, its defaults list, its keys, and keys it leaves out."""
 
     header: list[str]
-    included: list[Entry]  # Hydra's defaults list: groups and options, or options of this group
-    entries: list[Entry]
-    left_out: list[Entry]
+    included: list[YamlKey]  # Hydra's defaults list: groups and options, or options of this group
+    entries: list[YamlKey]
+    left_out: list[YamlKey]
 
 
 def read_comments(path: Path) -> CommentedFile:
@@ -56,7 +56,7 @@ def read_comments(path: Path) -> CommentedFile:
         if key.value != "defaults"
         for entry in file.walk("", key, value)
     ]
-    left_out = [Entry(*found.groups()) for line in lines if (found := _INSIDE.fullmatch(line))]
+    left_out = [YamlKey(*found.groups()) for line in lines if (found := _INSIDE.fullmatch(line))]
     return CommentedFile(header, included, entries, left_out)
 
 
@@ -65,23 +65,23 @@ class _File(NamedTuple):
     lines: list[str]
     header_length: int
 
-    def walk(self, prefix: str, key: yaml.Node, value: yaml.Node) -> Iterator[Entry]:
+    def walk(self, prefix: str, key: yaml.Node, value: yaml.Node) -> Iterator[YamlKey]:
         """Yields a key, or, of a mapping without a comment, the keys in it."""
         name, meaning = f"{prefix}{key.value}", self.meaning(key, value)
         if isinstance(value, yaml.MappingNode) and value.value and not meaning:
             for inner, content in value.value:
                 yield from self.walk(f"{name}.", inner, content)
         else:
-            yield Entry(name, self.source(value), meaning)
+            yield YamlKey(name, self.source(value), meaning)
 
-    def items(self, value: yaml.Node) -> Iterator[Entry]:
+    def items(self, value: yaml.Node) -> Iterator[YamlKey]:
         """Yields the items of a defaults list: `group: option`, or an option's name."""
         for item in value.value:
             if isinstance(item, yaml.MappingNode):
                 ((key, option),) = item.value
-                yield Entry(key.value, self.source(option), self.meaning(key, option))
+                yield YamlKey(key.value, self.source(option), self.meaning(key, option))
             else:
-                yield Entry(item.value, "", self.meaning(item, item))
+                yield YamlKey(item.value, "", self.meaning(item, item))
 
     def source(self, value: yaml.Node) -> str:
         """Returns a value as it is written, so that 1e-2 stays 1e-2; of a block, what it holds."""
