@@ -35,43 +35,43 @@ tensorboard: $(INSTALLED) ## show the newest sweep side by side (another folder:
 test: $(INSTALLED_DEV) ## run the tests (some of them: ARGS="-k wheel")
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)
 
-test-browser: $(INSTALLED_BROWSER) ## run the tests that look at TensorBoard and the report in Chromium
+test-browser: $(INSTALLED_BROWSER) ## test TensorBoard and the report in a browser (Chromium)
 	$(BIN)/python -m pytest -m browser tests/slow/browser $(ARGS)
 
-test-engines: $(INSTALLED_ENGINES) ## run sweeps, searches and loggers on every engine (installs 1 GB more)
+test-engines: $(INSTALLED_ENGINES) ## test sweeps, searches and loggers on every engine (installs 1 GB more)
 	$(BIN)/python -m pytest -m engines -s tests/slow/engines tests/training/test_distributed.py tests/cli/test_launchers.py $(ARGS)
 
-screenshot: $(INSTALLED_BROWSER) ## make docs/images/board.png anew (of another sweep: ARGS=FOLDER)
+screenshot: $(INSTALLED_BROWSER) ## draw docs/images/board.png again (of another sweep: ARGS=FOLDER)
 	$(BIN)/python tools/screenshot_board.py docs/images/board.png $(ARGS)
 
-screenshot-report: $(INSTALLED_BROWSER) ## make docs/images/report*.png anew: ARGS=FOLDER/report.html
+screenshot-report: $(INSTALLED_BROWSER) ## draw docs/images/report*.png again: ARGS=FOLDER/report.html
 	$(BIN)/python tools/screenshot_report.py docs/images $(ARGS)
 
-docs: $(INSTALLED_DOCS) ## build the site of docs/ and execute its notebooks: outputs/docs/index.html
+docs: $(INSTALLED_DOCS) ## build the site and execute its notebooks: outputs/docs/index.html
 	$(BIN)/python -m sphinx -W --keep-going -q -b html -d outputs/docs-cache docs outputs/docs $(ARGS)
 
-golden: $(INSTALLED_DEV) ## run the long tests of the numbers (minutes; more with VAE_LAB_DATA)
+golden: $(INSTALLED_DEV) ## run the long tests of the numbers (minutes; longer with VAE_LAB_DATA)
 	$(BIN)/python -m pytest -m golden $(ARGS)
 
-combinations: $(INSTALLED) ## train sixteen combinations of objective, likelihood and prior for an epoch each
+combinations: $(INSTALLED) ## train sixteen combinations of objective, likelihood and prior, one epoch each
 	$(BIN)/python -m vae_lab -m objective=elbo_cyclic,elbo_free_bits,iwae,mmd likelihood=bernoulli,discretized_logistic prior=gaussian_mixture,vamp data=mnist_5k trainer.max_epochs=1 $(ARGS)
 
-readme-numbers: $(INSTALLED) ## make the numbers of README.md anew (an hour, nothing beside it)
+readme-numbers: $(INSTALLED) ## measure the numbers of README.md again (an hour; run nothing else meanwhile)
 	$(BIN)/python tools/readme_numbers.py $(ARGS)
 
-variants: $(INSTALLED) ## make docs/images/objectives/ anew
+variants: $(INSTALLED) ## draw docs/images/objectives/ again
 	$(BIN)/python tools/draw_variants.py docs/images/objectives
 
-torture: $(INSTALLED_DEV) ## kill, starve and confuse it, a hundred times over (a part: VAE_LAB_TORTURE=0.1)
+torture: $(INSTALLED_DEV) ## stress tests: kills, full disks, random input (a tenth: VAE_LAB_TORTURE=0.1)
 	$(BIN)/python -m pytest -m torture -s tests/slow/torture tests/training/test_resume.py $(ARGS)
 
-# Strict: where the database knows none of the packages, "no known vulnerabilities" would be no answer.
-audit: $(INSTALLED) ## look the dependencies up among known vulnerabilities
-	@$(PIP) install -c $(CONSTRAINTS) -e '.[audit]' || { echo 'audit: pip-audit cannot be installed from here: nothing was checked.' >&2; exit 1; }
+# Strict: if the database knows none of the packages, "no known vulnerabilities" is not an answer.
+audit: $(INSTALLED) ## search the dependencies for known vulnerabilities
+	@$(PIP) install -c $(CONSTRAINTS) -e '.[audit]' || { echo 'audit: pip-audit could not be installed: nothing was checked.' >&2; exit 1; }
 	@$(PIP) freeze --exclude-editable > $(VENV)/audit.txt
-	@$(BIN)/python -m pip_audit --strict --disable-pip --no-deps -r $(VENV)/audit.txt --progress-spinner off --timeout 15 || { echo 'audit: what is said above is a known vulnerability, or that the database cannot be reached from here.' >&2; exit 1; }
+	@$(BIN)/python -m pip_audit --strict --disable-pip --no-deps -r $(VENV)/audit.txt --progress-spinner off --timeout 15 || { echo 'audit: see above: a known vulnerability, or the database could not be reached.' >&2; exit 1; }
 
-bench: $(INSTALLED_DEV) ## measure speed against other ways to train (about 20 minutes, nothing beside it)
+bench: $(INSTALLED_DEV) ## measure speed against other ways to train (20 minutes; run nothing else meanwhile)
 	$(BIN)/python bench/training.py --out outputs/bench/training.json $(ARGS)
 	$(BIN)/python bench/peak.py --out outputs/bench/peak.json $(ARGS)
 	$(BIN)/python bench/startup.py --out outputs/bench/startup.json $(ARGS)
@@ -87,28 +87,29 @@ bench-quality: $(INSTALLED_DEV) ## the shortest runs that reach the reference's 
 	$(BIN)/python bench/quality.py --out outputs/bench/quality.json $(ARGS)
 	$(BIN)/python bench/sweep.py --out outputs/bench/sweep.json
 
-lint: $(INSTALLED_DEV) ## check style and formatting, change nothing
+lint: $(INSTALLED_DEV) ## check style, imports and spelling, change nothing
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/codespell
 
 types: $(INSTALLED_DEV) ## check the types
 	$(BIN)/python -m mypy
 
-format: $(INSTALLED_DEV) ## mend style and formatting
+format: $(INSTALLED_DEV) ## fix style and formatting
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
 
 # torch brings its own GPU libraries at exact versions, other platforms have none: they stay out.
-lock: $(INSTALLED_DEV) ## write the versions in the virtual environment to constraints.txt
+lock: $(INSTALLED_DEV) ## write the installed versions to constraints.txt
 	@{ echo '# The exact versions that the tests ran with. Written by `make lock`.'; \
 	  $(PIP) freeze --exclude-editable | grep -viE '^(-e|vae[-_.]lab\b|nvidia-|cuda-|triton\b)' | sed -E 's/\+[A-Za-z0-9.]+$$//'; \
 	} > constraints.txt.new
 	@mv constraints.txt.new constraints.txt
 	@touch $(INSTALLED) $(INSTALLED_DEV)
 
-clean: ## delete caches and builds (keeps .venv, data/ and outputs/)
-	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+clean: ## delete caches, builds and the built site (keeps .venv, data/ and your runs)
+	rm -rf build dist outputs/docs outputs/docs-cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src tests tools -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # A half-made environment would look finished the next time: remove it.
@@ -118,12 +119,12 @@ $(BIN)/python:
 	$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
-	@echo 'Installing VAE Lab and its libraries into $(VENV) (PyTorch is large: some minutes) ...'
+	@echo 'Installing VAE Lab and its libraries into $(VENV) (PyTorch is large: this takes some minutes) ...'
 	$(PIP) install -c $(CONSTRAINTS) -e .
 	@touch $@
 
 $(INSTALLED_DEV): pyproject.toml constraints.txt | $(BIN)/python
-	@echo 'Installing VAE Lab, its libraries and the tools for tests into $(VENV) (PyTorch is large: some minutes) ...'
+	@echo 'Installing VAE Lab, its libraries and the tools for tests into $(VENV) (PyTorch is large: this takes some minutes) ...'
 	$(PIP) install -c $(CONSTRAINTS) -e '.[dev]'
 	@touch $(INSTALLED) $@
 
