@@ -4,13 +4,28 @@ import json
 import re
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from repository import ROOT
 
 from vae_lab.config.identity import config_hash
 from vae_lab.errors import UserError
+from vae_lab.reading import is_kind
 from vae_lab.run_folder import Number, RunFolder, RunResult, result_fields
+
+# The types of fields, in the words of docs/reference/result.md.
+TYPES_IN_WORDS: dict[str, Any] = {
+    "text": str,
+    "whole number": int,
+    "number": float,
+    "list of texts": list[str],
+    "list of whole numbers": list[int],
+    "texts by name": dict[str, str],
+    "numbers by name": dict[str, float],
+    "numbers by name or null": dict[str, float | None],
+    "object": dict[str, Any],
+}
 
 
 def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -87,7 +102,13 @@ def test_figures_are_found_by_their_epochs(tmp_path: Path) -> None:
     assert folder.figures("samples")[10] == folder.figure("samples", 10)
 
 
-def test_the_documentation_has_every_field_of_a_result() -> None:
+def test_the_documentation_has_every_field_of_a_result_with_its_type_and_an_example() -> None:
     page = (ROOT / "docs" / "reference" / "result.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", page, flags=re.MULTILINE)
-    assert dict(rows) == result_fields()
+    pattern = r"^\| `(\w+)` \| (.*) \| ([\w ]+) \| `(.*)` \|$"
+    rows = re.findall(pattern, page, flags=re.MULTILINE)
+    assert {name: meaning for name, meaning, _, _ in rows} == result_fields()
+    hints = get_type_hints(RunResult)
+    for name, _, kind, example in rows:
+        # What is left out is no part of the type.
+        assert TYPES_IN_WORDS[kind] in (hints[name], *get_args(hints[name])), name
+        assert is_kind(json.loads(example), hints[name]), name
