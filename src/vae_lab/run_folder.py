@@ -51,7 +51,7 @@ class RunResult:
     directory: Annotated[str | None, "the working directory, where relative paths begin"] = None
     started: Annotated[str | None, "when the run started, UTC"] = None
     ended: Annotated[str | None, "when the run ended, UTC"] = None
-    resumed_after: Annotated[list[int], "the epochs after which an interrupted run went on"] = (
+    resumed_after: Annotated[list[int], "the epochs after which an interrupted run was resumed"] = (
         field(default_factory=list)
     )
     threads: Annotated[int | None, "processor threads"] = None

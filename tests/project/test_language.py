@@ -81,12 +81,6 @@ PENDING: set[str] = set(
     docs/how-to/sweeps.md
     docs/reference/configuration.md
     docs/reference/data.md
-    docs/reference/metrics.md
-    docs/reference/numbers.md
-    docs/reference/pictures.md
-    docs/reference/report.md
-    docs/reference/result.md
-    docs/reference/tensorboard.md
     src/vae_lab/board/application.py
     src/vae_lab/board/comparison/curves.py
     src/vae_lab/board/comparison/event_run.py
