@@ -3,7 +3,6 @@
 import hashlib
 import io
 import pickle
-import re
 import struct
 import tarfile
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 import yaml
 from idx_files import GOOD, IMAGES
 from mirror import Mirror
@@ -255,25 +253,3 @@ def test_every_shape_in_a_file_is_the_sources_own(tmp_path: Path) -> None:
     data.setup()
     assert list(data.image_shape) == config["data"]["image_shape"]
     assert len(data.train_images) + len(data.val_images) == config["data"]["num_images"]
-
-
-# A data set of one's own.
-
-
-def test_the_data_set_of_the_documentation_can_be_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    text = (ROOT / "docs" / "reference" / "data.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```(?:python|yaml)\n# (\S+\.(?:py|yaml))(.*?)```", text, re.DOTALL)
-    assert [path for path, _ in blocks] == ["my_data.py", "my_conf/data/squares.yaml"]
-    for path, content in blocks:
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(f"# {content}", encoding="utf-8")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    (job,) = compose_jobs(["--config-dir", str(tmp_path / "my_conf"), "data=squares"])
-    data = ImageDataModule.from_config(resolved(job.config), trust=True)
-    data.setup()
-    assert (len(data.train_images), len(data.val_images), len(data.test_images)) == (900, 100, 100)
-    assert data.label_names == ("left", "right")
-    right = data.test_images[:].float().mean(dim=(1, 2))[:, 8:].sum(dim=1) > 0
-    assert data.test_labels is not None and torch.equal(right.long(), data.test_labels)
