@@ -74,11 +74,7 @@ PENDING: set[str] = set(
     Makefile
     README.md
     SECURITY.md
-    bench/README.md
-    docs/developers/benchmarks.md
     docs/explanation/objectives.md
-    docs/how-to/resume.md
-    docs/how-to/sweeps.md
     docs/reference/configuration.md
     docs/reference/data.md
     src/vae_lab/board/application.py
