@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from vae_lab.help_layout import page, table
 from vae_lab.terminal import keep_streams_writable, print_error
 
 if TYPE_CHECKING:
@@ -82,10 +83,30 @@ class Stopped(BaseException):
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """A parser of command lines whose errors are those of this project."""
+    """A parser of command lines with the errors and the help of this project."""
+
+    def __init__(self, *, prog: str, description: str, examples: Mapping[str, str]) -> None:
+        """Takes the command, what it does, and command lines with what each does."""
+        super().__init__(prog=prog, description=description)
+        self._examples = examples
+
+    def format_help(self) -> str:
+        rows = [
+            (" ".join([*it.option_strings, str(it.metavar or "")]).strip(), _help_of(it))
+            for it in self._actions
+            if it.dest != "help"
+        ]
+        usage = " ".join(self.format_usage().removeprefix("usage: ").split())
+        arguments = {"Arguments": table(rows)}
+        return page(usage, str(self.description), self._examples, arguments) + "\n"
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}: see {self.prog} --help.")
+
+
+def _help_of(action: argparse.Action) -> str:
+    """Returns what is said about an argument, with its default filled in."""
+    return (action.help or "") % vars(action)
 
 
 def command(work: Callable[[Sequence[str]], None]) -> None:

@@ -352,7 +352,7 @@ def test_help_config_completion_and_errors_answer_without_torch(
     assert "HEAVY []" in done.stderr
     expected = {
         "--help": "latent_dim",
-        "--help -m latent_dim=2,3 trainer.gradient_clip_val=1": "gradient_clip_val: 1",
+        "--help -m latent_dim=2,3 trainer.gradient_clip_val=1": "The limit of the gradient.",
         "--cfg job trainer.gradient_clip_val=1": "gradient_clip_val: 1",
         "-sc query=bash": "model=conv",
     }

@@ -21,18 +21,25 @@ def main() -> None:
 def _main(argv: Sequence[str]) -> None:
     parser = ArgumentParser(
         prog="python -m vae_lab.board",
-        description="Shows runs side by side in TensorBoard, and prints links to what is there.",
+        description="Shows runs side by side in TensorBoard, and prints links to what it shows.",
+        examples={
+            "python -m vae_lab.board": "the newest sweep",
+            "python -m vae_lab.board outputs/sweeps/NAME": "the runs of a sweep",
+            "python -m vae_lab.board outputs/runs --port 6006": "all runs, on this port",
+        },
     )
     parser.add_argument(
         "folders",
         metavar="FOLDER",
         nargs="*",
         type=Path,
-        help="a sweep, a run, or any folder of runs (default: the newest sweep under "
-        f"{OUTPUTS}/sweeps, else {OUTPUTS}/runs)",
+        help="a sweep, a run, or any folder of runs. Default: the newest sweep below "
+        f"{OUTPUTS}/sweeps, else {OUTPUTS}/runs.",
     )
-    parser.add_argument("--host", default=LOOPBACK, help="the address to serve on (%(default)s)")
-    parser.add_argument("--port", default=0, type=int, help="default: one that is free")
+    words = "the address to serve on. Default: %(default)s."
+    parser.add_argument("--host", metavar="HOST", default=LOOPBACK, help=words)
+    words = "the port. Default: a free one."
+    parser.add_argument("--port", metavar="PORT", default=0, type=int, help=words)
     arguments = parser.parse_args(argv)
     if not 0 <= arguments.port <= 65535:
         raise UserError(f"--port must be between 0 and 65535, got {arguments.port}.")

@@ -29,7 +29,7 @@ class CommandLine:
     config_dir: str | None
     config_name: str | None
     show: tuple[str, ...]  # what Hydra shows of the configuration instead of a run: --cfg, --info
-    asks_help: bool  # which shows it too, but needs no job
+    asks_help: bool  # the overrides are then what it is about
     asks_hydra: bool  # for its own help or completion, which need no configuration either
 
     @property
@@ -68,17 +68,16 @@ def parse_words(argv: Sequence[str]) -> CommandLine:
         if "--version" in action.option_strings:
             action.version = f"VAE Lab {version('vae-lab')}"  # type: ignore[attr-defined]
     words = parser.parse_intermixed_args(list(argv))
-    show = ["--help"] * bool(words.help)
+    show: list[str] = []
     for flag in ("cfg", "info", "package"):
         if value := getattr(words, flag):
             show += [f"--{flag}", value]
-    shows = words.help or words.cfg or words.info
     return CommandLine(
         overrides=tuple(words.overrides),
         multirun=bool(words.multirun),
         config_dir=words.config_dir,
         config_name=words.config_name,
-        show=(*show, *["--resolve"] * bool(words.resolve)) if shows else (),
+        show=(*show, *["--resolve"] * bool(words.resolve)) if words.cfg or words.info else (),
         asks_help=bool(words.help),
         asks_hydra=bool(words.hydra_help or words.shell_completion),
     )

@@ -19,6 +19,7 @@ from hydra.types import RunMode
 from vae_lab.cli import command_lines
 from vae_lab.cli.command_lines import CommandLine, command_to_resume, print_commands_to_look
 from vae_lab.cli.ensure_data import ensure_data
+from vae_lab.cli.help import print_help
 from vae_lab.cli.hydra_jobs import NUM_JOBS, launch, run_hydra
 from vae_lab.cli.jobs import Jobs, jobs_of
 from vae_lab.cli.launchers import check_machine, is_parallel, mark_lost_runs
@@ -73,9 +74,10 @@ def _main(argv: Sequence[str]) -> int:
     if line.asks_hydra:
         run_hydra(argv, job)
         return 0
-    composer = Composer(config_dir=line.config_dir, config_name=line.config_name)
     if line.asks_help:
-        return _show(composer, line)
+        print_help(line)
+        return 0
+    composer = Composer(config_dir=line.config_dir, config_name=line.config_name)
     if any(key_of(override) == command_lines.RESUME for override in line.overrides):
         return _resume(composer, line)
     now = datetime.now()
@@ -97,13 +99,10 @@ def _main(argv: Sequence[str]) -> int:
 
 
 def _show(composer: Composer, line: CommandLine) -> int:
-    """Lets Hydra show the configuration, or help with it."""
+    """Lets Hydra show the configuration."""
     parsed = composer.parse(line.overrides, sweep=line.is_sweep)
-    # Help shows one configuration: without what differs between the jobs of a sweep.
-    shown = [each for each in parsed if not (line.asks_help and each.is_sweep_override())]
-    multirun = line.multirun and not line.asks_help
-    lines = [str(override.input_line) for override in shown]
-    run_hydra(line.for_hydra(lines, multirun=multirun), job)
+    lines = [str(override.input_line) for override in parsed]
+    run_hydra(line.for_hydra(lines, multirun=line.multirun), job)
     return 0
 
 

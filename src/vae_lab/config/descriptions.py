@@ -18,6 +18,9 @@ from vae_lab.config.compose import CONFIG_NAME, conf_folder
 from vae_lab.config.constructors import OPEN_GROUPS
 from vae_lab.config.yaml_comments import CommentedFile, YamlKey, read_comments
 
+# Defaults of one key that are listed; of more only the first is.
+MOST_DEFAULTS = 4
+
 
 class ConfigKey(NamedTuple):
     """A key as a command line names it, the text of its default, its meaning, and its range."""
@@ -36,11 +39,22 @@ class ConfigGroup(NamedTuple):
     default: str
     options: list[str]
 
+    @property
+    def folder(self) -> str:
+        """The folder of its options below conf/."""
+        return _folder(self.name)
+
+    @property
+    def prefix(self) -> str:
+        """What its keys begin with."""
+        return _prefix(self.name)
+
 
 class ConfigOption(NamedTuple):
     """An option of a group: the comment that opens its file, and its keys.
 
-    An option of callbacks or loggers may consist of other options, its `parts`.
+    An option of callbacks or loggers may consist of other options, its `parts`. A recipe has no
+    keys of its own.
     """
 
     group: str
@@ -53,6 +67,32 @@ class ConfigOption(NamedTuple):
     def sentence(self) -> str:
         """The first line of its comment."""
         return self.header[0] if self.header else ""
+
+
+class KeyOfOptions(NamedTuple):
+    """A key that options of a group have with one meaning, and the default by option."""
+
+    name: str
+    meaning: str
+    values: str
+    group: str
+    defaults: dict[str, str]
+
+    @classmethod
+    def of(cls, key: ConfigKey) -> "KeyOfOptions":
+        """Returns a key that is described for itself."""
+        return cls(key.name, key.meaning, key.values, "", {"": key.default})
+
+    def default(self) -> str:
+        """Returns the default in words: `1e-2 (conv: 5e-3; burda, resnet: 1e-3)`."""
+        options: dict[str, list[str]] = {}
+        for option, default in self.defaults.items():
+            options.setdefault(default, []).append(option)
+        first, *others = options
+        if len(others) > MOST_DEFAULTS:
+            return f"{first} (other options have their own)"
+        words = "; ".join(f"{', '.join(options[other])}: {other}" for other in others)
+        return f"{first} ({words})" if words else first
 
 
 class Descriptions:
@@ -99,9 +139,18 @@ class Descriptions:
             return ConfigOption(group, name, [], [], [])
         file = _read(path)
         parts = [entry.name for entry in file.included] if group in OPEN_GROUPS else []
-        return ConfigOption(
-            group, name, file.header, self._keys(group, name, _prefix(group)), parts
-        )
+        keys = [] if file.is_recipe else self._keys(group, name, _prefix(group))
+        return ConfigOption(group, name, file.header, keys, parts)
+
+    def rows(self, group: str) -> list[KeyOfOptions]:
+        """Returns the keys of all options of a group, those of one meaning together."""
+        found: dict[tuple[str, str, str], dict[str, str]] = {}
+        for name in self.groups[group].options:
+            for key in self.option(group, name).keys:
+                found.setdefault((key.name, key.meaning, key.values), {})[name] = key.default
+        names = [name for name, _, _ in found]
+        rows = [KeyOfOptions(*row, group, defaults) for row, defaults in found.items()]
+        return sorted(rows, key=lambda row: names.index(row.name))
 
     def _keys(self, group: str, name: str, prefix: str = "") -> list[ConfigKey]:
         entries, known = self._entries(group, name), self._meanings(group, name)

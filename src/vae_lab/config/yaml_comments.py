@@ -29,6 +29,7 @@ class CommentedFile(NamedTuple):
     """What a YAML file says: about itself, its defaults list, its keys, and keys it leaves out."""
 
     header: list[str]
+    is_recipe: bool  # sets keys of any group
     included: list[YamlKey]  # Hydra's defaults list: groups and options, or options of this group
     entries: list[YamlKey]
     left_out: list[YamlKey]
@@ -43,7 +44,7 @@ def read_comments(path: Path) -> CommentedFile:
     lines = text.splitlines()
     length = next((n for n, line in enumerate(lines) if line[:1] != "#"), len(lines))
     header = [line.removeprefix("#").removeprefix(" ") for line in lines[:length]]
-    header = [line for line in header if not line.startswith("@package")]
+    is_recipe = bool(header) and header[0] == "@package _global_"
     file = _File(text, lines, length)
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     pairs = root.value if isinstance(root, yaml.MappingNode) else []
@@ -57,7 +58,7 @@ def read_comments(path: Path) -> CommentedFile:
         for entry in file.walk("", key, value)
     ]
     left_out = [YamlKey(*found.groups()) for line in lines if (found := _INSIDE.fullmatch(line))]
-    return CommentedFile(header, included, entries, left_out)
+    return CommentedFile(header[is_recipe:], is_recipe, included, entries, left_out)
 
 
 class _File(NamedTuple):

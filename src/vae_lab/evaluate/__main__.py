@@ -3,18 +3,28 @@
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vae_lab import environment
-from vae_lab.config.compose import conf_folder
+from vae_lab.config.descriptions import Descriptions
+from vae_lab.config.help_pages import setting_topic, settings_help
 from vae_lab.errors import JobFailed, command, describe_os_error, in_one_line
 from vae_lab.evaluate.requests import USAGE, EvaluationPlan, Measured, Request, check
 from vae_lab.evaluations import DEFAULTS
 from vae_lab.files import write_text
+from vae_lab.help_layout import page
 from vae_lab.terminal import print_error, printable
 
 if TYPE_CHECKING:
     from vae_lab.evaluate.progress import EvaluationProgress
+
+
+_EXAMPLES = {
+    "python -m vae_lab.evaluate outputs/runs/NAME": "all numbers of a run",
+    "python -m vae_lab.evaluate outputs/sweeps/NAME": "a table of the runs of a sweep",
+    "python -m vae_lab.evaluate outputs/runs/NAME num_images=10000": "smaller standard errors",
+}
 
 
 def main() -> None:
@@ -24,15 +34,27 @@ def main() -> None:
 
 def _main(argv: Sequence[str]) -> None:
     if not argv or {"-h", "--help"} & set(argv):
-        files = [conf_folder() / name for name in DEFAULTS]
-        defaults = "\n".join(path.read_text(encoding="utf-8") for path in files)
-        print(f"{USAGE}\n\nKeys and defaults:\n\n{defaults}", end="")
+        print(printable(_help(argv)))
         return
     plan = check(argv)
     if len(plan.requests) == 1 and not plan.unfinished and not plan.broken:
         evaluate_run(plan.requests[0])
     else:
         evaluate_runs(plan)
+
+
+def _help(argv: Sequence[str]) -> str:
+    """Returns the help: of keys that are named, else the overview."""
+    keys = Descriptions().settings(*DEFAULTS)
+    named = [word for word in argv if word[:1] != "-" and not Path(word).exists()]
+    if named:
+        return "\n".join(setting_topic(keys, word) for word in named)
+    return page(
+        USAGE,
+        "Measures finished runs: their bound, log-likelihood, latent space and samples.",
+        _EXAMPLES,
+        {"Keys: set with key=value; --help KEY explains one.": settings_help(keys)},
+    )
 
 
 def evaluate_run(request: Request) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from vae_lab.run_folder import RESULT, RunFolder
 
 _PATHS = ("data_root", "data_path")
 
-USAGE = "usage: python -m vae_lab.evaluate FOLDER [FOLDER ...] [key=value ...]"
+USAGE = "python -m vae_lab.evaluate FOLDER [FOLDER ...] [key=value ...]"
 
 
 class Request(NamedTuple):
@@ -80,7 +80,7 @@ def check(argv: Sequence[str]) -> EvaluationPlan:
     """
     folders = [Path(word).expanduser() for word in argv if "=" not in word]
     if not folders:
-        raise UserError(f"name the folder of a run or of a sweep. {USAGE}")
+        raise UserError(f"name the folder of a run or of a sweep. usage: {USAGE}")
     settings = _settings([word for word in argv if "=" in word])
     plan, known = EvaluationPlan([], {}, {}), set()
     for folder in folders:

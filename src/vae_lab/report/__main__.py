@@ -17,15 +17,19 @@ def _main(argv: Sequence[str]) -> None:
     parser = ArgumentParser(
         prog="python -m vae_lab.report",
         description="Compares finished runs: report.html, report.md, report.json, summary.csv.",
+        examples={
+            "python -m vae_lab.report outputs/sweeps/NAME": "the runs of a sweep",
+            "python -m vae_lab.report outputs/runs/A outputs/runs/B --to compared": "two runs",
+        },
     )
     parser.add_argument(
-        "folders", metavar="FOLDER", nargs="+", type=Path, help="a sweep, a run, or any of them"
+        "folders", metavar="FOLDER", nargs="+", type=Path, help="a sweep, a run, or several"
     )
     parser.add_argument(
-        "--to", metavar="FOLDER", type=Path, help="where to write (default: the first folder)"
+        "--to", metavar="FOLDER", type=Path, help="where to write. Default: the first folder."
     )
     parser.add_argument(
-        "--latex", action="store_true", help="write the table of results too: results.tex"
+        "--latex", action="store_true", help="write the table of results as LaTeX too: results.tex"
     )
     arguments = parser.parse_args(argv)
     from vae_lab.report.page import write_report  # imports matplotlib
