@@ -18,7 +18,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help sweep train tensorboard test test-browser test-engines screenshot screenshot-report golden torture audit bench
-.PHONY: docs readme-numbers combinations variants bench-quick bench-quality lint types format lock clean
+.PHONY: docs readme-numbers combinations variants layers bench-quick bench-quality lint types format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-17s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -59,8 +59,11 @@ combinations: $(INSTALLED) ## train sixteen combinations of objective, likelihoo
 readme-numbers: $(INSTALLED) ## measure the numbers of README.md again (an hour; run nothing else meanwhile)
 	$(BIN)/python tools/readme_numbers.py $(ARGS)
 
-variants: $(INSTALLED) ## draw docs/images/objectives/ again
-	$(BIN)/python tools/draw_variants.py docs/images/objectives
+variants: $(INSTALLED) ## draw docs/images/explanation/ again (trains 16 small models, minutes)
+	PYTHONPATH=tools $(BIN)/python -m explanation docs/images/explanation
+
+layers: $(INSTALLED) ## write the tables of layers in docs/explanation/networks.md again
+	$(BIN)/python tools/layer_tables.py
 
 torture: $(INSTALLED_DEV) ## stress tests: kills, full disks, random input (a tenth: VAE_LAB_TORTURE=0.1)
 	$(BIN)/python -m pytest -m torture -s tests/slow/torture tests/training/test_resume.py $(ARGS)

@@ -91,7 +91,7 @@ MISTAKES = {
     ),
     "objective=beta_tc prior=vamp": (
         "objective=beta_tc with prior=vamp has no meaning: the total correlation is a part of the "
-        "KL only where the prior's dimensions are independent; use prior=standard or another "
+        "KL only if the prior's dimensions are independent; use prior=standard or another "
         "objective."
     ),
     "objective._target_=[1]": "objective._target_ must be text, got [1].",

@@ -74,7 +74,6 @@ PENDING: set[str] = set(
     Makefile
     README.md
     SECURITY.md
-    docs/explanation/objectives.md
     docs/reference/configuration.md
     docs/reference/data.md
     src/vae_lab/board/application.py

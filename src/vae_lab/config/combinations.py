@@ -24,7 +24,7 @@ INVALID_COMBINATIONS = (
     InvalidCombination(
         ("likelihood", ("continuous_bernoulli", "gaussian", "laplace")),
         _BINARY,
-        "a density at the two values of a binary pixel is no probability",
+        "a density at the two values of a binary pixel is not a probability",
         _TO_BERNOULLI,
     ),
     InvalidCombination(
@@ -36,8 +36,7 @@ INVALID_COMBINATIONS = (
     InvalidCombination(
         ("objective", ("beta_tc",)),
         ("prior", ("gaussian_mixture", "vamp")),
-        "the total correlation is a part of the KL only where the prior's dimensions are "
-        "independent",
+        "the total correlation is a part of the KL only if the prior's dimensions are independent",
         "use prior=standard or another objective",
     ),
     InvalidCombination(
