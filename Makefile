@@ -18,7 +18,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help sweep train tensorboard test test-browser test-engines screenshot screenshot-report golden torture audit bench
-.PHONY: docs readme-numbers combinations variants layers bench-quick bench-quality lint types format lock clean
+.PHONY: docs readme-numbers combinations variants gallery layers bench-quick bench-quality lint types format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-17s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -61,6 +61,9 @@ readme-numbers: $(INSTALLED) ## measure the numbers of README.md again (an hour;
 
 variants: $(INSTALLED) ## draw docs/images/explanation/ again (trains 16 small models, minutes)
 	PYTHONPATH=tools $(BIN)/python -m explanation docs/images/explanation
+
+gallery: $(INSTALLED) ## copy pictures of a sweep (make sweep) into docs/images/gallery/: ARGS=FOLDER
+	$(BIN)/python tools/copy_gallery.py $(ARGS)
 
 layers: $(INSTALLED) ## write the tables of layers in docs/explanation/networks.md again
 	$(BIN)/python tools/layer_tables.py
