@@ -1,6 +1,7 @@
 """docs/explanation/ against the code: tables of layers, excerpts, sizes of pictures."""
 
 import re
+from textwrap import indent
 
 import layer_tables
 import pytest
@@ -33,13 +34,22 @@ def test_a_table_of_layers_adds_up_and_ends_in_the_shapes_of_the_model(name: str
 
 @pytest.mark.parametrize(("page", "name", "text"), EXCERPTS)
 def test_an_excerpt_of_code_stands_in_its_file(page: str, name: str, text: str) -> None:
-    assert text in (ROOT / name).read_text(encoding="utf-8"), f"{page} shows another {name}"
+    source = (ROOT / name).read_text(encoding="utf-8")
+    indented = [indent(text, " " * depth) for depth in (0, 4, 8)]
+    assert any(one in source for one in indented), f"{page} shows another {name}"
 
 
 def test_the_pages_of_parts_show_code() -> None:
     shown = {page for page, *_ in EXCERPTS}
     parts = ("posterior", "likelihoods", "priors", "objectives", "networks")
     assert {f"{part}.md" for part in parts} <= shown
+
+
+def test_pictures_of_the_gallery_are_shown_and_small() -> None:
+    page = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
+    paths = sorted((ROOT / "docs" / "images" / "gallery").glob("*.png"))
+    assert [path.name for path in paths if f"images/gallery/{path.name})" not in page] == []
+    assert 0 < sum(path.stat().st_size for path in paths) < 2_500_000
 
 
 def test_pictures_of_the_explanation_are_small_files() -> None:
