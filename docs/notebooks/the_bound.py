@@ -213,8 +213,9 @@ plt.show()
 # %% [markdown]
 # ## The true posterior of one image
 #
-# Three images: with a small gap, with a median one, and with the largest. Colours show $p(z|x)$
-# on the grid, the ellipses are one and two standard deviations of $q(z|x)$.
+# Three images: with a small gap, with a median one, and with the largest. Blue is the true
+# posterior $p(z|x)$ on the grid; the red ellipses are one and two standard deviations of
+# $q(z|x)$.
 
 # %%
 order = kl_to_posterior.argsort()
