@@ -16,7 +16,7 @@ author = "VAE Lab authors"
 version = release = __version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build", "conf.py", "traps/*.py"]
+exclude_patterns = ["_build", "conf.py", "traps/**.py"]
 
 # A name in backticks is code in docstrings too. Members stand in the order of the source.
 default_role = "code"

@@ -56,7 +56,10 @@ CACHES = (
 )
 
 # The files that take longest, most of them because they start processes.
-LONG = ("test_rules", "test_main", "test_resume", "test_check", "test_launchers", "test_run")
+LONG = (
+    *("test_rules", "test_main", "test_resume", "test_check"),
+    *("test_launchers", "test_run", "test_traps"),
+)
 
 _scratch = pytest.StashKey[Path]()
 
