@@ -99,7 +99,7 @@ assert (runs["recon/test"].diff().dropna() > 0).all()  # and worse reconstructio
 assert runs.loc[runs["elbo/test"].idxmax(), "objective.beta"] == 1
 
 # %% [markdown]
-# That the ELBO is best at beta = 1 is no surprise: it is then what training maximises. A small
+# That the ELBO is best at beta = 1 is not a surprise: it is then what training maximises. A small
 # beta gives sharper reconstructions, a large one a smoother latent space; both lower the bound.
 
 # %% [markdown]
@@ -174,7 +174,7 @@ table[["bound", "elbo/test", "recon/test", "kl/test", "dimensions used"]].round(
 
 # %% [markdown]
 # `bound` says what `elbo/test` is: for `iwae` it is the bound with five samples, which is a
-# little higher than the ELBO of the same model. Do not compare the two without care.
+# little higher than the ELBO of the same model. The two are not directly comparable.
 
 # %%
 figure, axis = plt.subplots(figsize=(8, 3), layout="constrained")

@@ -208,7 +208,7 @@ plt.show()
 # %% [markdown]
 # ## Rules
 #
-# 1. Decide what repeats: images, if the question is about these weights; seeds, if it is about
+# 1. Decide what repeats: images, if the question is about this model; seeds, if it is about
 #    the method.
 # 2. Pair: the same images, the same noise, the same seeds on both sides.
 # 3. Three seeds show a large difference; for a small one you need many.
