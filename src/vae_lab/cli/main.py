@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 from hydra.core.utils import configure_log
 from hydra.types import RunMode
@@ -24,7 +25,8 @@ from vae_lab.cli.hydra_jobs import NUM_JOBS, launch, run_hydra
 from vae_lab.cli.jobs import Jobs, jobs_of
 from vae_lab.cli.launchers import check_machine, is_parallel, mark_lost_runs
 from vae_lab.cli.plan import Plan, check_place, plan, time_of
-from vae_lab.cli.resume import can_go_on, read_resumed
+from vae_lab.cli.resume import Resumed, can_go_on, read_resumed
+from vae_lab.cli.suggestions.answer import with_line_to_type
 from vae_lab.cli.sweep_summary import close_sweep, open_sweep
 from vae_lab.cli.task import job, perform, timed_job
 from vae_lab.config.compose import Composer, key_of
@@ -70,21 +72,24 @@ def main() -> None:
 
 def _main(argv: Sequence[str]) -> int:
     """Does what a command line asks for, and returns the exit code."""
-    line = command_lines.parse_words(argv)
+    # A line that is mended is checked once more, with the same files.
+    composer_of, now = cache(Composer), datetime.now()
+    check = partial(_checked, composer_of=composer_of, now=now)
+    try:
+        composer, line, jobs, resumed = check(argv)
+    except UserError as error:
+        raise with_line_to_type(argv, error, composer_of, check) from error
     if line.asks_hydra:
         run_hydra(argv, job)
         return 0
     if line.asks_help:
         print_help(line)
         return 0
-    composer = Composer(config_dir=line.config_dir, config_name=line.config_name)
-    if any(key_of(override) == command_lines.RESUME for override in line.overrides):
-        return _resume(composer, line)
-    now = datetime.now()
-    jobs = jobs_of(composer, line, now)
+    if resumed is not None:
+        return _resume(composer, resumed)
+    assert jobs is not None  # what is left is trained or shown
     if line.show:
         return _show(composer, line)
-    check_machine(jobs.jobs)
     if fallback := ensure_data(jobs.jobs):
         kept = [override for override in line.overrides if key_of(override) != "data"]
         line = replace(line, overrides=(*kept, f"data={fallback}"))
@@ -96,6 +101,31 @@ def _main(argv: Sequence[str]) -> int:
     # A command line may name classes of other packages; a run's folder may not.
     trust = line.config_dir is not None or needs_trust(jobs.jobs[0].values)
     return _single(line, planned, trust=trust)
+
+
+class _Checked(NamedTuple):
+    """What a command line asks for, all of it checked."""
+
+    composer: Composer
+    line: CommandLine
+    jobs: Jobs | None = None  # None: nothing is trained anew
+    resumed: Resumed | None = None
+
+
+def _checked(
+    argv: Sequence[str], *, composer_of: Callable[[str | None, str | None], Composer], now: datetime
+) -> _Checked:
+    """Returns what a command line asks for; UserError for the first thing that is wrong."""
+    line = command_lines.parse_words(argv)
+    composer = composer_of(line.config_dir, line.config_name)
+    if line.asks_hydra or line.asks_help:
+        return _Checked(composer, line)
+    if any(key_of(override) == command_lines.RESUME for override in line.overrides):
+        return _Checked(composer, line, resumed=read_resumed(composer, line))
+    jobs = jobs_of(composer, line, now)
+    if not line.show:
+        check_machine(jobs.jobs)
+    return _Checked(composer, line, jobs)
 
 
 def _show(composer: Composer, line: CommandLine) -> int:
@@ -175,12 +205,12 @@ def _single(line: CommandLine, planned: Plan, *, trust: bool) -> int:
     )
 
 
-def _resume(composer: Composer, line: CommandLine) -> int:
+def _resume(composer: Composer, resumed: Resumed) -> int:
     """Goes on with a run as its `config.yaml` says.
 
     Nothing is downloaded: addresses and places in a file that somebody sent are not to be followed.
     """
-    run, config, data, trust, again = read_resumed(composer, line)
+    run, config, data, trust, again = resumed
     folder, result = run.path, run.require_result()
     check_place(folder)
     if not run.is_finished:

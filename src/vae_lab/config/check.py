@@ -128,18 +128,24 @@ def check_values(values: Mapping[str, Any]) -> None:
         if not target.startswith(("vae_lab.", "pytorch_lightning.")):
             continue
         if not is_representable(value):
-            raise UserError(f"{key} is out of the range of numbers here, got {_shown(value)}.")
+            raise UserError(f"{key} is out of the range of numbers here, got {shown(value)}.")
         for rule in rules_of(key):
             if not rule.holds(value):
                 # A list of values that are right one by one is a sweep.
                 sweep = isinstance(value, list) and value != [] and all(map(rule.holds, value))
-                hint = f" For a run of each: -m {key}={_shown(value)[1:-1]}" * sweep
-                raise UserError(f"{key} must be {rule.requirement}, got {_shown(value)}.{hint}")
+                hint = f" For a run of each: -m {key}={shown(value)[1:-1]}" * sweep
+                raise UserError(f"{key} must be {rule.requirement}, got {shown(value)}.{hint}")
     data = values.get("data")
     files = data.get("files") if isinstance(data, Mapping) else None
     for name in files if isinstance(files, Mapping) else ():
         if not stays_inside(name) or "/" in str(name):
-            raise UserError(f"data.files must hold names of files, got {_shown(name)}.")
+            raise UserError(f"data.files must hold names of files, got {shown(name)}.")
+
+
+def requirement_broken(key: str, value: Any) -> str | None:
+    """Returns what a value must be if it breaks a rule of the tables, None if it does not."""
+    broken = (rule.requirement for rule in rules_of(key) if not rule.holds(value))
+    return next(broken, None)
 
 
 def check_recorded(values: Mapping[str, Any]) -> None:
@@ -227,14 +233,14 @@ def _check_types(given: Mapping[str, Any], reference: Mapping[str, Any]) -> None
         kind = next((kind for kind in TYPES if isinstance(default, kind)), object)
         right = is_number(value) if kind in (int, float) else isinstance(value, kind)
         if not right:
-            raise UserError(f"{key} must be {TYPES[kind]}, got {_shown(value)}.")
+            raise UserError(f"{key} must be {TYPES[kind]}, got {shown(value)}.")
 
 
 def check_halvings(shape: Sequence[int], channels: Sequence[int] | None) -> None:
     """Raises UserError if images (C, H, W) cannot be halved once for each of the channels."""
     if channels and any(size % 2 ** len(channels) for size in shape[1:]):
         raise UserError(
-            f"model.channels={_shown(channels)} halves the image {len(channels)} times, but "
+            f"model.channels={shown(channels)} halves the image {len(channels)} times, but "
             f"{shape[1]} x {shape[2]} is no multiple of {2 ** len(channels)}: use fewer channels."
         )
 
@@ -270,8 +276,9 @@ def _check_meaning(given: Mapping[str, Any], choices: Mapping[str, str]) -> None
             raise UserError(f"{' with '.join(settings)} has no meaning: {row.why}; {row.remedy}.")
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Returns a value as error messages show it."""
     if isinstance(value, list):
-        return "[" + ",".join(map(_shown, value)) + "]"
+        return "[" + ",".join(map(shown, value)) + "]"
     text = f"'{value}'" if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

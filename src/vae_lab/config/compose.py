@@ -47,7 +47,7 @@ CONFIG_NAME = "config"
 class Composer:
     """Composes configurations from `conf/` and the folder given by --config-dir."""
 
-    def __init__(self, *, config_dir: str | None = None, config_name: str | None = None) -> None:
+    def __init__(self, config_dir: str | None = None, config_name: str | None = None) -> None:
         setup_globals()
         register_resolvers()
         config_path = conf_folder()
@@ -61,6 +61,7 @@ class Composer:
         self.loader = ConfigLoaderImpl(path)
         self.loader.repository = _Repository(path)
         self.config_name = config_name or CONFIG_NAME
+        self._groups: dict[str, bool] = {}
         self._parsed: dict[str, Override] = {}
         self._compositions: dict[tuple[RunMode, tuple[str, ...]], Composition] = {}
 
@@ -103,7 +104,7 @@ class Composer:
         # A recipe sets values too, and a removed group is a key that exists.
         groups = [f"{group}={quoted(option)}" for group, option in choices_of(choices).items()]
         # Hydra's record of choices leaves out those of several options, as logger=[csv,none].
-        groups += [line for line in options if "=[" in line and self._is_group(key_of(line))]
+        groups += [line for line in options if "=[" in line and self.is_group(key_of(line))]
         defaults = self.loader.load_configuration(self.config_name, groups, run_mode)
         return Composition(config, defaults)
 
@@ -124,17 +125,21 @@ class Composer:
         if not override.key_or_group.strip("./@ "):
             raise UserError(f"'{line}' names no key: write key=value.")
         group, nothing = override.key_or_group, override.value() in (None, "")
-        if nothing and not override.is_delete() and self._is_group(group):
+        if nothing and not override.is_delete() and self.is_group(group):
             options = self._options(group)
             raise UserError(f"{line} is not an option: choose from {options}, or leave it out.")
         is_plain = not override.is_delete() and not override.is_force_add()
         is_ours = not override.key_or_group.startswith("hydra.") and override.package is None
-        if is_plain and is_ours and not self._is_group(override.key_or_group):
+        if is_plain and is_ours and not self.is_group(override.key_or_group):
             return "++" + line.removeprefix("+")
         return line
 
-    def _is_group(self, key: str) -> bool:
-        return bool(self.loader.list_groups(key) or self.loader.get_group_options(key))
+    def is_group(self, key: str) -> bool:
+        """Tells whether a key is a group, of which an option is chosen."""
+        if key not in self._groups:
+            found = self.loader.list_groups(key) or self.loader.get_group_options(key)
+            self._groups[key] = bool(found)
+        return self._groups[key]
 
     def _parse(self, overrides: Sequence[str]) -> list[Override]:
         parser = OverridesParser.create(config_loader=self.loader)
@@ -147,13 +152,17 @@ class Composer:
             raise UserError(self._unreadable(line, error)) from error
         return [self._parsed[line] for line in overrides]
 
+    def options(self, group: str) -> list[str]:
+        """Returns the options of a group."""
+        return list(self.loader.get_group_options(group))
+
     def _options(self, group: str) -> str:
-        return ", ".join(self.loader.get_group_options(group))
+        return ", ".join(self.options(group))
 
     def _unreadable(self, line: str, error: Exception) -> str:
         """Returns what is said of a line that Hydra cannot read."""
         key, equals, value = line.partition("=")
-        if not equals and key.isprintable() and self._is_group(key):
+        if not equals and key.isprintable() and self.is_group(key):
             return f"'{line}' names no option: write {key}=OPTION, one of {self._options(key)}."
         if not equals:
             return f"'{line}' is not a setting: write key=value, or see python -m vae_lab --help."
@@ -173,7 +182,7 @@ class Composer:
             return f"{group}={option} does not exist: choose from {options}.{own}"
         if unknown := re.match(r"Could not override '(hydra\.([^'.]+)[^']*)'", str(error)):
             key, group = unknown[1], f"hydra/{unknown[2]}"
-            other = f", or choose the {group}=OPTION that has it" if self._is_group(group) else ""
+            other = f", or choose the {group}=OPTION that has it" if self.is_group(group) else ""
             return f"{key} does not exist: leave it out{other}."
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         words = " ".join(lines[:2]) or type(error).__name__

@@ -1,0 +1,1 @@
+"""What to type instead of a wrong command line: each wrong word by what it means."""

@@ -1,0 +1,43 @@
+"""Folders and files that stand in a command line: runs, sweeps, a person's own images."""
+
+from pathlib import Path
+
+from vae_lab.run_folder import RunFolder, runs_in
+
+_OUTPUTS = Path("outputs")
+
+
+def newest_folder(kind: str = "*") -> str | None:
+    """Returns the newest folder of a run or a sweep; `kind` is `runs`, `sweeps` or both."""
+    found = [path for path in _OUTPUTS.glob(f"{kind}/*") if path.is_dir()]
+    return str(max(found, key=lambda path: path.stat().st_mtime)) if found else None
+
+
+def run_of(path: Path) -> Path:
+    """Returns the folder of the run that a path is in, or the path."""
+    return next((each for each in (path, *path.parents) if RunFolder(each).exists), path)
+
+
+def is_path(text: str) -> bool:
+    """Tells whether a text looks like a path, or is one."""
+    return "/" in text or "\\" in text or text.endswith(".npz") or Path(text).is_dir()
+
+
+def images_at(path: str) -> list[str]:
+    """Returns the settings for images of one's own at a path."""
+    return [f"data={option_for(path)}", f"data.path={path}"]
+
+
+def option_for(path: str) -> str:
+    """Returns the option of `data` that reads what is at a path."""
+    return "npz" if path.endswith(".npz") else "folder"
+
+
+def is_run(path: Path) -> bool:
+    """Tells whether a path belongs to a run, or looks like it."""
+    return RunFolder(run_of(path)).exists or path.parts[:1] == _OUTPUTS.parts
+
+
+def holds_runs(path: Path) -> bool:
+    """Tells whether a folder holds finished or unfinished runs, as that of a sweep does."""
+    return path.is_dir() and not RunFolder(path).exists and bool(runs_in(path))
