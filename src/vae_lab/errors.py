@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from vae_lab.help_layout import page, table
-from vae_lab.terminal import keep_streams_writable, print_error
+from vae_lab.terminal import keep_streams_writable, print_error, print_note
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,6 +72,8 @@ class Stopped(BaseException):
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
+        # The command line that resumes what was stopped; "": there is none.
+        self.to_resume = ""
 
     @property
     def code(self) -> int:
@@ -79,7 +81,8 @@ class Stopped(BaseException):
         return 128 + self.number
 
     def __str__(self) -> str:
-        return "interrupted" if self.number == signal.SIGINT else "terminated"
+        word = "interrupted" if self.number == signal.SIGINT else "terminated"
+        return f"{word}. To resume: {self.to_resume}" if self.to_resume else f"{word}."
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -121,7 +124,7 @@ def command(work: Callable[[Sequence[str]], None]) -> None:
         tell(error)
         sys.exit(WRONG_INPUT if isinstance(error, UserError) else JOB_FAILED)
     except KeyboardInterrupt:
-        print_error("interrupted.")
+        print_note("interrupted.")
         sys.exit(128 + signal.SIGINT)  # as shells report it
 
 

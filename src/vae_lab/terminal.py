@@ -72,14 +72,18 @@ def _is_control(character: str) -> bool:
 
 def print_error(message: object) -> None:
     """Prints one line on stderr, whatever line breaks the message has."""
-    text = printable(" ".join(str(message).split()))
-    print("vae-lab: error:", text, file=sys.stderr, flush=True)
+    print_note(f"error: {message}")
 
 
 def print_warning(message: object) -> None:
     """Prints one line on stderr, whatever line breaks the message has."""
+    print_note(f"warning: {message}")
+
+
+def print_note(message: object) -> None:
+    """Prints one line on stderr that is neither an error nor a warning."""
     text = printable(" ".join(str(message).split()))
-    print("vae-lab: warning:", text, file=sys.stderr, flush=True)
+    print("vae-lab:", text, file=sys.stderr, flush=True)
 
 
 def in_this_shell(command: str) -> str:

@@ -282,11 +282,16 @@ def test_without_the_data_a_sweep_falls_back_once_and_says_so(
         *("trainer.max_epochs=1", "threads=1", "callbacks=none", "report=null"),
     )
     assert done.code == 0, done.err
-    (warning,) = [line for line in done.err.splitlines() if "warning" in line]
-    assert warning.startswith(
-        "vae-lab: warning: MNIST could not be downloaded (http://127.0.0.1:9/ "
+    what, instead, change = [line for line in done.err.splitlines() if "warning" in line]
+    assert what.startswith("vae-lab: warning: MNIST could not be downloaded (http://127.0.0.1:9/ ")
+    assert instead == (
+        "vae-lab: warning: Every run uses data=mnist_5k instead, and its name says so. Its "
+        "numbers are not comparable with those of MNIST."
     )
-    assert "Every run uses data=mnist_5k instead" in warning and len(warning) < 320
+    assert change == (
+        "vae-lab: warning: To use MNIST, put its files into none/MNIST/raw. To stop instead: "
+        "data.fallback=null"
+    )
     root = tmp_path / "outputs" / "sweeps" / "fallen"
     for name in ("linear-z2-5k", "linear-z3-5k"):
         result = json.loads((root / name / "result.json").read_text())
@@ -336,8 +341,8 @@ def test_a_signal_ends_a_sweep_with_a_result_and_its_table(
         pytest.fail("it goes on, whatever the signal")
     text = killable.output(victim)
     assert killable.process_code(text) == code, text
-    assert f"vae-lab: error: {word}.\n" in text and "Traceback" not in text
-    assert "FAILED linear-z2-stripes: interrupted" in text
+    assert f"vae-lab: {word}.\n" in text and "error:" not in text and "Traceback" not in text
+    assert "unfinished linear-z2-stripes: interrupted" in text
     assert "FAILED linear-z3-stripes: never started" in text
     assert re.search(r"^To resume: .*python\S* -m vae_lab ", text, re.MULTILINE)
     result = json.loads((folder / "result.json").read_text())

@@ -58,9 +58,7 @@ MISTAKES = {
         "prior.num_components belongs to prior=gaussian_mixture or vamp. Type: python -m vae_lab "
         "prior=gaussian_mixture prior.num_components=3"
     ),
-    "model.hidden_dims.1=32": (
-        "model.hidden_dims.1=32 cannot be set (list index out of range): write the whole list."
-    ),
+    "model.hidden_dims.1=32": ("model.hidden_dims.1=32 cannot be set: write the whole list."),
     "+trainer.max_epoch=3": (
         "unknown key trainer.max_epoch. Type: python -m vae_lab trainer.max_epochs=3"
     ),
@@ -214,7 +212,19 @@ MISTAKES = {
         "optimizer.fused=false."
     ),
     "~latent_dim": "latent_dim is missing: it cannot be removed, only changed.",
-    "latent_dim=${nothing}": "latent_dim: Interpolation key 'nothing' not found",
+    "latent_dim=${nothing}": (
+        "latent_dim takes its value from nothing, which does not exist: set latent_dim=VALUE."
+    ),
+    "seed=${oc.env:NOTHING_OF_THE_KIND}": (
+        "seed needs the environment variable NOTHING_OF_THE_KIND: set it, or set seed=VALUE."
+    ),
+    "-m seed=interval(0,1)": (
+        "seed=interval(0,1) names no values to try one by one: list them, as in seed=0,1, or add "
+        "hydra/sweeper=optuna."
+    ),
+    "--config-name nothing": (
+        "--config-name nothing does not exist: leave it out, or name a file of --config-dir."
+    ),
     "latent_dim": (
         "'latent_dim' is not a setting: write key=value, or see python -m vae_lab --help."
     ),

@@ -79,6 +79,8 @@ def test_the_grammar_of_hydra_is_there_for_quotes_lists_and_sweeps() -> None:
         ("help", "'help' is not a setting: write key=value, or see python -m vae_lab --help."),
         ("model.hidden_dims=[512,", "is not a complete list: write it without spaces"),
         ("model=", "model= is not an option: choose from burda, conv"),
+        ("model=3", "model=3 is not an option: choose from burda, conv"),
+        ("model.=1", "cannot be read: write key=value or group=option, and a text"),
         ("prior=null", "prior=null is not an option: choose from gaussian_mixture"),
     ],
 )
@@ -98,7 +100,14 @@ def test_what_cannot_be_read_is_answered_with_what_to_write(line: str, message: 
         ),
         ("data=photos/", "data=photos does not exist: choose from cifar10, ", "data.path=FOLDER."),
         ("data=my (1).npz", "data=my (1).npz does not exist: ", "data.path=FOLDER."),
-        ("hydra.job=x", "hydra.job=x cannot be set (Invalid type", "."),
+        ("hydra.job=x", "hydra.job=x cannot be set: the key takes another kind", " of value."),
+        ("x@y=1", "x@y names a package with @, which no key here has", "write key=value."),
+        ("model@x=conv", "model is chosen without @", "write model=OPTION."),
+        ("+model=conv", "model is chosen without +", "write model=OPTION."),
+        ("++model=conv", "model is chosen without +", "write model=OPTION."),
+        ("~nothing", "~nothing removes nothing, since there is no such key", "leave it out."),
+        ("~hydra.run", "hydra.run cannot be removed, only changed", "leave ~hydra.run out."),
+        ("hydra.searchpath=5", "hydra.searchpath must be a list of folders", "[file://conf]."),
     ],
 )
 def test_an_option_that_does_not_exist_is_answered_with_those_that_do(

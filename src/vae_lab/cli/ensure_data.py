@@ -3,7 +3,7 @@
 Decided once, before the first job: a sweep never trains half of its jobs on another data set.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +44,24 @@ def ensure_data(jobs: Sequence[Job]) -> str | None:
                 raise UserError(
                     f"{error} (No fallback: this sweep names several data sets.)"
                 ) from error
-            name = str(data["name"]).upper()
-            why = "; ".join(error.reasons) or "data.mirrors is empty"
-            print_warning(
-                f"{name} could not be downloaded ({why}). Every run uses data={fallback} instead, "
-                f"and its name says so; its numbers do not compare with those of {name}. To use "
-                f"{name}, put its files into {Path(data['root']) / data['folder']}."
-            )
+            _tell_fallback(data, error)
             return str(fallback)
     return None
+
+
+def _tell_fallback(data: Mapping[str, Any], error: download.DataUnavailable) -> None:
+    """Prints what happened, what is used instead, and how to change that."""
+    name = str(data["name"]).upper()
+    why = "; ".join(error.reasons) or "data.mirrors is empty"
+    print_warning(f"{name} could not be downloaded ({why}).")
+    print_warning(
+        f"Every run uses data={data['fallback']} instead, and its name says so. Its numbers are "
+        f"not comparable with those of {name}."
+    )
+    folder = Path(data["root"]) / data["folder"]
+    print_warning(
+        f"To use {name}, put its files into {folder}. To stop instead: data.fallback=null"
+    )
 
 
 def _prepare_user_images(configs: Sequence[dict[str, Any]]) -> None:

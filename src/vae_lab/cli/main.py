@@ -45,7 +45,7 @@ from vae_lab.errors import (
 from vae_lab.files import check_writable, locked
 from vae_lab.ownership import FIGURES_PAGE, check_run_folder
 from vae_lab.run_folder import RunFolder, runs_in
-from vae_lab.terminal import in_this_shell, keep_streams_writable, print_error
+from vae_lab.terminal import in_this_shell, keep_streams_writable, print_note
 from vae_lab.training.distributed import join_run, joined_run
 from vae_lab.training.request import RunRequest
 from vae_lab.training.signals import handle_signals, signals_as_keyboard_interrupt
@@ -65,7 +65,7 @@ def main() -> None:
         tell(error)
         code = WRONG_INPUT if isinstance(error, UserError) else JOB_FAILED
     except Stopped as stopped:
-        print_error(f"{stopped}.")
+        print_note(stopped)  # no error: the person asked for it
         code = stopped.code
     sys.exit(code)
 
@@ -206,7 +206,7 @@ def _single(line: CommandLine, planned: Plan, *, trust: bool) -> int:
 
 
 def _resume(composer: Composer, resumed: Resumed) -> int:
-    """Goes on with a run as its `config.yaml` says.
+    """Resumes a run as its `config.yaml` says.
 
     Nothing is downloaded: addresses and places in a file that somebody sent are not to be followed.
     """
@@ -237,14 +237,23 @@ def _resume(composer: Composer, resumed: Resumed) -> int:
     return _run_in(folder, again, go_on)
 
 
+def _may_be_resumed(run: RunFolder) -> bool:
+    return run.exists and not run.is_finished and can_go_on(run)
+
+
 def _run_in(folder: Path, again: str, work: Callable[[], None]) -> int:
-    """Holds the folder of a run at work, and tells how to go on with it if it is not finished."""
+    """Locks the folder of a run during its work; says how to resume a run that is not finished."""
+    run = RunFolder(folder)
     with locked(folder):
+        was_stopped = False
         try:
             work()
+        except Stopped as stopped:
+            was_stopped = True
+            stopped.to_resume = in_this_shell(again) if _may_be_resumed(run) else ""
+            raise
         finally:
-            run = RunFolder(folder)
-            if run.exists and not run.is_finished and can_go_on(run):
+            if not was_stopped and _may_be_resumed(run):
                 print("To resume:", in_this_shell(again))
     if run.is_finished:
         if (page := folder / "figures" / FIGURES_PAGE).exists():

@@ -13,7 +13,15 @@ from vae_lab.errors import UserError, describe_os_error
 from vae_lab.files import write_text
 from vae_lab.ownership import REPORT, SUMMARY, check_replaceable
 from vae_lab.report.summary import result_of, row, write_rows
-from vae_lab.run_folder import COMMANDS, FAILED, SUCCESS, RunFolder, RunResult
+from vae_lab.run_folder import (
+    COMMANDS,
+    FAILED,
+    INTERRUPTED,
+    RUNNING,
+    SUCCESS,
+    RunFolder,
+    RunResult,
+)
 from vae_lab.terminal import in_this_shell, print_error, print_warning
 
 # Columns of texts, the name first: the others are left out of the table if all runs agree.
@@ -76,7 +84,7 @@ def close_sweep(
         title = f"Test set, nats per image ± standard error over images, * best: {root}"
         console.print(_table(rows, title, console))
         for run, result in failed.items():
-            console.print(f"FAILED {run.name}: {result.error or result.status}")
+            console.print(_ending(run.name, result))
         if any(can_go_on(RunFolder(run)) for run in failed):
             print("To resume:", in_this_shell(again))
         if report and len(failed) < len(runs):
@@ -87,6 +95,12 @@ def close_sweep(
     except OSError as error:
         print_error(describe_os_error(error, root))
     return names
+
+
+def _ending(name: str, result: RunResult) -> str:
+    """Returns how a run ended that is not finished."""
+    word = "unfinished" if result.status in (INTERRUPTED, RUNNING) else "FAILED"
+    return f"{word} {name}: {result.error or result.status}"
 
 
 def _result(folder: Path, *, is_refused: bool) -> RunResult:

@@ -203,7 +203,7 @@ def entry_of(word: str, table: Mapping[str, str]) -> str | None:
 def key_meant(key: str, names: Collection[str]) -> str | None:
     """Returns which of the keys `names` a wrong key means: by all of it, or by its last part."""
     last = key.rpartition(".")[2]
-    # The parts of these groups have names of their own, which mean nothing elsewhere.
+    # The parts of these groups have names of their own, unknown elsewhere.
     others = ("callbacks.", "logger.", "hydra.", "report.")
     ours = [name for name in names if not name.startswith(others)]
     for word in (key,) if key.startswith(others) else (key, last):

@@ -16,7 +16,7 @@ from hydra._internal.utils import create_automatic_config_search_path
 from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Glob, Override, Sweep
 from hydra.core.plugins import Plugins
 from hydra.core.utils import setup_globals
 from hydra.plugins.config_source import ConfigResult
@@ -27,7 +27,7 @@ from vae_lab.config.identity import config_hash
 from vae_lab.config.job import Composition, Job, choices_of
 from vae_lab.config.overrides import as_hydra, quoted
 from vae_lab.config.resolve import resolved
-from vae_lab.errors import UserError, first_line
+from vae_lab.errors import UserError
 
 
 def conf_folder() -> Path:
@@ -124,8 +124,9 @@ class Composer:
         assert line is not None
         if not override.key_or_group.strip("./@ "):
             raise UserError(f"'{line}' names no key: write key=value.")
-        group, nothing = override.key_or_group, override.value() in (None, "")
-        if nothing and not override.is_delete() and self.is_group(group):
+        group, value = override.key_or_group, override.value()
+        is_option = isinstance(value, str | list | dict | Sweep | Glob) and value != ""
+        if not is_option and not override.is_delete() and self.is_group(group):
             options = self._options(group)
             raise UserError(f"{line} is not an option: choose from {options}, or leave it out.")
         is_plain = not override.is_delete() and not override.is_force_add()
@@ -149,7 +150,7 @@ class Composer:
                 if line not in self._parsed:
                     (self._parsed[line],) = parser.parse_overrides([line])
         except Exception as error:  # Hydra raises any error for an odd line
-            raise UserError(self._unreadable(line, error)) from error
+            raise UserError(self._unreadable(line)) from error
         return [self._parsed[line] for line in overrides]
 
     def options(self, group: str) -> list[str]:
@@ -159,7 +160,7 @@ class Composer:
     def _options(self, group: str) -> str:
         return ", ".join(self.options(group))
 
-    def _unreadable(self, line: str, error: Exception) -> str:
+    def _unreadable(self, line: str) -> str:
         """Returns what is said of a line that Hydra cannot read."""
         key, equals, value = line.partition("=")
         if not equals and key.isprintable() and self.is_group(key):
@@ -168,7 +169,10 @@ class Composer:
             return f"'{line}' is not a setting: write key=value, or see python -m vae_lab --help."
         if value.startswith(("[", "{")):
             return f"{line} is not a complete list: write it without spaces, as in {key}=[1,2]."
-        return f"{line} cannot be read ({first_line(error)}): write key=value, or group=option."
+        return (
+            f"{line} cannot be read: write key=value or group=option, and a text that has signs "
+            f"in quotes, as in {key}=\"'...'\"."
+        )
 
     def _describe(self, error: Exception) -> str:
         """Returns in a line why a configuration cannot be composed."""
@@ -188,9 +192,39 @@ class Composer:
         words = " ".join(lines[:2]) or type(error).__name__
         if words.startswith("Error merging override ") and error.__cause__ is not None:
             line = words.removeprefix("Error merging override ").lstrip("+")
-            hint = ": write the whole list" if "list index" in str(error.__cause__) else ""
-            return f"{line} cannot be set ({first_line(error.__cause__)}){hint}."
-        return words
+            if line.startswith("~"):
+                return f"{line[1:]} cannot be removed, only changed: leave {line} out."
+            is_place = "list index" in str(error.__cause__)
+            why = "write the whole list" if is_place else "the key takes another kind of value"
+            return f"{line} cannot be set: {why}."
+        for pattern, answer in _ANSWERS:
+            if found := re.search(pattern, words):
+                return answer.format(*found.groups())
+        return f"the configuration cannot be composed: {words.rstrip('.')}."
+
+
+# What Hydra says -> what is said here.
+_ANSWERS = (
+    (
+        r"Override (\S+)=.* looks like a config group override",
+        "{0} names a package with @, which no key here has: write key=value.",
+    ),
+    (r"Could not override '([^'@]+)@", "{0} is chosen without @: write {0}=OPTION."),
+    (r"Multiple values for ([^\s.]+)\.", "{0} is chosen without +: write {0}=OPTION."),
+    (r"force-add of config groups .*'\+\+([^=]+)=", "{0} is chosen without +: write {0}=OPTION."),
+    (
+        r"Could not delete (?:from config\. )?'([^'=]+)",
+        "~{0} removes nothing, since there is no such key or option: leave it out.",
+    ),
+    (
+        r"Cannot find primary config '([^']+)'",
+        "--config-name {0} does not exist: leave it out, or name a file of --config-dir.",
+    ),
+    (
+        r"hydra\.searchpath must be a list of strings",
+        "hydra.searchpath must be a list of folders, such as [file://conf].",
+    ),
+)
 
 
 class _ParsedFiles(dict[tuple[str, ...], bytes]):
@@ -251,7 +285,12 @@ def split_sweep(overrides: Sequence[Override]) -> list[list[str]]:
     try:
         return BasicSweeper.split_arguments(list(overrides), max_batch_size=None)[0]
     except Exception as error:  # as above
-        raise UserError(first_line(error)) from error
+        given = (str(each.input_line) for each in overrides if each.is_interval_sweep())
+        lines = [line.lstrip("+") for line in given]
+        raise UserError(
+            f"{', '.join(lines) or 'a sweep'} names no values to try one by one: list them, as in "
+            "seed=0,1, or add hydra/sweeper=optuna."
+        ) from error
 
 
 def key_of(override: str) -> str:

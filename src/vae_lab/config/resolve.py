@@ -6,6 +6,7 @@ that compute in it, and slows a small one down (docs/developers/benchmarks.md). 
 are in single precision either way.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,7 +28,7 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     try:
         values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
-        raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
+        raise UserError(_in_words(error)) from error
     assert isinstance(values, dict)
     plain = {str(key): value for key, value in values.items()}
     if "threads" in plain and plain["threads"] is None:
@@ -38,6 +39,16 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     if plain.get("trainer", {}).get("precision") == "auto":
         plain["trainer"]["precision"] = choose(plain)[0]
     return plain
+
+
+def _in_words(error: OmegaConfBaseException) -> str:
+    """Returns in a line why a value that refers to another one has none."""
+    key, text = error.full_key, str(error)
+    if missing := re.search(r"Interpolation key '([^']+)' not found", text):
+        return f"{key} takes its value from {missing[1]}, which does not exist: set {key}=VALUE."
+    if variable := re.search(r"Environment variable '([^']+)' not found", text):
+        return f"{key} needs the environment variable {variable[1]}: set it, or set {key}=VALUE."
+    return f"{key} takes its value from ${{...}}, which cannot be read: set {key}=VALUE."
 
 
 def choose(config: Mapping[str, Any]) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from vae_lab.config.known_keys import default_options
 SWEEP = "-m"
 
 
-class Setting(NamedTuple):
+class Assignment(NamedTuple):
     """A word `key=value`."""
 
     place: int  # among the words
@@ -42,7 +42,7 @@ class Draft:
         self.give(reason, of)
 
     def give(self, reason: str, of: str = "") -> None:
-        """Adds why something was replaced. A flag is no unknown key too."""
+        """Adds why something was replaced. What was typed as a flag is named once."""
         if of not in self.flags:
             self.reasons.setdefault(reason, []).extend([of] if of else [])
 
@@ -56,13 +56,13 @@ class Draft:
             first = settings[0].place if settings else len(self.words)
             self.words.insert(first, f"{group}={option}")
 
-    def settings(self) -> list[Setting]:
+    def settings(self) -> list[Assignment]:
         """Returns the words that are `key=value`, in order."""
         found = []
         for place, word in enumerate(self.words):
             start, equals, value = word.partition("=")
             if equals and not word.startswith(("-", "~")):
-                found.append(Setting(place, word, start.lstrip("+"), value))
+                found.append(Assignment(place, word, start.lstrip("+"), value))
         return found
 
     def option(self, group: str) -> str | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 
-from vae_lab.cli.suggestions.draft import Draft, Setting
+from vae_lab.cli.suggestions.draft import Assignment, Draft
 from vae_lab.cli.suggestions.places import images_at, is_path, newest_folder, option_for, run_of
 from vae_lab.config.aliases import (
     GROUPS,
@@ -59,7 +59,7 @@ def _is_known(key: str, draft: Draft, composer: Composer) -> bool:
     return own_class or not (is_ours or (option in composer.options(top) and top == "trainer"))
 
 
-def _mend_key(draft: Draft, setting: Setting, composer: Composer) -> None:
+def _mend_key(draft: Draft, setting: Assignment, composer: Composer) -> None:
     place, _, key, value = setting
     if _is_known(key, draft, composer):
         return
@@ -91,7 +91,7 @@ def _chosen(group: str, key: str, value: str, composer: Composer) -> str | None:
     return by_value or next(filter(None, elsewhere), None)
 
 
-def _mend_option(draft: Draft, setting: Setting, composer: Composer) -> None:
+def _mend_option(draft: Draft, setting: Assignment, composer: Composer) -> None:
     place, word, key, value = setting
     if not composer.is_group(key) or not value:
         return
@@ -127,7 +127,7 @@ def _parsed(word: str, draft: Draft, composer: Composer) -> Override | None:
     return override
 
 
-def _mend_value(draft: Draft, setting: Setting, composer: Composer) -> None:
+def _mend_value(draft: Draft, setting: Assignment, composer: Composer) -> None:
     place, word, key, value = setting
     if key == "resume":
         _mend_run(draft, setting)
@@ -185,8 +185,8 @@ def _other_values(key: str, value: str) -> list[str]:
     return [each for each in found if each is not None]
 
 
-def _mend_run(draft: Draft, setting: Setting) -> None:
-    """Replaces a value of `resume` that is no folder by that of the run that is meant."""
+def _mend_run(draft: Draft, setting: Assignment) -> None:
+    """Replaces a value of `resume` that is not a folder by that of the run that is meant."""
     place, _, key, value = setting
     path = Path(value)
     if path.is_file() or run_of(path) != path:
@@ -195,7 +195,7 @@ def _mend_run(draft: Draft, setting: Setting) -> None:
         draft.replace(place, place + 1, [f"{key}={newest}"], f"{value} is not a run's folder")
 
 
-def _add_option(draft: Draft, setting: Setting) -> None:
+def _add_option(draft: Draft, setting: Assignment) -> None:
     """Chooses the option that has a key, if no option is chosen and the default lacks the key."""
     group, _, name = setting.key.partition(".")
     options = options_by_key().get(setting.key, [])
@@ -213,7 +213,7 @@ def _add_option(draft: Draft, setting: Setting) -> None:
         draft.give(f"{setting.key} belongs to {group}={' or '.join(names)}")
 
 
-def _mend_device(draft: Draft, setting: Setting) -> None:
+def _mend_device(draft: Draft, setting: Assignment) -> None:
     """Chooses the best device there is, if one is asked for that this machine lacks."""
     devices = {"trainer": ("gpu",), "trainer.accelerator": ("gpu", "cuda", "mps")}
     if setting.value not in devices.get(setting.key, ()) or not lacks_accelerator(setting.value):
