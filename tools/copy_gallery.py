@@ -4,6 +4,7 @@
     make gallery ARGS=SWEEP_FOLDER
 
 The runs conv-z2 and conv-z10 of the sweep, its report and its run `comparison` are shown.
+histograms.png and embedding.png are screenshots of TensorBoard, taken by hand.
 """
 
 import io
