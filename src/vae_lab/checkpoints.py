@@ -84,7 +84,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         checkpoint["callbacks"] = {key: _inside(state, folder) for key, state in states.items()}
     except Exception as error:  # a damaged file can fail in any way
         raise UserError(
-            f"{path} is no whole checkpoint: it is cut off, or of another kind "
+            f"{path} is not a whole checkpoint: it is cut off, or of another kind "
             f"({first_line(error)})."
         ) from error
     return checkpoint
@@ -153,7 +153,7 @@ def load_weights(model: VAE, path: Path) -> int:
     """Puts a checkpoint's weights into the model and returns how many epochs they were trained.
 
     Raises:
-        UserError: where the file is broken, or belongs to another configuration.
+        UserError: if the file is broken, or belongs to another configuration.
     """
     return _put(read_checkpoint(path), model, path)
 
@@ -242,7 +242,7 @@ _VALUES = ("monitor", "best_model_score", "current_score", "kth_value")
 
 
 def _inside(state: Any, folder: Path) -> Any:
-    """Returns a callback's state with each path in `folder`, none where a path names no file."""
+    """Returns a callback's state with each path in `folder`, none if a path names no file."""
     if not isinstance(state, dict):
         return state
     if not {_FOLDER, _BEST, *_PATHS} & state.keys():

@@ -39,7 +39,7 @@ def environment_variables(values: Mapping[str, str]) -> Iterator[None]:
 def gpus_hidden(config: Mapping[str, Any]) -> AbstractContextManager[None]:
     """Hides GPUs from a run on the processor.
 
-    Adam asks in every step whether there is one, and where there is none torch looks for the driver
+    Adam asks in every step whether there is one, and if there is none torch looks for the driver
     on the disk each time: as long as half a step of the linear model.
     """
     on_cpu = config["trainer"].get("accelerator") == "cpu"
@@ -135,7 +135,7 @@ def reset_peak_memory() -> bool:
 
 
 def peak_memory_mb() -> float | None:
-    """Returns the process's peak resident memory in MB, None where the system does not tell."""
+    """Returns the process's peak resident memory in MB, None if the system does not tell."""
     try:
         lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
         return next(float(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))

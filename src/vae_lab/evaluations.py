@@ -115,7 +115,7 @@ def overrides_of(settings: Mapping[str, Any]) -> list[str]:
 
 
 def read_content(run: RunFolder, path: Path) -> dict[str, Any] | None:
-    """Returns what a file holds; None if it is no evaluation of this run and its weights."""
+    """Returns what a file holds; None if it is not an evaluation of this run and its weights."""
     try:
         content, result = parse_json(run.read(path)), run.require_result()
     except ValueError:
@@ -150,7 +150,7 @@ def evaluations_of(run: RunFolder) -> list[EvaluationRecord]:
 
 
 def numbers_of(record: Any) -> dict[str, Number]:
-    """Returns the numbers of a file's record by name; what is no number is left out."""
+    """Returns the numbers of a file's record by name; anything else is left out."""
     if not isinstance(record, Mapping):
         return {}
     return {

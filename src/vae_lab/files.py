@@ -16,7 +16,7 @@ from vae_lab.errors import UserError, describe_os_error
 
 # The ending of a file that is not complete. Nobody else uses it.
 PARTIAL = "vae-lab-partial"
-# In a folder: held by the process at work there.
+# In a folder: held by the process that uses it.
 LOCK = ".lock"
 # A file that nobody has written to for so long is not being written any more.
 _ABANDONED = 3600  # seconds
@@ -67,8 +67,8 @@ def _is_at_work(pid: int) -> bool:
 def partial_folder(place: Path) -> Iterator[Path]:
     """Yields a new folder in `place`, which is there, for files that are not complete.
 
-    It is gone on leaving. A process that is killed in between leaves it, and the next one here
-    removes it. A process at work holds the lock in its folder, on whatever machine it is.
+    It is removed at the end. A process that is killed in between leaves it, and the next one here
+    removes it. A running process holds the lock of its folder, on whatever machine it is.
     """
     from filelock import FileLock, Timeout
 
@@ -110,7 +110,7 @@ def remove_partial(folder: Path) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Holds a folder, which is made, against other processes; UserError if one is at work there."""
+    """Holds a folder, which is made, against other processes; UserError if one uses it."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(folder / LOCK, blocking=False)
@@ -119,7 +119,7 @@ def locked(folder: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise UserError(
-            f"another process is at work in {folder}: wait for it, or choose another folder."
+            f"another process is using {folder}: wait for it, or choose another folder."
         ) from None
     except OSError as error:
         raise UserError(describe_os_error(error, folder)) from error

@@ -1,7 +1,7 @@
 """The approximate posterior q(z|x): a diagonal Gaussian.
 
 Shapes: K samples per image, B images per batch, Z latent dimensions. Nothing is reduced over images
-here, so the objective alone decides how images are weighted.
+here, so only the objective decides how images are weighted.
 
 Source: Kingma and Welling, Auto-Encoding Variational Bayes, arXiv:1312.6114, appendix B.
 """

@@ -170,7 +170,7 @@ class VampPrior(Mixture):
         super().__init__()
         # In a tuple, so that the encoder's weights are not this module's too.
         self._encoder = (encoder,)
-        # Dark with bright spots, as digits are: where the encoder has something to tell apart.
+        # Dark with bright spots, as digits are: where the encoder finds differences.
         self.pseudo_inputs = nn.Parameter(torch.randn(num_components, *image_shape) * 2 - 2)
 
     def components(self) -> tuple[Tensor, Posterior]:

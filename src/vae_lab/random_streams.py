@@ -1,4 +1,4 @@
-"""Random streams by name: what is drawn where depends on its name alone, never on what ran before.
+"""Random streams by name: a draw depends only on its stream's name, never on what ran before.
 
 An epoch's data order and noise come from ("order" or "noise", seed, epoch), so a resumed run draws
 what the undisturbed one would have drawn, and no generator state has to be saved.

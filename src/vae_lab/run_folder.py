@@ -24,10 +24,10 @@ DIVERGED = "diverged"
 STATUSES = (RUNNING, SUCCESS, FAILED, INTERRUPTED, DIVERGED)
 
 RESULT, CONFIG = "result.json", "config.yaml"
-# Checkpoints: the best by the validation images; what a run goes on from, the newest first.
+# Checkpoints: the best by the validation images; what a run resumes from, the newest first.
 BEST, LAST, PREVIOUS = "best.ckpt", "last.ckpt", "previous.ckpt"
 EVENT_FILES = "events.out.tfevents.*"
-# In the folder of a sweep: the command lines that made its runs, one a line.
+# In the folder of a sweep: the command lines that made its runs, one per line.
 COMMANDS = "command.txt"
 
 
@@ -112,7 +112,7 @@ class RunResult:
         """Returns the result of a file's content; unknown fields are left out.
 
         Raises:
-            ValueError: where it is no such result: a file can be damaged, or somebody else's.
+            ValueError: if it is not such a result: a file can be damaged, or somebody else's.
         """
         content = parse_json(text)
         if not isinstance(content, dict):
@@ -154,7 +154,7 @@ class RunFolder:
 
     @cached_property
     def result(self) -> RunResult | None:
-        """What is known of the run; None where there is no readable `result.json`."""
+        """What is known of the run; None if there is no readable `result.json`."""
         try:
             return self.read_result()
         except UserError:
@@ -187,14 +187,14 @@ class RunFolder:
         """Returns what is known of the run.
 
         Raises:
-            UserError: where the folder is no run.
+            UserError: if the folder is not a run's.
         """
         if not self.path.is_dir():
-            raise UserError(f"{self.path} is no folder: name a run's, such as outputs/runs/NAME.")
+            raise UserError(f"{self.path} is not a folder: name one, such as outputs/runs/NAME.")
         if self.result is None:
             raise UserError(
-                f"{self.path} is no run: it has no readable {RESULT}. Name the folder of one run, "
-                f"such as outputs/runs/NAME or outputs/sweeps/SWEEP/NAME."
+                f"{self.path} is not a run: it has no readable {RESULT}. Name the folder of one "
+                f"run, such as outputs/runs/NAME or outputs/sweeps/SWEEP/NAME."
             )
         return self.result
 
@@ -203,14 +203,14 @@ class RunFolder:
         """The resolved configuration.
 
         Raises:
-            UserError: where the folder is no run, or its files do not belong together.
+            UserError: if the folder is not a run's, or its files do not belong together.
         """
         result, path = self.require_result(), self.path / CONFIG
         with refusing(f"{path} cannot be read"):
             # Nothing in it is resolved again: it holds values; what looks otherwise is not ours.
             config = parse_yaml(self.read(path))
         if not isinstance(config, dict):
-            raise UserError(f"{path} is no configuration.")
+            raise UserError(f"{path} is not a configuration.")
         values = {str(key): value for key, value in config.items() if key != "choices"}
         if not has_hash(values, result.config_hash):
             raise UserError(
@@ -226,7 +226,7 @@ class RunFolder:
         if len(result.image_shape or ()) != 3 or min(result.image_shape or [0]) < 1:
             raise UserError(
                 f"{self.path / RESULT} does not say the shape of the images (status of the run: "
-                f"{result.status}): train it anew."
+                f"{result.status}): train it again."
             )
         return tuple(result.image_shape or ())
 

@@ -27,7 +27,7 @@ from vae_lab.random_streams import stream, stream_seed
 
 log = logging.getLogger(__name__)
 
-# Images that are encoded, decoded or scored at once where no gradient is taken. It fits in memory.
+# Images that are encoded, decoded or scored at once if no gradient is needed. It fits in memory.
 BATCH = 500
 
 _STEPS_PER_FINITE_CHECK = 50
@@ -176,7 +176,7 @@ class VAE(pl.LightningModule):
             noise: standard normal, (K, B, Z). Sampling never depends on train or eval mode.
             objective: in place of the model's own, which stands for the end of training; or its
                 `means`, which are then returned in place of the loss.
-            generator: see `Draws`; in place of one that begins anew in every call.
+            generator: see `Draws`; in place of one that starts again in every call.
         """
         posterior = self.encode(x)
         z = posterior.sample(noise)
@@ -228,7 +228,7 @@ class VAE(pl.LightningModule):
 
     def _checks_finite(self, batch_idx: int) -> bool:
         # On a GPU a look at the loss makes the processor wait for it: in some steps only, and what
-        # is no number once stays so. Gradients carry it to the process that leads.
+        # is NaN once stays so. Gradients carry it to the process that leads.
         often = self.device.type == "cpu" or batch_idx % _STEPS_PER_FINITE_CHECK == 0
         return often and self.global_rank == 0
 

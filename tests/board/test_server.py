@@ -114,7 +114,8 @@ def test_wrong_input_is_one_line(told: Any, tmp_path: Path) -> None:
     run, csv_only = new_run(tmp_path / "run"), tmp_path / "csv"
     RunFolder(csv_only).write_result(RunResult(name="csv", status="success"))
     assert (
-        told(str(tmp_path / "none")) == f"{tmp_path}/none is no folder: name one that holds runs."
+        told(str(tmp_path / "none"))
+        == f"{tmp_path}/none is not a folder: name one that holds runs."
     )
     assert told(str(run), str(csv_only)).startswith(f"no run in {csv_only} has TensorBoard's files")
     assert told("--port", "x").startswith("argument --port: invalid int value: 'x'")

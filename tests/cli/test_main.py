@@ -240,7 +240,7 @@ def test_a_run_goes_on_from_any_folder_and_with_its_images_in_another_place(
 
     def assert_the_same(done: Done) -> None:
         assert done.code == 0, done.err
-        assert "goes on after epoch 1" in done.out
+        assert "resumes after epoch 1" in done.out
         result = RunFolder(copy.path).require_result()
         assert result.metrics == first.metrics and result.config_hash == first.config_hash
 

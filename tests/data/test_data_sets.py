@@ -194,7 +194,7 @@ def test_a_pickle_that_names_a_program_is_not_obeyed_even_if_its_sum_is_right(
 ) -> None:
     evil = pickle.dumps(Evil(tmp_path / "done"), protocol=2)
     source = cifar(tmp_path, {**BATCHES, "test_batch": evil})
-    with pytest.raises(UserError, match=r"test_batch in .* is no batch of CIFAR-10: it names "):
+    with pytest.raises(UserError, match=r"test_batch in .* is not a batch of CIFAR-10: it names "):
         source.load()
     assert not (tmp_path / "done").exists()
 
@@ -202,10 +202,10 @@ def test_a_pickle_that_names_a_program_is_not_obeyed_even_if_its_sum_is_right(
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (python2_batch(PIXELS[:, :100], CLASSES), "is no batch of CIFAR-10: cannot reshape"),
-        (pickle.dumps({}, protocol=2), "is no batch of CIFAR-10"),
-        (pickle.dumps([1], protocol=2), "is no batch of CIFAR-10"),
-        (b"", "is no batch of CIFAR-10"),
+        (python2_batch(PIXELS[:, :100], CLASSES), "is not a batch of CIFAR-10: cannot reshape"),
+        (pickle.dumps({}, protocol=2), "is not a batch of CIFAR-10"),
+        (pickle.dumps([1], protocol=2), "is not a batch of CIFAR-10"),
+        (b"", "is not a batch of CIFAR-10"),
     ],
 )
 def test_what_is_no_batch_is_named(tmp_path: Path, content: bytes, words: str) -> None:

@@ -431,7 +431,7 @@ def test_damaged_bytes_are_named(tmp_path: Path, photos: Path) -> None:
     with pytest.raises(UserError, match=r"has 100 bytes and should have 23040: delete"):
         source(tmp_path).load()
     (place / INVENTORY).unlink()
-    with pytest.raises(UserError, match=r"is damaged .*: delete it, and it is made anew"):
+    with pytest.raises(UserError, match=r"is damaged .*: delete it, and it is made again"):
         source(tmp_path).load()
 
 

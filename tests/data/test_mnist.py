@@ -53,9 +53,9 @@ def test_files_are_read_gzipped_or_not(tmp_path: Path, packed: bool) -> None:
 BROKEN = {
     "labels": ("train-labels-idx1-ubyte", idx(LABELS[:4]), "5 images, but .* 4 labels"),
     "magic": ("t10k-images-idx3-ubyte", idx(LABELS), "starts with 00000801, not 00000803"),
-    "html": ("t10k-labels-idx1-ubyte", b"<html>", "no IDX file of 1 dimensions"),
+    "html": ("t10k-labels-idx1-ubyte", b"<html>", "not an IDX file of 1 dimensions"),
     "empty": ("t10k-labels-idx1-ubyte", b"", "starts with nothing"),
-    "header": ("t10k-images-idx3-ubyte", idx(IMAGES)[:10], "no IDX file of 3 dimensions"),
+    "header": ("t10k-images-idx3-ubyte", idx(IMAGES)[:10], "not an IDX file of 3 dimensions"),
     "short": ("train-images-idx3-ubyte", idx(IMAGES)[:-1], "should hold 60 elements and holds 59"),
     "long": ("train-images-idx3-ubyte", idx(IMAGES) + b"\0", "holds 61"),
 }

@@ -202,9 +202,9 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "a little above 1": ({"images": GREY / GREY.max() * 1.0000001}, r"1.0000001: .*clip\(0, 1\)"),
     "nan": (
         {"images": np.where(GREY > 99, np.nan, 0.5)},
-        r"NaN or infinite\) in \d+ images, the first",
+        r"NaN or infinite values in \d+ images, the first",
     ),
-    "infinite": ({"images": np.where(GREY > 300, 0, np.inf)}, r"infinite\) in 30 images"),
+    "infinite": ({"images": np.where(GREY > 300, 0, np.inf)}, r"infinite values in 30 images"),
     "whole numbers": ({"images": GREY.astype(np.int64)}, r"int64: uint8.*astype\(numpy.uint8\)"),
     "complex": ({"images": GREY * 1j}, "is complex128: uint8, bool, or float"),
     "dates": ({"images": GREY.astype("M8[s]")}, r"is datetime64\[s\]: uint8, bool, or float"),

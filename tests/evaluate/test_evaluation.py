@@ -139,8 +139,8 @@ def files(folder: Path) -> set[Path]:
         (["RUN", "num_samples=[5"], "cannot be read: close each bracket and quote"),
         (["RUN", "data_path="], "data_path is empty: name a path, or leave data_path out"),
         (["num_samples=3"], "name the folder of a run or of a sweep"),
-        (["RUN/checkpoints"], "is no run"),
-        (["RUN/nowhere"], "is no folder"),
+        (["RUN/checkpoints"], "is not a run"),
+        (["RUN/nowhere"], "is not a folder"),
     ],
 )
 def test_wrong_input_is_one_line(run_folder: Path, arguments: list[str], message: str) -> None:
@@ -193,10 +193,10 @@ def spoil_kind(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (spoil_truncated, "is no whole checkpoint"),
+        (spoil_truncated, "is not a whole checkpoint"),
         (spoil_other_config, "belongs to another configuration"),
         (spoil_other_sizes, "belongs to another configuration"),
-        (spoil_kind, "is no whole checkpoint"),
+        (spoil_kind, "is not a whole checkpoint"),
     ],
 )
 def test_a_spoilt_checkpoint_is_one_line_and_nothing_is_written(
@@ -225,5 +225,5 @@ def test_the_command_answers_before_torch_is_imported(tmp_path: Path) -> None:
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 2
-    assert "is no run" in done.stderr
+    assert "is not a run" in done.stderr
     assert "| torch\n" not in done.stderr

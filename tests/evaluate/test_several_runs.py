@@ -98,7 +98,7 @@ def test_a_run_that_fails_holds_up_no_other(
     (kept,) = evaluations(folder)
     assert kept.is_relative_to(folder / "made3")
     errors = [line for line in told.err.splitlines() if line.startswith("vae-lab: error:")]
-    assert "z2: " in errors[0] and "is no whole checkpoint" in errors[0]
+    assert "z2: " in errors[0] and "is not a whole checkpoint" in errors[0]
     assert errors[1].endswith(
         "not evaluated, or not kept: a-run-with-a-very-long-name-of-many-words-z2."
     )
@@ -126,8 +126,8 @@ def test_a_wrong_word_is_told_before_anything_begins(folder: Path, tmp_path: Pat
     runs = [str(folder / "made2" / "run"), str(folder / "made3" / "run")]
     assert len(check([*runs, str(folder), *SMALL]).requests) == 2, "each once"
     for words, message in (
-        ([*runs, str(tmp_path / "nowhere")], "is no folder"),
-        ([*runs, str(folder / "made2" / "conf")], "is no run"),
+        ([*runs, str(tmp_path / "nowhere")], "is not a folder"),
+        ([*runs, str(folder / "made2" / "conf")], "is not a run"),
         ([str(folder), "num_samples=0"], "num_samples must be"),
     ):
         with pytest.raises(UserError, match=message):

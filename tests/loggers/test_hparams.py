@@ -25,20 +25,20 @@ def test_groups_short_names_and_keys_have_values(tmp_path: Path) -> None:
         ("hidden_dims", "did you mean model.hidden_dims?"),
         ("modle", "did you mean model?"),
         ("nothing.like.it", "Choose from best_by, beta, callbacks, compile, data,"),
-        ("'7'", "7 is no hyper-parameter of this run."),
+        ("'7'", "7 is not a hyper-parameter of this run."),
     ],
 )
 def test_an_unknown_column_is_named(column: str, told: str) -> None:
     with pytest.raises(UserError) as error:
         compose_jobs([f"logger.tensorboard.columns=[model,{column}]"])
     name = column.strip("'")
-    assert str(error.value).startswith(f"logger.tensorboard.columns: {name} is no hyper-param")
+    assert str(error.value).startswith(f"logger.tensorboard.columns: {name} is not a hyper-param")
     assert told in str(error.value)
 
 
 def test_a_column_of_some_runs_of_a_sweep_is_one() -> None:
     setting = "logger.tensorboard.columns=[model,model.channels]"
     assert len(compose_jobs(["-m", "model=linear,conv", setting])) == 2
-    with pytest.raises(UserError, match=r"model\.channels is no hyper-parameter"):
+    with pytest.raises(UserError, match=r"model\.channels is not a hyper-parameter"):
         compose_jobs(["-m", "model=linear", setting])
     assert compose_jobs(["logger=csv"]) and compose_jobs(["logger=none"])

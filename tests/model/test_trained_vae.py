@@ -100,7 +100,7 @@ def test_a_model_of_binary_images_refuses_grey_ones(tmp_path: Path, images: torc
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="is no run"):
+    with pytest.raises(ValueError, match="is not a run"):
         vae_lab.load(tmp_path)
 
 

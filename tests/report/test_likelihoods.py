@@ -106,7 +106,7 @@ def test_what_speaks_against_the_numbers_is_said(tmp_path: Path) -> None:
     numbers["iw_bound"]["protocol"]["targets_are_means"] = True
     write_evaluation(folder, numbers)
     told = notes(blocks_of(tmp_path))
-    assert "may be too low" in told and "are no likelihoods" in told
+    assert "may be too low" in told and "are not likelihoods" in told
 
 
 def test_an_evaluation_of_other_weights_or_of_another_run_is_left_out(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_runs_that_are_none_or_not_finished_are_listed_and_left_out(tmp_path: Pa
 def test_an_empty_folder_and_none_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no finished run in"):
         find_runs([tmp_path])
-    with pytest.raises(UserError, match="is no folder"):
+    with pytest.raises(UserError, match="is not a folder"):
         find_runs([tmp_path / "nowhere"])
 
 

@@ -237,12 +237,12 @@ def test_a_broken_checkpoint_is_passed_over(
         # One bit in the middle: a weight, which torch.load alone would take for right.
         content[len(content) // 2] ^= 1
         path.write_bytes(content)
-        with pytest.raises(UserError, match="no whole checkpoint"):
+        with pytest.raises(UserError, match="not a whole checkpoint"):
             read_checkpoint(path)
         assert torch.load(path, weights_only=True)["epoch"] >= 0
     result = run_job(*configured, folder)
     assert result.resumed_after == ([3] if broken == ("last",) else [])
-    assert "no whole checkpoint" in caplog.text
+    assert "not a whole checkpoint" in caplog.text
     assert killable.fingerprint(folder) == undisturbed
 
 
@@ -309,7 +309,7 @@ def test_resume_goes_on_with_what_the_folder_says(
     hydra = (folder / ".hydra" / "overrides.yaml").read_text()
     assert told(vae_lab(resume, "seed=4")).startswith("seed cannot be changed when a run goes on")
     assert told(vae_lab("-m", resume)).startswith("resume goes on with one run")
-    assert "no folder" in told(vae_lab("resume=nowhere"))
+    assert "not a folder" in told(vae_lab("resume=nowhere"))
     assert "is not trusted" in told(vae_lab(resume))
     done = vae_lab(resume, "trust=true", "trainer.enable_progress_bar=false")
     assert done.code == 0, done.err
@@ -336,7 +336,7 @@ def test_a_sweep_goes_on_with_what_is_not_finished(
     stamp = (root / "linear-z3-stripes" / "per_image.npz").stat().st_mtime_ns
     done = vae_lab(*night)
     assert done.code == 0, done.err
-    assert "linear-z2-stripes: goes on after epoch 1." in done.out
+    assert "linear-z2-stripes: resumes after epoch 1." in done.out
     assert "linear-z3-stripes: already finished" in done.out
     assert (root / "linear-z3-stripes" / "per_image.npz").stat().st_mtime_ns == stamp
     assert sorted(path.name for path in root.iterdir() if path.is_dir()) == [
@@ -351,7 +351,7 @@ def test_a_folder_in_use_is_refused(tmp_path: Path, vae_lab: Command) -> None:
     with locked(tmp_path / "here"):
         done = vae_lab(*QUICK, "hydra.run.dir=here")
         assert done.code == 2
-        assert told(done).startswith("another process is at work in")
+        assert told(done).startswith("another process is using")
         assert [path.name for path in (tmp_path / "here").iterdir()] == [".lock"]
 
 

@@ -103,7 +103,7 @@ def test_what_lightning_would_translate_from_an_earlier_form_is_refused(
     tmp_path: Path, version: Any
 ) -> None:
     more = {"pytorch-lightning_version": version, "checkpoint_callback_best_model_path": "/victim"}
-    with pytest.raises(UserError, match="no whole checkpoint"):
+    with pytest.raises(UserError, match="not a whole checkpoint"):
         read_checkpoint(saved(tmp_path, **more))
 
 

@@ -85,7 +85,7 @@ class LinkServer:
         return True
 
     def _page(self, request: Request) -> Response | None:
-        """Returns a page of ours; None where TensorBoard has its own."""
+        """Returns a page of ours; None if TensorBoard has its own."""
         if request.path == "/" and not request.query_string:
             return _html("links.html", **self._content(), settings=settings(""))
         if request.path.startswith(PREFIX):

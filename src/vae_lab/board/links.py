@@ -2,7 +2,7 @@
 
 TensorBoard takes some settings from its address (pinned cards, smoothing, a filter of tags) and
 others only from the browser's storage ("Link by step", the width of the cards). So a link leads to
-a small page on the same server, which stores the latter and goes on to the former.
+a small page on the same server, which stores the latter and then opens the former.
 """
 
 import json
@@ -16,7 +16,7 @@ from vae_lab.ownership import COMPARISON
 # Both losses, and the pictures of all runs in one; they come first by their names.
 SIDE_BY_SIDE = rf"^({COMPARISON}/|loss/(train|val)$)"
 
-# Both losses, and the two kinds of pictures that tell models apart; they exist for every model.
+# Both losses, and the two kinds of pictures in which models differ; they exist for every model.
 # By a filter: pictures that are pinned do not follow the epoch of a chart.
 BY_EPOCH = r"^(loss/(train|val)|reconstructions/\w+|samples/prior)$"
 

@@ -34,7 +34,7 @@ class LogFolder:
         self._find_runs()
 
     def refresh(self) -> None:
-        """Finds new runs, and draws all runs anew if one of them ended."""
+        """Finds new runs, and draws all runs again if one of them ended."""
         self._find_runs()
         results = [path for run in self.names if (path := run / RESULT).exists()]
         newest = max((path.stat().st_mtime for path in results), default=0.0)
@@ -119,7 +119,7 @@ def folder_to_show(folders: Sequence[Path]) -> Iterator[LogFolder]:
     ways_out = []
     for source in sources:
         if not source.is_dir():
-            raise UserError(f"{source} is no folder: name one that holds runs.")
+            raise UserError(f"{source} is not a folder: name one that holds runs.")
         if way_out := _way_out(source):
             ways_out.append(way_out)
             print_warning(f"{way_out} Runs with such a file are not shown.")

@@ -23,7 +23,7 @@ class Kind(NamedTuple):
 
 
 def write_page(folder: RunFolder, kinds: Iterable[Kind], *, title: str, epochs_done: int) -> None:
-    """Writes the page anew; a file of its name that this program did not write is left alone.
+    """Writes the page again; a file of its name that this program did not write is left alone.
 
     Pictures of later epochs, which an earlier run left in the folder, are not shown.
     """

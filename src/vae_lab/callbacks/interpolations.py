@@ -31,7 +31,7 @@ class Interpolations(Picture):
         "equally spaced, on the straight line between their posterior means (no sampling). Lambda "
         "is how far a point is on that line. At the right stand the labels passed on the way: at "
         "each point the most frequent label of the five nearest posterior means. Originals are "
-        "typical images of their label, found by pixels alone, the same in every epoch and run."
+        "typical images of their label, chosen only by pixels, the same in every epoch and run."
     )
 
     pairs: Sequence[Sequence[int]]  # labels: from, to
@@ -91,7 +91,7 @@ def find_pairs(images: Tensor, labels: Tensor | None, pairs: Sequence[Sequence[i
     """Chooses the images of each pair, always the same ones for the same data.
 
     The most typical image of a label is used first (`snapshot.typical`), the next if the label
-    comes up again. A pair with a label that is not there (or no longer), and every pair if there
+    comes up again. A pair with a label that is missing (or used up), and every pair if there
     are no labels, gets the images 2p and 2p + 1, p being its row.
 
     Returns the indices (P, 2) among the images (N, C, H, W) of the `pairs` of two labels each;

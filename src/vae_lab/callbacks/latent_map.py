@@ -85,7 +85,7 @@ class LatentMap(Lattice):
         "the prior's mean, in units of its standard deviation; the first coordinate grows to the "
         "right, the second upwards. Of one: a row. Of more: points of the plane through the "
         "posterior means of three images, which are framed, always at the same three places; "
-        "straight lines are straight there, but distances in one direction do not compare with "
+        "straight lines are straight there, but distances in one direction cannot be compared with "
         "those in another."
     )
 
@@ -169,7 +169,7 @@ class QuantileMap(Lattice):
 def three_images(snapshot: Snapshot, labels: Sequence[int]) -> tuple[Tensor, str]:
     """Returns three images (3, C, H, W), a typical one of each label, and what to call them.
 
-    If a label is not there, the first image that is left takes its place, and so without labels.
+    If a label is missing, the first image that is left takes its place, and so without labels.
     """
     examples, own = snapshot.data.examples()
     chosen: list[int] = []

@@ -35,8 +35,8 @@ class LatentScatter(Picture):
         "inside. A learned prior has no circles, and the axes follow it. Of more than two latent "
         "dimensions the first two principal components of the means are shown, from the prior's "
         "mean, and the subtitle says how much of their variance that is; or t-SNE "
-        "(projection=tsne), whose distances and axes have no meaning. Of one dimension, each label "
-        "has a row. The text at a group is its label, at the group's median or beside it."
+        "(projection=tsne), whose distances and axes cannot be interpreted. Of one dimension, each "
+        "label has a row. The text at a group is its label, at the group's median or beside it."
     )
 
     num_images: int
@@ -57,7 +57,7 @@ class LatentScatter(Picture):
         if latent_dim == 1:
             points, rows = in_rows(encoded, snapshot.data.label_names, generator)
             axes = ("z[0]", "label" if encoded.labels is not None else "")
-            notes = ["heights within a row mean nothing"]
+            notes = ["heights within a row are arbitrary"]
         elif latent_dim > 2:
             points, share = principal(encoded.mean - centre)
             middle, axes = (0.0, 0.0), ("1st component", "2nd component")
@@ -96,7 +96,7 @@ class LatentScatter(Picture):
         x, y = ((low + high) / 2).tolist()
         window = Window((x, y), max(1e-6, 0.53 * (high - low).max().item()))
         dims = snapshot.model.latent_dim
-        note = f"t-SNE of {dims} dimensions: neighbours stay together, distances mean nothing"
+        note = f"t-SNE of {dims} dimensions: neighbours stay together, distances are arbitrary"
         return Scatter(
             heading=self._heading(snapshot, encoded, [note]),
             points=points,

@@ -20,7 +20,7 @@ from vae_lab.epochs import share_done
 ERASE_LINE = "\r\x1b[2K"
 
 
-# Columns of text where no terminal says how many there are.
+# Columns of text if there is no terminal to ask.
 WIDE = 99
 BAR_WIDTH = 10
 # What a narrow line has no place for, the first to go first.
@@ -46,7 +46,7 @@ class Progress(ProgressBar):
         self._start = self._epoch_start = self._last_step = self._next_refresh = 0.0
         self._images = 0  # of this epoch so far
         self._total = math.inf  # steps of the training
-        self._first_share = 0.0  # that was done before: of a run that goes on
+        self._first_share = 0.0  # done before, in a resumed run
         self._has_validation = False  # of this epoch
         self._finished: dict[str, str] | None = None  # title and speed of an unreported epoch
         self._values: dict[str, str] = {}
@@ -174,7 +174,7 @@ def in_a_line(parts: Mapping[str, str], *names: str) -> str:
 
 
 def values_of(metrics: Mapping[str, Any]) -> dict[str, str]:
-    """Returns the training loss and the bound in nats with their names, if they are there."""
+    """Returns the training loss and the bound in nats with their names, if they exist."""
     elbo = "elbo/val" if "elbo/val" in metrics else "elbo/train"
     shown = [("loss", "loss", "loss/train"), ("elbo", elbo, elbo)]
     return {

@@ -38,7 +38,7 @@ class EncodedImages(NamedTuple):
 
     def dimensions_by_kl(self) -> list[int]:
         """Returns the latent dimensions from the largest to the smallest mean KL."""
-        # A value that is no number would end up first.
+        # NaN would end up first.
         kl = self.kl_per_dim().nan_to_num(nan=-1)
         return torch.argsort(kl, descending=True, stable=True).tolist()
 

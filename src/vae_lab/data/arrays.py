@@ -67,7 +67,7 @@ def _check_axes(
             f"{what} has {num_labels} labels, so its axis {axis} counts the images: "
             f"numpy.moveaxis(images, {axis}, 0) puts it first."
         )
-    # 28 x 28 x 50: images of 28 x 50 that are as many as their rows are no images.
+    # 28 x 28 x 50: images of 28 x 50 that are as many as their rows are not images.
     if height != width and num_images in (height, width):
         axis = array.shape.index(width if num_images == height else height)
         raise UserError(
@@ -95,8 +95,8 @@ def _out_of_range(images: np.ndarray, low: float, high: float) -> str:
         flat = images.reshape(len(images), -1)
         bad = [number for number, image in enumerate(flat) if not np.isfinite(image).all()]
         return (
-            f"has values that are no numbers (NaN or infinite) in {len(bad)} images, the first is "
-            f"image {bad[0]}: leave these out, or compute them anew."
+            f"has NaN or infinite values in {len(bad)} images, the first is "
+            f"image {bad[0]}: leave these out, or compute them again."
         )
     if low >= -0.001 and high <= 1.001:
         remedy = "they were rounded: images.clip(0, 1)"

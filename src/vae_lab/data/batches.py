@@ -43,7 +43,7 @@ class Batch(NamedTuple):
 
 
 class Batches:
-    """The batches of one pass over a split; each `iter` asks for the order anew.
+    """The batches of one pass over a split; each `iter` asks for the order again.
 
     One indexing operation per batch: a DataLoader that collects image by image takes a hundred
     times as long. Bytes are held, since scaling them batch by batch takes no longer than reading

@@ -80,14 +80,14 @@ def _read(
     if actual != md5:
         raise UserError(
             f"{name} in {path} is broken: MD5 {actual}, expected {md5}. It is not opened. Delete "
-            f"the archive, and it is downloaded anew."
+            f"the archive, and it is downloaded again."
         )
     try:
         batch = _Arrays(io.BytesIO(content), encoding="bytes").load()
         pixels, labels = batch[b"data"], np.array(batch[b"labels"], dtype=np.int64)
         images = pixels.reshape(len(labels), 3, 32, 32)
     except (pickle.UnpicklingError, EOFError, LookupError, ValueError, TypeError) as error:
-        raise UserError(f"{name} in {path} is no batch of CIFAR-10: {error}.") from error
+        raise UserError(f"{name} in {path} is not a batch of CIFAR-10: {error}.") from error
     if images.dtype != np.uint8:
         raise UserError(f"{name} in {path} holds {images.dtype} pixels, not uint8.")
     return images, labels

@@ -22,7 +22,7 @@ from vae_lab.errors import UserError
 from vae_lab.random_streams import stream
 from vae_lab.terminal import printable
 
-# Images per batch where no gradient is taken. It fits in memory and changes no result.
+# Images per batch if no gradient is needed. It fits in memory and changes no result.
 _EVALUATION_BATCH = 500
 
 # Pictures choose among so many images at most: all of a large set as float would fill the memory.
@@ -32,8 +32,8 @@ _MAX_EXAMPLES = 5000
 class ImageDataModule(pl.LightningDataModule):
     """Loads a source, splits validation images off its training images, and hands out batches.
 
-    The split depends on `split_seed` alone, and the order of an epoch, like the draws of
-    `binarize=dynamic`, on `seed` and the epoch alone. Each of several processes has its part of
+    The split depends only on `split_seed`, and the order of an epoch, like the draws of
+    `binarize=dynamic`, only on `seed` and the epoch. Each of several processes has its part of
     every training and validation batch; pictures and evaluation see all images. What follows is
     there after `setup`; `num_val` is a number then, also if it was a share.
     """
@@ -138,7 +138,7 @@ class ImageDataModule(pl.LightningDataModule):
         return {"fingerprint": self.fingerprint}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Raises UserError where a run would go on with other images than it began with."""
+        """Raises UserError if a run would resume with other images than it began with."""
         if state_dict.get("fingerprint") != self.fingerprint:
             raise UserError(
                 "the images are others than when this run began: put the old ones back, or begin "
@@ -156,7 +156,7 @@ class ImageDataModule(pl.LightningDataModule):
         return self._shard(Batches(images, self.batch_size, self._order, rng), equal=True)
 
     def val_dataloader(self) -> Batches | Shard | list[Batches]:
-        """Returns the validation images in their order; no loader where there are none."""
+        """Returns the validation images in their order; no loader if there are none."""
         if not self.num_val:
             return []
         return self._shard(_in_order(self._on_device(self.val_images)), equal=False)
@@ -176,7 +176,7 @@ class ImageDataModule(pl.LightningDataModule):
     def examples(self) -> tuple[Tensor, Tensor | None]:
         """Returns the images that pictures show, float32 (N, C, H, W), and their labels (N,).
 
-        They are the validation images, or the training images where there is no validation; of
+        They are the validation images, or the training images if there is no validation; of
         many, the first 5,000.
         """
         images, labels = self.fixed_train_images, self.train_labels
@@ -198,7 +198,7 @@ class ImageDataModule(pl.LightningDataModule):
         return images.to(self._device()) if isinstance(images, Tensor) else images
 
     def _shard(self, batches: Batches, *, equal: bool) -> Batches | Shard:
-        """Returns this process's part of batches; all of them where there is no other process."""
+        """Returns this process's part of batches; all of them if there is no other process."""
         if self.trainer is None or self.trainer.world_size == 1:
             return batches
         rank, processes = self.trainer.global_rank, self.trainer.world_size

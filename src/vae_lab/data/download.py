@@ -26,7 +26,7 @@ _REMEDIES = (
     "or train on the built-in digits with data=mnist_5k."
 )
 
-# In a data set's folder: the names of the files that were downloaded into it, one a line.
+# In a data set's folder: the names of the files that were downloaded into it, one per line.
 DOWNLOAD_LIST = ".fetched-by-vae-lab"
 
 
@@ -39,7 +39,7 @@ class BrokenFile(UserError):
 
 
 class DataUnavailable(UserError):
-    """The files are not there, and no mirror delivered them within the time limit.
+    """The files are missing, and no mirror delivered them within the time limit.
 
     `reasons` are those of the mirrors, if any was asked.
     """
@@ -136,7 +136,7 @@ def _directory(root: str | Path, folder: str) -> Path:
 
 
 def _intact(directory: Path, name: str, sums: Checksums) -> Path | None:
-    """Returns the form of the file that has the right MD5, None where neither form is there."""
+    """Returns the form of the file that has the right MD5, None if both forms are missing."""
     wrong: dict[Path, str] = {}
     # Unzipped first: reading it is faster.
     forms = (name.removesuffix(".gz"), sums.get("raw")), (name, sums["gz"])
@@ -153,7 +153,7 @@ def _intact(directory: Path, name: str, sums: Checksums) -> Path | None:
         wrong[path] = f"{path} is broken: MD5 {actual}, expected {expected}"
     if wrong:
         raise BrokenFile(
-            f"{'; '.join(wrong.values())}. Delete it, and it is downloaded anew, or set "
+            f"{'; '.join(wrong.values())}. Delete it, and it is downloaded again, or set "
             f"data.root=FOLDER.",
             list(wrong),
         )
@@ -202,7 +202,7 @@ def _unfinished_files(directory: Path) -> Iterator[Path]:
             "Set data.root=FOLDER or VAE_LAB_DATA=FOLDER to a folder that can be written."
         ) from error
     finally:
-        # Where nothing arrived, no empty folders stay. Those with files refuse to go.
+        # If nothing arrived, no empty folders stay. Those with files refuse to go.
         for folder in new:
             with suppress(OSError):
                 folder.rmdir()

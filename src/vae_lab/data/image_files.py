@@ -17,7 +17,7 @@ SUFFIXES = frozenset(
     (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 )
 
-# What Pillow calls pixels of two bytes a channel; it would keep the upper one and say nothing.
+# What Pillow calls pixels of two bytes per channel; it would keep the upper one and say nothing.
 _SIXTEEN_BITS = re.compile(r"^(?!BGR)[A-Z]+;16")
 
 # Their formats: Pillow would open others by their content, some with other programs.

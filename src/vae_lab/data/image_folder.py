@@ -36,7 +36,7 @@ from vae_lab.terminal import progress
 # In the prepared folder: the images' bytes, and which files they are of.
 PIXELS, INVENTORY = "images.u8", "about.json"
 
-# Of that folder: what was prepared in another is prepared anew.
+# Of that folder: what was prepared in another is prepared again.
 _FORMAT = 2
 
 # Read by all threads together before they are written, in order.
@@ -109,7 +109,7 @@ class ImageFolder:
         return listing
 
     def _prepared(self, files: Sequence[ImageFile]) -> Path:
-        """Returns the folder of the prepared images, which is filled if it is not there."""
+        """Returns the folder of the prepared images, which is filled if it is missing."""
         key = json.dumps([_FORMAT, self.image_size, self.colour, files])
         name = f"{self.path.resolve().name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
         folder = self.root / "prepared" / name
@@ -197,18 +197,18 @@ class ImageFolder:
             size = (folder / PIXELS).stat().st_size
             expected = math.prod(self._shape(inventory))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            text = f"{folder} is damaged ({error}): delete it, and it is made anew."
+            text = f"{folder} is damaged ({error}): delete it, and it is made again."
             raise UserError(text) from error
         if size != expected:
             raise UserError(
                 f"{folder / PIXELS} has {size} bytes and should have {expected}: delete {folder}, "
-                f"and it is made anew."
+                f"and it is made again."
             )
         unusable = inventory["unusable"]
         if unusable and not self.skip_broken:
             raise UserError(
-                f"{_listed(unusable)} in {self.path} cannot be used: mend or remove them, or leave "
-                f"them out with data.skip_broken=true. All of them: {folder / INVENTORY}."
+                f"{_listed(unusable)} in {self.path} cannot be used: repair or remove them, or "
+                f"leave them out with data.skip_broken=true. All of them: {folder / INVENTORY}."
             )
         what = f"what can be used of {self.path}"
         if not inventory["files"]:

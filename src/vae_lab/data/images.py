@@ -57,7 +57,7 @@ def select(images: np.ndarray | MemmapImages, mask: np.ndarray) -> np.ndarray | 
 class Images(NamedTuple):
     """Training images (validation not yet split off) and test images.
 
-    Images are uint8 (N, C, H, W), arrays or `MemmapImages`; labels are int64 (N,), or None where a
+    Images are uint8 (N, C, H, W), arrays or `MemmapImages`; labels are int64 (N,), or None if a
     data set has no labels. Label k is called `label_names[k]`, or k if there are no names.
     A `fingerprint` identifies the pixels, if the source knows it: else all of them are read. A data
     set with a validation split of its own says in `val`, bool (N,), which training images it has.
@@ -92,4 +92,4 @@ class Source(Protocol):
     """A data set."""
 
     def load(self) -> Images:
-        """Returns all of its images; UserError if they are not there or cannot be used."""
+        """Returns all of its images; UserError if they are missing or cannot be used."""

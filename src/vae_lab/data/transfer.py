@@ -41,7 +41,7 @@ class Transfer:
         self.over = threading.Event()
 
     def wait(self, patience: float, bars: "Progress") -> None:
-        """Returns when the file is there; gives up after `patience` seconds without data."""
+        """Returns when the file is complete; gives up after `patience` seconds without data."""
         # Imported here and not in the thread: the time it takes is not the mirror's.
         import pooch
         import requests.exceptions  # noqa: F401

@@ -129,7 +129,7 @@ def check_shape(what: str, shape: Sequence[int]) -> None:
 def encode_labels(what: str, labels: np.ndarray) -> Labels:
     """Returns labels (N,) of any kind as 0, 1, ..., and their names.
 
-    Unlabelled, with a warning, if all images have one label: there is nothing to tell apart. The
+    Unlabelled, with a warning, if all images have one label: there is nothing to distinguish. The
     names are None if the labels were 0, 1, ... already.
     """
     values, codes = np.unique(labels, return_inverse=True)
@@ -155,7 +155,7 @@ def check_source(what: str, images: Images) -> tuple[str, ...]:
     """Returns in words what looks wrong with the images of a source that did not look itself.
 
     Raises:
-        UserError: They are no images, or labels, as a run needs them.
+        UserError: They are not images, or labels, as a run needs them.
     """
     pixels: dict[str, Any] = {"training": images.train_images, "test": images.test_images}
     labels = {"training": images.train_labels, "test": images.test_labels}

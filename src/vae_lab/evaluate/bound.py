@@ -81,7 +81,7 @@ def target_entropy(images: ImageArray) -> np.ndarray:
     # The entropy of one binary draw for each of the 256 grey levels, (256,).
     mean = torch.arange(256, dtype=torch.float64) / 255
     entropy_of_level = -torch.xlogy(mean, mean) - torch.xlogy(1 - mean, 1 - mean)
-    # Each image by its counts of the levels: a table look-up of 8 bytes a pixel would take 60 MB.
+    # Each image by its counts of the levels: a table look-up of 8 bytes per pixel would take 60 MB.
     counts = [
         torch.bincount(image.flatten(), minlength=256)
         for start in range(0, len(images), _IMAGES_PER_COUNT)

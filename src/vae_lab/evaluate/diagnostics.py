@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Mean KL of a latent dimension, in nats, below which it says nothing about the image.
+# Mean KL of a latent dimension, in nats, below which it carries no information about the image.
 UNUSED_KL = 0.01
 
 # Standard errors of the validation bound that it may lie below the training bound, and below
@@ -74,7 +74,8 @@ def _unused(statistics: ModelStatistics) -> Iterator[str]:
     if len(unused) == len(kl):
         yield (
             f"posterior collapse: every latent dimension has a KL {below}, so the "
-            f"latent says nothing about the image. Lower objective.beta or the learning rate."
+            f"latent carries no information about the image. Lower objective.beta or the learning "
+            f"rate."
         )
     elif unused:
         listed = ", ".join(unused[:MAX_LISTED])

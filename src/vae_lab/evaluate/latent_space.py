@@ -57,7 +57,7 @@ def negative(distance: float) -> dict[str, str]:
     """Returns a warning for a number's details if an estimate of a KL is below 0."""
     if distance >= 0:
         return {}
-    return {"warning": "below 0, which no KL is: it says nothing of the distance"}
+    return {"warning": "below 0, which a KL cannot be: it gives no information about the distance"}
 
 
 @torch.no_grad()

@@ -55,7 +55,7 @@ def protocol_of_samples(evaluation: "Evaluation") -> dict[str, Any]:
 
 
 def protocol_of_targets(evaluation: "Evaluation") -> dict[str, bool]:
-    """Returns whether targets are means of binary draws: the values are no likelihoods then."""
+    """Returns whether targets are means of binary draws: the values are not likelihoods then."""
     grey = evaluation.data.binarize == "none"
     return {"targets_are_means": grey and evaluation.model.likelihood.grey_is_a_mean}
 

@@ -13,7 +13,7 @@ from vae_lab.evaluations import EvaluationRecord, record_of
 from vae_lab.run_folder import Number
 from vae_lab.terminal import in_this_shell
 
-# Columns of text where no terminal says how many there are.
+# Columns of text if there is no terminal to ask.
 WIDE = 120
 
 # What is printed below the numbers, once, and not beside each.
@@ -39,8 +39,8 @@ _MOST_DECIMALS = 4
 _MOST_LABELS = 10
 
 _NO_LIKELIHOODS = (
-    "the targets are grey values, taken as means of binary draws: these are no likelihoods, and do "
-    "not compare with published ones"
+    "the targets are grey values, taken as means of binary draws: these are not likelihoods, and "
+    "cannot be compared with published ones"
 )
 
 
@@ -65,7 +65,7 @@ def format_evaluation(name: str, content: Mapping[str, Any]) -> str:
 def format_table(measured: Sequence[tuple[Request, Mapping[str, Any]]]) -> str:
     """Returns a row per run, those with the best bound first if the bounds can be compared.
 
-    What a terminal is too narrow for goes on in a table below, with the names again.
+    What a terminal is too narrow for continues in a table below, with the names again.
     """
     rows = [(request, record_of("", content)) for request, content in measured]
     kinds = {
@@ -86,7 +86,7 @@ def format_table(measured: Sequence[tuple[Request, Mapping[str, Any]]]) -> str:
 
 def _tables(first: Sequence[str], columns: Sequence[Sequence[str]]) -> list[Table]:
     """Returns as many tables as the width asks for; each begins with the first column."""
-    # Three blanks lie between columns; a long name goes on in the next line.
+    # Three blanks lie between columns; a long name continues in the next line.
     of_names = min(max(map(len, first)), _width() // 2) + 2
     groups: list[list[Sequence[str]]] = [[]]
     for column in columns:
@@ -233,7 +233,7 @@ def _width() -> int:
 
 
 def _rendered(table: RenderableType) -> str:
-    # Names are no markup.
+    # Names are not markup.
     console = Console(
         width=_width(), force_terminal=False, highlight=False, markup=False, emoji=False
     )

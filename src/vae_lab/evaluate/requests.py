@@ -54,7 +54,7 @@ class Request(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What an evaluation found, the file that it belongs into, and whether it is not there yet."""
+    """What an evaluation found, the file that it belongs into, and whether it is still missing."""
 
     path: Path
     content: dict[str, Any]

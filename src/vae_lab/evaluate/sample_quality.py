@@ -50,7 +50,7 @@ class RealImageReference:
         self.pca = PCA(n_components=components, svd_solver=solver, random_state=0).fit(rows)
         self.manifold = self.features(images)
         self.neighbours = min(settings["manifold_neighbours"], len(rows) - 1)
-        # The classifier, and the names of the labels that it tells apart, in its order.
+        # The classifier, and the names of the labels that it distinguishes, in its order.
         self.classifier = KNeighborsClassifier(n_neighbors=min(neighbours, len(rows)))
         self.classifier.fit(self.manifold, labels.numpy())
         self.names, self.labels = names, [names[label] for label in self.classifier.classes_]

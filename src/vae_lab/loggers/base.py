@@ -17,7 +17,7 @@ from vae_lab.run_folder import RunResult
 class RunLogger:
     """What a logger can do beside Lightning's scalars. By default it does nothing of it.
 
-    A subclass names it before Lightning's class. Loggers that are no RunLogger get scalars only.
+    A subclass names it before Lightning's class. Loggers that are not a RunLogger get scalars only.
     Of several processes, the first one opens, closes and logs.
     """
 
@@ -61,7 +61,7 @@ def logged_run(
 ) -> Iterator[None]:
     """Opens a run's row in the loggers that keep one, and closes it with how the run ended."""
     run_loggers = [logger for logger in loggers if isinstance(logger, RunLogger)]
-    # A run that goes on has its row already.
+    # A resumed run has its row already.
     for logger in run_loggers if is_new else []:
         logger.open_run(hparams.values(config, result.choices))
         logger.log_text("command", f"```\n{_folded(result.command)}\n```")

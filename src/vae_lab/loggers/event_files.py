@@ -35,7 +35,7 @@ class EventFile:
     """
 
     def __init__(self, folder: Path, suffix: str = "") -> None:
-        """Makes the file, and the folder if it is not there."""
+        """Makes the file, and the folder if it is missing."""
         folder.mkdir(parents=True, exist_ok=True)
         stamps = [path.name.split(".")[3] for path in folder.glob(EVENT_FILES)]
         newest = max((int(stamp) for stamp in stamps if stamp.isdigit()), default=0)
@@ -96,7 +96,7 @@ def lengths(folder: Path) -> dict[str, int]:
 
 
 def cut_back(folder: Path, sizes: Mapping[str, int]) -> None:
-    """Takes our event files back to their sizes in `sizes`; one that is not there goes.
+    """Takes our event files back to their sizes in `sizes`; a file that is not listed is removed.
 
     Nothing is then left of what a stopped run wrote after its last checkpoint, half a record
     included, and no reader shows an epoch twice. Files of others stay.

@@ -36,9 +36,9 @@ def check(runs: Sequence[tuple[Mapping[str, Any], Mapping[str, str]]]) -> None:
 
 def _unknown(column: str, columns: set[str]) -> str:
     if meant := did_you_mean(column, columns):
-        return f"{column} is no hyper-parameter of this run: did you mean {meant}?"
+        return f"{column} is not a hyper-parameter of this run: did you mean {meant}?"
     short = ", ".join(sorted(name for name in columns if "." not in name))
     return (
-        f"{column} is no hyper-parameter of this run. Choose from {short}, or any key that "
+        f"{column} is not a hyper-parameter of this run. Choose from {short}, or any key that "
         f"--cfg job shows, such as model.lr."
     )

@@ -1,6 +1,6 @@
 """MLflow (an extra): many runs in one store.
 
-The step is the number of epochs completed. A run that goes on writes to the row that it had. MLflow
+The step is the number of epochs completed. A resumed run writes to the row that it had. MLflow
 cannot take back what came after a checkpoint: the epoch that is repeated is there twice, with the
 same values.
 """

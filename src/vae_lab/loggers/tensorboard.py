@@ -2,7 +2,7 @@
 
 The step of every scalar and picture is the number of epochs completed, 0 before training: callers
 pass it, and no logger guesses it. Lightning's own "epoch" entries are dropped. Files lie in the
-run's folder itself, and a resumed run goes on where the stopped one left off.
+run's folder itself, and a resumed run continues where it stopped.
 """
 
 import time
@@ -134,7 +134,7 @@ class TensorBoardRunLogger(RunLogger, TensorBoardLogger):
 
     @rank_zero_only
     def finalize(self, status: str = "success") -> None:
-        """Does nothing: Lightning calls it after fit and after test, and the run goes on."""
+        """Does nothing: Lightning calls it after fit and after test, and the run continues."""
 
     def state_dict(self) -> dict[str, Any]:
         # How long each event file is: all that was logged is in them.

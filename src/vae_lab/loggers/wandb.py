@@ -1,6 +1,6 @@
 """Weights & Biases (an extra): many runs in one place.
 
-The step is the number of epochs completed. A run that goes on writes to the row that it had. What
+The step is the number of epochs completed. A resumed run writes to the row that it had. What
 came after a checkpoint cannot be taken back: the epoch that is repeated is there twice, with the
 same values.
 """

@@ -1,4 +1,4 @@
-"""Pairs of encoder and decoder, a family a file (`conf/model`)."""
+"""Pairs of encoder and decoder, one family per file (`conf/model`)."""
 
 from vae_lab.networks.conv import ConvDecoder, ConvEncoder
 from vae_lab.networks.mlp import LinearDecoder, LinearEncoder, TanhDecoder, TanhEncoder

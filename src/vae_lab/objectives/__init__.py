@@ -1,4 +1,4 @@
-"""What training minimises: the ELBO and its relatives, a paper a file (`conf/objective`)."""
+"""What training minimises: the ELBO and its relatives, one paper per file (`conf/objective`)."""
 
 from vae_lab.objectives.base import Draws, Objective, Terms
 from vae_lab.objectives.beta_tc import BetaTC

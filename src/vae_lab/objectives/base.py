@@ -44,7 +44,7 @@ class Terms(NamedTuple):
 class Objective(ABC):
     """What is minimised, and the bound that is logged."""
 
-    # Which bound the terms are, for protocols: figures of two bounds do not compare.
+    # Which bound the terms are, for protocols: values of two kinds of bound are not comparable.
     bound: ClassVar[str] = "elbo"
     # Whether the loss estimates the aggregate posterior from the images of a batch.
     needs_several_images: ClassVar[bool] = False

@@ -1,7 +1,7 @@
 """The total correlation of the aggregate posterior q(z), the mean of q(z|x) over the images.
 
 Shapes: K samples per image, B images per batch, Z latent dimensions. Values in nats per image. q(z)
-is estimated from the batch alone, so the loss, never the logged terms, depends on its size.
+is estimated only from the batch, so the loss, never the logged terms, depends on its size.
 """
 
 import math
@@ -16,7 +16,7 @@ from vae_lab.priors import Prior
 
 
 class BetaTC(Elbo):
-    """The negative ELBO with beta on the total correlation alone, a part of the KL term.
+    """The negative ELBO with beta only on the total correlation, a part of the KL term.
 
     Source: Chen et al., Isolating Sources of Disentanglement, arXiv:1802.04942, eq. 4, with alpha =
     gamma = 1: what is left of the KL keeps its closed form, and beta - 1 times the total
@@ -58,7 +58,7 @@ def total_correlation(posterior: Posterior, z: Tensor, num_images: int) -> Tenso
 def stratified_weights(batch_size: int, num_images: int) -> Tensor:
     """Returns the weight of q(z_i|x_j) in the estimate of q(z_i), row i, column j, (B, B).
 
-    The image that z_i was drawn for, on the diagonal, stands for itself alone; the B - 1 others for
+    The image that z_i was drawn for, on the diagonal, stands only for itself; the B - 1 others for
     all the rest, one of them by as much less as makes the rows sum to 1. So the estimate has the
     right mean (Chen et al., appendix C.2, "minibatch stratified sampling").
     """

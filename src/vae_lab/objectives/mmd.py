@@ -1,7 +1,7 @@
 """The maximum mean discrepancy between the aggregate posterior q(z) and the prior.
 
 Shapes: K samples per image, B images per batch, Z latent dimensions. Values in nats per image. q(z)
-is estimated from the batch alone, so the loss, never the logged terms, depends on its size.
+is estimated only from the batch, so the loss, never the logged terms, depends on its size.
 """
 
 import math

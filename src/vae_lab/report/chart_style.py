@@ -42,7 +42,7 @@ STYLE = {
 
 
 class Line(NamedTuple):
-    """How a chart shows a setting; one of many that are not told apart has no label."""
+    """How a chart shows a setting; one of many that look alike has no label."""
 
     setting: Setting
     style: Style

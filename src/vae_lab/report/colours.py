@@ -4,7 +4,7 @@ The first key that varies has the hue, the second the shade and the dash: weak s
 The marker stands for all keys but the first. A single key of numbers, such as beta, has a ramp in
 place of hues: larger values are stronger, in hue and in contrast.
 
-A style follows from the values alone, so a value looks the same in every report, whatever the
+A style follows only from the values, so a value looks the same in every report, whatever the
 order of the runs. There are two exceptions, because a palette is finite:
 
 - Each text has a place in the palette of its own. If two texts of a report share a place, the later

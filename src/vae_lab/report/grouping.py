@@ -108,14 +108,14 @@ def _likelihood(run: Run) -> str:
 
 
 def group_runs(runs: Sequence[Run]) -> tuple[list[Group], list[str]]:
-    """Returns the runs in groups that can be compared, and the names of what tells them apart."""
+    """Returns the runs in comparable groups, and the names of what differs between groups."""
     groups, images = [], image_identities(runs)
     comparable = _grouped(runs, lambda run: _common(run, images[run]))
     common = [_common(of_group[0], images[of_group[0]]) for of_group in comparable]
     differing = [name for name in common[0] if len(_grouped(common, itemgetter(name))) > 1]
     for values, of_group in zip(common, comparable, strict=True):
         first = of_group[0]
-        # For people, the images have their name; equal names are told apart by the fingerprint.
+        # For people, the images have their name; equal names are followed by the fingerprint.
         names = [run.data_name for run in (other[0] for other in comparable)]
         same_name = names.count(first.data_name) > 1 and images[first]
         values["data set"] = (
@@ -275,7 +275,7 @@ def best(group: Group, count: int) -> list[Setting]:
 
 
 def in_colour(group: Group) -> list[Setting]:
-    """Returns the settings that charts and pictures tell apart: all, or some of many.
+    """Returns the settings that charts and pictures distinguish: all, or some of many.
 
     Of many: the best four, the worst, and others between them at equal steps of rank.
     """

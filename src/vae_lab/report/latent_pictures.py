@@ -15,8 +15,8 @@ MAP, SCATTER = "latent_map", "latent_scatter"
 PLANE = 2
 
 LEFT_OUT = Note(
-    "Older runs drew maps over two of more dimensions. They do not compare with maps of a whole "
-    "latent plane, and are left out."
+    "Older runs drew maps over two of more dimensions. They cannot be compared with maps of a "
+    "whole latent plane, and are left out."
 )
 
 
@@ -62,7 +62,7 @@ def _leading(group: Group) -> list[Setting]:
     """Returns the best setting of each model among those whose latent space is a plane."""
     by_model: dict[str, list[Setting]] = {}
     for setting in filter(is_whole, group.settings):
-        # A number as the first key is no kind of model.
+        # A number as the first key is not a kind of model.
         first = next(iter(setting.values.values()), None)
         by_model.setdefault(first if isinstance(first, str) else "", []).append(setting)
     return [it for some in by_model.values() for it in best(group._replace(settings=some), 1)]

@@ -174,5 +174,5 @@ def _caption(group: Group, likelihoods: Likelihoods | None) -> str:
             f"per image, of {images}."
         )
         if likelihoods.targets_are_means:
-            sentences.append("Values of grey targets are no likelihoods.")
+            sentences.append("Values of grey targets are not likelihoods.")
     return " ".join(filter(None, sentences))

@@ -48,7 +48,8 @@ CODES_NOTE = (
 )
 
 NO_LIKELIHOODS = (
-    "The targets are grey values: these are no likelihoods, and do not compare with published ones."
+    "The targets are grey values: these are not likelihoods, and cannot be compared with published "
+    "ones."
 )
 
 
@@ -83,7 +84,7 @@ class Likelihoods:
 
     @property
     def targets_are_means(self) -> bool:
-        """Whether the targets are means of binary draws: the values are no likelihoods then."""
+        """Whether the targets are means of binary draws: the values are not likelihoods then."""
         numbers = [it.numbers.get("iw_bound") for it in self._records.values()]
         return any(number.protocol.get("targets_are_means") for number in numbers if number)
 

@@ -74,7 +74,7 @@ def write_report(folders: Sequence[Path], target: Path, *, latex: bool = False) 
         UserError: A folder does not exist, there is no finished run, nothing can be written, or a
             file of somebody else is in the place of a page.
     """
-    found = find_runs(folders)  # first: what is no folder is no output folder either
+    found = find_runs(folders)  # first: a name that is not a folder cannot be the output folder
     check_writable(target, "choose another with --to FOLDER")
     check_replaceable(target, [*REPORT, SUMMARY, *[LATEX] * latex])
     pages = _without_broken(*found, target)

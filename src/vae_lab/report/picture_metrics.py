@@ -109,7 +109,7 @@ class PictureMetrics:
     def sample(
         self, setting: Setting, name: str, protocol: Mapping[str, Any] | None = None
     ) -> Sample | None:
-        """Returns a metric of a setting; None if one of its runs lacks it, or it is no number.
+        """Returns a metric of a setting; None if one of its runs lacks it, or it is not a number.
 
         With a `protocol`, only numbers that came about by it count.
         """
@@ -172,7 +172,7 @@ class PictureMetrics:
 
 
 def sample_of(name: str, numbers: Sequence[Number]) -> Sample | None:
-    """Returns a number of each run of a setting as one quantity; None if one is no number."""
+    """Returns a number of each run of a setting as one quantity; None if one is not a number."""
     scalars = [float(it.value) for it in numbers if isinstance(it.value, int | float)]
     if len(scalars) < len(numbers) or not all(map(math.isfinite, scalars)):
         return None

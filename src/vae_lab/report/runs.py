@@ -70,12 +70,12 @@ class Run:
 
     @cached_property
     def evaluations(self) -> list[EvaluationRecord]:
-        """What `python -m vae_lab.evaluate` found of these weights; most samples first."""
+        """What `python -m vae_lab.evaluate` measured of the tested weights; most samples first."""
         return evaluations_of(self.folder)
 
     @cached_property
     def picture_metrics(self) -> list[dict[str, Number]]:
-        """Its picture metrics by name: of each evaluation of these weights, and of its end."""
+        """Its picture metrics by name: of each evaluation of the tested weights, and of its end."""
         records = [record.picture_metrics for record in self.evaluations]
         return [it for it in [*records, numbers_of(self.result.picture_metrics)] if it]
 
@@ -104,7 +104,9 @@ def find_runs(
     candidates: dict[Path, Run | Skipped] = {}
     for folder in folders:
         if not folder.is_dir():
-            raise UserError(f"{folder} is no folder: name a sweep's, a run's, or one of several.")
+            raise UserError(
+                f"{folder} is not a folder: name a sweep's, a run's, or one of several."
+            )
         for candidate in _candidates(folder, look):
             candidates.setdefault(candidate.path.resolve(), candidate)
     runs = [it for it in candidates.values() if isinstance(it, Run)]

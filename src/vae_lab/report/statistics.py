@@ -16,7 +16,7 @@ CONFIDENCE = 0.95
 # The probability that a page reports a difference although none is real.
 FALSE_ALARMS = 1 - CONFIDENCE
 
-# Smaller probabilities are not told apart.
+# Smaller probabilities count as equal.
 SMALLEST = 1e-20
 
 # The 95 % quantile of the normal distribution: the shares' standard errors are made with it.

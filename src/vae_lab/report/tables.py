@@ -113,7 +113,7 @@ def warnings(group: Group) -> Table:
 def picture_metrics(metrics: PictureMetrics) -> Table | None:
     """Returns a row per picture metric that is a single number, with a column per setting.
 
-    Numbers of different protocols do not compare: such a metric has a row for each protocol.
+    Numbers of different protocols are not comparable: such a metric has a row for each protocol.
     """
     settings = metrics.group.settings
     rows: list[list[Cell]] = []

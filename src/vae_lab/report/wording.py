@@ -23,7 +23,7 @@ def shown(value: float, error: float | None = None) -> str:
     """Returns a number with as many digits as its error allows, two of the error's."""
     if value == 0 and not error:
         return "0"
-    # An error too small for the decimals says nothing of them.
+    # An error too small for the decimals gives no information about them.
     if error is None or not 10**-MOST_DECIMALS <= error < math.inf:
         return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3g}"
     decimals = min(max(0, 1 - math.floor(math.log10(error))), MOST_DECIMALS)

@@ -45,7 +45,7 @@ FOLDER, TRUST, RANK = "VAE_LAB_FOLLOW", "VAE_LAB_FOLLOW_TRUST", "LOCAL_RANK"
 
 
 def joined_run() -> Path | None:
-    """Returns the folder of the run that this process was started for, None where it leads."""
+    """Returns the folder of the run that this process was started for; None if it leads."""
     if os.environ.get(RANK, "0") == "0" or FOLDER not in os.environ:
         return None
     return Path(os.environ[FOLDER])

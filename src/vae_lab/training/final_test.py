@@ -167,7 +167,7 @@ def largest_log_density(model: VAE, images: Tensor) -> float | None:
 
 def _load_best(folder: RunFolder, trainer: pl.Trainer, model: VAE) -> tuple[str, int]:
     """Loads the weights to test; returns which they are, and after how many epochs."""
-    # By the validation bound where there is one; without checkpoints the weights are in the model.
+    # By the validation bound if there is one; without checkpoints the weights are in the model.
     for name in ("best", "last"):
         path = folder.checkpoints / f"{name}.ckpt"
         if path.exists():

@@ -1,7 +1,7 @@
-"""What a run has to remember so that it can go on as if it had never stopped.
+"""What a run has to remember so that it can resume as if it had never stopped.
 
-Weights, optimiser and schedule are in every checkpoint, and the noise of an epoch depends on (seed,
-epoch) alone. What is left: how long the event files were, the latest metrics, and the time spent.
+Weights, optimiser and schedule are in every checkpoint, and the noise of an epoch depends only on
+(seed, epoch). What is left: how long the event files were, the latest metrics, and the time spent.
 """
 
 import logging
@@ -38,17 +38,17 @@ class ResumePoint(NamedTuple):
 
 
 class FolderGone(RuntimeError):
-    """The folder of a run at work is not where it was."""
+    """The folder of a running run is not where it was."""
 
     def __init__(self, folder: RunFolder) -> None:
         super().__init__(
-            f"{folder.path} was removed or moved while the run was at work: start it again, or go "
-            f"on with resume=FOLDER if you moved the folder."
+            f"{folder.path} was removed or moved while the run used it: start it again, or resume "
+            f"it with resume=FOLDER if you moved the folder."
         )
 
 
 def check_in_place(folder: RunFolder) -> None:
-    """Raises FolderGone if the folder of a run that began is not there any more."""
+    """Raises FolderGone if the folder of a run that began is gone."""
     if not folder.exists:
         raise FolderGone(folder)
 
@@ -123,7 +123,7 @@ class ResumeState(Callback):
 
 
 def find_resume_point(folder: RunFolder, config_hash: str) -> ResumePoint:
-    """Returns where the run of a folder goes on: after the last epoch that is whole on disk."""
+    """Returns where the run of a folder resumes: after the last epoch that is whole on disk."""
     # The newest first; the one before is for a file that was cut off by a kill or a full disk.
     for name in (LAST, PREVIOUS):
         path = folder.checkpoints / name

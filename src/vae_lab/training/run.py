@@ -54,7 +54,7 @@ DIVERGED_BATCH = "diverged.npz"
 def run(request: RunRequest) -> RunResult:
     """Trains and tests one model and returns its result, which also lies in its folder.
 
-    A run that was interrupted goes on after its last checkpoint.
+    A run that was interrupted resumes after its last checkpoint.
 
     Raises:
         UserError: if the folder holds something else than a run.
@@ -126,7 +126,7 @@ def _begin(request: RunRequest, result: RunResult, earlier: RunResult | None) ->
             ended_by=earlier.ended_by,
             resumed_after=[*before, point.epochs_done],
         )
-        log.info("%s: goes on after epoch %d.", result.name, point.epochs_done)
+        log.info("%s: resumes after epoch %d.", result.name, point.epochs_done)
     # The result first: a folder with a result is a run's, whatever else is missing in it.
     folder.write_result(result)
     folder.write_config(request.config, request.choices)
@@ -188,7 +188,7 @@ def _seconds(total: float, fit: float, epochs: int) -> dict[str, float]:
 
 
 def _sizes(config: Mapping[str, Any], parts: Parts) -> dict[str, Any]:
-    """Returns what is known once data and model are there."""
+    """Returns what is known when data and model are built."""
     data = parts.data
     return {
         "data": {"name": config["data"]["name"], **data.facts()},
@@ -238,7 +238,7 @@ def _failure(error: Exception, request: RunRequest, initial: RunResult) -> JobFa
     if folder.result is not None and not folder.exists:
         error = FolderGone(folder)
     words = describe_os_error(error, folder.path)
-    # A bound that is no number is told apart from other failures, with its batch.
+    # A bound that is NaN or infinite has a status of its own, with its batch.
     status, facts = FAILED, None
     if isinstance(error, NonFiniteError):
         status, facts = DIVERGED, _record_divergence(error, folder)

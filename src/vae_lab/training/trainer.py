@@ -48,7 +48,7 @@ def assemble(
     `data` is that part of the configuration with the places where the images are now.
     """
     torch.set_num_threads(config["threads"])
-    # Lightning's lines on devices and tips say nothing about the experiment, nor does what it
+    # Lightning's lines on devices and tips do not describe the experiment, nor does what it
     # calls deprecated in torch.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     # A callback that is told to be verbose, or to describe the model, is heard.

@@ -101,7 +101,7 @@ def test_of_eight_that_start_in_one_folder_one_works(tmp_path: Path) -> None:
     texts = [killable.output(victim) for victim in started]
     codes = sorted(killable.process_code(text) for text in texts)
     assert codes == [0, *[2] * 7], texts
-    refused = [text for text in texts if "another process is at work" in text]
+    refused = [text for text in texts if "another process is using" in text]
     assert len(refused) == 7 and all(len(errors(text)) == 1 for text in refused)
     assert json.loads((tmp_path / "run" / "result.json").read_text())["status"] == "success"
     count("eight starts in one folder", 8, 0)

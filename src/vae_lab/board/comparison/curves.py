@@ -50,7 +50,7 @@ def curves(group: Group) -> tuple[Image.Image, str] | None:
 
 
 def _plot(group: Group, axis: Axes) -> list[float]:
-    """Draws the curves of each run; returns the values that the frame shall hold."""
+    """Draws the curves of each run; returns the values that the frame must hold."""
     colours, values = styles(group), list[float]()
     runs = [(setting, run) for setting in in_colour(group) for run in setting.runs]
     for setting, run in runs:

@@ -25,7 +25,7 @@ def write_comparison(folders: Sequence[Path], target: Path) -> list[str]:
 
     Args:
         folders: sweeps, runs, or folders of any of them.
-        target: where TensorBoard shall find the run `comparison`.
+        target: where TensorBoard looks for the run `comparison`.
 
     Raises:
         UserError: A folder does not exist, or there is no finished run.

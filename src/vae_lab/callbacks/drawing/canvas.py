@@ -4,8 +4,8 @@ Lengths are in units, x to the right and y downwards. At scale s a unit is s pix
 laid out once, and painted once for its card in TensorBoard (scale 1) and once, finer, for its file.
 Nothing is resized.
 
-Pillow alone paints it. matplotlib takes 0.7 s to import and 0.06 to 0.13 s for each chart, which
-together is more than all pictures of a linear run may cost; this takes about 0.01 s a chart.
+Only Pillow paints it. matplotlib takes 0.7 s to import and 0.06 to 0.13 s for each chart, which
+together is more than all pictures of a linear run may cost; this takes about 0.01 s per chart.
 """
 
 import math

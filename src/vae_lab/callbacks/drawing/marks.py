@@ -111,7 +111,7 @@ class Text(NamedTuple):
             (self.x * scale, self.y * scale),
             self.text,
             font=letters.font(self.size * scale),
-            # Pillow's t and b are those of the letters at hand: a and d are those of the font.
+            # Pillow's t and b are those of these letters: a and d are those of the font.
             anchor=self.anchor[0] + {"t": "a", "b": "d", "m": "m"}[self.anchor[1]],
             fill=self.colour,
             stroke_width=2 * scale if self.halo else 0,

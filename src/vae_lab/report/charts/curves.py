@@ -71,7 +71,7 @@ def _plot(axis: Axes, line: Line, points: Sequence[tuple[int, float]], run: Run 
 
 
 def _description(ends: Sequence[Label], title: str) -> str:
-    """Returns what is to be seen, for those who do not see it."""
+    """Returns the chart in words, for readers who do not see it."""
     if not ends:
         return "The bound by epoch."
     best, worst = (choose(ends, key=lambda label: label.y) for choose in (max, min))

@@ -65,7 +65,7 @@ def _caption(references: Sequence[str]) -> str:
 
 
 def line_style(run: Run, references: Sequence[str]) -> str:
-    """Returns the style of a run's line: the lines without a label are told apart too."""
+    """Returns the style of a run's line: lines without a label differ too."""
     return "--" if len(references) > 1 and _reference(run) != PRIOR else "-"
 
 

@@ -7,7 +7,7 @@ In the order of their importance:
    and two, whose difference is the headline, the terms of it;
 2. a bound closer to the likelihood, if it was measured and names another setting as the best;
 3. the trade-off: reconstruction against KL, sharpness against plausibility;
-4. the most serious fault, with an override that may mend it;
+4. the most serious fault, with an override that may help;
 5. what the latent plane shows;
 6. further faults, and then further effects, as far as six findings allow: four in each part of
    a page in parts.

@@ -1,4 +1,4 @@
-"""What is wrong with the settings, each fault with an override that may mend it.
+"""What is wrong with the settings, each fault with an override that may help.
 
 In the order of their gravity: collapse, overfitting, a training that ended too early, blur or no
 dimension left, dimensions that are not used, a best value at the end of those that were tried.

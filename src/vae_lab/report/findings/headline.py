@@ -38,7 +38,7 @@ def headline(group: Group, comparisons: Comparisons) -> tuple[str, Mapping[str, 
     if ties:
         return f"{lead} {_not_better(ties, len(others), gap)}", numbers
     size = size_shown(gap, interval=False)
-    # An error of nothing is no certainty.
+    # An unknown error is not certainty.
     known = "" if gap.differs else " (nothing tells how much of that is chance)"
     name = following.label if len(group.keys) > 1 else setting_name(following)
     return f"{lead} That is {size} above the next, {name}{known}.", numbers

@@ -1,4 +1,4 @@
-"""Overrides that may mend a fault: they can be added to the command of the run that has it.
+"""Overrides that may help against a fault: they can be added to the command of the run that has it.
 
 There is none if the run's command says something that an override would contradict.
 """

@@ -1,4 +1,4 @@
-"""Bars, told apart at a threshold."""
+"""Bars in two colours: above and below a threshold."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,7 +17,7 @@ THRESHOLD = PALETTE[2]
 
 
 class Bars(NamedTuple):
-    """Bars from the largest to the smallest, told apart at a threshold. They fill their axis."""
+    """Bars, the largest first, in two colours by a threshold; they fill their axis."""
 
     heading: Heading
     heights: Sequence[float]  # in descending order

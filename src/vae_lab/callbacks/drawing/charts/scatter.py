@@ -105,7 +105,7 @@ class Scatter(NamedTuple):
     def _lows_and_units(self) -> tuple[Tensor, Tensor]:
         """Returns the values at the left and the bottom, and units per 1, both (2,) in float64."""
         edges = torch.tensor(self.window.edges(), dtype=torch.float64)  # (2, 2)
-        if self.rows is not None:  # rows are no lengths: they have a unit of their own
+        if self.rows is not None:  # rows are not lengths: they have a unit of their own
             edges[1] = torch.tensor([self.rows[0][0] - 0.5, self.rows[-1][0] + 0.5])
         return edges[:, 0], SIDE / (edges[:, 1] - edges[:, 0])
 
@@ -164,7 +164,7 @@ def apart(
     """Returns the middles of boxes of these widths and heights, pushed until no two overlap.
 
     Each pair that overlaps is pushed along the axis on which it takes the shorter way; boxes with
-    the same middle move by their order. Where there is no room some overlap is left.
+    the same middle move by their order. If there is no room, some overlap is left.
     """
     places = [list(middle) for middle in middles]
     for _ in range(100):
