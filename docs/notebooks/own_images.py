@@ -203,11 +203,13 @@ assert "255" in message
 # %% [markdown]
 # ## Exercises
 #
-# 1. Without labels: copy all files into one folder, and train with `"data.path=flat"`. Which
-#    pictures and numbers are missing?
-# 2. Grey: add `"data.colour=false"`. Is the shape easier to read from the codes now?
-# 3. Another likelihood for colour: add `"likelihood=discretized_logistic"`. Why can its bound not
-#    be compared with the one above?
+# 1. Without labels: copy all files into one folder `flat`, with other names, and run
+#    `train("data=folder", "data.path=flat", "data.image_size=16", "data.root=prepared",
+#    "run_name=flat")`. Which pictures and numbers are missing?
+# 2. Grey: `train(*shapes, "data.colour=false", "latent_dim=6", "run_name=grey")`. Is the shape
+#    easier to read from the codes now?
+# 3. Another likelihood for colour: `train(*shapes, "likelihood=discretized_logistic",
+#    "latent_dim=6", "run_name=logistic")`. Why can its bound not be compared with the one above?
 #
 # ## Next
 #
