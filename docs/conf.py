@@ -34,6 +34,10 @@ nb_execution_raise_on_error = True
 html_theme = "furo"
 html_title = "VAE Lab"
 html_show_sourcelink = False
+html_show_copyright = False
+html_show_sphinx = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 
 # A page of the site -> the file of the repository that it shows.
 OUTSIDE = {
