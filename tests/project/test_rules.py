@@ -9,10 +9,15 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+import yaml
 from repository import ROOT
+
+from vae_lab.errors import UserError
+from vae_lab.evaluations import DEFAULTS
 
 SOURCE = ROOT / "src"
 PACKAGE = SOURCE / "vae_lab"
@@ -218,6 +223,7 @@ def documented_commands() -> list[list[str]]:
         for path in (
             ROOT / "README.md",
             ROOT / "CONTRIBUTING.md",
+            ROOT / "SECURITY.md",
             *sorted(ROOT.glob("docs/**/*.md")),
         )
     ]
@@ -273,6 +279,26 @@ def write_documented_files(folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
+def check_arguments(module: str, arguments: list[str]) -> None:
+    """Fails for arguments that a module's own command line does not take."""
+    if module in ("vae_lab.report", "vae_lab.board"):
+        import_module(f"{module}.__main__").argument_parser().parse_args(arguments)
+    if module == "vae_lab.evaluate":
+        files = [ROOT / "conf" / name for name in DEFAULTS]
+        keys = {key for path in files for key in yaml.safe_load(path.read_text(encoding="utf-8"))}
+        given = {word.partition("=")[0] for word in arguments if "=" in word}
+        assert given <= keys, f"no such keys: {sorted(given - keys)}"
+
+
+def test_wrong_arguments_of_the_other_commands_are_found() -> None:
+    check_arguments("vae_lab.report", ["FOLDER", "--latex"])
+    check_arguments("vae_lab.evaluate", ["FOLDER", "num_samples=500"])
+    with pytest.raises(AssertionError, match="num_draws"):
+        check_arguments("vae_lab.evaluate", ["FOLDER", "num_draws=500"])
+    with pytest.raises(UserError, match="--tex"):
+        check_arguments("vae_lab.report", ["FOLDER", "--tex"])
+
+
 @pytest.mark.parametrize("words", documented_commands(), ids=" ".join)
 def test_a_documented_command_would_run(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -287,6 +313,7 @@ def test_a_documented_command_would_run(
         assert wanted <= targets, f"no such make target: {sorted(wanted - targets)}"
     if program.startswith("python") and words[1] == "-m" and words[2].startswith("vae_lab."):
         assert words[2] in FILES, f"no such module: {words[2]}"
+        check_arguments(words[2], words[3:])
     arguments = arguments_of_vae_lab(words)
     if arguments is None or {"--help", "-h", "--hydra-help", "--version", "--info"} & {*arguments}:
         return

@@ -18,7 +18,8 @@ def main() -> None:
     command(_main)
 
 
-def _main(argv: Sequence[str]) -> None:
+def argument_parser() -> ArgumentParser:
+    """Returns the parser of the command line."""
     parser = ArgumentParser(
         prog="python -m vae_lab.board",
         description="Shows runs side by side in TensorBoard, and prints links to what it shows.",
@@ -40,7 +41,11 @@ def _main(argv: Sequence[str]) -> None:
     parser.add_argument("--host", metavar="HOST", default=LOOPBACK, help=words)
     words = "the port. Default: a free one."
     parser.add_argument("--port", metavar="PORT", default=0, type=int, help=words)
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+def _main(argv: Sequence[str]) -> None:
+    arguments = argument_parser().parse_args(argv)
     if not 0 <= arguments.port <= 65535:
         raise UserError(f"--port must be between 0 and 65535, got {arguments.port}.")
     with folder_to_show(arguments.folders) as log_folder:

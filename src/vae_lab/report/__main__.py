@@ -13,7 +13,8 @@ def main() -> None:
     command(_main)
 
 
-def _main(argv: Sequence[str]) -> None:
+def argument_parser() -> ArgumentParser:
+    """Returns the parser of the command line."""
     parser = ArgumentParser(
         prog="python -m vae_lab.report",
         description="Compares finished runs: report.html, report.md, report.json, summary.csv.",
@@ -31,7 +32,11 @@ def _main(argv: Sequence[str]) -> None:
     parser.add_argument(
         "--latex", action="store_true", help="write the table of results as LaTeX too: results.tex"
     )
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+def _main(argv: Sequence[str]) -> None:
+    arguments = argument_parser().parse_args(argv)
     from vae_lab.report.page import write_report  # imports matplotlib
     from vae_lab.report.wording import counted
 
