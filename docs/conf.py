@@ -51,12 +51,13 @@ ROOT = Path(__file__).parents[1]
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)(#[^)\s]*)?\)")
 
 
-def read_source(_: Sphinx, page: str, source: list[str]) -> None:
+def read_source(app: Sphinx, page: str, source: list[str]) -> None:
     """Shows a file from outside of docs/ as its page, and leads links to it there."""
     text = source[0]
     folder = (ROOT / "docs" / page).parent
     if page in OUTSIDE:
         path = ROOT / OUTSIDE[page]
+        app.env.note_dependency(str(path))  # else a change of it would not be built
         text, folder = path.read_text(encoding="utf-8"), path.parent
     pages = {(ROOT / name).resolve(): page for page, name in OUTSIDE.items()}
 
