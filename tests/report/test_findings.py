@@ -300,6 +300,12 @@ def test_dimensions_that_are_all_used_and_some_that_are_not(tmp_path: Path) -> N
     unused = findings(tmp_path / "some")["unused"]
     assert unused.text == "It uses 7 of its 16 latent dimensions."
     assert unused.remedies == ("latent_dim=7",)
+    for seed, active in enumerate((10, 10, 9)):  # no smaller number is to be proposed
+        latent = {"active_units": active}
+        write_run(
+            tmp_path / "most" / f"s{seed}", elbo=-110.0, latent_dim=10, seed=seed, latent=latent
+        )
+    assert "unused" not in findings(tmp_path / "most")
 
 
 def test_a_closer_bound_is_told_if_it_names_another_best(tmp_path: Path) -> None:

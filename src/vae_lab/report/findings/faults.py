@@ -203,9 +203,11 @@ def _rise(run: Run) -> Rise | None:
 def _unused(setting: Setting) -> Fault | None:
     active, dims = _active(setting), setting.runs[0].result.latent_dim
     # Of a collapsed code, fewer dimensions would say no more.
-    if active is None or not dims or not 0 < active < dims or is_collapsed(setting):
+    if active is None or not dims or is_collapsed(setting):
         return None
-    fewer = math.ceil(active)
+    fewer = math.ceil(active)  # seeds may differ by one
+    if not 0 < fewer < dims:
+        return None
     text = f"uses {shown(active) if active % 1 else int(active)} of its {dims} latent dimensions"
     remedies = other_size(setting.runs[0], fewer)
     return Fault(dims - active, text, remedies, {"active": active, "of": dims})
