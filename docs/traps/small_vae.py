@@ -186,6 +186,6 @@ def panel(title: str, *, height: float = 2.8) -> tuple[Figure, Axes]:
 
 def show(axis: Axes, images: Tensor, *, columns: int) -> None:
     """Shows images (N, D) in [0, 1], black 0 and white 1, whatever their values."""
-    picture = grid(images.view(-1, 1, 8, 8).clamp(0, 1), columns=columns)[0]
+    picture = grid(images.view(-1, 1, 8, 8).clamp(0, 1), columns=columns)[0].detach().numpy()
     axis.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     axis.axis("off")
