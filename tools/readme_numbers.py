@@ -1,4 +1,4 @@
-"""Makes the numbers of the README anew: trains and evaluates its four runs. `make readme-numbers`.
+"""Measures the numbers of the README: trains and evaluates its four runs. `make readme-numbers`.
 
     python tools/readme_numbers.py           trains, evaluates, writes the numbers and the tables
     python tools/readme_numbers.py --tables  writes the tables only
@@ -84,7 +84,7 @@ def values_of(run: RunFolder) -> dict[str, Any]:
 
 
 def with_tables(text: str, numbers: Numbers) -> str:
-    """Returns a text with each marked table made anew.
+    """Returns a text with each marked table written again.
 
     Raises:
         KeyError: if a mark names no table.

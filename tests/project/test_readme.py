@@ -1,0 +1,47 @@
+"""README.md: its tables are those of docs/readme_numbers.json, its Python runs."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import readme_numbers
+import torch
+from repository import ROOT
+from runs import train
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def numbers() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(readme_numbers.NUMBERS.read_text(encoding="utf-8"))
+    return content
+
+
+def test_the_tables_are_those_of_the_measured_numbers() -> None:
+    assert sorted(re.findall(r"<!-- numbers: (\w+) -->", README)) == [
+        *("evaluation", "origin", "sweep")
+    ]
+    assert readme_numbers.with_tables(README, numbers()) == README
+    assert re.fullmatch("[0-9a-f]{40}", numbers()["git_commit"]), "a commit without changes"
+
+
+def test_a_table_is_written_again_and_another_text_is_left_alone() -> None:
+    changed = numbers()
+    changed["runs"]["conv-z10"]["metrics"]["elbo/test"] = -12.345
+    made = readme_numbers.with_tables(README, changed)
+    lines = zip(README.splitlines(), made.splitlines(), strict=True)
+    different = [new for old, new in lines if old != new]
+    assert len(different) == 2 and all("-12.3" in line for line in different)
+
+
+def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
+    _, folder = train(tmp_path, "callbacks=none", "logger=none")
+    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    code = code.replace("outputs/runs/NAME", str(folder)).replace("outputs/runs", str(tmp_path))
+    found: dict[str, Any] = {}
+    exec(code, found)
+    images, table = found["images"], found["table"]
+    assert isinstance(images, torch.Tensor) and images.shape == (16, 1, 28, 28)
+    assert isinstance(table, pd.DataFrame) and len(table) == 1
