@@ -24,7 +24,7 @@
 # - two different reasons of a collapse;
 # - what warm-up, free bits and importance weights change, and what they cost.
 #
-# **Time:** fifteen minutes to read, about 40 seconds to run.
+# **Time:** fifteen minutes to read, about a minute to run.
 
 # %%
 import json

@@ -24,7 +24,7 @@
 # - why differences should be paired;
 # - how often a single seed would have told you the opposite.
 #
-# **Time:** fifteen minutes to read, about 40 seconds to run.
+# **Time:** fifteen minutes to read, about half a minute to run.
 
 # %%
 import os

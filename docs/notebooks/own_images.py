@@ -23,7 +23,7 @@
 # - what is checked before training begins;
 # - what a VAE stores about coloured shapes.
 #
-# **Time:** ten minutes to read, about 40 seconds to run.
+# **Time:** ten minutes to read, about a minute to run.
 
 # %%
 import os

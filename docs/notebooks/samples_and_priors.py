@@ -24,7 +24,7 @@
 # - what a mixture of Gaussians and a VampPrior change;
 # - how precision and recall measure samples, and where they mislead.
 #
-# **Time:** fifteen minutes to read, about 30 seconds to run.
+# **Time:** fifteen minutes to read, about 50 seconds to run.
 
 # %%
 import os

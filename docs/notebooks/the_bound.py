@@ -24,7 +24,7 @@
 # - how the importance-weighted bound with K samples closes the gap;
 # - what the true posterior of an image looks like.
 #
-# **Time:** fifteen minutes to read, about 20 seconds to run.
+# **Time:** fifteen minutes to read, about half a minute to run.
 
 # %% [markdown]
 # ## A trained model
