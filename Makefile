@@ -18,7 +18,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help sweep train tensorboard test test-browser test-engines screenshot screenshot-report golden torture audit bench
-.PHONY: docs readme-numbers combinations traps variants gallery layers bench-quick bench-quality lint types format lock clean
+.PHONY: docs keys-page readme-numbers combinations traps variants gallery layers bench-quick bench-quality lint types format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-17s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -61,6 +61,9 @@ readme-numbers: $(INSTALLED) ## measure the numbers of README.md again (an hour;
 
 traps: $(INSTALLED) ## train the mistakes of docs/traps/ again: numbers, pictures, page
 	$(BIN)/python tools/draw_traps.py $(ARGS)
+
+keys-page: $(INSTALLED) ## write docs/reference/keys.md from the comments in conf/
+	$(BIN)/python tools/write_keys_page.py
 
 variants: $(INSTALLED) ## draw docs/images/explanation/ again (trains 16 small models, minutes)
 	PYTHONPATH=tools $(BIN)/python -m explanation docs/images/explanation

@@ -5,7 +5,7 @@ of ranges. `--help` and docs/reference/keys.md print what is read here.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -18,8 +18,8 @@ from vae_lab.config.compose import CONFIG_NAME, conf_folder
 from vae_lab.config.constructors import OPEN_GROUPS
 from vae_lab.config.yaml_comments import CommentedFile, YamlKey, read_comments
 
-# Defaults of one key that are listed; of more only the first is.
-MOST_DEFAULTS = 4
+# The letters of a list of defaults, by option; of a longer one only the first default is shown.
+LONGEST_LIST = 100
 
 
 class ConfigKey(NamedTuple):
@@ -83,16 +83,16 @@ class KeyOfOptions(NamedTuple):
         """Returns a key that is described for itself."""
         return cls(key.name, key.meaning, key.values, "", {"": key.default})
 
-    def default(self) -> str:
+    def default(self, show: Callable[[str], str] = str) -> str:
         """Returns the default in words: `1e-2 (conv: 5e-3; burda, resnet: 1e-3)`."""
         options: dict[str, list[str]] = {}
         for option, default in self.defaults.items():
             options.setdefault(default, []).append(option)
         first, *others = options
-        if len(others) > MOST_DEFAULTS:
-            return f"{first} (other options have their own)"
-        words = "; ".join(f"{', '.join(options[other])}: {other}" for other in others)
-        return f"{first} ({words})" if words else first
+        words = "; ".join(f"{', '.join(options[other])}: {show(other)}" for other in others)
+        if len(words) > LONGEST_LIST:
+            words = "other options have their own"
+        return f"{show(first)} ({words})" if words else show(first)
 
 
 class Descriptions:

@@ -97,7 +97,7 @@ def _of_group(descriptions: Descriptions, group: ConfigGroup, options: Sequence[
     rows = descriptions.rows(group.name)
     lines = [f"{group.name}: {group.sentence}", ""]
     lines += [f"Options: choose with {group.name}=OPTION. The default is {group.default}."]
-    lines += table([(option.name, option.sentence or "Hydra's own.") for option in named])
+    lines += table([(option.name, option.sentence or "Hydra's own option.") for option in named])
     lines += ["", f"An option in detail: --help {group.name}={group.options[-1]}"]
     if rows and not any(option.parts for option in named):
         lines += ["", "Keys", *_lines(rows, {group.name: group})]
