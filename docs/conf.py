@@ -15,7 +15,8 @@ project = "VAE Lab"
 author = "VAE Lab authors"
 version = release = __version__
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+# MathJax is part of the site: formulas need no network.
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx-mathjax-offline"]
 exclude_patterns = ["_build", "conf.py", "traps/**.py"]
 
 # A name in backticks is code in docstrings too. Members stand in the order of the source.
