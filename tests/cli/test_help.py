@@ -109,6 +109,8 @@ def test_evaluate_explains_its_keys(
     [
         ("--help nonsense", "there is no help about nonsense: choose a group (model, data, "),
         ("--help latent_dims", "there is no help about latent_dims: did you mean latent_dim?"),
+        ("--help epochs", "there is no help about epochs: did you mean trainer.max_epochs?"),
+        ("--help dataset", "there is no help about dataset: did you mean data?"),
         ("--help model=big", "model=big does not exist: choose from linear, burda, conv, resnet."),
     ],
 )

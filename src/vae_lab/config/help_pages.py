@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from vae_lab.config.aliases import GROUPS, entry_of, key_meant
 from vae_lab.config.descriptions import (
     ConfigGroup,
     ConfigKey,
@@ -148,7 +149,8 @@ def setting_topic(keys: Sequence[ConfigKey], words: str) -> str:
 
 def _unknown(name: str, names: Sequence[str], groups: dict[str, ConfigGroup]) -> str:
     """Returns the line about a word that is neither a group nor an option nor a key."""
-    if meant := did_you_mean(name, names):
+    meant = key_meant(name, names) or entry_of(name, GROUPS)
+    if meant := meant or did_you_mean(name, names):
         return f"there is no help about {name}: did you mean {meant}?"
     choices = ", ".join(groups)
     return (
