@@ -29,7 +29,7 @@ myst_heading_anchors = 4
 
 nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
 nb_execution_mode = "cache"
-nb_execution_timeout = 300
+nb_execution_timeout = 900  # seconds of a cell, on a busy machine too
 nb_execution_raise_on_error = True
 
 html_theme = "furo"
