@@ -23,7 +23,7 @@ class NonFiniteError(RuntimeError):
     """The bound is no longer a number: training on would only hide it.
 
     `facts` are numbers, by name; `images` (B, C, H, W) and their rows `index` (B,) the batch, or
-    None where the bound is one of many batches.
+    None if the bound is one of many batches.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class NonFiniteError(RuntimeError):
 
 JOB_FAILED, WRONG_INPUT = 1, 2
 
-# Set to 1 by those who want to see tracebacks, and what it was before Hydra was at work.
+# Set to 1 by those who want to see tracebacks, and what it was before Hydra started.
 FULL_ERROR, TRACEBACKS = "HYDRA_FULL_ERROR", "VAE_LAB_FULL_ERROR"
 
 
@@ -66,7 +66,7 @@ class JobFailed(RuntimeError):
 class Stopped(BaseException):
     """A signal asked the program to end: Ctrl-C (SIGINT) or SIGTERM.
 
-    No `Exception`, so that nothing on the way takes it for a failure and goes on.
+    No `Exception`, so that nothing on the way takes it for a failure and continues.
     """
 
     def __init__(self, number: int) -> None:

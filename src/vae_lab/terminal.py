@@ -101,7 +101,7 @@ def in_this_shell(command: str) -> str:
 
 
 def progress(*, in_bytes: bool = False) -> "Progress":
-    """Returns progress bars for stderr, which show nothing where stderr is no terminal."""
+    """Returns progress bars for stderr, which show nothing if stderr is not a terminal."""
     # Imported here: what prints one line must not wait for it.
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn

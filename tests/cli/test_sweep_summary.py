@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from vae_lab.cli.resume import can_go_on
+from vae_lab.cli.resume import can_resume
 from vae_lab.cli.sweep_summary import close_sweep
 from vae_lab.run_folder import RunFolder, RunResult
 from vae_lab.terminal import in_this_shell
@@ -143,4 +143,4 @@ def test_going_on_is_offered_only_where_it_can_help(
     if begun:
         run.checkpoints.mkdir()
         (run.checkpoints / "last.ckpt").touch()
-    assert can_go_on(run) == helps
+    assert can_resume(run) == helps

@@ -69,8 +69,8 @@ MISTAKES = {
         "and validation share 60000 images."
     ),
     "model=conv model.channels=[32,64,128]": (
-        "model.channels=[32,64,128] halves the image 3 times, but 28 x 28 is no multiple of 8: use "
-        "fewer channels."
+        "model.channels=[32,64,128] halves the image 3 times, but 28 x 28 is not a multiple of 8: "
+        "use fewer channels."
     ),
     "model.hidden_dims=[64,0]": (
         "model.hidden_dims must be a list of sizes of at least 1, such as [512,256], got [64,0]."
@@ -82,8 +82,8 @@ MISTAKES = {
         "python -m vae_lab optimizer.schedule=one_cycle"
     ),
     "objective=beta_tc prior=vamp": (
-        "objective=beta_tc with prior=vamp has no meaning: the total correlation is a part of the "
-        "KL only if the prior's dimensions are independent; use prior=standard or another "
+        "objective=beta_tc with prior=vamp is not supported: the total correlation is a part of "
+        "the KL only if the prior's dimensions are independent; use prior=standard or another "
         "objective."
     ),
     "objective._target_=[1]": "objective._target_ must be text, got [1].",
@@ -300,7 +300,7 @@ def test_a_data_root_that_is_no_folder_is_named(
     with pytest.raises(SystemExit) as stop:
         main.main()
     assert capsys.readouterr().err == (
-        "vae-lab: error: data.root=file is no folder that can be read: name one with "
+        "vae-lab: error: data.root=file is not a folder that can be read: name one with "
         "data.root=FOLDER or VAE_LAB_DATA=FOLDER, or use data=mnist_5k.\n"
     )
     assert stop.value.code == 2

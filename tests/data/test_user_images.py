@@ -188,7 +188,7 @@ MISTAKES = {
         "data.num_val must be a whole number of at least 0, or a share below 1, got 1.5."
     ),
     "data=npz data.path=my.npz data.batch_size=8 model=conv model.channels=[8,8,8,8]": (
-        "model.channels=[8,8,8,8] halves the image 4 times, but 8 x 8 is no multiple of 16: use "
+        "model.channels=[8,8,8,8] halves the image 4 times, but 8 x 8 is not a multiple of 16: use "
         "fewer channels."
     ),
     "data=folder data.path=. data.image_size=7": (

@@ -109,7 +109,9 @@ def test_a_combination_without_meaning_is_one_line(row: Any, one: Any, other: An
     words = [f"{row.first[0]}={one}", f"{row.second[0]}={other}"]
     with pytest.raises(UserError) as refused:
         compose_jobs(words)
-    assert str(refused.value) == f"{' with '.join(words)} has no meaning: {row.why}; {row.remedy}."
+    assert (
+        str(refused.value) == f"{' with '.join(words)} is not supported: {row.why}; {row.remedy}."
+    )
 
 
 def test_a_combination_is_refused_by_its_class_whatever_the_option_is_called(

@@ -145,10 +145,10 @@ def test_a_persons_own_model_needs_a_class_and_a_yaml_file(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("vae_lab.training.run.log.info", "cannot be found|is no class"),
+        ("vae_lab.training.run.log.info", "cannot be found|is not a class"),
         ("vae_lab.training.run.subprocess.check_output", "cannot be found"),
-        ("vae_lab.cli.main.sys.exit", "cannot be found|is no class"),
-        ("vae_lab.cli.main.main", "is no class"),
+        ("vae_lab.cli.main.sys.exit", "cannot be found|is not a class"),
+        ("vae_lab.cli.main.main", "is not a class"),
         ("os.system", "is not of this package"),
         ("vae_lab.environment.subprocess.check_output", "cannot be found"),
         ("subprocess.Popen", "is not of this package, torch.nn or torch.optim"),
@@ -170,7 +170,7 @@ def test_a_persons_own_model_needs_a_class_and_a_yaml_file(tmp_path: Path) -> No
         ("vae_lab.nowhere.Nothing", "cannot be found"),
         ("nowhere.Nothing", "is not of this package"),
         ("Nothing", "is not of this package"),
-        (7, "is no text"),
+        (7, "is not a text"),
     ],
 )
 def test_only_located_classes_of_the_allow_list_are_used(target: Any, message: str) -> None:

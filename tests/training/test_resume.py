@@ -307,8 +307,10 @@ def test_resume_goes_on_with_what_the_folder_says(
     again = in_this_shell(f"python -m vae_lab {resume} trust=true")
     assert f"To resume: {again}\n" in done.out
     hydra = (folder / ".hydra" / "overrides.yaml").read_text()
-    assert told(vae_lab(resume, "seed=4")).startswith("seed cannot be changed when a run goes on")
-    assert told(vae_lab("-m", resume)).startswith("resume goes on with one run")
+    assert told(vae_lab(resume, "seed=4")).startswith(
+        "seed cannot be changed when a run is resumed"
+    )
+    assert told(vae_lab("-m", resume)).startswith("resume= takes one run")
     assert "not a folder" in told(vae_lab("resume=nowhere"))
     assert "is not trusted" in told(vae_lab(resume))
     done = vae_lab(resume, "trust=true", "trainer.enable_progress_bar=false")

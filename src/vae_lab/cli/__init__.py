@@ -1,1 +1,1 @@
-"""`python -m vae_lab`: jobs, sweeps, and runs that go on. No torch."""
+"""`python -m vae_lab`: jobs, sweeps, and runs that are resumed. No torch."""

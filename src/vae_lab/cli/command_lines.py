@@ -1,4 +1,4 @@
-"""Command lines: their parts, and the text of those that repeat a run or go on with it."""
+"""Command lines: their parts, and the text of those that repeat or resume a run."""
 
 import re
 import shlex
@@ -49,7 +49,7 @@ class CommandLine:
         return [*["--multirun"] * multirun, *self.flags, *self.show, *overrides]
 
     def repeat_sweep(self, root: Path) -> str:
-        """Returns the command line that repeats the sweep in the folder `root`, or goes on."""
+        """Returns the command line that repeats or resumes the sweep in the folder `root`."""
         words = [*PROGRAM, *self.flags, "-m", *self.overrides]
         if not {"sweep_name", "hydra.sweep.dir"} & {key_of(line) for line in self.overrides}:
             words.append(f"sweep_name={root.name}")
@@ -92,7 +92,7 @@ def command_of(overrides: Sequence[str]) -> str:
 
 
 def command_to_resume(folder: Path, *, trust: bool, data_path: object = None) -> str:
-    """Returns the command line that goes on with the run of a folder, whose data may have moved."""
+    """Returns the command line that resumes the run of a folder, whose data may have moved."""
     path = str(folder) if re.fullmatch(r"[\w./-]+", str(folder)) else quoted(folder)
     moved = [] if data_path is None else [f"{DATA_PATH}={quoted(data_path)}"]
     return shlex.join([*PROGRAM, f"{RESUME}={path}", *moved, *[f"{TRUST}=true"] * trust])

@@ -88,7 +88,7 @@ def _check_sizes(config: dict[str, Any], made: user_images.Prepared) -> None:
     except UserError as error:
         if not 3 <= total <= data["batch_size"]:
             raise
-        # More is wrong than this: one line mends all of it.
+        # More is wrong than this: one line corrects all of it.
         size = max(1, total // 10)
         raise UserError(
             f"{error} For example: data.num_test={size} data.num_val={size} "
@@ -98,12 +98,12 @@ def _check_sizes(config: dict[str, Any], made: user_images.Prepared) -> None:
 
 
 def _check_readable(root: Path) -> None:
-    """Raises UserError if data.root is there, but is no folder that can be read."""
+    """Raises UserError if data.root exists, but is not a folder that can be read."""
     try:
         if root.exists():
             next(root.iterdir(), None)
     except OSError as error:
         raise UserError(
-            f"data.root={root} is no folder that can be read: name one with data.root=FOLDER or "
+            f"data.root={root} is not a folder that can be read: name one with data.root=FOLDER or "
             f"VAE_LAB_DATA=FOLDER, or use data=mnist_5k."
         ) from error

@@ -25,7 +25,7 @@ from vae_lab.config.compose import CONFIG_NAME, Composer, conf_folder
 from vae_lab.environment import environment_variables
 from vae_lab.errors import FULL_ERROR, TRACEBACKS, UserError, describe_os_error
 
-# How many jobs a sweep has, for those in other processes too.
+# The number of jobs of a sweep, for those in other processes too.
 NUM_JOBS = "VAE_LAB_NUM_JOBS"
 
 

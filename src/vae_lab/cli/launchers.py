@@ -134,7 +134,7 @@ def _end_without(launcher: int | None) -> None:
 def mark_lost_runs(runs: Sequence[Path]) -> None:
     """Records the end of runs whose process is gone: engines end their processes silently.
 
-    A run in which some process is at work, perhaps on another machine, stays as it is.
+    A run that some process is computing, perhaps on another machine, stays as it is.
     """
     ray = sys.modules.get("ray")
     if ray is not None and ray.is_initialized():

@@ -25,7 +25,7 @@ from vae_lab.cli.hydra_jobs import NUM_JOBS, launch, run_hydra
 from vae_lab.cli.jobs import Jobs, jobs_of
 from vae_lab.cli.launchers import check_machine, is_parallel, mark_lost_runs
 from vae_lab.cli.plan import Plan, check_place, plan, time_of
-from vae_lab.cli.resume import Resumed, can_go_on, read_resumed
+from vae_lab.cli.resume import Resumed, can_resume, read_resumed
 from vae_lab.cli.suggestions.answer import with_line_to_type
 from vae_lab.cli.sweep_summary import close_sweep, open_sweep
 from vae_lab.cli.task import job, perform, timed_job
@@ -72,7 +72,7 @@ def main() -> None:
 
 def _main(argv: Sequence[str]) -> int:
     """Does what a command line asks for, and returns the exit code."""
-    # A line that is mended is checked once more, with the same files.
+    # A line that is corrected is checked once more, with the same files.
     composer_of, now = cache(Composer), datetime.now()
     check = partial(_checked, composer_of=composer_of, now=now)
     try:
@@ -108,7 +108,7 @@ class _Checked(NamedTuple):
 
     composer: Composer
     line: CommandLine
-    jobs: Jobs | None = None  # None: nothing is trained anew
+    jobs: Jobs | None = None  # None: nothing new is trained
     resumed: Resumed | None = None
 
 
@@ -238,7 +238,7 @@ def _resume(composer: Composer, resumed: Resumed) -> int:
 
 
 def _may_be_resumed(run: RunFolder) -> bool:
-    return run.exists and not run.is_finished and can_go_on(run)
+    return run.exists and not run.is_finished and can_resume(run)
 
 
 def _run_in(folder: Path, again: str, work: Callable[[], None]) -> int:

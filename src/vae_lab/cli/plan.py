@@ -167,7 +167,7 @@ def _holds_another(folder: Path) -> UserError:
 def _free(folder: Path, hash_: str, taken: Mapping[Path, str]) -> Path:
     """Returns the folder, or the next with a number behind it that nothing else uses.
 
-    A run of the same configuration is not in the way: the job goes on with it, or finds it finished
+    A run of the same configuration is not in the way: the job resumes it, or finds it finished
     and has nothing to do. `taken` holds the hashes of the jobs that have a folder.
 
     Raises:

@@ -1,4 +1,4 @@
-"""`resume=RUN_FOLDER`: which run goes on, and what may be different about it.
+"""`resume=RUN_FOLDER`: which run is resumed, and what may be different about it.
 
 The folder's `config.yaml` says what is computed, not the command line: it may be another day's
 checkout, or somebody else's folder.
@@ -21,7 +21,7 @@ from vae_lab.run_folder import DIVERGED, FAILED, LAST, PREVIOUS, RunFolder
 
 
 class Resumed(NamedTuple):
-    """What goes on.
+    """The run to resume.
 
     `data` is that part of the configuration with the places where the images are now. `trust`:
     classes from outside the package may be used.
@@ -31,14 +31,14 @@ class Resumed(NamedTuple):
     config: dict[str, Any]
     data: dict[str, Any]
     trust: bool
-    again: str  # the command line that goes on once more
+    again: str  # the command line that resumes it once more
 
 
-def can_go_on(run: RunFolder) -> bool:
-    """Tells whether a run that is not finished may come further if it goes on.
+def can_resume(run: RunFolder) -> bool:
+    """Tells whether a run that is not finished may come further if it is resumed.
 
-    One that diverged does so again. One that failed without a checkpoint has nothing to go on from,
-    and what it was told cannot change; a disk or memory can.
+    One that diverged does so again. One that failed without a checkpoint has nothing to resume
+    from, and its configuration cannot change; a disk or memory can.
     """
     result = run.result
     if result is None or result.status not in (FAILED, DIVERGED):
@@ -53,12 +53,12 @@ def read_resumed(composer: Composer, command_line: CommandLine) -> Resumed:
     """Returns the run that a command line names, and its configuration as it is now.
 
     Raises:
-        UserError: if the folder is no run, or an override would change what it computes.
+        UserError: if the folder is not a run, or an override would change what it computes.
     """
     parsed = composer.parse(command_line.overrides)
     if command_line.multirun or any(override.is_sweep_override() for override in parsed):
         raise UserError(
-            "resume goes on with one run. A sweep goes on with the command that began it, with the "
+            "resume= takes one run. To resume a sweep, type the command that began it, with the "
             "same sweep_name."
         )
     values = {override.get_key_element().lstrip("+~"): override.value() for override in parsed}
@@ -67,7 +67,7 @@ def read_resumed(composer: Composer, command_line: CommandLine) -> Resumed:
     if not run.has_hash(config_hash(config)):
         raise UserError(
             f"{run.path} was made by an earlier version of VAE Lab: it can be reported and loaded, "
-            f"but it cannot go on. Start a new run without resume=."
+            f"but it cannot be resumed. Start a new run without resume=."
         )
     trust = values.pop(TRUST, False)
     if not isinstance(trust, bool):
@@ -126,8 +126,8 @@ def _set(config: dict[str, Any], key: str, value: Any) -> None:
     if not is_volatile(key) or key in ("run_name", "sweep_name"):
         allowed = [name for name in NOT_IN_HASH if not name.endswith("_name")]
         raise UserError(
-            f"{key} cannot be changed when a run goes on: only {', '.join(allowed)}, data.path and "
-            f"trust can. Start a new run without resume=."
+            f"{key} cannot be changed when a run is resumed: only {', '.join(allowed)}, data.path "
+            f"and trust can. Start a new run without resume=."
         )
     if key == "data.root":
         value = str(Path(str(value)).absolute())

@@ -8,7 +8,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from vae_lab.cli.command_lines import command_for, print_commands_to_look
-from vae_lab.cli.resume import can_go_on
+from vae_lab.cli.resume import can_resume
 from vae_lab.errors import UserError, describe_os_error
 from vae_lab.files import write_text
 from vae_lab.ownership import REPORT, SUMMARY, check_replaceable
@@ -36,7 +36,7 @@ IN_THE_NAME = (
 # What a narrow terminal has no place for, the first to go first.
 LEAST = ("seconds", "epochs", "recon/test", "kl/test")
 
-# Columns of text where no terminal says how many there are.
+# Columns of text if no terminal says how many there are.
 WIDE = 160
 
 
@@ -65,7 +65,7 @@ def close_sweep(
         root: the sweep's folder.
         runs: the folders of its jobs.
         refused: those of jobs that failed. A finished run in such a folder is another one.
-        again: the command that goes on with the sweep.
+        again: the command that resumes the sweep.
         report: whether the page is written too.
     """
     results = {run: _result(run, is_refused=run in refused) for run in runs}
@@ -73,7 +73,7 @@ def close_sweep(
     names = [run.name for run in failed]
     if not any(RunFolder(folder).exists for folder in runs):
         return names
-    # Names are no markup.
+    # Names are not markup.
     console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = WIDE
@@ -85,7 +85,7 @@ def close_sweep(
         console.print(_table(rows, title, console))
         for run, result in failed.items():
             console.print(_ending(run.name, result))
-        if any(can_go_on(RunFolder(run)) for run in failed):
+        if any(can_resume(RunFolder(run)) for run in failed):
             print("To resume:", in_this_shell(again))
         if report and len(failed) < len(runs):
             _report(root)
@@ -143,7 +143,7 @@ def _table(rows: Sequence[Mapping[str, str]], title: str, console: Console) -> T
 
     The best come first, and the best one has a mark, if all bounds are of one kind.
     """
-    # A job that failed before it knew says nothing against the others.
+    # A job that failed before it had a value does not contradict the others.
     values = {name: {cells[name] for cells in rows} - {""} for name in LEFT_ALIGNED[1:]}
     same = {name: "".join(of_column) for name, of_column in values.items() if len(of_column) < 2}
     is_ranked = len(rows) > 1 and {*LEFT_ALIGNED[2:]} <= {*same}
@@ -170,7 +170,7 @@ def _of_columns(rows: Sequence[Mapping[str, str]], shown: Sequence[str]) -> Tabl
     table = Table(box=SIMPLE_HEAD)
     for heading in shown:
         justify: JustifyMethod = "left" if heading in LEFT_ALIGNED else "right"
-        # A long name goes on in the next line: cut, two could be alike.
+        # A long name continues in the next line: cut, two could be alike.
         table.add_column(heading, justify=justify, no_wrap=heading != "run", overflow="fold")
     for cells in rows:
         table.add_row(*(cells[name] for name in shown))

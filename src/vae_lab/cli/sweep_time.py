@@ -1,7 +1,7 @@
 """How long the rest of a sweep takes, by its runs so far.
 
 A run to come takes as long per epoch as the last run whose options were the same (the model, the
-data, ... chosen by name); the run at work counts as one. The rest is not known as long as a run to
+data, ... chosen by name); the current run counts as one. The rest is not known as long as a run to
 come has options that no run had yet. What was finished before the sweep began takes no time.
 """
 

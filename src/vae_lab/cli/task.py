@@ -38,7 +38,7 @@ def job(config: DictConfig, rest: Rest | None = None) -> float | None:
     """Runs one job for Hydra and returns its validation bound (NaN: none), or None if it failed.
 
     A failure is printed here and recorded in the run's folder. It is not raised, so that a sweep
-    goes on, whatever launches it. Optuna takes None for a trial that failed. `rest`: see
+    continues, whatever launches it. Optuna takes None for a trial that failed. `rest`: see
     `SweepPlace`.
     """
     context = HydraConfig.get()
@@ -89,7 +89,7 @@ def perform(request: RunRequest) -> float | None:
     except (ImportError, RuntimeError) as error:
         print_error(
             f"PyTorch cannot be imported ({error}): torch and torchvision must be of one release "
-            f"pair and one origin; install both anew, with one command."
+            f"pair and one origin; install both again, with one command."
         )
         # No job of a sweep could do better.
         sys.exit(WRONG_INPUT)

@@ -168,7 +168,7 @@ _OF_A_TRAINING = ("threads", "compile", "matmul_precision", "run_name")
 
 
 def check_resumed(values: Mapping[str, Any]) -> None:
-    """As `check_recorded`, for a run that goes on: also what its training needs.
+    """As `check_recorded`, for a run that is resumed: also what its training needs.
 
     Raises:
         UserError: something is missing, or Trainer would get an argument that no run gives it.
@@ -241,7 +241,8 @@ def check_halvings(shape: Sequence[int], channels: Sequence[int] | None) -> None
     if channels and any(size % 2 ** len(channels) for size in shape[1:]):
         raise UserError(
             f"model.channels={shown(channels)} halves the image {len(channels)} times, but "
-            f"{shape[1]} x {shape[2]} is no multiple of {2 ** len(channels)}: use fewer channels."
+            f"{shape[1]} x {shape[2]} is not a multiple of {2 ** len(channels)}: use fewer "
+            f"channels."
         )
 
 
@@ -273,7 +274,7 @@ def _check_meaning(given: Mapping[str, Any], choices: Mapping[str, str]) -> None
             if (given.get(key) if target is None else OPTIONS.get(str(target))) in values:
                 settings.append(f"{key}={given.get(key, choices.get(key))}")
         if len(settings) == 2:
-            raise UserError(f"{' with '.join(settings)} has no meaning: {row.why}; {row.remedy}.")
+            raise UserError(f"{' with '.join(settings)} is not supported: {row.why}; {row.remedy}.")
 
 
 def shown(value: Any) -> str:

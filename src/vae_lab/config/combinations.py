@@ -1,4 +1,4 @@
-"""Which values mean nothing together: the table that the configuration is checked against."""
+"""Which values cannot be combined: the table that the configuration is checked against."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ from vae_lab.errors import UserError
 
 
 class InvalidCombination(NamedTuple):
-    """Two keys and values of each that mean nothing together, why, and what to do."""
+    """Two keys and values of each that cannot be combined, why, and what to do."""
 
     first: tuple[str, tuple[Any, ...]]
     second: tuple[str, tuple[Any, ...]]

@@ -56,7 +56,7 @@ class Composer:
         if config_dir is not None:
             folder = Path(config_dir).absolute()
             if not folder.is_dir():
-                raise UserError(f"--config-dir {folder} is no folder: name one that exists.")
+                raise UserError(f"--config-dir {folder} is not a folder: name one that exists.")
             path.prepend("command-line", f"file://{folder}", SearchPathQuery(provider="schema"))
         self.loader = ConfigLoaderImpl(path)
         self.loader.repository = _Repository(path)
@@ -252,7 +252,7 @@ class _Repository(ConfigRepository):
 
 
 # The interpolation that names a job by what it computes, in the job itself. Not by its number,
-# which begins anew when a search goes on: the same values find their run again.
+# which begins again when a search is resumed: the same values find their run again.
 TRIAL = "${vae_lab.trial:}"
 
 

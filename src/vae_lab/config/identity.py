@@ -33,7 +33,7 @@ NOT_IN_HASH_IF = {"best_by": None}
 # What a name says by itself, or need not say.
 NOT_IN_NAME = ("model", "data", "latent_dim", "experiment")
 
-# What the name of a single run need not say, where no other job differs in it.
+# What the name of a single run need not say, if no other job differs in it.
 NOT_IN_SINGLE_RUN_NAME = ("callbacks", "logger", "threads")
 
 

@@ -51,10 +51,10 @@ def locate(target: Any, *, trust: bool) -> type:
     that somebody sent.
 
     Raises:
-        UserError: if nothing is there, or something that may not be used.
+        UserError: if it does not exist, or may not be used.
     """
     if not isinstance(target, str):
-        raise UserError(f"_target_={target} is no text: name a class.")
+        raise UserError(f"_target_={target} is not a text: name a class.")
     if not trust and not target.startswith(ALLOWED_PATHS):
         raise _untrusted(target)
     module_name, _, name = target.rpartition(".")
@@ -63,7 +63,7 @@ def locate(target: Any, *, trust: bool) -> type:
     except Exception as error:  # importing a module runs it
         raise UserError(f"_target_={target} cannot be found: {error}.") from error
     if not isinstance(located, type):
-        raise UserError(f"_target_={target} is no class: name one.")
+        raise UserError(f"_target_={target} is not a class: name one.")
     if not trust and not f"{located.__module__}.".startswith(ALLOWED_MODULES):
         raise _untrusted(target)
     return located

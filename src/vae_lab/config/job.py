@@ -41,7 +41,7 @@ class Composition:
 
     @cached_property
     def defaults(self) -> dict[str, Any]:
-        """The value of each dotted key where nothing is overridden: the keys that exist."""
+        """The value of each dotted key if nothing is overridden: the keys that exist."""
         return dict(flatten(resolved(self._defaults)))
 
     def with_values(self, values: Sequence[Override], *, with_hydra: bool = False) -> DictConfig:

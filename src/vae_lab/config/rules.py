@@ -83,7 +83,7 @@ def _picture_names(value: Any) -> bool:
 
 
 def _is_name(value: Any) -> bool:
-    # Marks are parts of letters in many languages; they are no \w.
+    # Marks are parts of letters in many languages; they are not \w.
     letters = [letter for letter in str(value) if unicodedata.category(letter)[0] != "M"]
     return value is None or re.fullmatch(r"(?!\.)[\w.+-]+", "".join(letters)) is not None
 
