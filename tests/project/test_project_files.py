@@ -44,6 +44,15 @@ def test_version_and_date_are_the_same_everywhere() -> None:
     assert releases[0] == ("Unreleased", "")
     assert releases[1] == (__version__, str(cff["date-released"]))
     assert str(cff["version"]) == __version__
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (bibtex,) = re.findall(r"```bibtex\n(.*?)```", readme, flags=re.DOTALL)
+    fields = dict(re.findall(r"(\w+) = \{+(.+?)\}+,", bibtex))
+    assert fields == {
+        "title": cff["title"],
+        "author": cff["authors"][0]["name"],
+        "version": __version__,
+        "year": str(cff["date-released"].year),
+    }
 
 
 def test_a_release_of_the_changelog_has_the_sections_of_keep_a_changelog() -> None:

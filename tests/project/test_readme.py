@@ -36,6 +36,20 @@ def test_a_table_is_written_again_and_another_text_is_left_alone() -> None:
     assert len(different) == 2 and all("-12.3" in line for line in different)
 
 
+def test_what_is_implemented_names_every_option_and_papers_of_the_code() -> None:
+    section = README.split("## What is implemented")[1].split("\n## ")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", section, flags=re.MULTILINE))
+    assert len(rows) == 6
+    for group, cell in rows.items():
+        options = {path.stem for path in (ROOT / "conf" / group).glob("*.yaml")}
+        assert set(re.findall(r"`(\w+)`", cell)) == options, group
+    sources = [*(ROOT / "conf").rglob("*.yaml"), *(ROOT / "src").rglob("*.py")]
+    code = "".join(path.read_text(encoding="utf-8") for path in sources)
+    papers = set(re.findall(r"arxiv\.org/abs/([\d.]+)", section))
+    assert len(papers) >= 18
+    assert {paper for paper in papers if f"arXiv:{paper}" not in code} == set()
+
+
 def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
     _, folder = train(tmp_path, "callbacks=none", "logger=none")
     (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
