@@ -3,7 +3,7 @@
     make traps
 
 Each file of docs/traps/GROUP/ makes one mistake on purpose. It has `wrong` and `right` beside each
-other, `numbers()` with what comes of both, and `draw()`. Its docstring is the text of its section:
+other, `numbers()` with the result of both, and `draw()`. Its docstring is the text of its section:
 heading, symptom, mistake, how to notice it, the fix, the test of ours that finds it.
 """
 

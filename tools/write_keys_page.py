@@ -148,9 +148,9 @@ def text(words: str) -> str:
 
 
 def link(name: str) -> str:
-    """Returns a link to a page of docs/, relative to this one."""
-    relative = os.path.relpath(name, "docs/reference")
-    return f"[{Path(name).name}]({relative})"
+    """Returns a link to a page of docs/, relative to this one, by the page's title."""
+    title, _, _ = (PAGE.parents[2] / name).read_text(encoding="utf-8").partition("\n")
+    return f"[{title.lstrip('# ')}]({os.path.relpath(name, 'docs/reference')})"
 
 
 def anchor(heading: str) -> str:

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Decoder outputs at a time that are held against 255 edges: 1 MB.
+# Decoder outputs at a time that are compared with 255 edges: 1 MB.
 _OUTPUTS = 1000
 
 

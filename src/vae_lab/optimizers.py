@@ -21,7 +21,7 @@ from torch import Tensor, nn
 # Of x -> a x + b x^3 + c x^5, which takes every singular value in (0, 1] towards 1 in few steps.
 QUINTIC = (3.4445, -4.7750, 2.0315)
 
-# A gradient of a smaller norm is rounding: it moves nothing to speak of.
+# A gradient of a smaller norm is rounding: it moves almost nothing.
 SMALLEST = 1e-7
 
 

@@ -95,7 +95,7 @@ class RunResult:
         dict[str, Any],
         "measured on pictures, for the report: each with `value`, `standard_error`, `protocol`",
     ] = field(default_factory=dict)
-    protocol: Annotated[dict[str, Any], "how `metrics` came about"] = field(default_factory=dict)
+    protocol: Annotated[dict[str, Any], "how `metrics` were measured"] = field(default_factory=dict)
     seconds: Annotated[
         dict[str, float], "`total`, `fit` and `per_epoch`, all attempts together"
     ] = field(default_factory=dict)

@@ -84,6 +84,13 @@ def test_every_link_leads_somewhere(path: Path) -> None:
     assert not broken, "\n".join(broken)
 
 
+@pytest.mark.parametrize("path", sorted(DOCS.glob("*/*.md")), ids=relative)
+def test_the_text_of_a_link_to_a_page_is_words(path: Path) -> None:
+    # A reader of the site never sees the names of the files. A page that is one link shows a file.
+    names = re.findall(r"\[[\w./-]+\.md\]\(.*?\)", text_of(path))
+    assert not names or text_of(path).strip() == names[0]
+
+
 @pytest.mark.parametrize("path", PAGES, ids=ids(PAGES))
 def test_every_picture_has_words_for_those_who_cannot_see_it(path: Path) -> None:
     assert re.findall(r"!\[\s*\]\([^)]+\)", text_of(path)) == []

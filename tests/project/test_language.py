@@ -62,6 +62,14 @@ INSTEAD = {
     r"\bstarves?\b|\bhouse\b": "plain words, not a metaphor",
     r"\b(?:whence|thereof|therein|hitherto|whatsoever|lest|thither|whither)\b": "a common word",
     r"\b(?:gray|behavior|neighbors?|favor|analyz\w+|labeled|modeled)\b": "British spelling",
+    r"\b(?:by heart|to speak of|next to nothing)\b": "memorises; almost nothing, almost no",
+    r"\bcosts? (?:the )?bound\b|\bpays? for\b": "lowers the bound; saves less than it costs",
+    r"\b(?:helps?|helped|compares?) much\b": "helps a lot; makes many comparisons",
+    r"\b(?:comes?|came) (?:about|of (?:it|both|them))\b": "were measured, result",
+    r"\b(?:are|is) other ones\b": "are not the same",
+    r"\b(?:hold|held) against\b": "compare with",
+    r", (?:the|its|their) (?:report|page|table|file|message|\w+ bound) says?[.;]": "verb first",
+    r"\bstand its\b|\b(?:runs|pictures|numbers|values|ratios) stand\b": "are; the page names",
     # Titles of papers, whose words begin with a capital letter, stay as they are.
     r"\b(?-i:(?:normal|minim|general|recogn|reparameter|regular)iz\w+|summarize\w*)": "-ise",
 }
@@ -131,6 +139,10 @@ def test_prose_of_a_page_has_no_inline_code_and_ends_at_a_cell() -> None:
         "of the batch alone",
         "ValueError: where the folder is bad",
         "every figure here",
+        "it learns the images by heart",
+        "what came of it",
+        "the runs stand in two parts",
+        "whether it is better, its validation bound says.",
     ],
 )
 def test_bad_phrases_are_found(text: str) -> None:
@@ -148,6 +160,8 @@ def test_bad_phrases_are_found(text: str) -> None:
         "it is left alone",
         "figures/index.html, see figure 3",
         "three runs per setting",
+        "the page says why",
+        "a factor stands in for it",
     ],
 )
 def test_good_phrases_are_left(text: str) -> None:

@@ -251,7 +251,8 @@ def test_a_collapse_is_mended_by_what_did_not_collapse(tmp_path: Path) -> None:
     assert fault.remedies == ("objective=elbo_free_bits",)
     # The words are those of the best setting.
     assert fault.text == (
-        "beta=8.0 has a KL of 0.1 nats: its codes say next to nothing. The same holds for beta=1.0."
+        "beta=8.0 has a KL of 0.1 nats: its codes carry almost no information. The same holds for "
+        "beta=1.0."
     )
 
 

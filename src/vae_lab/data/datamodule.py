@@ -210,7 +210,7 @@ class ImageDataModule(pl.LightningDataModule):
     def _current_epoch(self) -> int:
         if self.trainer is None:
             return self.epoch
-        # If a few batches are learnt by heart, all epochs have those of the first.
+        # If a few batches are memorised, all epochs have those of the first.
         # Lightning's Trainer sets this attribute from elsewhere.
         by_heart = self.trainer.overfit_batches  # type: ignore[attr-defined]
         return 0 if by_heart else self.trainer.current_epoch

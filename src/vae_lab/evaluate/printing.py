@@ -19,7 +19,7 @@ WIDE = 120
 # What is printed below the numbers, once, and not beside each.
 _FOOTNOTES = ("features", "classifier")
 
-# What stands behind a number: it differs between numbers that otherwise came about alike.
+# What stands behind a number: it differs between numbers that were otherwise measured alike.
 _BEHIND = ("bias", "neighbours", "grid_points", "above_variance")
 
 # The columns of a table of runs, and their headings.

@@ -151,7 +151,7 @@ def _cell(likelihoods: Likelihoods, setting: Setting, name: str) -> Cell:
 
 
 def protocol(likelihoods: Likelihoods) -> str:
-    """Returns how the numbers came about, as a sentence."""
+    """Returns how the numbers were measured, as a sentence."""
     record = likelihoods.record
     assert record is not None
     images = likelihoods.num_images

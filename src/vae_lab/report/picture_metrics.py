@@ -111,7 +111,7 @@ class PictureMetrics:
     ) -> Sample | None:
         """Returns a metric of a setting; None if one of its runs lacks it, or it is not a number.
 
-        With a `protocol`, only numbers that came about by it count.
+        With a `protocol`, only numbers that were measured by it count.
         """
         numbers = self.numbers(setting, name)
         if protocol is not None and any(number.protocol != protocol for number in numbers):
@@ -156,7 +156,7 @@ class PictureMetrics:
         return "; ".join(dict.fromkeys(map(str, methods)))
 
     def protocol(self) -> str:
-        """Returns how the metrics came about, for people."""
+        """Returns how the metrics were measured, for people."""
         numbers = next(iter(self._numbers.values()), {})
         pictures, plausibility = (numbers.get(name) for name in PROTOCOL_KEYS[:2])
         text = f"{pictures.protocol['images']:,} test images" if pictures else ""

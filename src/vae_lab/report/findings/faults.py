@@ -25,7 +25,7 @@ from vae_lab.report.picture_metrics import PictureMetrics
 from vae_lab.report.runs import Run
 from vae_lab.report.wording import NATS, counted, key_name, listed, percent, shown
 
-# The KL in nats per image below which a code says next to nothing.
+# The KL in nats per image below which a code carries almost no information.
 COLLAPSED = 0.5
 
 # The share of the validation bound, or of its rise if that is more (the bound of a density may be
@@ -96,7 +96,7 @@ def _name(settings: list[Setting], setting: Setting) -> str:
 
 
 def is_collapsed(setting: Setting) -> bool:
-    """Tells whether the codes say next to nothing about the images."""
+    """Tells whether the codes carry almost no information about the images."""
     kl = setting.sample("kl")
     return kl is not None and kl.mean < COLLAPSED
 
@@ -109,7 +109,7 @@ def _collapses(settings: list[Setting]) -> Iterator[Finding]:
         kl = setting.sample("kl")
         if kl is None or not is_collapsed(setting):
             return None
-        text = f"has a KL of {kl.mean:.2g} nats: its codes say next to nothing"
+        text = f"has a KL of {kl.mean:.2g} nats: its codes carry almost no information"
         return Fault(-kl.mean, text, against_collapse(setting.runs[0], lowest), {"kl": kl.mean})
 
     yield from _of_all("collapse", "Posterior collapse", settings, look)
@@ -187,7 +187,7 @@ class Rise(NamedTuple):
 def _rise(run: Run) -> Rise | None:
     """Returns how the validation bound rose at the end; None if it is not known, or stopped early.
 
-    A training that early stopping ended had ceased to rise.
+    Early stopping ends a training that no longer rises.
     """
     val = sorted(run.curves.get("elbo/val", {}).items())
     stopped = str(run.result.ended_by or "").startswith("early_stopping")
