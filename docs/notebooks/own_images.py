@@ -166,9 +166,9 @@ assert r2 > 0.8  # the colour is stored
 assert accuracy < 0.9  # the shape is not, or only in part
 
 # %% [markdown]
-# Colour, size and place change many pixels, so storing them pays most. The corners of a square
-# change few pixels: the reconstructions are of the right colour, and their corners are round. A
-# VAE stores what saves nats, not what we find important.
+# Colour, size and place change many pixels, so storing them lowers the loss most. The corners of
+# a square change few pixels: the reconstructions are of the right colour, and their corners are
+# round. A VAE stores what saves nats, not what we find important.
 
 # %% [markdown]
 # ## Arrays instead of files
