@@ -154,8 +154,14 @@ def did_you_mean(name: str, names: Iterable[str]) -> str | None:
     # Of two names with one last part the shorter is meant.
     ordered = sorted(names, key=len, reverse=True)
     last_parts = {other.rpartition(".")[2]: other for other in ordered}
-    wholes = {other: other for other in ordered}
-    for wrong, candidates in ((name, wholes), (name.rpartition(".")[2], last_parts)):
+    last = name.rpartition(".")[2]
+    # A group in common is not enough.
+    wholes = {
+        other: other
+        for part, other in ((other.rpartition(".")[2], other) for other in ordered)
+        if difflib.SequenceMatcher(None, part, last).ratio() >= 0.6
+    }
+    for wrong, candidates in ((name, wholes), (last, last_parts)):
         if close := difflib.get_close_matches(wrong, candidates, n=1, cutoff=0.75):
             return candidates[close[0]]
     return None

@@ -67,7 +67,38 @@ FIRST_TRIES = {
         "unknown key verbose (run.log in the run's folder has the details)",
         "",
     ),
+    "epohcs=5": ("unknown key epohcs", "trainer.max_epochs=5"),
+    "trainer.epohcs=5": ("unknown key trainer.epohcs", "trainer.max_epochs=5"),
+    "épochs=5": ("unknown key épochs", "trainer.max_epochs=5"),
+    "epochs=5 epochs=10": ("unknown key epochs", "trainer.max_epochs=10"),
+    "lr=1e-3 optimizer.lr=2e-3": ("unknown key lr", "optimizer.lr=2e-3"),
+    "epochs=5,lr=1e-3": (
+        "'epochs=5,lr=1e-3' is several settings: write a word for each; unknown key lr, epochs",
+        "trainer.max_epochs=5 optimizer.lr=1e-3",
+    ),
+    "patience=5": (
+        "unknown key patience; callbacks.early_stopping.patience belongs to "
+        "callbacks=early_stopping",
+        "'callbacks=[default,early_stopping]' callbacks.early_stopping.patience=5",
+    ),
     # Options.
+    "model.name=conv": ("unknown key model.name", "model=conv"),
+    "dataset.name=digits": ("unknown key dataset.name", "data=digits"),
+    "optimizer.type=adamw": ("unknown key optimizer.type", ADAM_W),
+    "gpu=0": ("unknown key gpu", "trainer=auto"),
+    "use_gpu=0": ("unknown key use_gpu", "trainer=default"),
+    "gpus=0": ("unknown key gpus", "trainer=default"),
+    "--no-cuda": ("there is no flag --no-cuda", "trainer=default"),
+    "--dry-run": ("there is no flag --dry-run", "trainer=debug"),
+    "early_stopping=true": (
+        "unknown key early_stopping",
+        "'callbacks=[default,early_stopping]'",
+    ),
+    "callbacks+=samples": ("unknown key callbacks+", "'callbacks=[default,samples]'"),
+    "callbacks=samples,latent_map": (
+        "callbacks=samples,latent_map names several values, a list has brackets",
+        "'callbacks=[samples,latent_map]'",
+    ),
     "dataset=mnist_5k": ("unknown key dataset", "data=mnist_5k"),
     "loss=mse": ("unknown key loss", "likelihood=gaussian"),
     "gpu=true": ("unknown key gpu", "trainer=auto"),
@@ -118,7 +149,48 @@ FIRST_TRIES = {
         "model.hidden_dims=512,256 names several values, a list has brackets",
         "'model.hidden_dims=[512,256]'",
     ),
+    "model.hidden_dims=[512 256]": (ONE_WORD, "'model.hidden_dims=[512,256]'"),
+    "model.hidden_dims=(512,256)": (
+        "model.hidden_dims must be a list of sizes of at least 1, such as [512,256], got "
+        "'(512,256)'",
+        "'model.hidden_dims=[512,256]'",
+    ),
+    "lr=0,001": (
+        "unknown key lr; optimizer.lr=0,001 names several values, a number has a point",
+        "optimizer.lr=0.001",
+    ),
+    "lr=1e\N{MINUS SIGN}3": (
+        "unknown key lr; optimizer.lr must be a number above 0, got '1e\N{MINUS SIGN}3'",
+        "optimizer.lr=1e-3",
+    ),
+    "latent_dim='10'": (f"latent_dim {WHOLE} 1, got '10'", "latent_dim=10"),
+    "run_name=my run": (
+        f"{ONE_WORD}; run_name must be a name of letters, digits and . _ + -, not beginning with "
+        "a dot, got 'my run'",
+        "run_name=my-run",
+    ),
+    "data.path=photos/*.png": (
+        "photos/*.png is not a folder; data.path belongs to data=folder or npz",
+        "data=folder data.path=photos",
+    ),
+    "data.path=my photos": (
+        f"{ONE_WORD}; data.path belongs to data=folder or npz",
+        "data=folder 'data.path=my photos'",
+    ),
     # Sweeps.
+    "seeds=3": (
+        "unknown key seeds; seed=range(3) names several values: add -m for a run of each",
+        "-m 'seed=range(3)'",
+    ),
+    "model=linear conv": (
+        f"{ONE_WORD}; model=linear,conv names several values: add -m for a run of each",
+        "-m model=linear,conv",
+    ),
+    "lr=1e-3 1e-2": (
+        f"{ONE_WORD}; unknown key lr; optimizer.lr=1e-3,1e-2 names several values: add -m for a "
+        "run of each",
+        "-m optimizer.lr=1e-3,1e-2",
+    ),
     "latent_dim=[2,10]": (f"latent_dim {WHOLE} 1, got [2,10]", "-m latent_dim=2,10"),
     "latent_dim=2,10": (
         "latent_dim=2,10 names several values: add -m for a run of each",
@@ -153,6 +225,22 @@ FIRST_TRIES = {
     "my.npz": ("'my.npz' is not key=value", "data=npz data.path=my.npz"),
     "train": ("python -m vae_lab trains without the word train", ""),
     "train model=conv": ("python -m vae_lab trains without the word train", "model=conv"),
+    "train conv": (
+        "python -m vae_lab trains without the word train; 'conv' is not key=value",
+        "model=conv",
+    ),
+    "python -m vae_lab seed:1": (
+        "seed:1 is not key=value; python -m vae_lab trains without the word python, vae_lab",
+        "seed=1",
+    ),
+    "--set latent_dim=3 lr=1": (
+        "there is no flag --set; unknown key lr",
+        "latent_dim=3 optimizer.lr=1",
+    ),
+    "a.png b.png c.png": (
+        "'a.png' is not key=value; 'b.png' is not key=value; 'c.png' is not key=value",
+        "data=folder data.path=.",
+    ),
     "help": ("'help' is not key=value", "--help"),
 }
 
@@ -163,6 +251,7 @@ COMMANDS = {
     "evaluate": "python -m vae_lab.evaluate --help",
     "report": "python -m vae_lab.report --help",
     "report a b": "python -m vae_lab.report a b",
+    "report a conv": "python -m vae_lab.report a conv",
     "tensorboard": "python -m vae_lab.board",
 }
 
@@ -232,6 +321,25 @@ def test_a_line_that_is_still_wrong_is_not_proposed(
         "of at least 1, got -1."
     )
     assert answer(["nothing=1"], monkeypatch, capsys).startswith("unknown key nothing: the keys")
+
+
+@pytest.mark.parametrize(
+    ("typed", "rest"),
+    [
+        ("dataset=none", "With data=none: data=none does not exist"),
+        ("loss=true", "With objective=true: objective=true is not an option"),
+        ("gpus=2", "With trainer=ddp trainer.accelerator=gpu trainer.devices=2: "),
+        ("größe=3", "unknown key größe: a key has letters from a to z"),
+        ("~callbacks=true", "~callbacks is written without a value: write ~callbacks."),
+        ("run.sh", "'run.sh' is not a setting"),
+        ("optimizer.foo=1", "unknown key optimizer.foo: optimizer=adam has "),
+    ],
+)
+def test_no_line_is_proposed_that_means_something_else(
+    typed: str, rest: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = answer(typed.split(), monkeypatch, capsys)
+    assert rest in told and "Type: " not in told
 
 
 def test_what_is_right_stays_in_the_line(

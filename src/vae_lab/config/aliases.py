@@ -6,6 +6,7 @@ are compared without case and punctuation: `batch-size`, `BatchSize` and `batch_
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Collection, Mapping
 
 # Key here -> other words for it.
@@ -63,7 +64,7 @@ GROUPS = {
     "decoder_distribution output_distribution",
     "optimizer": "optim opt optimiser optimizers",
     "prior": "priors prior_type",
-    "trainer": "gpu gpus use_gpu cuda use_cuda device accelerator mps",
+    "trainer": "gpu gpus n_gpus num_gpus use_gpu cuda use_cuda device accelerator mps",
     "logger": "log loggers logging wandb use_wandb tensorboard use_tensorboard mlflow csv",
     "callbacks": "callback pictures",
     "experiment": "exp recipe config config_file",
@@ -117,8 +118,8 @@ OPTIONS: dict[str, dict[str, str]] = {
         "prior=vamp": "vamp_prior",
     },
     "trainer": {
-        "trainer=auto": "true yes on 1 cuda cuda:0 mps best",
-        "trainer=default": "false no off 0 none cpu",
+        "trainer=auto": "true yes on 0 1 cuda cuda:0 mps best",
+        "trainer=default": "false no off none null cpu",
         "trainer=ddp trainer.accelerator=gpu": "multi_gpu distributed",
         "trainer=debug": "fast_dev_run smoke dry_run",
     },
@@ -172,6 +173,15 @@ PREFERRED = {
     "prior.num_components": "gaussian_mixture",
 }
 
+# Words for yes and no, as values.
+YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "none", "null", "0")
+
+# Words behind a group that ask for its option, as in `model.name=conv`.
+OPTION_WORDS = "name type kind class cls arch option target"
+
+# Key -> words for the number of its values: `n_seeds=3` is a run of each of three seeds.
+REPETITIONS = {"seed": "seeds n_seeds num_seeds repeats n_repeats repetitions n_runs num_runs"}
+
 # Words for what needs no setting -> why.
 NOT_NEEDED = {
     "num_workers workers n_workers pin_memory persistent_workers prefetch_factor": (
@@ -187,8 +197,9 @@ NOT_NEEDED = {
 
 
 def compact(word: str) -> str:
-    """Returns a word without case and punctuation."""
-    return re.sub(r"[\W_]", "", word.lower())
+    """Returns a word without case, accents and punctuation."""
+    letters = unicodedata.normalize("NFKD", word.lower())
+    return re.sub(r"[\W_]", "", letters)  # an accent is no letter of its own here
 
 
 def entry_of(word: str, table: Mapping[str, str]) -> str | None:
@@ -200,19 +211,41 @@ def entry_of(word: str, table: Mapping[str, str]) -> str | None:
     return None
 
 
+# The parts of these groups have names of their own, unknown elsewhere.
+_CLOSED = ("callbacks.", "logger.", "hydra.", "report.")
+
+
 def key_meant(key: str, names: Collection[str]) -> str | None:
     """Returns which of the keys `names` a wrong key means: by all of it, or by its last part."""
     last = key.rpartition(".")[2]
-    # The parts of these groups have names of their own, unknown elsewhere.
-    others = ("callbacks.", "logger.", "hydra.", "report.")
-    ours = [name for name in names if not name.startswith(others)]
-    for word in (key,) if key.startswith(others) else (key, last):
+    ours = [name for name in names if not name.startswith(_CLOSED)]
+    for word in (key,) if key.startswith(_CLOSED) else (key, last):
         if (meant := entry_of(word, KEYS)) in names:
             return meant
         same = [name for name in names if compact(name) == compact(word)]
         ends = [name for name in ours if compact(name.rpartition(".")[2]) == compact(word)]
         if len(same or ends) == 1:
             return (same or ends)[0]
+    return None
+
+
+def key_spelled(key: str, names: Collection[str]) -> str | None:
+    """Returns which of the keys `names` a misspelled key means: by its last part, in its group."""
+    if key.startswith(_CLOSED):
+        return None
+    top, dot, _ = key.partition(".")
+    ours = [name for name in names if not name.startswith(_CLOSED)]
+    for inside in ([name for name in ours if dot and name.startswith(f"{top}.")], ours):
+        # Of two with one last part the shorter is meant.
+        ordered = sorted(inside, key=len, reverse=True)
+        words = {compact(name.rpartition(".")[2]): name for name in ordered}
+        for name in inside:
+            # A short word is close to many.
+            others = (each for each in KEYS.get(name, "").split() if len(each) > 3)
+            words.update({compact(each): name for each in others})
+        last = compact(key.rpartition(".")[2])
+        if close := difflib.get_close_matches(last, words, n=1, cutoff=0.8):
+            return words[close[0]]
     return None
 
 

@@ -23,6 +23,7 @@ from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from vae_lab.config.hydra_messages import answer_to
 from vae_lab.config.identity import config_hash
 from vae_lab.config.job import Composition, Job, choices_of
 from vae_lab.config.overrides import as_hydra, quoted
@@ -167,6 +168,8 @@ class Composer:
             return f"'{line}' names no option: write {key}=OPTION, one of {self._options(key)}."
         if not equals:
             return f"'{line}' is not a setting: write key=value, or see python -m vae_lab --help."
+        if not key.isascii():
+            return f"unknown key {key}: a key has letters from a to z; --help shows all keys."
         if value.startswith(("[", "{")):
             return f"{line} is not a complete list: write it without spaces, as in {key}=[1,2]."
         return (
@@ -197,34 +200,7 @@ class Composer:
             is_place = "list index" in str(error.__cause__)
             why = "write the whole list" if is_place else "the key takes another kind of value"
             return f"{line} cannot be set: {why}."
-        for pattern, answer in _ANSWERS:
-            if found := re.search(pattern, words):
-                return answer.format(*found.groups())
-        return f"the configuration cannot be composed: {words.rstrip('.')}."
-
-
-# What Hydra says -> what is said here.
-_ANSWERS = (
-    (
-        r"Override (\S+)=.* looks like a config group override",
-        "{0} names a package with @, which no key here has: write key=value.",
-    ),
-    (r"Could not override '([^'@]+)@", "{0} is chosen without @: write {0}=OPTION."),
-    (r"Multiple values for ([^\s.]+)\.", "{0} is chosen without +: write {0}=OPTION."),
-    (r"force-add of config groups .*'\+\+([^=]+)=", "{0} is chosen without +: write {0}=OPTION."),
-    (
-        r"Could not delete (?:from config\. )?'([^'=]+)",
-        "~{0} removes nothing, since there is no such key or option: leave it out.",
-    ),
-    (
-        r"Cannot find primary config '([^']+)'",
-        "--config-name {0} does not exist: leave it out, or name a file of --config-dir.",
-    ),
-    (
-        r"hydra\.searchpath must be a list of strings",
-        "hydra.searchpath must be a list of folders, such as [file://conf].",
-    ),
-)
+        return answer_to(words) or f"the configuration cannot be composed: {words.rstrip('.')}."
 
 
 class _ParsedFiles(dict[tuple[str, ...], bytes]):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from vae_lab.config.aliases import GROUPS, entry_of, key_meant, why_not_needed
+from vae_lab.config.aliases import GROUPS, entry_of, key_meant, key_spelled, why_not_needed
 from vae_lab.config.constructors import OPEN_GROUPS
 from vae_lab.config.known_keys import options_by_key
 from vae_lab.config.rules import REMOVABLE
@@ -30,7 +30,8 @@ def unknown_key(key: str, names: Iterable[str], choices: Mapping[str, str]) -> s
         return f"{start}: {top}={choices[top]} has none. Add {' or '.join(options)}."
     # Of the other groups those whose parts have no names of their own.
     elsewhere = {n for n in names if in_group and n.partition(".")[0] not in OPEN_GROUPS}
-    if meant := did_you_mean(key, in_group or names) or did_you_mean(key, elsewhere):
+    spelled = key_spelled(key, names) or did_you_mean(key, in_group or names)
+    if meant := spelled or did_you_mean(key, elsewhere):
         return f"{start}: did you mean {meant}?"
     where = f"{top}={choices[top]} has" if in_group else "the keys are"
     parts = {name.removeprefix(f"{top}.").partition(".")[0] for name in in_group or names}

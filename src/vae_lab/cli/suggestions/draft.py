@@ -44,7 +44,8 @@ class Draft:
     def give(self, reason: str, of: str = "") -> None:
         """Adds why something was replaced. What was typed as a flag is named once."""
         if of not in self.flags:
-            self.reasons.setdefault(reason, []).extend([of] if of else [])
+            others = self.reasons.setdefault(reason, [])
+            others.extend([of] if of and of not in others else [])
 
     def choose(self, group: str, option: str) -> None:
         """Chooses an option of a group, in place of the one that is chosen."""
@@ -73,6 +74,12 @@ class Draft:
     def chooses(self, group: str) -> bool:
         """Tells whether a word chooses an option of a group."""
         return any(setting.key == group for setting in self.settings())
+
+    def drop_repeated(self) -> None:
+        """Leaves out what a later word sets too: Hydra takes the last."""
+        last = {setting.key: setting.place for setting in self.settings()}
+        repeated = {each.place for each in self.settings() if each.place != last[each.key]}
+        self.words = [word for place, word in enumerate(self.words) if place not in repeated]
 
     @property
     def is_sweep(self) -> bool:

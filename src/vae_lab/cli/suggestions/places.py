@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from vae_lab.data.image_files import SUFFIXES
 from vae_lab.run_folder import RunFolder, runs_in
 
 _OUTPUTS = Path("outputs")
@@ -20,12 +21,25 @@ def run_of(path: Path) -> Path:
 
 def is_path(text: str) -> bool:
     """Tells whether a text looks like a path, or is one."""
-    return "/" in text or "\\" in text or text.endswith(".npz") or Path(text).is_dir()
+    is_image = Path(text).suffix.lower() in (".npz", *SUFFIXES)
+    return "/" in text or "\\" in text or is_image or Path(text).is_dir()
 
 
 def images_at(path: str) -> list[str]:
     """Returns the settings for images of one's own at a path."""
-    return [f"data={option_for(path)}", f"data.path={path}"]
+    return [f"data={option_for(path)}", f"data.path={folder_of_images(path)}"]
+
+
+def may_hold_images(path: str) -> bool:
+    """Tells whether a path can be that of images: a folder, an image, a file of arrays."""
+    suffix = Path(path).suffix.lower()
+    return Path(path).is_dir() or "*" in path or suffix in {"", ".npz", *SUFFIXES}
+
+
+def folder_of_images(path: str) -> str:
+    """Returns the folder of an image or of a pattern such as `photos/*.png`, else the path."""
+    is_image = Path(path).suffix.lower() in SUFFIXES
+    return str(Path(path).parent) if (is_image or "*" in path) and not Path(path).is_dir() else path
 
 
 def option_for(path: str) -> str:

@@ -7,88 +7,46 @@ from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 
 from vae_lab.cli.suggestions.draft import Assignment, Draft
-from vae_lab.cli.suggestions.places import images_at, is_path, newest_folder, option_for, run_of
-from vae_lab.config.aliases import (
-    GROUPS,
-    OPTIONS,
-    PREFERRED,
-    entry_of,
-    key_meant,
-    option_meant,
-    value_meant,
-    why_not_needed,
+from vae_lab.cli.suggestions.keys import beside_the_default, mend_key
+from vae_lab.cli.suggestions.places import (
+    folder_of_images,
+    images_at,
+    is_path,
+    newest_folder,
+    option_for,
+    run_of,
 )
+from vae_lab.config.aliases import NO, PREFERRED, YES, option_meant, value_meant
 from vae_lab.config.check import requirement_broken, shown
 from vae_lab.config.compose import Composer
 from vae_lab.config.constructors import OPEN_GROUPS
-from vae_lab.config.known_keys import default_options, leaf_keys, options_by_key
+from vae_lab.config.known_keys import options_by_key
 from vae_lab.environment import lacks_accelerator
-from vae_lab.errors import UserError, did_you_mean
+from vae_lab.errors import UserError
 
-UNKNOWN = "unknown key "
-_YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "none", "null", "0")
+# What stands between options in one word.
+_BETWEEN = r"\s*[,;|]\s*|\s+"
+
+
+# A piece of a list, in whatever brackets and with whatever between.
+_PIECE = r"[^\s,;\[\](){}'\"]+"
+
+# The signs that a page shows for a minus.
+_MINUS = {0x2212: "-", 0x2013: "-"}
 
 
 def mend_settings(draft: Draft, composer: Composer) -> None:
     """Replaces keys, options and values that do not exist by those that are meant."""
-    for mend in (_mend_key, _mend_option, _mend_value):
+    for mend in (mend_key, _mend_option, _mend_value):
         # From the end, since one word may become several.
         for setting in reversed(draft.settings()):
             mend(draft, setting, composer)
+    draft.drop_repeated()
     for setting in draft.settings():
         _add_option(draft, setting)
     for setting in draft.settings():
         _mend_device(draft, setting)
     _mend_sweep(draft, composer)
-
-
-def _is_known(key: str, draft: Draft, composer: Composer) -> bool:
-    """Tells whether a key exists, or may exist in a class or an option of the person's own."""
-    whole = re.sub(r"\.\d+$", "", key)  # without a place in a list
-    if whole in options_by_key() or key.startswith("hydra.") or "@" in key:
-        return True
-    if composer.is_group(key):
-        return True
-    top, dot, _ = key.partition(".")
-    if not dot or not composer.is_group(top):
-        return False
-    ours = {option for options in options_by_key().values() for option in options}
-    own_class = any(each.key.endswith("._target_") for each in draft.settings())
-    option = draft.option(top)
-    is_ours = option in default_options().values() or f"{top}={option}" in ours
-    return own_class or not (is_ours or (option in composer.options(top) and top == "trainer"))
-
-
-def _mend_key(draft: Draft, setting: Assignment, composer: Composer) -> None:
-    place, _, key, value = setting
-    if _is_known(key, draft, composer):
-        return
-    names = {*leaf_keys(), "hydra.run.dir"}
-    if entry_of(key, {"sweep": "multirun sweep"}):
-        del draft.words[place]
-        draft.make_sweep()
-        draft.give(UNKNOWN, key)
-    elif meant := key_meant(key, names):
-        draft.replace(place, place + 1, [f"{meant}={value}"], UNKNOWN, key)
-    elif group := entry_of(key, GROUPS):
-        new = _chosen(group, key, value, composer) or f"{group}={value}"
-        draft.replace(place, place + 1, new.split(), UNKNOWN, key)
-    elif why := why_not_needed(key):
-        draft.replace(place, place + 1, [], UNKNOWN, f"{key} ({why})")
-    elif meant := did_you_mean(key, names):
-        draft.replace(place, place + 1, [f"{meant}={value}"], UNKNOWN, key)
-
-
-def _chosen(group: str, key: str, value: str, composer: Composer) -> str | None:
-    """Returns what `key=value` chooses, where the key is another word for a group."""
-    if value in composer.options(group):
-        return f"{group}={value}"
-    by_value = entry_of(value, OPTIONS.get(group, {}))
-    if by_value is None and value.lower() in _YES:
-        return option_meant(group, key, composer.options(group))
-    # `loss=mse` chooses a likelihood, not an objective.
-    elsewhere = (entry_of(value, words) for words in OPTIONS.values())
-    return by_value or next(filter(None, elsewhere), None)
 
 
 def _mend_option(draft: Draft, setting: Assignment, composer: Composer) -> None:
@@ -97,7 +55,7 @@ def _mend_option(draft: Draft, setting: Assignment, composer: Composer) -> None:
         return
     options = composer.options(key)
     listed = re.fullmatch(r"\[(.*)\]", value)
-    pieces = [piece.strip(" '\"") for piece in re.split("[,;|]", listed[1] if listed else value)]
+    pieces = [piece.strip(" '\"") for piece in re.split(_BETWEEN, listed[1] if listed else value)]
     reason = f"{key}={{}} does not exist: choose from {', '.join(options)}"
     if key == "data" and value not in options and is_path(value):
         draft.replace(place, place + 1, images_at(value), reason.format(value))
@@ -111,7 +69,7 @@ def _mend_option(draft: Draft, setting: Assignment, composer: Composer) -> None:
     if any(new is None or not new.startswith(start) or " " in new for new in meant.values()):
         return
     chosen = ",".join(str(meant.get(piece, start + piece)).removeprefix(start) for piece in pieces)
-    if (listed and key not in OPEN_GROUPS) or re.search("[;|]", value):
+    if key not in OPEN_GROUPS and (listed or re.search(r"[;|\s]", value)):
         draft.replace(place, place + 1, [f"{key}={chosen}"], f"{word} is not one option")
         draft.make_sweep()
     elif wrong:
@@ -131,6 +89,9 @@ def _mend_value(draft: Draft, setting: Assignment, composer: Composer) -> None:
     place, word, key, value = setting
     if key == "resume":
         _mend_run(draft, setting)
+        return
+    if key == "data.path" and (folder := folder_of_images(value)) != value:
+        draft.replace(place, place + 1, [f"{key}={folder}"], f"{value} is not a folder")
         return
     override = _parsed(word, draft, composer)
     if override is None or override.is_sweep_override() or composer.is_group(key):
@@ -175,13 +136,20 @@ def _default(key: str, draft: Draft, composer: Composer) -> str | None:
 
 def _other_values(key: str, value: str) -> list[str]:
     """Returns what a value may mean that breaks a rule, the likeliest first."""
-    found = [value_meant(key, value), f"[{value}]" if "," not in value else None]
-    found += ["true" if value.lower() in _YES else None]
-    found += [each for each in ("false", "null") if value.lower() in _NO]
+    found = [
+        value_meant(key, value),
+        value.strip("'\""),
+        f"[{','.join(re.findall(_PIECE, value))}]",
+        value.translate(_MINUS),
+    ]
+    found += ["true" if value.lower() in YES else None]
+    found += [each for each in ("false", "null") if value.lower() in NO]
     # 1e3, 5.0, 1_000 and 1,000 are whole numbers.
     number = re.sub(r"[_,](?=\d{3}\b)", "", value)
     if re.fullmatch(r"-?\d+(\.0*)?(e\d)?", number, re.IGNORECASE):
         found.append(str(int(float(number))))
+    if key.endswith("name"):
+        found.append(re.sub(r"[^\w.+-]+", "-", value.strip(" '\"")))
     return [each for each in found if each is not None]
 
 
@@ -191,7 +159,7 @@ def _mend_run(draft: Draft, setting: Assignment) -> None:
     path = Path(value)
     if path.is_file() or run_of(path) != path:
         draft.replace(place, place + 1, [f"{key}={run_of(path)}"], f"{value} is not a run's folder")
-    elif value.lower() in (*_YES, "last", "latest", "auto") and (newest := newest_folder("runs")):
+    elif value.lower() in (*YES, "last", "latest", "auto") and (newest := newest_folder("runs")):
         draft.replace(place, place + 1, [f"{key}={newest}"], f"{value} is not a run's folder")
 
 
@@ -208,7 +176,7 @@ def _add_option(draft: Draft, setting: Assignment) -> None:
     if setting.key == "data.path":
         option = option_for(setting.value)
     if option:
-        draft.choose(group, option)
+        draft.choose(group, beside_the_default(group, option))
         names = [each.partition("=")[2] for each in options]
         draft.give(f"{setting.key} belongs to {group}={' or '.join(names)}")
 
@@ -233,12 +201,29 @@ def _mend_sweep(draft: Draft, composer: Composer) -> None:
         if override is None or not override.is_sweep_override():
             continue
         reason = f"{word} names several values"
-        text = f"{key}=[{value}]"
-        as_list = _parsed(text, draft, composer)
-        is_list = requirement_broken(key, value.split(",")[0]) and as_list is not None
-        if is_list and not requirement_broken(key, as_list.value() if as_list else None):
-            draft.replace(place, place + 1, [text], f"{reason}, a list has brackets")
+        if _is_list(key, value, draft, composer):
+            new = f"{key}=[{value}]"
+            draft.replace(place, place + 1, [new], f"{reason}, a list has brackets")
+        elif number := _decimal(key, value):
+            draft.replace(place, place + 1, [f"{key}={number}"], f"{reason}, a number has a point")
         else:
             draft.make_sweep()
             draft.give(f"{reason}: add -m for a run of each")
             return
+
+
+def _is_list(key: str, value: str, draft: Draft, composer: Composer) -> bool:
+    """Tells whether several values are one list, not a run of each."""
+    as_list = _parsed(f"{key}=[{value}]", draft, composer)
+    if as_list is None or key in OPEN_GROUPS:
+        return as_list is not None
+    return not requirement_broken(key, as_list.value()) and bool(
+        requirement_broken(key, value.split(",")[0])
+    )
+
+
+def _decimal(key: str, value: str) -> str | None:
+    """Returns `0,001` with a point, if 0 by itself is not allowed."""
+    if re.fullmatch(r"0,\d+", value) and requirement_broken(key, 0):
+        return value.replace(",", ".")
+    return None

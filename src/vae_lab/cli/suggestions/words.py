@@ -6,19 +6,30 @@ from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
 
+from vae_lab.cli.command_lines import PROGRAM
 from vae_lab.cli.suggestions.draft import SWEEP, Draft
+from vae_lab.cli.suggestions.keys import option_named
 from vae_lab.cli.suggestions.places import (
     holds_runs,
     images_at,
     is_path,
     is_run,
+    may_hold_images,
     newest_folder,
     run_of,
 )
-from vae_lab.config.aliases import GROUPS, KEYS, OPTIONS, compact, entry_of, why_not_needed
+from vae_lab.config.aliases import (
+    GROUPS,
+    KEYS,
+    REPETITIONS,
+    compact,
+    entry_of,
+    key_spelled,
+    option_meant,
+    why_not_needed,
+)
 from vae_lab.config.compose import Composer
 from vae_lab.config.known_keys import default_options, leaf_keys, options_by_key
-from vae_lab.errors import did_you_mean
 
 # Hydra's flags -> whether a word of its own follows.
 FLAGS = {
@@ -41,6 +52,12 @@ _MODULES = {
     "board": "board tensorboard tb",
 }
 
+# Flags of other programs for what is a word here: `--set key=value`.
+_OVERRIDE = "set d D o opt option options override overrides param params hparams".split()
+
+# Between the name of a flag and its value.
+_SIGN = re.compile("([=:])")
+
 # Words for what the program does without a word.
 _PROGRAM = "train fit run start main learn training vae_lab vae python"
 
@@ -49,18 +66,20 @@ _ONE_WORD = "a setting is one word, key=value, without blanks"
 
 def mend_words(draft: Draft, composer: Composer) -> None:
     """Replaces what is not `key=value` by what it means."""
-    _mend_flags(draft)
-    _join_pieces(draft)
+    _mend_flags(draft, composer)
+    _split_settings(draft)
+    _join_pieces(draft, composer)
     _mend_separators(draft)
     place = 0
-    while place < len(draft.words):
-        word = draft.words[place]
+    while place < len(draft.words) and not draft.module:
+        word, length = draft.words[place], len(draft.words)
         if word.startswith("-"):
             place += 2 if FLAGS.get(word) else 1
             continue
         if "=" not in word and not word.startswith("~"):
             _mend_word(draft, place, composer)
-        place += 1
+        # One word may become several, or none.
+        place += 1 + len(draft.words) - length
 
 
 def _is_plain(word: str) -> bool:
@@ -71,26 +90,29 @@ def _is_number(word: str) -> bool:
     return re.fullmatch(r"-?[\d.]+(e-?\d+)?", word) is not None
 
 
-def _mend_flags(draft: Draft) -> None:
+def _mend_flags(draft: Draft, composer: Composer) -> None:
     place = 0
     while place < len(draft.words):
         word = draft.words[place]
-        flag, equals, value = word.partition("=")
-        known = flag in FLAGS and (FLAGS[flag] or not equals)
-        if known or not flag.startswith("-") or _is_number(word):
+        flag, sign, value = _SIGN.split(word, 1) if _SIGN.search(word) else (word, "", "")
+        known = flag in FLAGS and (FLAGS[flag] or not sign)
+        if known or not re.match(r"--?\w", flag) or _is_number(word):
             place += 2 if FLAGS.get(word) else 1
             continue
         name = flag.lstrip("-").replace("-", "_")
-        if not _is_meant(name):
+        following = [*takewhile(_is_plain, draft.words[place + 1 :])]
+        if name in _OVERRIDE and not (sign or following):
+            draft.replace(place, place + 1, [], "there is no flag ", word)
+            continue
+        if not _is_meant(name, composer):
             place += 1
             continue
-        following = [*takewhile(_is_plain, draft.words[place + 1 :])]
         # Several numbers are a list; of other words the first is the value.
         numbers = [*takewhile(_is_number, following)]
-        values = [value] if equals else numbers or following[:1]
-        stop = place + 1 + (0 if equals else len(values))
-        if (meant := entry_of(name, _FLAG_WORDS)) and (equals or not following):
-            new = [meant, *[value] * bool(equals)]
+        values = [value] if sign else numbers or following[:1]
+        stop = place + 1 + (0 if sign else len(values))
+        if (meant := entry_of(name, _FLAG_WORDS)) and (sign or not following):
+            new = [meant, *[value] * bool(sign)]
         elif entry_of(name, _MODULES):
             new = [name, *values]
         else:
@@ -102,11 +124,24 @@ def _mend_flags(draft: Draft) -> None:
         place += 1
 
 
-def _is_meant(name: str) -> bool:
+def _is_meant(name: str, composer: Composer) -> bool:
     """Tells whether the name of a flag has a meaning here."""
-    tables = (_FLAG_WORDS, _MODULES)
-    known = _names_something(name) or any(entry_of(name, table) for table in tables)
-    return known or bool(why_not_needed(name) or did_you_mean(name, leaf_keys()))
+    positive = name.removeprefix("no_")
+    tables = (_FLAG_WORDS, _MODULES, REPETITIONS)
+    known = _names_something(positive) or any(entry_of(name, table) for table in tables)
+    option = option_named(positive, composer)
+    return known or bool(option or why_not_needed(name) or key_spelled(name, leaf_keys()))
+
+
+def _split_settings(draft: Draft) -> None:
+    """Makes a word of each setting of `key=value,key=value`."""
+    for place in reversed(range(len(draft.words))):
+        word = draft.words[place]
+        pieces = re.split(r"\s*[,;]\s*(?=[\w.+/-]+=)|\s+(?=[\w.+/-]+=)", word)
+        keys = [piece.partition("=")[0].lstrip("+") for piece in pieces]
+        if len(pieces) > 1 and all(map(_names_something, keys)):
+            reason = f"'{word}' is several settings: write a word for each"
+            draft.replace(place, place + 1, pieces, reason)
 
 
 def _is_open(word: str) -> bool:
@@ -117,7 +152,7 @@ def _is_open(word: str) -> bool:
     )
 
 
-def _join_pieces(draft: Draft) -> None:
+def _join_pieces(draft: Draft, composer: Composer) -> None:
     """Joins words that are pieces of one setting."""
     place = 0
     while place < len(draft.words):
@@ -128,18 +163,42 @@ def _join_pieces(draft: Draft) -> None:
         is_sign = following in ("=", ":", "==") or re.match(r"=[^=]", following) is not None
         if is_rest or (is_sign and _is_plain(word)):
             sign = "=" if following in (":", "==") else following
-            draft.replace(place, place + 2, [word + sign], _ONE_WORD)
+            # `[512 256]` is a list of two.
+            is_next = _is_open(word) and word[-1] not in "[{(,=" and sign[0] not in ",]})"
+            draft.replace(place, place + 2, [word + "," * is_next + sign], _ONE_WORD)
         elif (tidy := _tidy(word)) != word:
             draft.replace(place, place + 1, [tidy], _ONE_WORD)
+        elif (between := _between(word, following, composer)) is not None:
+            draft.replace(place, place + 2, [f"{word}{between}{following}"], _ONE_WORD)
         else:
             place += 1
+
+
+def _between(word: str, following: str, composer: Composer) -> str | None:
+    """Returns what stands between the pieces `key=one` and `another` of a setting, or None."""
+    key, equals, value = word.partition("=")
+    if not (equals and value and following) or word[0] in "-~" or not _is_plain(following):
+        return None
+    if _is_text(key):
+        return None if option_named(following, composer) else " "
+    group = key if composer.is_group(key) else entry_of(key, GROUPS)
+    options = composer.options(group) if group else []
+    is_option = group is not None and option_meant(group, following, options) is not None
+    is_number = _is_number(following) and all(map(_is_number, value.split(",")))
+    return "," if is_option or is_number else None
+
+
+def _is_text(key: str) -> bool:
+    """Tells whether the value of a key may have blanks."""
+    return key.endswith(("path", "root", "dir", "name"))
 
 
 def _tidy(word: str) -> str:
     """Returns a setting without blanks around `=` and without a comma at its end."""
     parts = re.fullmatch(r"\s*([\w.+/-]+?)\s*=\s*(.*?)\s*[,;]?", word)
-    is_text = parts is not None and parts[1].endswith(("path", "root", "dir", "name"))
-    return word if parts is None or is_text or parts[2] == "" else f"{parts[1]}={parts[2]}"
+    return (
+        word if parts is None or _is_text(parts[1]) or parts[2] == "" else f"{parts[1]}={parts[2]}"
+    )
 
 
 def _mend_separators(draft: Draft) -> None:
@@ -156,6 +215,11 @@ def _mend_separators(draft: Draft) -> None:
             value = parts[2] or following
             stop = place + (1 if parts[2] else 2)
             draft.replace(place, stop, [f"{parts[1]}={value}"], f"{word} is not key=value")
+        elif is_value and _is_number(following) and _names_something(word):
+            numbers = [*takewhile(_is_number, draft.words[place + 1 :])]
+            reason = f"'{' '.join([word, *numbers])}' is not key=value"
+            new = [f"{word}={','.join(numbers)}"]
+            draft.replace(place, place + 1 + len(numbers), new, reason)
         elif is_value and _is_plain(word) and _names_something(word) and not _is_command(word):
             reason = f"'{word} {following}' is not key=value"
             draft.replace(place, place + 2, [f"{word}={following}"], reason)
@@ -175,7 +239,7 @@ def _is_command(word: str) -> bool:
 
 
 def _is_program(word: str) -> bool:
-    return compact(word) in map(compact, _PROGRAM.split())
+    return compact(word) in map(compact, _PROGRAM.split()) or word.endswith(".py")
 
 
 def _mend_word(draft: Draft, place: int, composer: Composer) -> None:
@@ -187,8 +251,11 @@ def _mend_word(draft: Draft, place: int, composer: Composer) -> None:
     elif flag := entry_of(word, _FLAG_WORDS):
         draft.replace(place, place + 1, [flag], reason)
     elif _is_program(word) or why_not_needed(word):
+        if compact(word) == compact(PROGRAM[-1]) and draft.words[place - 1 : place] == [SWEEP]:
+            del draft.words[place - 1]  # that of `python -m`
+            place -= 1
         draft.replace(place, place + 1, [], "python -m vae_lab trains without the word ", word)
-    elif chosen := _option(word, composer):
+    elif chosen := option_named(word, composer):
         draft.replace(place, place + 1, chosen.split(), reason)
     elif entry_of(word, GROUPS) in ("trainer", "logger"):
         draft.replace(place, place + 1, [f"{word}=true"], reason)
@@ -205,7 +272,7 @@ def _mend_path(draft: Draft, place: int) -> None:
     elif holds_runs(Path(word)):
         draft.module = "board"
         draft.give(reason)
-    else:
+    elif may_hold_images(word):
         draft.replace(place, place + 1, images_at(word), reason)
 
 
@@ -214,14 +281,7 @@ def _ask_module(draft: Draft, place: int, module: str) -> None:
     rest = [each for i, each in enumerate(draft.words) if i != place and each != SWEEP]
     if not rest and module != "board":
         rest = [newest_folder() or "--help"]
+    if module != "evaluate":
+        rest = [each.partition("=")[2] or each for each in rest]  # `--logdir outputs`
     draft.words, draft.module = rest, module
     draft.give(f"'{word}' is a command of its own")
-
-
-def _option(word: str, composer: Composer) -> str | None:
-    """Returns what chooses the option that a word names, if one group has it."""
-    groups = [group for group in default_options() if word in composer.options(group)]
-    if len(groups) == 1:
-        return f"{groups[0]}={word}"
-    found = {chosen for words in OPTIONS.values() if (chosen := entry_of(word, words))}
-    return found.pop() if len(found) == 1 and not groups else None
