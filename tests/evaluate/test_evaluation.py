@@ -141,6 +141,11 @@ def files(folder: Path) -> set[Path]:
         (["num_samples=3"], "name the folder of a run or of a sweep"),
         (["RUN/checkpoints"], "is not a run"),
         (["RUN/nowhere"], "is not a folder"),
+        (
+            ["RUN", "--num-images", "9"],
+            "there is no flag --num-images: a setting is one word, num_",
+        ),
+        (["RUN", "--num_images=9"], "there is no flag --num_images=9: "),
     ],
 )
 def test_wrong_input_is_one_line(run_folder: Path, arguments: list[str], message: str) -> None:

@@ -199,7 +199,7 @@ NOT_NEEDED = {
 def compact(word: str) -> str:
     """Returns a word without case, accents and punctuation."""
     letters = unicodedata.normalize("NFKD", word.lower())
-    return re.sub(r"[\W_]", "", letters)  # an accent is no letter of its own here
+    return re.sub(r"[\W_]", "", letters)  # also of accents, which NFKD sets apart
 
 
 def entry_of(word: str, table: Mapping[str, str]) -> str | None:

@@ -78,6 +78,9 @@ def check(argv: Sequence[str]) -> EvaluationPlan:
     Raises:
         UserError: It is wrong, or a folder holds no run that can be evaluated.
     """
+    if flags := [word for word in argv if word.startswith("-") and not Path(word).exists()]:
+        key = flags[0].partition("=")[0].lstrip("-").replace("-", "_")
+        raise UserError(f"there is no flag {flags[0]}: a setting is one word, {key}=VALUE.")
     folders = [Path(word).expanduser() for word in argv if "=" not in word]
     if not folders:
         raise UserError(f"name the folder of a run or of a sweep. usage: {USAGE}")
