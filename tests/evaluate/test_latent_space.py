@@ -102,7 +102,7 @@ def test_of_two_images_there_is_an_estimate_and_no_error() -> None:
 
 
 def test_an_estimate_of_a_kl_below_0_is_said_to_say_nothing() -> None:
-    assert "says nothing" in negative(-0.01)["warning"]
+    assert "gives no information" in negative(-0.01)["warning"]
     assert negative(0.0) == negative(0.3) == {}
 
 

@@ -121,7 +121,7 @@ def test_a_combination_is_refused_by_its_class_whatever_the_option_is_called(
     (tmp_path / "likelihood" / "mine.yaml").write_text("defaults: [laplace]\nscale: 0.3\n")
     words = ["--config-dir", str(tmp_path), "likelihood=mine"]
     assert compose_jobs(words)
-    with pytest.raises(UserError, match=r"likelihood=mine with data\.binarize=static has no mean"):
+    with pytest.raises(UserError, match=r"likelihood=mine with data\.binarize=static is not supp"):
         compose_jobs([*words, "data.binarize=static"])
 
 
