@@ -178,6 +178,11 @@ FIRST_TRIES = {
         "data=folder 'data.path=my photos'",
     ),
     # Sweeps.
+    "model=linear,mlp,conv": (
+        f"{choice('model', 'mlp')}; model=linear,conv names several values: add -m for a run of "
+        "each",
+        "-m model=linear,conv",
+    ),
     "seeds=3": (
         "unknown key seeds; seed=range(3) names several values: add -m for a run of each",
         "-m 'seed=range(3)'",
@@ -332,6 +337,7 @@ def test_a_line_that_is_still_wrong_is_not_proposed(
         ("größe=3", "unknown key größe: a key has letters from a to z"),
         ("~callbacks=true", "~callbacks is written without a value: write ~callbacks."),
         ("run.sh", "'run.sh' is not a setting"),
+        (f"lr={'9' * 400}", "With optimizer.lr=999"),
         ("optimizer.foo=1", "unknown key optimizer.foo: optimizer=adam has "),
     ],
 )

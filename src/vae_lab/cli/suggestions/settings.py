@@ -68,7 +68,8 @@ def _mend_option(draft: Draft, setting: Assignment, composer: Composer) -> None:
     start = f"{key}="
     if any(new is None or not new.startswith(start) or " " in new for new in meant.values()):
         return
-    chosen = ",".join(str(meant.get(piece, start + piece)).removeprefix(start) for piece in pieces)
+    named = (str(meant.get(piece, start + piece)).removeprefix(start) for piece in pieces)
+    chosen = ",".join(dict.fromkeys(named))  # two words may mean one option
     if key not in OPEN_GROUPS and (listed or re.search(r"[;|\s]", value)):
         draft.replace(place, place + 1, [f"{key}={chosen}"], f"{word} is not one option")
         draft.make_sweep()
@@ -146,7 +147,7 @@ def _other_values(key: str, value: str) -> list[str]:
     found += [each for each in ("false", "null") if value.lower() in NO]
     # 1e3, 5.0, 1_000 and 1,000 are whole numbers.
     number = re.sub(r"[_,](?=\d{3}\b)", "", value)
-    if re.fullmatch(r"-?\d+(\.0*)?(e\d)?", number, re.IGNORECASE):
+    if re.fullmatch(r"-?\d{1,15}(\.0*)?(e\d)?", number, re.IGNORECASE):
         found.append(str(int(float(number))))
     if key.endswith("name"):
         found.append(re.sub(r"[^\w.+-]+", "-", value.strip(" '\"")))
