@@ -47,8 +47,8 @@ screenshot: $(INSTALLED_BROWSER) ## draw docs/images/board.png again (of another
 screenshot-report: $(INSTALLED_BROWSER) ## draw docs/images/report*.png again: ARGS=FOLDER/report.html
 	$(BIN)/python tools/screenshot_report.py docs/images $(ARGS)
 
-docs: $(INSTALLED_DOCS) ## build the site and execute its notebooks: outputs/docs/index.html
-	$(BIN)/python -m sphinx -W --keep-going -q -b html -d outputs/docs-cache docs outputs/docs $(ARGS)
+docs: $(INSTALLED_DOCS) ## build the site and execute its notebooks: outputs/docs/html/index.html
+	$(BIN)/python -m sphinx -W --keep-going -q -b html -d outputs/docs/doctrees docs outputs/docs/html $(ARGS)
 
 golden: $(INSTALLED_DEV) ## run the long tests of the numbers (minutes; longer with VAE_LAB_DATA)
 	$(BIN)/python -m pytest -m golden $(ARGS)
@@ -121,7 +121,7 @@ lock: $(INSTALLED_DEV) ## write the installed versions to constraints.txt
 	@touch $(INSTALLED) $(INSTALLED_DEV)
 
 clean: ## delete caches, builds and the built site (keeps .venv, data/ and your runs)
-	rm -rf build dist outputs/docs outputs/docs-cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist outputs/docs .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src tests tools -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # A half-made environment would look finished the next time: remove it.

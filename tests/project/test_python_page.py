@@ -3,6 +3,7 @@
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from repository import ROOT
@@ -18,9 +19,9 @@ def test_the_examples_of_the_page_run(
     page = (ROOT / "docs/reference/python.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE)
     assert len(blocks) == 2
-    names: dict[str, object] = {}
+    names: dict[str, Any] = {}
     for block in blocks:
         exec(block, names)
-    assert names["path"].shape == (10, 1, 1, 28, 28)  # type: ignore[attr-defined]
-    assert names["bounds"].shape == (16,)  # type: ignore[attr-defined]
+    assert names["path"].shape == (10, 1, 1, 28, 28)
+    assert names["bounds"].shape == (16,)
     assert "success" in capsys.readouterr().out
