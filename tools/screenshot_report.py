@@ -11,7 +11,7 @@ from PIL import Image
 
 SIZE = (1440, 900)
 # The findings that the picture of the first lines shows.
-NUM_FINDINGS = 3
+NUM_FINDINGS = 4
 # Around the lines, in pixels of the page.
 MARGIN = 5
 # Kilobytes: the pictures lie in the repository.
