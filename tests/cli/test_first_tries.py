@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vae_lab.cli import main
+from vae_lab.cli import launchers, main
 from vae_lab.cli.command_lines import parse_words
 from vae_lab.cli.jobs import jobs_of
 from vae_lab.config.compose import Composer, conf_folder
@@ -280,6 +280,7 @@ def answer(
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(launchers, "find_spec", lambda _: True)  # an extra may be missing here
 
 
 def pasted(words: str) -> str:

@@ -46,7 +46,7 @@ def test_the_card_and_the_file_hold_every_number_with_its_protocol(
         # Those of one thing of another stand in a table.
         assert all(part in shown for part in name.split("_of_"))
     assert "iw_bound, bits_per_dimension, gap_elbo_to_iw_bound, exact" in shown
-    assert "these are no likelihoods" in shown
+    assert "these are not likelihoods" in shown
     numbers = {name: number["value"] for name, number in found["numbers"].items()}
     result = json.loads((run_folder / "result.json").read_text())
     assert numbers["elbo"] == pytest.approx(result["metrics"]["elbo/test"], rel=1e-6)
@@ -117,7 +117,7 @@ def test_binary_targets_have_the_same_names_and_say_in_the_protocol_that_they_ar
     numbers = evaluated(folder)["numbers"]
     assert numbers["iw_bound"]["protocol"]["targets_are_means"] is False
     assert numbers["iw_bound"]["protocol"]["binarize"] == "dynamic"
-    assert "no likelihoods" not in capsys.readouterr().out
+    assert "not likelihoods" not in capsys.readouterr().out
     assert "exact" not in numbers, "the grid is for two dimensions"
 
 
