@@ -54,7 +54,8 @@ def test_other_data_and_other_protocols_are_apart_with_the_reason(tmp_path: Path
     write_report([tmp_path], tmp_path)
     for name in ("report.html", "report.md"):
         text = (tmp_path / name).read_text()
-        assert "2 parts, because two bounds are comparable only if the same thing was measured" in text
+        assert "2 parts, because two bounds are comparable only if" in text
+        assert "the same thing was measured" in text
         assert "data set: other, targets: binary" in text
     assert "highest test bound" not in text
 
