@@ -74,9 +74,6 @@ INSTEAD = {
     r"\b(?-i:(?:normal|minim|general|recogn|reparameter|regular)iz\w+|summarize\w*)": "-ise",
 }
 
-# Files that are still to be written better. A file without a hit leaves the list.
-PENDING: set[str] = set()
-
 
 def hits(path: Path) -> list[str]:
     """Returns the places of a file that break the list."""
@@ -90,24 +87,10 @@ def hits(path: Path) -> list[str]:
     return [f"{name}:{line}: {text!r}: write: {instead}" for line, text, instead in sorted(found)]
 
 
-def names(*, pending: bool) -> list[str]:
-    every = [str(path.relative_to(ROOT)) for path in prose_files()]
-    return [name for name in every if (name in PENDING) == pending]
-
-
-@pytest.mark.parametrize("name", names(pending=False))
+@pytest.mark.parametrize("name", [str(path.relative_to(ROOT)) for path in prose_files()])
 def test_a_file_has_no_phrase_of_the_list(name: str) -> None:
     found = hits(ROOT / name)
     assert not found, "\n".join(found)
-
-
-def test_a_file_that_is_pending_has_a_hit() -> None:
-    done = [name for name in sorted(PENDING) if not hits(ROOT / name)]
-    assert not done, f"{done} are done: remove them from PENDING."
-
-
-def test_every_pending_file_exists() -> None:
-    assert set(names(pending=True)) == PENDING
 
 
 def test_prose_of_a_program_is_its_comments_and_strings() -> None:
