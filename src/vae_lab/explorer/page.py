@@ -1,0 +1,57 @@
+"""The page of one run or several, `explorer.html`: everything in one file, without a network."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from vae_lab.callbacks.drawing.style import PALETTE
+from vae_lab.files import write_text
+
+_HERE = Path(__file__).parent
+
+# The scripts in their order: a file uses names of those before it when it is read, and any others
+# later.
+SCRIPTS = (
+    *("maths/arrays", "maths/random", "maths/convolutions", "maths/layers"),
+    *("maths/likelihoods", "maths/priors", "maths/model"),
+    *("view/elements", "view/pixels", "view/store", "view/lab", "view/head"),
+    *("view/plane/plane", "view/image/image"),
+    *("view/strips/interpolation", "view/strips/samples", "view/main"),
+)
+
+
+def write_page(path: Path, payload: Mapping[str, Any], arrays: str) -> None:
+    """Writes a page, whole or not at all; `arrays` are in base64 (see `arrays.py`)."""
+    write_text(path, page(payload, arrays))
+
+
+def page(payload: Mapping[str, Any], arrays: str) -> str:
+    """Returns the text of a page."""
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("explorer.html").render(
+        **{key: payload[key] for key in ("title", "written_by", "written", "docs")},
+        payload=_in_script(json.dumps({**payload, "palette": PALETTE})),
+        arrays=arrays,
+        styles=Markup((_HERE / "templates" / "explorer.css").read_text(encoding="utf-8")),
+        scripts=Markup(scripts(SCRIPTS)),
+    )
+
+
+def scripts(names: Iterable[str]) -> str:
+    """Returns the text of scripts, in their order."""
+    return "\n".join((_HERE / f"{name}.js").read_text(encoding="utf-8") for name in names)
+
+
+def _in_script(text: str) -> Markup:
+    """Returns JSON for a script element: no letter in it can end the element."""
+    return Markup(text.replace("<", "\\u003c"))

@@ -1,0 +1,3 @@
+function mountImage(panel, lab) {
+  panel.append(element("p", { class: "quiet" }, "in the making"));
+}

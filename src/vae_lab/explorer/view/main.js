@@ -1,0 +1,33 @@
+// Puts the page together: opens the arrays, makes the lab, fills each section.
+
+async function inflated(base64) {
+  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(stream).arrayBuffer();
+}
+
+const PANELS = {
+  plane: mountPlane,
+  image: mountImage,
+  interpolation: mountInterpolation,
+  samples: mountSamples,
+};
+
+async function openPage() {
+  const payload = JSON.parse(document.getElementById("payload").textContent);
+  const lab = makeLab(payload, await inflated(document.getElementById("arrays").textContent.trim()));
+  mountHead(document.querySelector("header"), lab);
+  for (const [name, mount] of Object.entries(PANELS)) {
+    mount(document.querySelector(`#${name} .panel`), lab);
+  }
+  // Everything is drawn once.
+  lab.store.set({ ...lab.store.state });
+  document.body.dataset.ready = "true";
+  return lab;
+}
+
+const opened = openPage().catch((error) => {
+  document.getElementById("problem").textContent = `This page cannot be shown: ${error.message}`;
+  document.getElementById("problem").hidden = false;
+  throw error;
+});

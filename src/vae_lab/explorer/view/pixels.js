@@ -1,0 +1,37 @@
+// Images on a canvas: one pixel of the image is one pixel of the canvas, CSS makes it larger.
+
+// Paints an image (C * H * W,) of a shape [C, H, W]; values are cut to [0, 1].
+function drawPixels(canvas, pixels, shape) {
+  const [channels, height, width] = shape;
+  paint(canvas, height, width, (place, rgb) => {
+    for (let c = 0; c < 3; c++) rgb[c] = 255 * pixels[(channels === 3 ? c : 0) * height * width + place];
+  });
+}
+
+// Paints a difference (C * H * W,), reconstruction minus image: red where the reconstruction is
+// brighter, blue where it is darker, the ground where both agree. Channels are averaged.
+function drawError(canvas, difference, shape) {
+  const [channels, height, width] = shape;
+  paint(canvas, height, width, (place, rgb) => {
+    let sum = 0;
+    for (let c = 0; c < channels; c++) sum += difference[c * height * width + place];
+    const error = Math.max(-1, Math.min(1, sum / channels));
+    const end = error > 0 ? [178, 24, 43] : [33, 102, 172];
+    for (let c = 0; c < 3; c++) rgb[c] = 247 + Math.abs(error) * (end[c] - 247);
+  });
+}
+
+function paint(canvas, height, width, colourOf) {
+  canvas.width = width;
+  canvas.height = height;
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(width, height);
+  const rgb = [0, 0, 0];
+  for (let place = 0; place < height * width; place++) {
+    colourOf(place, rgb);
+    // The array clamps to [0, 255] and rounds.
+    for (let c = 0; c < 3; c++) image.data[4 * place + c] = rgb[c];
+    image.data[4 * place + 3] = 255;
+  }
+  context.putImageData(image, 0, 0);
+}

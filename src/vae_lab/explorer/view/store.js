@@ -1,0 +1,133 @@
+// What is looked at: one state for the whole page. Panels change it here and listen to it.
+
+class Store {
+  constructor(state) {
+    this.state = state;
+    this.listeners = [];
+    this.changed = new Set();
+  }
+
+  // Calls `listener(state)` once in the next frame after any of these keys changed.
+  subscribe(keys, listener) {
+    this.listeners.push({ keys, listener });
+  }
+
+  // Changes some keys. All changes of a frame are shown together.
+  set(change) {
+    Object.assign(this.state, change);
+    if (!this.changed.size) requestAnimationFrame(() => this.tell());
+    for (const key of Object.keys(change)) this.changed.add(key);
+  }
+
+  tell() {
+    const changed = this.changed;
+    this.changed = new Set();
+    for (const { keys, listener } of this.listeners) {
+      if (keys.some((key) => changed.has(key))) listener(this.state);
+    }
+  }
+}
+
+// Returns the state of a page that was just opened.
+function startOf(runs) {
+  return {
+    run: 0, // whose sliders and numbers are shown
+    plane: startingPlane(runs),
+    points: runs.map((run) => Float32Array.from(run.priorMean)), // z of each run
+    image: null, // or {kind: "test", index}, or {kind: "drawn", pixels}
+    ends: null, // of the interpolation, or {start: [z of each run], end: [...], names: [a, b]}
+    share: 0.5, // how far between the ends, in [0, 1]
+    path: "straight", // or "sphere"
+    samples: 1, // the seed of the draws
+  };
+}
+
+// Two dimensions: those that say most of an image.
+function startingPlane(runs) {
+  const [across, up] = runs[0].latentDim > 2 ? runs[0].order : [0, 1];
+  return { kind: "dimensions", across, up: up ?? null };
+}
+
+// Returns the axes of the plane in a run: a point `origin` (Z,) and directions, one or two of (Z,).
+// A place (u, v) is the point origin + u * directions[0] + v * directions[1].
+function axesOf(run, plane) {
+  if (plane.kind === "principal" && run.principal) {
+    return { origin: run.priorMean, directions: run.principal.directions };
+  }
+  const wanted = [plane.across ?? 0, plane.up ?? 1];
+  const own = wanted.every((dimension) => dimension < run.latentDim) ? wanted : [0, 1];
+  const dimensions = own.filter((dimension) => dimension < run.latentDim);
+  const directions = dimensions.map((dimension) => unit(run.latentDim, dimension));
+  return { origin: new Float32Array(run.latentDim), directions };
+}
+
+function unit(size, place) {
+  const vector = new Float32Array(size);
+  vector[place] = 1;
+  return vector;
+}
+
+// Returns the place (u, v) of a point on the plane: its projection.
+function placeOf(run, plane, z) {
+  const { origin, directions } = axesOf(run, plane);
+  const [u, v] = directions.map((direction) => {
+    let sum = 0;
+    for (let d = 0; d < z.length; d++) sum += (z[d] - origin[d]) * direction[d];
+    return sum;
+  });
+  return [u, v ?? 0];
+}
+
+// Returns the point nearest to z that lies at the place (u, v): only the two axes of it change.
+function movedTo(run, plane, z, [u, v]) {
+  const { directions } = axesOf(run, plane);
+  const old = placeOf(run, plane, z);
+  const moved = Float32Array.from(z);
+  directions.forEach((direction, axis) => {
+    const step = (axis === 0 ? u : v) - old[axis];
+    for (let d = 0; d < moved.length; d++) moved[d] += step * direction[d];
+  });
+  return moved;
+}
+
+// What panels do. Each changes all runs, so that they stand under the same cursor.
+
+function moveTo(lab, place) {
+  const { plane, points } = lab.store.state;
+  lab.store.set({ points: lab.runs.map((run, k) => movedTo(run, plane, points[k], place)) });
+}
+
+function setDimension(lab, run, dimension, value) {
+  const points = [...lab.store.state.points];
+  points[run] = Float32Array.from(points[run]);
+  points[run][dimension] = value;
+  lab.store.set({ points });
+}
+
+function resetPoints(lab) {
+  lab.store.set({ points: lab.runs.map((run) => Float32Array.from(run.priorMean)), image: null });
+}
+
+// A draw from each run's prior, from the same random numbers.
+function drawPoints(lab) {
+  const seed = Math.floor(Math.random() * 2 ** 31);
+  const points = lab.runs.map((run) => run.prior.sample(new Random(seed)));
+  lab.store.set({ points, image: null });
+}
+
+// Returns q(z|x) of what is looked at in a run; null where the run cannot say it.
+function posteriorOf(run, image) {
+  if (!image) return null;
+  if (image.kind === "test") return image.index < run.images.count ? run.posterior(image.index) : null;
+  const fits = image.pixels.length === run.images.size && run.model.knowsEncoder;
+  return fits ? run.model.encode(image.pixels) : null;
+}
+
+// Looks at an image: the cursor of each run goes to its posterior mean.
+function showImage(lab, image) {
+  const points = lab.runs.map((run, k) => {
+    const posterior = posteriorOf(run, image);
+    return posterior ? Float32Array.from(posterior.mean) : lab.store.state.points[k];
+  });
+  lab.store.set({ image, points });
+}
