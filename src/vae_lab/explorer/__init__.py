@@ -1,0 +1,1 @@
+"""One file per run that shows what its model learned: `explorer.html`."""
