@@ -81,7 +81,7 @@ def hooked() -> nn.Module:
 
 def replaced() -> nn.Module:
     module = nn.Linear(2, 2)
-    module.forward = torch.sin  # type: ignore[method-assign, assignment]
+    module.forward = torch.sin  # type: ignore[method-assign]
     return module
 
 

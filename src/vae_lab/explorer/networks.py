@@ -147,7 +147,8 @@ def _transposed(module: nn.ConvTranspose2d, keep: Keep) -> list[Layer]:
     return [layer]
 
 
-def _group_norm(module: nn.GroupNorm, keep: Keep) -> list[Layer]:
+# torch types the weights of a normalisation as tensors, and without `affine` they are None.
+def _group_norm(module: Any, keep: Keep) -> list[Layer]:
     ones = torch.ones(module.num_channels)
     layer = {
         "kind": "group_norm",
@@ -159,7 +160,7 @@ def _group_norm(module: nn.GroupNorm, keep: Keep) -> list[Layer]:
     return [layer]
 
 
-def _batch_norm(module: nn.BatchNorm1d | nn.BatchNorm2d, keep: Keep) -> list[Layer]:
+def _batch_norm(module: Any, keep: Keep) -> list[Layer]:
     if module.running_mean is None or module.running_var is None:
         raise UnknownLayer(module, "it has no running statistics: an image depends on its batch")
     scale = (module.running_var.double() + module.eps).rsqrt()
