@@ -19,7 +19,11 @@ SCRIPTS = (
     *("maths/arrays", "maths/random", "maths/convolutions", "maths/layers"),
     *("maths/likelihoods", "maths/priors", "maths/model"),
     *("view/elements", "view/pixels", "view/store", "view/lab", "view/head"),
-    *("view/plane/plane", "view/image/image"),
+    "view/plane/plane",
+    *("view/image/drawing/preparation", "view/image/drawing/steps", "view/image/drawing/pad"),
+    *("view/image/drawing/drawing", "view/image/choice", "view/image/pictures"),
+    *("view/image/posterior", "view/image/statistics", "view/image/bound"),
+    *("view/image/sampling", "view/image/card", "view/image/image"),
     *("view/strips/interpolation", "view/strips/samples", "view/main"),
 )
 

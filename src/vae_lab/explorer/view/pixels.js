@@ -8,16 +8,24 @@ function drawPixels(canvas, pixels, shape) {
   });
 }
 
+// Colours of a difference, red, green, blue: 0, and a difference of 1 and of -1.
+const ERROR_COLOURS = {
+  light: { none: [247, 247, 247], brighter: [178, 24, 43], darker: [33, 102, 172] },
+  dark: { none: [27, 30, 34], brighter: [255, 105, 97], darker: [92, 170, 255] },
+};
+
 // Paints a difference (C * H * W,), reconstruction minus image: red where the reconstruction is
 // brighter, blue where it is darker, the ground where both agree. Channels are averaged.
 function drawError(canvas, difference, shape) {
   const [channels, height, width] = shape;
+  const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const { none, brighter, darker } = ERROR_COLOURS[isDark ? "dark" : "light"];
   paint(canvas, height, width, (place, rgb) => {
     let sum = 0;
     for (let c = 0; c < channels; c++) sum += difference[c * height * width + place];
     const error = Math.max(-1, Math.min(1, sum / channels));
-    const end = error > 0 ? [178, 24, 43] : [33, 102, 172];
-    for (let c = 0; c < 3; c++) rgb[c] = 247 + Math.abs(error) * (end[c] - 247);
+    const end = error > 0 ? brighter : darker;
+    for (let c = 0; c < 3; c++) rgb[c] = none[c] + Math.abs(error) * (end[c] - none[c]);
   });
 }
 

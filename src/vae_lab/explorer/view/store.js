@@ -120,8 +120,15 @@ function posteriorOf(run, image) {
   if (!image) return null;
   if (image.kind === "test") return image.index < run.images.count ? run.posterior(image.index) : null;
   const fits = image.pixels.length === run.images.size && run.model.knowsEncoder;
-  return fits ? run.model.encode(image.pixels) : null;
+  if (!fits) return null;
+  // Several panels ask for the posterior of a drawing in each frame.
+  if (!drawnPosteriors.has(image)) drawnPosteriors.set(image, new Map());
+  const known = drawnPosteriors.get(image);
+  if (!known.has(run)) known.set(run, run.model.encode(image.pixels));
+  return known.get(run);
 }
+
+const drawnPosteriors = new WeakMap();
 
 // Looks at an image: the cursor of each run goes to its posterior mean.
 function showImage(lab, image) {

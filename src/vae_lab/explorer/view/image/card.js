@@ -1,0 +1,72 @@
+// What one run makes of an image: pictures, posterior, bound; or why it cannot say it.
+
+class RunCard {
+  constructor(run, axis) {
+    this.run = run;
+    this.pictures = new Pictures(run);
+    this.posterior = new PosteriorTable(run);
+    this.bound = new BoundView(run, axis);
+    this.note = element("p", { class: "quiet note" });
+    this.content = element("div", { class: "card-body" },
+      element("div", { class: "card-main" }, this.pictures.element, this.bound.element), this.posterior.element);
+    this.element = element("article", { class: "run-card" },
+      element("h3", {}, run.name), this.note, this.content);
+  }
+
+  // Shows an image. Returns the task of drawing its bound, null where the page cannot compute it.
+  show(image) {
+    const { run } = this;
+    const posterior = posteriorOf(run, image);
+    this.content.hidden = posterior === null;
+    this.say(posterior ? limitOf(run, image) : obstacleOf(run, image));
+    if (!posterior) return null;
+    const index = image.kind === "test" ? image.index : null;
+    const pixels = index === null ? image.pixels : run.images.pixels(index);
+    const isDecoded = run.model.knowsDecoder || run.latentDim <= 2;
+    this.pictures.show(pixels, isDecoded ? run.model.decode(posterior.mean) : null);
+    this.posterior.show(posterior, run.model.klPerDimension(posterior));
+    if (!run.model.knowsBound) {
+      this.bound.showRecordedOnly(index);
+      return null;
+    }
+    this.bound.showRecorded(index);
+    return { run, pixels, posterior, changed: (estimate) => this.bound.show(estimate) };
+  }
+
+  say(text) {
+    this.note.textContent = text;
+    this.note.hidden = text === "";
+  }
+
+  // What a screen reader hears.
+  summary() {
+    if (this.content.hidden) return `${this.run.name}: ${this.note.textContent}`;
+    if (this.bound.element.hidden) return "";
+    return `${this.run.name}: ${this.bound.value.textContent}, ${this.bound.place.textContent}.`;
+  }
+}
+
+// Says why a run has no posterior of an image.
+function obstacleOf(run, image) {
+  if (image.kind === "test") return `This page holds ${run.images.count} test images of this run, numbered from 0.`;
+  if (image.pixels.length !== run.images.size) {
+    return `The drawing has another size: the images of this run have ${sizeInWords(run.images)}.`;
+  }
+  return "This page does not know this run's encoder, so it cannot encode a drawing: choose a test image.";
+}
+
+// Says what is missing or approximate of a run; empty if nothing is.
+function limitOf({ model, latentDim }) {
+  const limits = [];
+  if (!model.knowsDecoder) {
+    limits.push(latentDim <= 2
+      ? "This page does not know this run's decoder: the reconstruction lies between images that were decoded when the page was made."
+      : "This page does not know this run's decoder, so it has no reconstruction.");
+  }
+  if (!model.knowsBound) limits.push("The page cannot compute this run's bound (encoder, decoder, likelihood or prior are not built in): it shows what the run recorded.");
+  return limits.join(" ");
+}
+
+function sizeInWords({ shape: [channels, height, width] }) {
+  return `${width} × ${height} pixels${channels === 3 ? " in colour" : ""}`;
+}

@@ -1,0 +1,127 @@
+// The choice of a test image: pages of small images, a label, a number, chance.
+
+class Choice {
+  // `number` of a set that is not the page's first is part of its ids.
+  constructor(panel, lab, setIndex) {
+    this.lab = lab;
+    this.set = lab.sets[setIndex];
+    this.perPage = matchMedia("(max-width: 40rem)").matches ? 21 : 36;
+    this.page = 0;
+    this.shown = this.all();
+    this.chosen = null;
+    const suffix = setIndex ? `-${setIndex}` : "";
+    this.grid = element("div", {
+      class: "thumbnails", role: "group", "aria-label": "Test images", onkeydown: (event) => this.key(event),
+    });
+    this.position = element("span", { class: "quiet" });
+    panel.append(this.controls(suffix), this.grid, this.pager());
+    this.turnTo(0);
+  }
+
+  all() {
+    return Array.from({ length: this.set.count }, (_, index) => index);
+  }
+
+  controls(suffix) {
+    this.number = element("input", {
+      type: "number", id: `test-image${suffix}`, min: 0, max: this.set.count - 1, step: 1, inputmode: "numeric",
+      oninput: () => this.number.validity.valid && this.number.value !== "" && this.choose(Number(this.number.value)),
+    });
+    const words = `Test image 0 to ${this.set.count - 1}`;
+    const row = element("div", { class: "row" },
+      element("label", { class: "row" }, words, this.number),
+      button("Random image", () => this.choose(this.shown[Math.floor(Math.random() * this.shown.length)])));
+    if (this.set.labels.length) row.append(this.labelChoice(suffix));
+    return row;
+  }
+
+  labelChoice(suffix) {
+    const { set } = this;
+    const select = element("select", {
+      id: `label${suffix}`,
+      onchange: () => {
+        this.shown = select.value === "" ? this.all() : this.all().filter((index) => String(set.label(index)) === select.value);
+        this.turnTo(0);
+      },
+    }, element("option", { value: "" }, "all"));
+    for (const label of set.labels) select.append(element("option", { value: label }, set.name(label)));
+    return element("label", { class: "row" }, "Label", select);
+  }
+
+  pager() {
+    this.previous = button("Previous", () => this.turnTo(this.page - 1));
+    this.next = button("Next", () => this.turnTo(this.page + 1));
+    return element("div", { class: "row pager" }, this.previous, this.position, this.next);
+  }
+
+  get pages() {
+    return Math.max(1, Math.ceil(this.shown.length / this.perPage));
+  }
+
+  turnTo(page) {
+    this.page = Math.max(0, Math.min(this.pages - 1, page));
+    const start = this.page * this.perPage;
+    const indices = this.shown.slice(start, start + this.perPage);
+    this.grid.replaceChildren(...indices.map((index) => this.thumbnail(index)));
+    this.previous.disabled = this.page === 0;
+    this.next.disabled = this.page === this.pages - 1;
+    this.position.textContent = `page ${this.page + 1} of ${this.pages}`;
+    this.mark();
+  }
+
+  thumbnail(index) {
+    const canvas = element("canvas", { class: "pixels", "aria-hidden": "true" });
+    drawPixels(canvas, this.set.pixels(index), this.set.shape);
+    const name = imageName(this.set, index);
+    const made = element("button", {
+      type: "button", class: "thumbnail", "data-index": index, "aria-label": name, title: name,
+      onclick: () => this.choose(index),
+    }, canvas);
+    const label = this.set.label(index);
+    if (label !== null) made.style.borderBottomColor = this.set.colour(label);
+    return made;
+  }
+
+  choose(index) {
+    showImage(this.lab, { kind: "test", index });
+  }
+
+  // Shows which image was chosen, here or in another part of the page.
+  show(index) {
+    this.chosen = index;
+    const place = index === null ? -1 : this.shown.indexOf(index);
+    if (document.activeElement !== this.number) this.number.value = index ?? "";
+    const page = Math.floor(place / this.perPage);
+    if (place >= 0 && page !== this.page) this.turnTo(page);
+    else this.mark();
+  }
+
+  // One thumbnail is reached by the Tab key, the others by the arrow keys.
+  mark() {
+    const thumbnails = [...this.grid.children];
+    const chosen = thumbnails.find((each) => Number(each.dataset.index) === this.chosen);
+    for (const each of thumbnails) {
+      each.setAttribute("aria-pressed", each === chosen);
+      each.tabIndex = each === (chosen ?? thumbnails[0]) ? 0 : -1;
+    }
+  }
+
+  key(event) {
+    const step = ARROWS[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const thumbnails = [...this.grid.children];
+    const columns = thumbnails.filter((each) => each.offsetTop === thumbnails[0].offsetTop).length;
+    const here = this.page * this.perPage + thumbnails.indexOf(document.activeElement);
+    const place = Math.max(0, Math.min(this.shown.length - 1, here + step[0] + step[1] * columns));
+    this.turnTo(Math.floor(place / this.perPage));
+    this.grid.children[place % this.perPage].focus();
+    this.choose(this.shown[place]);
+  }
+}
+
+// Returns "test image 17, label 4".
+function imageName(set, index) {
+  const label = set.label(index);
+  return `test image ${index}${label === null ? "" : `, label ${set.name(label)}`}`;
+}
