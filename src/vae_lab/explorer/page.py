@@ -16,8 +16,9 @@ _HERE = Path(__file__).parent
 # The scripts in their order: a file uses names of those before it when it is read, and any others
 # later.
 SCRIPTS = (
-    *("maths/arrays", "maths/random", "maths/convolutions", "maths/layers"),
-    *("maths/likelihoods", "maths/priors", "maths/model"),
+    *("maths/arrays", "maths/random", "maths/matrices", "maths/convolutions"),
+    *("maths/activations", "maths/layers", "maths/likelihoods", "maths/priors"),
+    *("maths/lattice", "maths/model"),
     *("view/elements", "view/pixels", "view/store", "view/lab", "view/head"),
     "view/plane/plane",
     *("view/image/drawing/preparation", "view/image/drawing/steps", "view/image/drawing/pad"),
