@@ -1,9 +1,16 @@
 // Puts the page together: opens the arrays, makes the lab, fills each section.
 
 async function inflated(base64) {
-  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Response(stream).arrayBuffer();
+  if (!globalThis.DecompressionStream) {
+    throw new Error("this browser is too old. Chrome 80, Firefox 113, Safari 16.4 and later can show it.");
+  }
+  try {
+    const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    return await new Response(stream).arrayBuffer();
+  } catch {
+    throw new Error("the file is not whole. Copy it again, or make it again.");
+  }
 }
 
 const PANELS = {
