@@ -6,6 +6,8 @@ class RunCard {
     this.pictures = new Pictures(run);
     this.posterior = new PosteriorTable(run);
     this.bound = new BoundView(run, axis);
+    this.glanceText = element("figcaption");
+    this.glance = element("figure", { class: "glance", "aria-hidden": "true" }, this.pictures.glance, this.glanceText);
     this.note = element("p", { class: "quiet note" });
     this.content = element("div", { class: "card-body" },
       element("div", { class: "card-main" }, this.pictures.element, this.bound.element), this.posterior.element);
@@ -14,11 +16,13 @@ class RunCard {
   }
 
   // Shows an image. Returns the task of drawing its bound, null where the page cannot compute it.
-  show(image) {
+  // `setIndex`: of the images that are chosen from.
+  show(image, setIndex) {
     const { run } = this;
     const posterior = posteriorOf(run, image);
     this.content.hidden = posterior === null;
-    this.say(posterior ? limitOf(run, image) : obstacleOf(run, image));
+    const own = image.kind === "test" && run.set !== setIndex ? ownImage(run, image.index) : "";
+    this.say(posterior ? `${own} ${limitOf(run)}`.trim() : obstacleOf(run, image));
     if (!posterior) return null;
     const index = image.kind === "test" ? image.index : null;
     const pixels = index === null ? image.pixels : run.images.pixels(index);
@@ -30,7 +34,12 @@ class RunCard {
       return null;
     }
     this.bound.showRecorded(index);
-    return { run, pixels, posterior, changed: (estimate) => this.bound.show(estimate) };
+    return { run, pixels, posterior, changed: (estimate) => this.showBound(estimate) };
+  }
+
+  showBound(estimate) {
+    this.bound.show(estimate);
+    this.glanceText.textContent = `${this.run.name} ${formatted(estimate.values.elbo.mean, 1)}`;
   }
 
   say(text) {
@@ -53,6 +62,11 @@ function obstacleOf(run, image) {
     return `The drawing has another size: the images of this run have ${sizeInWords(run.images)}.`;
   }
   return "This page does not know this run's encoder, so it cannot encode a drawing: choose a test image.";
+}
+
+// Says which image a run with other images shows.
+function ownImage({ images }, index) {
+  return `This run has other images: this is its own ${imageName(images, index)}.`;
 }
 
 // Says what is missing or approximate of a run; empty if nothing is.

@@ -5,7 +5,7 @@ class Choice {
   constructor(panel, lab, setIndex) {
     this.lab = lab;
     this.set = lab.sets[setIndex];
-    this.perPage = matchMedia("(max-width: 40rem)").matches ? 21 : 36;
+    this.perPage = matchMedia("(max-width: 40rem)").matches ? 21 : 48;
     this.page = 0;
     this.shown = this.all();
     this.chosen = null;

@@ -15,6 +15,7 @@ class Pictures {
     this.image = make("image", "Image");
     this.reconstruction = make("reconstruction", "Reconstruction");
     this.error = make("error", "Error");
+    this.glance = picture(`Reconstruction, small (${run.name})`);
   }
 
   // Shows an image and the decoder's image at the posterior mean, both (C * H * W,). The second is
@@ -28,7 +29,7 @@ class Pictures {
   showReconstruction(pixels, reconstruction) {
     const difference = reconstruction.map((value, place) => value - pixels[place]);
     const mean = difference.reduce((sum, value) => sum + Math.abs(value), 0) / difference.length;
-    drawPixels(this.reconstruction.canvas, reconstruction, this.shape);
+    for (const canvas of [this.reconstruction.canvas, this.glance]) drawPixels(canvas, reconstruction, this.shape);
     drawError(this.error.canvas, difference, this.shape);
     this.error.caption.textContent = `Error, mean ${formatted(mean, 3)}`;
   }

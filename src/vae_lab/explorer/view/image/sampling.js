@@ -4,10 +4,13 @@ const DRAWS = 64;
 const FEWEST_VALUES = 8; // of an importance-weighted bound, which takes several draws each
 const DRAW_SEED = 1; // the same draws for every image: the bound follows the stroke, not the noise
 const SLICE = 12; // milliseconds
+const UNSEEN_PAUSE = 300; // milliseconds
 
 class BoundSampling {
   // `tasks`: {run, pixels, posterior, changed(estimate)} of the runs that know their bound.
-  constructor(tasks) {
+  // `isVisible()`: whether more draws are worth their time.
+  constructor(tasks, isVisible) {
+    this.isVisible = isVisible;
     this.tasks = tasks.map((task) => {
       const groupSize = task.run.bound.kind === "elbo" ? 1 : task.run.bound.num_samples;
       const values = Math.max(FEWEST_VALUES, Math.floor(DRAWS / groupSize));
@@ -29,6 +32,10 @@ class BoundSampling {
   }
 
   slice() {
+    if (!this.isVisible()) {
+      if (this.tasks.length) setTimeout(() => this.slice(), UNSEEN_PAUSE);
+      return;
+    }
     const end = performance.now() + SLICE;
     let task = this.next();
     if (!task) return;

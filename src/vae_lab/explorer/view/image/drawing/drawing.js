@@ -1,42 +1,62 @@
 // Drawing an image: the pad, its tools, and beside it what the encoder gets.
 
-// Fills `panel` with a pad for the images of a set. Returns {start(pixels)}, which puts an image on it.
-function mountDrawing(panel, lab, setIndex, shownImage) {
-  const set = lab.sets[setIndex];
-  const [channels, height, width] = set.shape;
-  const tools = { size: brushOf(set).size, colour: inkColour(set), isEraser: false };
-  const seen = picture("What the encoder gets", { class: "pixels seen" });
-  const centring = isLikeDigits(set) ? element("input", { type: "checkbox", checked: true, id: `centre-${setIndex}` }) : null;
-  const show = () => {
-    const pixels = preparedImage(pad.raster(), set, centring?.checked ?? false);
-    drawPixels(seen, pixels, set.shape);
+class Drawing {
+  // Fills `panel` with a pad for the images of a set. `testPixels()` is the test image that the page
+  // shows; `glances` are small reconstructions, one per run, which a phone shows below the pad.
+  constructor(panel, lab, setIndex, testPixels, glances) {
+    this.set = lab.sets[setIndex];
+    this.testPixels = testPixels;
+    this.tools = { size: brushOf(this.set).size, colour: inkColour(this.set), isEraser: false };
+    const changed = oncePerFrame(() => showImage(lab, { kind: "drawn", pixels: this.prepare(), set: setIndex }));
+    this.pad = new Pad({ shape: this.set.shape, tools: this.tools, paper: paperColour(this.set), changed });
+    this.centring = element("input", { type: "checkbox", id: `centre-${setIndex}`, onchange: changed });
+    this.centring.checked = this.isLikeDigits = isLikeDigits(this.set);
+    this.starter = button("Start from this image", () => this.start());
+    this.seen = picture("What the encoder gets", { class: "pixels seen" });
+    const [, height, width] = this.set.shape;
+    const style = `aspect-ratio: ${width} / ${height}`;
+    this.frame = element("div", { class: "pad-frame", style }, this.pad.canvas, this.pad.mark);
+    const caption = element("figcaption", {}, seenInWords(this.set));
+    panel.append(this.frame, this.toolbar(setIndex),
+      element("div", { class: "glances" }, element("figure", { class: "seen-part" }, this.seen, caption), ...glances));
+    this.prepare();
+  }
+
+  toolbar(setIndex) {
+    const { tools, set, pad } = this;
+    const parts = [penChoice(tools), brush(tools, set, setIndex)];
+    if (set.shape[0] === 3) parts.push(colourChoice(tools, setIndex));
+    parts.push(element("div", { class: "row" },
+      button("Undo", () => pad.undo()), button("Clear", () => this.clear()), this.starter));
+    if (this.isLikeDigits) {
+      parts.push(element("label", { class: "check" }, this.centring, "Centre and scale as MNIST does"));
+    }
+    return element("div", { class: "tools" }, ...parts);
+  }
+
+  // Returns the image that the encoder gets, and shows it.
+  prepare() {
+    const pixels = preparedImage(this.pad.raster(), this.set, this.centring.checked);
+    drawPixels(this.seen, pixels, this.set.shape);
+    this.frame.classList.toggle("empty", this.pad.steps.isEmpty);
     return pixels;
-  };
-  const changed = oncePerFrame(() => showImage(lab, { kind: "drawn", pixels: show(), set: setIndex }));
-  const pad = new Pad({ shape: set.shape, tools, paper: paperColour(set), changed });
-  centring?.addEventListener("change", changed);
-  const start = () => {
-    // A test image is centred already.
-    if (centring) centring.checked = false;
-    pad.putImage(shownImage());
-  };
-  const clear = () => {
-    if (centring) centring.checked = true;
-    pad.clear();
-  };
-  const frame = element("div", { class: "pad-frame", style: `aspect-ratio: ${width} / ${height}` }, pad.canvas, pad.mark);
-  panel.append(
-    frame,
-    element("div", { class: "tools" },
-      penChoice(tools),
-      brush(tools, set, setIndex),
-      channels === 3 ? colourChoice(tools, setIndex) : "",
-      element("div", { class: "row" },
-        button("Undo", () => pad.undo()), button("Clear", clear), button("Start from this image", start)),
-      centring ? element("label", { class: "check" }, centring, "Centre and scale as MNIST does") : "",
-      element("figure", { class: "row" }, seen, element("figcaption", {}, seenInWords(set)))),
-  );
-  show();
+  }
+
+  // Puts the test image on the pad. It is centred already.
+  start() {
+    this.centring.checked = false;
+    this.pad.putImage(this.testPixels());
+  }
+
+  clear() {
+    this.centring.checked = this.isLikeDigits;
+    this.pad.clear();
+  }
+
+  // Follows a change of the image: only a test image can be put on the pad.
+  follow(isTestImage) {
+    this.starter.disabled = !isTestImage;
+  }
 }
 
 // Returns a function that calls `action` once in the next frame, however often it is called itself.

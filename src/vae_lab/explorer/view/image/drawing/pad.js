@@ -114,7 +114,8 @@ class Pad {
 
   clear() {
     this.lift();
-    if (!this.steps.isEmpty) this.steps.add({ kind: "clear" });
+    if (this.steps.isEmpty) return;
+    this.steps.add({ kind: "clear" });
     this.redraw();
     this.changed();
   }
