@@ -12,7 +12,7 @@ class PosteriorTable {
     this.body = element("tbody", {}, ...this.rows.map(({ row }) => row));
     const table = element("table", { class: "posterior" },
       element("caption", {}, "Posterior q(z|x): the dot is its mean, the line one standard deviation to each side. Grey: the prior, one and two standard deviations. The dimension with the largest KL over the test set comes first."),
-      element("thead", {}, element("tr", {}, ...["Dimension", "", "Mean ± SD", "KL"].map((text) => element("th", { scope: "col" }, text)))),
+      element("thead", {}, element("tr", {}, ...["Dimension", "Posterior", "Mean ± SD", "KL"].map((text) => element("th", { scope: "col" }, text)))),
       this.body,
       element("tfoot", { "aria-hidden": "true" }, element("tr", {}, element("td"), element("td", {}, ends), element("td", { colspan: 2 }))));
     this.element = element("div", { class: "posterior-part" }, table);
@@ -39,7 +39,7 @@ class PosteriorTable {
     this.place(marks.narrow, centre - scale, centre + scale);
     const [text, kl] = [element("td", { class: "number" }), element("td", { class: "number" })];
     const row = element("tr", {},
-      element("th", { scope: "row" }, `z${dimension}`),
+      element("th", { scope: "row" }, `z[${dimension}]`),
       element("td", {}, element("div", { class: "track", "aria-hidden": "true" }, ...Object.values(marks))), text, kl);
     return { dimension, row, marks, text, kl };
   }
