@@ -15,7 +15,7 @@ class BoundSampling {
       const groupSize = task.run.bound.kind === "elbo" ? 1 : task.run.bound.num_samples;
       const values = Math.max(FEWEST_VALUES, Math.floor(DRAWS / groupSize));
       const estimate = new BoundEstimate(groupSize);
-      return { ...task, estimate, draws: values * groupSize, random: new Random(DRAW_SEED) };
+      return { ...task, estimate, draws: values * groupSize, time: 0, random: new Random(DRAW_SEED) };
     });
     this.tasks.forEach(drawOnce);
     this.tell();
@@ -47,10 +47,10 @@ class BoundSampling {
     if (task) this.wait();
   }
 
-  // Returns the run with the fewest draws that needs more.
+  // Returns the run that had the least time and needs more draws: a fast one waits for no slow one.
   next() {
     const open = this.tasks.filter(({ estimate, draws }) => estimate.draws < draws);
-    return open.sort((a, b) => a.estimate.draws - b.estimate.draws)[0];
+    return open.sort((a, b) => a.time - b.time)[0];
   }
 
   tell() {
@@ -58,6 +58,9 @@ class BoundSampling {
   }
 }
 
-function drawOnce({ run, pixels, posterior, estimate, random }) {
+function drawOnce(task) {
+  const { run, pixels, posterior, estimate, random } = task;
+  const start = performance.now();
   estimate.add(run.model.terms(pixels, posterior, [random.normals(run.latentDim)]));
+  task.time += performance.now() - start;
 }
