@@ -1,0 +1,84 @@
+"""Makes the film and the strip of drawings of an explorer: `make film-explorer ARGS=FILE`."""
+
+import argparse
+import math
+import sys
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from chromium import Visit, browser, find_chromium
+from PIL import Image
+
+SIZE = (1180, 800)
+WIDTH = 760  # pixels of the film
+FRAMES = 72
+SECONDS_PER_FRAME = 0.08
+COLOURS = 96
+# Bytes: the film lies in the repository, and is on the first screen of the README.
+LIMIT = 2_000_000
+
+
+def main() -> None:
+    """Drags the cursor of a page once around its plane, and writes that as a GIF."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("film", type=Path, help="the GIF to write")
+    parser.add_argument("page", type=Path, help="an explorer.html")
+    arguments = parser.parse_args()
+    path = find_chromium()
+    if path is None:
+        sys.exit("vae-lab: error: no Chromium: install the system's package chromium.")
+    with browser(path) as started:
+        page = Visit(started, SIZE).go(arguments.page.resolve().as_uri())
+        page.wait_for_selector("body[data-ready=true]")
+        page.wait_for_timeout(4000)  # the map becomes finer
+        frames = list(dragged(page))
+    write_film(frames, arguments.film)
+
+
+def dragged(page: Any) -> list[Image.Image]:
+    """Returns the plane in each frame of a drag."""
+    plane = page.locator("canvas.plane").first.bounding_box()
+    places = [place(plane, step / FRAMES) for step in range(FRAMES + 1)]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    frames: list[Image.Image] = []
+    for x, y in places[1:]:
+        page.mouse.move(x, y)
+        page.wait_for_timeout(60)
+        frames.append(Image.open(BytesIO(page.locator("#plane").screenshot())))
+    page.mouse.up()
+    return frames
+
+
+def place(plane: dict[str, float], share: float) -> tuple[float, float]:
+    """Returns the place after a share of a closed path with three leaves around the middle."""
+    angle = 2 * math.pi * share
+    radius = 0.23 + 0.1 * math.cos(3 * angle)
+    x = plane["x"] + plane["width"] * (0.5 + radius * math.cos(angle))
+    y = plane["y"] + plane["height"] * (0.5 + radius * math.sin(angle))
+    return x, y
+
+
+def write_film(frames: list[Image.Image], target: Path) -> None:
+    """Writes frames as a GIF that repeats, in the colours of the first frame."""
+    scale = WIDTH / frames[0].width
+    size = (WIDTH, round(frames[0].height * scale))
+    small = [frame.convert("RGB").resize(size, Image.Resampling.LANCZOS) for frame in frames]
+    palette = small[0].quantize(COLOURS)
+    # Without dithering what does not move stays equal, and costs nothing.
+    paletted = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in small]
+    paletted[0].save(
+        target,
+        save_all=True,
+        append_images=paletted[1:],
+        duration=round(1000 * SECONDS_PER_FRAME),
+        loop=0,
+        optimize=True,
+    )
+    if (written := target.stat().st_size) > LIMIT:
+        sys.exit(f"vae-lab: error: the film has {written:,} bytes, more than {LIMIT:,}.")
+
+
+if __name__ == "__main__":
+    main()
