@@ -20,12 +20,14 @@ COMPARISON = "comparison"
 SUMMARY = "summary.csv"  # of a sweep, or of a report
 LATEX = "results.tex"  # of a report, if it is asked for
 FIGURES_PAGE = "index.html"  # in the folder of a run's pictures: shows them
+EXPLORER = "explorer.html"  # in the folder of a run, or of a sweep: what its models learned
 WRITTEN_BY = "Written by VAE Lab"
 # What is near the beginning of each file, or at the very beginning (\A).
 _MARKS = {
     PAGE: WRITTEN_BY,
     MARKDOWN: WRITTEN_BY,
     FIGURES_PAGE: WRITTEN_BY,
+    EXPLORER: WRITTEN_BY,
     NUMBERS: rf'\A{{\s*"written_by": "{WRITTEN_BY}',
     SUMMARY: r"\Arun,status,[^\n]*elbo/test",
     COMMANDS: r"\Apython -m vae_lab ",
@@ -95,7 +97,7 @@ def is_ours(path: Path) -> bool:
         return True
     if path.name == FIGURES:
         return path.is_dir()
-    return path.is_file() and _holds(path, _MARKS[path.name])
+    return path.is_file() and _holds(path, _MARKS.get(path.name, WRITTEN_BY))
 
 
 def _holds(path: Path, mark: str) -> bool:

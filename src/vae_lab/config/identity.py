@@ -18,6 +18,7 @@ NOT_IN_HASH = (
     "run_name",
     "report",
     "picture_metrics@report",
+    "explorer",
     "data.root",
     "data.source.root",
     "data.timeout",

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import Any, NamedTuple
 
 # Groups of which a part can be taken away, as in ~callbacks.samples.
-REMOVABLE = ("callbacks", "logger", "report")
+REMOVABLE = ("callbacks", "logger", "report", "explorer")
 
 # Parts that null switches off as a whole.
 OPTIONAL = ("report",)
@@ -143,6 +143,7 @@ RULES = (
         callbacks.*.every_n_epochs callbacks.*.num_images callbacks.*.columns
         callbacks.*.scale callbacks.*.max_rows callbacks.*.max_width
         callbacks.*.update_every_n_steps num_samples decoder_batch grid_points
+        explorer.num_images explorer.pixel_bytes
         """
         + _report("neighbours manifold_neighbours"),
     ),

@@ -63,7 +63,7 @@ class Evaluation:
         model, epochs_done = trained_model(run, checkpoint, trust=trust)
         # The ELBO, whatever was trained: evaluations compare.
         model.objective = Elbo(beta=1.0, num_samples=model.objective.num_samples)
-        data = _images_of(run, settings)
+        data = images_of(run, settings)
         other_images = _other_images(data, run)
         try:
             model = model.float().eval().to(settings["device"])
@@ -166,7 +166,7 @@ class Evaluation:
         return self.model.decode_in_batches(z).clamp(0, 1)
 
 
-def _images_of(run: RunFolder, settings: Mapping[str, Any]) -> ImageDataModule:
+def images_of(run: RunFolder, settings: Mapping[str, Any]) -> ImageDataModule:
     """Returns the images of a run, or those in the places that the settings name."""
     root, trust = settings["data_root"], settings["trust"]
     with refusing(f"the images that {run.path / CONFIG} names cannot be used"):

@@ -149,7 +149,7 @@ def _by_protocol(record: EvaluationRecord) -> list[str]:
         lines.append(protocol)
         for number in numbers:
             behind = {key: number.protocol[key] for key in _BEHIND if key in number.protocol}
-            line = f"  {number.name.ljust(width)}  {_value(number):>16}  {_listed(behind)}"
+            line = f"  {number.name.ljust(width)}  {value_with_error(number):>16}  {_listed(behind)}"
             lines.append(line.rstrip())
     return lines
 
@@ -179,7 +179,7 @@ def _pictures(numbers: Mapping[str, Number]) -> list[str]:
     measures = list(dict.fromkeys(name.partition("_of_")[0] for name in single if "_of_" in name))
     things = list(dict.fromkeys(name.partition("_of_")[2] for name in single if "_of_" in name))
     columns = [
-        [thing, *(_value(single.get(f"{measure}_of_{thing}")) for measure in measures)]
+        [thing, *(value_with_error(single.get(f"{measure}_of_{thing}")) for measure in measures)]
         for thing in things
     ]
     tables = _tables(["", *measures], columns) if columns else []
@@ -191,7 +191,7 @@ def _pictures(numbers: Mapping[str, Number]) -> list[str]:
         tables += _tables(["", *by_label], columns)
         by_label = {}
     others = [name for name in numbers if name in by_label or "_of_" not in name]
-    lines = [f"{name}: {_value(numbers[name])}" for name in others]
+    lines = [f"{name}: {value_with_error(numbers[name])}" for name in others]
     return [*map(_rendered, tables), *lines]
 
 
@@ -200,7 +200,7 @@ def _listed(notes: Mapping[str, Any]) -> str:
 
 
 def _shown(record: EvaluationRecord, name: str) -> str:
-    return _value(record.numbers.get(name))
+    return value_with_error(record.numbers.get(name))
 
 
 def _scalar(number: Number | None) -> float:
@@ -208,7 +208,8 @@ def _scalar(number: Number | None) -> float:
     return float(value) if isinstance(value, int | float) else float("-inf")
 
 
-def _value(number: Number | None) -> str:
+def value_with_error(number: Number | None) -> str:
+    """Returns a value with as many digits as its error allows, and the error; `–` without any."""
     if number is None:
         return "–"
     if isinstance(number.value, dict):

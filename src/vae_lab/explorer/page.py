@@ -1,7 +1,7 @@
 """The page of one run or several, `explorer.html`: everything in one file, without a network."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from vae_lab.callbacks.drawing.style import PALETTE
+from vae_lab.explorer.content import TrainedRun, page_content
 from vae_lab.files import write_text
+from vae_lab.ownership import check_replaceable
 
 _HERE = Path(__file__).parent
 
@@ -31,6 +33,18 @@ SCRIPTS = (
     *("view/image/sampling", "view/image/card", "view/image/image"),
     *("view/strips/interpolation", "view/strips/samples", "view/main"),
 )
+
+
+def write_explorer(
+    path: Path, runs: Sequence[TrainedRun], title: str, settings: Mapping[str, Any]
+) -> None:
+    """Writes the page of runs; `settings` are those of conf/explorer.
+
+    Raises:
+        UserError: In its place is a file that VAE Lab did not write, or a link.
+    """
+    check_replaceable(path.parent, [path.name])
+    write_page(path, *page_content(runs, title, settings))
 
 
 def write_page(path: Path, payload: Mapping[str, Any], arrays: str) -> None:

@@ -1,9 +1,7 @@
 """The runs of some folders: those that finished, and what was left out and why."""
 
-import io
 import json
 import math
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,11 +14,7 @@ from vae_lab.errors import UserError, refusing
 from vae_lab.evaluations import EvaluationRecord, evaluations_of, numbers_of
 from vae_lab.loggers.event_files import Curves, read_curves
 from vae_lab.ownership import COMPARISON, FIGURES
-from vae_lab.reading import check_members
 from vae_lab.run_folder import RESULT, RUNNING, SUCCESS, Number, RunFolder
-
-# Bytes of the values of every test image: 40 million images.
-MOST_PER_IMAGE = 1 << 30
 
 
 class Skipped(NamedTuple):
@@ -49,19 +43,7 @@ class Run:
     @cached_property
     def per_image(self) -> dict[str, np.ndarray]:
         """Bound and terms of every test image, each (N,); empty if they were not kept."""
-        path = self.folder.per_image
-        if not path.exists():
-            return {}
-        with refusing(f"{path} cannot be read"):
-            data = self.folder.read(path, most=MOST_PER_IMAGE)
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                check_members(archive, len(data))
-            with np.load(io.BytesIO(data), allow_pickle=False) as file:
-                values = {name: file[name] for name in ("elbo", "recon", "kl")}
-            kinds = {(value.ndim, value.dtype.kind, len(value)) for value in values.values()}
-            if len(kinds) > 1 or next(iter(kinds))[:2] != (1, "f"):
-                raise ValueError("it does not hold a number of each image")
-        return values
+        return self.folder.read_per_image()
 
     @cached_property
     def curves(self) -> Curves:

@@ -1,0 +1,72 @@
+"""The test images that a page shows: some of each data set, the same for all of its runs.
+
+Shapes: N images that are shown, C, H, W of an image.
+"""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from vae_lab.data.datamodule import ImageDataModule
+from vae_lab.explorer.arrays import INT32, UINT8, Arrays
+
+
+class ShownImages(NamedTuple):
+    """Test images that are shown, uint8 (N, C, H, W), their places among all, and their set's."""
+
+    images: Tensor
+    rows: Tensor
+    index: int
+
+
+class ImageSets:
+    """The sets of images of a page; runs that were tested on the same images share one."""
+
+    def __init__(self, arrays: Arrays, settings: Mapping[str, Any]) -> None:
+        """Takes the arrays of the page and the settings of conf/explorer."""
+        self._arrays, self._settings = arrays, settings
+        self._indices: dict[str, int] = {}
+        self.descriptions: list[dict[str, Any]] = []
+
+    def add(self, data: ImageDataModule) -> ShownImages:
+        """Adds the test images of a run, as they were tested, unless they are there."""
+        total, size = len(data.test_images), math.prod(data.image_shape)
+        count = min(self._settings["num_images"], self._settings["pixel_bytes"] // size, total)
+        # Over the whole set: images of a person's folders lie in the order of their labels.
+        rows = torch.linspace(0, total - 1, max(1, count)).round().long()
+        images = torch.as_tensor(data.test_images[rows])
+        labels = None if data.test_labels is None else data.test_labels[rows]
+        names = data.label_names or ()
+        digest = hashlib.blake2b(images.numpy().tobytes())
+        digest.update(repr((data.image_shape, data.binarize, names)).encode())
+        digest.update(b"" if labels is None else labels.numpy().tobytes())
+        index = self._indices.setdefault(digest.hexdigest(), len(self.descriptions))
+        if index == len(self.descriptions):
+            self.descriptions.append(self._description(data, images, labels, rows))
+        return ShownImages(images, rows, index)
+
+    def _description(
+        self, data: ImageDataModule, images: Tensor, labels: Tensor | None, rows: Tensor
+    ) -> dict[str, Any]:
+        names = dict(enumerate(data.label_names or ()))
+        known = [] if labels is None else labels.unique().tolist()
+        return {
+            "shape": list(data.image_shape),
+            "pixels": self._arrays.add(images.numpy(), UINT8),
+            "labels": None if labels is None else self._arrays.add(labels.numpy(), INT32),
+            "names": {str(label): names[label] for label in known if label in names} or None,
+            "rows": self._arrays.add(rows.numpy(), INT32),
+            "binarize": data.binarize,
+            "background": _background(images),
+        }
+
+
+def _background(images: Tensor) -> float:
+    """Returns the mean of the pixels at the border of images (N, C, H, W), in [0, 1]."""
+    grey = images.float() / 255
+    border = [grey[..., 0, :], grey[..., -1, :], grey[..., :, 0], grey[..., :, -1]]
+    return torch.cat([part.flatten() for part in border]).mean().item()

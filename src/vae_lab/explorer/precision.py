@@ -1,0 +1,101 @@
+"""Which number format the weights of a page get: the smallest one that shows the same.
+
+Shapes: K samples per image, N images, C, H, W of an image, Z latent dimensions.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from vae_lab.explorer.arrays import FIXED14, FIXED16, FLOAT24, FLOAT32, NumberFormat, rounded
+from vae_lab.objectives.base import Draws
+from vae_lab.random_streams import stream
+from vae_lab.vae import VAE
+
+# The smallest first.
+LADDER = (FIXED14, FIXED16, FLOAT24)
+
+# How far a pixel may be from that of the weights in single precision, in [0, 1]; and the bound of
+# an image, in nats and as a share of its size.
+PIXELS, NATS, SHARE = 1e-3, 1e-2, 5e-5
+
+# Images that formats are compared on, and draws of them that are decoded.
+_IMAGES, _DRAWS = 256, 1024
+
+
+class Precision(NamedTuple):
+    """A number format, and the largest deviations that it makes of a pixel and of a bound, nats."""
+
+    number_format: NumberFormat
+    pixels: float
+    nats: float
+
+
+class _Shown(NamedTuple):
+    """Mean images of the codes (N, C, H, W), and the bound of each image in nats, (N,)."""
+
+    pixels: Tensor
+    elbo: Tensor
+
+
+@torch.no_grad()
+def choose_precision(model: VAE, images: Tensor) -> Precision:
+    """Returns the smallest format with which the page shows what single precision shows.
+
+    Both decode the same codes, and draw with the same noise. `images` are uint8 (N, C, H, W).
+    """
+    num_samples = model.objective.num_samples
+    x = images[: max(8, min(_IMAGES, _DRAWS // num_samples))].to(model.device).float() / 255
+    codes = model.encode(x).mean
+    shape = (num_samples, len(x), model.latent_dim)
+    noise = torch.randn(shape, generator=stream("explorer", "precision")).to(model.device)
+    exact = _shown(model, x, codes, noise, FLOAT32)
+    tolerance = (SHARE * exact.elbo.abs()).clamp(min=NATS)
+    for number_format in LADDER:
+        near = _shown(model, x, codes, noise, number_format)
+        pixels = (near.pixels - exact.pixels).abs().max().item()
+        nats = (near.elbo - exact.elbo).abs()
+        # A comparison with NaN is false, and the next format is tried.
+        if pixels <= PIXELS and bool((nats <= tolerance).all()):
+            return Precision(number_format, pixels, nats.max().item())
+    return Precision(FLOAT32, 0.0, 0.0)
+
+
+def _shown(
+    model: VAE, x: Tensor, codes: Tensor, noise: Tensor, number_format: NumberFormat
+) -> _Shown:
+    """Returns what a page with the weights in a format shows of images x (N, C, H, W).
+
+    The prior is that of the model: the page has its components, not the network behind them.
+    """
+    encode, decode = (
+        _with_weights_in(network, number_format) for network in (model.encoder, model.decoder)
+    )
+    pixels = model.likelihood.mean(decode(codes).float())
+    # A few images at a time: K samples of each are decoded.
+    size = max(1, 500 // len(noise))
+    elbos = []
+    for some, of_some in zip(x.split(size), noise.split(size, dim=1), strict=True):
+        posterior = encode(some).float()
+        z = posterior.sample(of_some)
+        outputs = decode(z.flatten(0, 1)).float().unflatten(0, of_some.shape[:2])
+        log_likelihood = model.likelihood.log_prob(outputs, some)
+        draws = Draws(posterior, of_some, z, log_likelihood, stream("explorer", "objective"))
+        elbos.append(model.objective(draws, model.prior)[1].elbo())
+    return _Shown(pixels, torch.cat(elbos))
+
+
+def _with_weights_in(network: nn.Module, number_format: NumberFormat) -> Callable[[Tensor], Any]:
+    """Returns what a network computes with its matrices and kernels in a format.
+
+    Vectors stay in single precision in the page (see `networks.weights_in`).
+    """
+    weights = {
+        name: torch.from_numpy(rounded(weight.cpu().float().numpy(), number_format)).to(weight)
+        for name, weight in network.named_parameters()
+        if weight.dim() > 1
+    }
+    return lambda values: functional_call(network, weights, (values,))
