@@ -149,7 +149,9 @@ def _by_protocol(record: EvaluationRecord) -> list[str]:
         lines.append(protocol)
         for number in numbers:
             behind = {key: number.protocol[key] for key in _BEHIND if key in number.protocol}
-            line = f"  {number.name.ljust(width)}  {value_with_error(number):>16}  {_listed(behind)}"
+            line = (
+                f"  {number.name.ljust(width)}  {value_with_error(number):>16}  {_listed(behind)}"
+            )
             lines.append(line.rstrip())
     return lines
 

@@ -77,7 +77,7 @@ def _run(run: TrainedRun, shown: ShownImages, arrays: Arrays) -> dict[str, Any]:
         "name": run.name,
         "latent_dim": model.latent_dim,
         "image_shape": list(run.data.image_shape),
-        "images": shown.index,
+        "images": shown.set_index,
         **networks,
         "likelihood": likelihood_description(model.likelihood),
         "is_discrete": model.likelihood.is_discrete,

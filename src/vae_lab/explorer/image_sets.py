@@ -20,7 +20,7 @@ class ShownImages(NamedTuple):
 
     images: Tensor
     rows: Tensor
-    index: int
+    set_index: int
 
 
 class ImageSets:
@@ -53,7 +53,7 @@ class ImageSets:
         self, data: ImageDataModule, images: Tensor, labels: Tensor | None, rows: Tensor
     ) -> dict[str, Any]:
         names = dict(enumerate(data.label_names or ()))
-        known = [] if labels is None else labels.unique().tolist()
+        known = [] if labels is None else sorted(set(labels.tolist()))
         return {
             "shape": list(data.image_shape),
             "pixels": self._arrays.add(images.numpy(), UINT8),

@@ -35,7 +35,7 @@ def lattice(model: VAE, codes: Posterior, kl: Sequence[float], arrays: Arrays) -
     z[..., up] = (low[up] + share * (high[up] - low[up]))[:, None]
     z[..., across] = (low[across] + share * (high[across] - low[across]))[None, :]
     images = model.decode_in_batches(z.flatten(0, 1)).clamp(0, 1).mul(255).round().byte()
-    pixels = images.unflatten(0, (STEPS, STEPS)).numpy()
+    pixels = images.numpy().reshape(STEPS, STEPS, *images.shape[1:])
     return {
         "axes": axes,
         "low": low[axes].tolist(),

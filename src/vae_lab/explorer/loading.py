@@ -1,4 +1,4 @@
-"""A finished run as a page needs it: its model with the weights that were tested, and its images."""
+"""A finished run as a page needs it: the model with the tested weights, and the images."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -9,6 +9,7 @@ class ImageSet {
     this.bytes = arrays.get(content.pixels).data;
     this.size = content.shape.reduce((product, side) => product * side, 1);
     this.count = this.bytes.length / this.size;
+    this.rows = arrays.get(content.rows).data; // the place of each image in the whole test set
     this.all = content.labels && arrays.get(content.labels).data;
     this.labels = this.all ? [...new Set(this.all)].sort((a, b) => a - b) : [];
     this.names = content.names ?? {};

@@ -123,5 +123,5 @@ class Choice {
 // Returns "test image 17, label 4".
 function imageName(set, index) {
   const label = set.label(index);
-  return `test image ${index}${label === null ? "" : `, label ${set.name(label)}`}`;
+  return `test image ${set.rows[index]}${label === null ? "" : `, label ${set.name(label)}`}`;
 }
