@@ -1,16 +1,25 @@
-"""The evaluations that a run's folder holds: their names, how they are read. No torch.
+"""What was measured of a run, in its folder: names of files, how they are read. No torch.
 
 `python -m vae_lab.evaluate` writes them, the report and the table of a sweep show them.
 """
 
 import hashlib
+import io
 import json
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vae_lab.reading import is_kind, parse_json, parse_yaml
+from vae_lab.errors import refusing
+from vae_lab.reading import check_members, is_kind, parse_json, parse_yaml
 from vae_lab.run_folder import Number, RunFolder, RunResult
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# Bytes of the values of every test image that are read: those of 40 million images.
+MOST_PER_IMAGE = 1 << 30
 
 # Settings that change no value, and so no file's name.
 NOT_IN_NAME = ("threads", "device", "data_root", "data_path", "trust", "decoder_batch")
@@ -158,3 +167,26 @@ def numbers_of(record: Any) -> dict[str, Number]:
         for name, entry in record.items()
         if is_kind(entry, _NUMBER) and "value" in entry
     }
+
+
+def read_per_image(run: RunFolder) -> "dict[str, np.ndarray]":
+    """Returns `elbo`, `recon` and `kl` of every test image, each (N,); empty if not kept.
+
+    Raises:
+        UserError: The file is damaged, or not one of ours.
+    """
+    path = run.per_image
+    if not path.exists():
+        return {}
+    import numpy as np
+
+    with refusing(f"{path} cannot be read"):
+        data = run.read(path, most=MOST_PER_IMAGE)
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            check_members(archive, len(data))
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            values = {name: file[name] for name in ("elbo", "recon", "kl")}
+        kinds = {(value.ndim, value.dtype.kind, len(value)) for value in values.values()}
+        if len(kinds) > 1 or next(iter(kinds))[:2] != (1, "f"):
+            raise ValueError("it does not hold a number of each image")
+    return values

@@ -167,7 +167,7 @@ def _refusal(run: RunFolder, *, trust: bool) -> str | None:
         check_recorded(run.config)
         if not trust:
             check_inside(run.path)
-        run.tested_checkpoint()
+        run.checkpoint(None)  # as the final test chose it
     except UserError as error:
         return str(error)
     return None

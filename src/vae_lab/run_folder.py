@@ -4,32 +4,20 @@ A run's folder explains itself: `result.json` is there from the first second (st
 every file is written whole or not at all, so that a reader never meets half a file.
 """
 
-import io
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
+from typing import Annotated, Any, NamedTuple, get_type_hints
 
 from omegaconf import OmegaConf
 
 from vae_lab.config.identity import has_hash
 from vae_lab.errors import UserError, refusing
 from vae_lab.files import write_text
-from vae_lab.reading import (
-    MOST_TEXT,
-    check_members,
-    is_kind,
-    parse_json,
-    parse_yaml,
-    read_inside,
-)
-
-if TYPE_CHECKING:
-    import numpy as np
+from vae_lab.reading import MOST_TEXT, is_kind, parse_json, parse_yaml, read_inside
 
 RUNNING, SUCCESS, FAILED, INTERRUPTED = "running", "success", "failed", "interrupted"
 DIVERGED = "diverged"
@@ -39,8 +27,6 @@ RESULT, CONFIG = "result.json", "config.yaml"
 # Checkpoints: the best by the validation images; what a run resumes from, the newest first.
 BEST, LAST, PREVIOUS = "best.ckpt", "last.ckpt", "previous.ckpt"
 EVENT_FILES = "events.out.tfevents.*"
-# Bytes of the values of every test image that are read: those of 40 million images.
-MOST_PER_IMAGE = 1 << 30
 # In the folder of a sweep: the command lines that made its runs, one per line.
 COMMANDS = "command.txt"
 
@@ -179,23 +165,6 @@ class RunFolder:
         with refusing(f"its {RESULT} cannot be read"):
             return RunResult.from_json(self.read(self.path / RESULT))
 
-    def read_per_image(self) -> "dict[str, np.ndarray]":
-        """Returns `elbo`, `recon` and `kl` of every test image, each (N,); empty if not kept."""
-        if not self.per_image.exists():
-            return {}
-        import numpy as np
-
-        with refusing(f"{self.per_image} cannot be read"):
-            data = self.read(self.per_image, most=MOST_PER_IMAGE)
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                check_members(archive, len(data))
-            with np.load(io.BytesIO(data), allow_pickle=False) as file:
-                values = {name: file[name] for name in ("elbo", "recon", "kl")}
-            kinds = {(value.ndim, value.dtype.kind, len(value)) for value in values.values()}
-            if len(kinds) > 1 or next(iter(kinds))[:2] != (1, "f"):
-                raise ValueError("it does not hold a number of each image")
-        return values
-
     @property
     def is_finished(self) -> bool:
         """Whether a run ended well here."""
@@ -281,11 +250,6 @@ class RunFolder:
             f"{self.path} has no checkpoint {weights or 'best or last'} (status of the run: "
             f"{self.require_result().status}): train it to the end."
         )
-
-    def tested_checkpoint(self) -> Path:
-        """Returns the checkpoint of the weights that were tested; UserError if it is gone."""
-        weights = self.require_result().protocol.get("weights")
-        return self.checkpoint(weights if weights in (Path(BEST).stem, Path(LAST).stem) else None)
 
     def figure(self, picture: str, epochs_done: int) -> Path:
         """Returns the file of a picture after so many epochs."""

@@ -13,6 +13,7 @@ from hydra._internal.utils import get_args_parser
 from vae_lab.config.compose import key_of
 from vae_lab.config.overrides import quoted
 from vae_lab.errors import UserError
+from vae_lab.ownership import EXPLORER
 from vae_lab.terminal import in_this_shell
 
 PROGRAM = ("python", "-m", "vae_lab")
@@ -99,11 +100,13 @@ def command_to_resume(folder: Path, *, trust: bool, data_path: object = None) ->
 
 
 def command_for(module: str, folder: Path) -> str:
-    """Returns the command line of `vae_lab.report`, `board` or `evaluate` on a folder, to print."""
+    """Returns the command line of a command such as `vae_lab.report` on a folder, to print."""
     return in_this_shell(f"python -m vae_lab.{module} {shlex.quote(str(folder))}")
 
 
 def print_commands_to_look(folder: Path) -> None:
-    """Prints the command lines that show more of the runs in a folder."""
+    """Prints what shows more of the runs in a folder: their page, and command lines."""
+    page = folder / EXPLORER
+    print("Explorer:    ", page if page.exists() else command_for("explore", folder))
     print("TensorBoard: ", command_for("board", folder))
     print("Likelihoods: ", command_for("evaluate", folder))

@@ -30,7 +30,7 @@ _MORE = {
     "--help model": "what a group has; --help model=conv: an option",
     "--cfg job": "the configuration of a command line, without a run",
     "--config-dir DIR": "your own options: DIR/model/mine.yaml: model=mine",
-    "evaluate, report, board": "python -m vae_lab.evaluate --help, and so on",
+    "evaluate, report, board, explore": "python -m vae_lab.evaluate --help, and so on",
     "docs/reference/keys.md": "all keys with their ranges; docs/index.md: the rest",
 }
 

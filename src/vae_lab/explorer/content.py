@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.evaluate.bound import bound_per_image, standard_error
 from vae_lab.evaluate.printing import value_with_error
-from vae_lab.evaluations import evaluations_of
+from vae_lab.evaluations import evaluations_of, read_per_image
 from vae_lab.explorer.arrays import FLOAT32, Arrays
 from vae_lab.explorer.distributions import likelihood_description, prior_description
 from vae_lab.explorer.image_sets import ImageSets, ShownImages
@@ -165,7 +165,7 @@ def _per_image(run: TrainedRun) -> dict[str, np.ndarray]:
 
     Runs of earlier versions did not: then they are computed as a final test computes them.
     """
-    recorded = run.folder.read_per_image()
+    recorded = read_per_image(run.folder)
     if recorded and len(recorded["elbo"]) == len(run.data.test_images):
         return recorded
     bound = bound_per_image(

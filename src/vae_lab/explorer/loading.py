@@ -20,7 +20,7 @@ def load(run: RunFolder, settings: Mapping[str, Any]) -> TrainedRun:
     """
     # Building draws starting weights from torch's own generator: the caller's is left as it was.
     with torch.random.fork_rng(devices=[]):
-        model, _ = trained_model(run, run.tested_checkpoint(), trust=settings["trust"])
+        model, _ = trained_model(run, run.checkpoint(None), trust=settings["trust"])
     data = images_of(run, settings)
     # Runs of earlier versions know less of their images: what they do not know is not compared.
     known = run.require_result().data

@@ -3,15 +3,17 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from vae_lab.callbacks.drawing.style import PALETTE
-from vae_lab.explorer.content import TrainedRun, page_content
 from vae_lab.files import write_text
 from vae_lab.ownership import check_replaceable
+
+if TYPE_CHECKING:
+    from vae_lab.explorer.content import TrainedRun
 
 _HERE = Path(__file__).parent
 
@@ -36,13 +38,15 @@ SCRIPTS = (
 
 
 def write_explorer(
-    path: Path, runs: Sequence[TrainedRun], title: str, settings: Mapping[str, Any]
+    path: Path, runs: "Sequence[TrainedRun]", title: str, settings: Mapping[str, Any]
 ) -> None:
     """Writes the page of runs; `settings` are those of conf/explorer.
 
     Raises:
         UserError: In its place is a file that VAE Lab did not write, or a link.
     """
+    from vae_lab.explorer.content import page_content  # torch
+
     check_replaceable(path.parent, [path.name])
     write_page(path, *page_content(runs, title, settings))
 

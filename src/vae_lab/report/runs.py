@@ -11,7 +11,7 @@ import numpy as np
 
 from vae_lab.config.identity import flatten, is_volatile
 from vae_lab.errors import UserError, refusing
-from vae_lab.evaluations import EvaluationRecord, evaluations_of, numbers_of
+from vae_lab.evaluations import EvaluationRecord, evaluations_of, numbers_of, read_per_image
 from vae_lab.loggers.event_files import Curves, read_curves
 from vae_lab.ownership import COMPARISON, FIGURES
 from vae_lab.run_folder import RESULT, RUNNING, SUCCESS, Number, RunFolder
@@ -43,7 +43,7 @@ class Run:
     @cached_property
     def per_image(self) -> dict[str, np.ndarray]:
         """Bound and terms of every test image, each (N,); empty if they were not kept."""
-        return self.folder.read_per_image()
+        return read_per_image(self.folder)
 
     @cached_property
     def curves(self) -> Curves:

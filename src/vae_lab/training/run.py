@@ -22,7 +22,7 @@ from vae_lab.epochs import callbacks_of
 from vae_lab.errors import JobFailed, NonFiniteError, Stopped, describe_os_error
 from vae_lab.files import atomic, remove_partial
 from vae_lab.loggers.base import logged_run
-from vae_lab.ownership import check_run_folder
+from vae_lab.ownership import EXPLORER, check_run_folder
 from vae_lab.run_folder import (
     DIVERGED,
     FAILED,
@@ -75,7 +75,7 @@ def run(request: RunRequest) -> RunResult:
     # Whatever happens from here on is recorded in the folder.
     try:
         point = _begin(request, initial, earlier)
-        result = _train_and_test(request, point)
+        result, parts = _train_and_test(request, point)
     except (Stopped, KeyboardInterrupt, SystemExit):
         # The last two: who calls this from a notebook has handlers of their own.
         _record_end(request, initial, status=INTERRUPTED)
@@ -83,6 +83,7 @@ def run(request: RunRequest) -> RunResult:
     except Exception as error:
         raise _failure(error, request, initial) from error
     _announce_end(result, folder)
+    _explore(request, parts)
     return result
 
 
@@ -133,8 +134,8 @@ def _begin(request: RunRequest, result: RunResult, earlier: RunResult | None) ->
     return point
 
 
-def _train_and_test(request: RunRequest, point: ResumePoint) -> RunResult:
-    """Does the run, or what is left of it, and returns its result."""
+def _train_and_test(request: RunRequest, point: ResumePoint) -> tuple[RunResult, Parts]:
+    """Does the run, or what is left of it; returns its result and what it was made with."""
     config, folder = request.config, request.folder
     # Build: data, model, trainer; event files go back to where the checkpoint was written.
     began = time.perf_counter()
@@ -164,7 +165,7 @@ def _train_and_test(request: RunRequest, point: ResumePoint) -> RunResult:
     )
     check_in_place(folder)
     folder.write_result(result)
-    return result
+    return result, parts
 
 
 def _train(request: RunRequest, point: ResumePoint, parts: Parts, result: RunResult) -> RunResult:
@@ -229,6 +230,23 @@ def _announce_end(result: RunResult, folder: RunFolder) -> None:
         result.seconds["total"],
         folder.path,
     )
+
+
+def _explore(request: RunRequest, parts: Parts) -> None:
+    """Writes the page of a run whose result is written already: a failure costs only the page."""
+    folder, settings = request.folder, request.config.get("explorer")
+    if settings is None:
+        return
+    try:
+        from vae_lab.explorer.content import TrainedRun
+        from vae_lab.explorer.page import write_explorer
+
+        run = TrainedRun(folder, parts.model, parts.data)
+        write_explorer(folder.path / EXPLORER, [run], run.name, settings)
+    except Exception as error:
+        words = f"{EXPLORER} is not written: {describe_os_error(error, folder.path)}"
+        log.warning("%s: %s", folder.name, words)
+        log.debug("The page failed.", exc_info=error)
 
 
 def _failure(error: Exception, request: RunRequest, initial: RunResult) -> JobFailed:
