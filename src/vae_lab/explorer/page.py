@@ -23,7 +23,8 @@ SCRIPTS = (
     *("maths/arrays", "maths/random", "maths/matrices", "maths/convolutions"),
     *("maths/activations", "maths/layers", "maths/likelihoods", "maths/priors"),
     *("maths/lattice", "maths/model"),
-    *("view/elements", "view/pixels", "view/store", "view/lab", "view/head"),
+    *("view/elements", "view/pixels", "view/store", "view/lab"),
+    *("view/address", "view/picture", "view/save", "view/talk", "view/head"),
     *("view/plane/geometry/window", "view/plane/geometry/ellipse", "view/plane/geometry/contours"),
     *("view/plane/drawing/slices", "view/plane/drawing/map", "view/plane/drawing/codes"),
     *("view/plane/drawing/prior", "view/plane/drawing/axes", "view/plane/drawing/scene"),
@@ -33,7 +34,8 @@ SCRIPTS = (
     *("view/image/drawing/drawing", "view/image/choice", "view/image/pictures"),
     *("view/image/posterior", "view/image/statistics", "view/image/bound"),
     *("view/image/sampling", "view/image/card", "view/image/image"),
-    *("view/strips/interpolation", "view/strips/samples", "view/main"),
+    *("view/strips/paths", "view/strips/decoding", "view/strips/interpolation"),
+    *("view/strips/samples", "view/main"),
 )
 
 

@@ -3,19 +3,54 @@
 function mountHead(header, lab) {
   const { runs, store } = lab;
   const facts = element("dl", { class: "facts" });
-  header.append(facts);
-  const show = (state) => {
+  const notes = element("p", { class: "quiet precision" });
+  const title = header.querySelector("h1");
+  const top = element("div", { class: "head-row" });
+  title.replaceWith(top);
+  top.append(title, ...(runs.length > 1 ? [chooser(lab)] : []), tools(lab));
+  header.append(facts, notes);
+  store.subscribe(["run"], (state) => {
     const run = runs[state.run];
     facts.replaceChildren(
       ...run.facts.map(([words, value]) => element("div", {}, element("dt", {}, words), element("dd", {}, value))),
     );
-  };
-  store.subscribe(["run"], show);
-  if (runs.length > 1) header.append(chooser(lab));
+    notes.textContent = precisionInWords(run);
+  });
+}
+
+function tools(lab) {
+  const copied = element("output", { class: "quiet copied" });
+  const copy = button("Copy link", () => copyLink(lab, copied), {
+    title: "The link holds the run, the plane, the cursor, the test image and the interpolation. A drawn image is not in it.",
+  });
+  return element("div", { class: "row head-tools" }, copied, copy, talkButton(null));
+}
+
+async function copyLink(lab, copied) {
+  writeAddress(lab);
+  const text = location.href;
+  const isCopied = await copy(text);
+  copied.textContent = isCopied ? `Copied: ${text}` : text;
+}
+
+// The clipboard of browsers works on secure pages only, so not everywhere.
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const area = element("textarea", { class: "unseen", "aria-hidden": "true" }, text);
+    document.body.append(area);
+    area.select();
+    const isCopied = document.execCommand("copy");
+    area.remove();
+    return isCopied;
+  }
 }
 
 function chooser({ runs, store }) {
-  const group = element("fieldset", { class: "runs" }, element("legend", {}, "Sliders and numbers of"));
+  const keys = Math.min(9, runs.length);
+  const group = element("fieldset", { class: "runs" }, element("legend", {}, `Numbers of (keys 1 to ${keys})`));
   runs.forEach((run, index) => {
     const input = element("input", {
       type: "radio", name: "run", value: index, onchange: () => store.set({ run: index }),
@@ -23,5 +58,32 @@ function chooser({ runs, store }) {
     store.subscribe(["run"], (state) => { input.checked = state.run === index; });
     group.append(element("label", {}, input, run.name));
   });
+  document.addEventListener("keydown", (event) => {
+    const isTyped = event.target.matches?.("input:not([type=radio], [type=checkbox], [type=range]), select, textarea");
+    const index = Number(event.key) - 1;
+    if (isTyped || event.ctrlKey || event.metaKey || event.altKey || !runs[index]) return;
+    store.set({ run: index });
+  });
   return group;
+}
+
+const BITS = { int16: 16, float24: 24 };
+
+// Says how near the page's numbers are to those of the trained model.
+function precisionInWords({ precision }) {
+  if (!precision) return "";
+  const bits = precision.bits ?? BITS[precision.type];
+  if (!bits) return "";
+  const far = [];
+  if (Number.isFinite(precision.pixels)) far.push(`pixels within ${roundedUp(precision.pixels)}`);
+  if (Number.isFinite(precision.nats)) far.push(`bound within ${roundedUp(precision.nats)} nats`);
+  return `Weights in ${bits} bits${far.length ? `: ${far.join(", ")} of the trained model` : ""}.`;
+}
+
+// Returns a positive number with one digit, rounded up.
+function roundedUp(value) {
+  if (!(value > 0)) return "0";
+  const decimals = Math.max(0, -Math.floor(Math.log10(value)));
+  const scale = 10 ** decimals;
+  return (Math.ceil(value * scale - 1e-9) / scale).toFixed(decimals);
 }

@@ -25,8 +25,12 @@ async function openPage() {
   const lab = makeLab(payload, await inflated(document.getElementById("arrays").textContent.trim()));
   mountHead(document.querySelector("header"), lab);
   for (const [name, mount] of Object.entries(PANELS)) {
-    mount(document.querySelector(`#${name} .panel`), lab);
+    const section = document.getElementById(name);
+    mount(section.querySelector(".panel"), lab);
+    section.querySelector(".part-tools").append(saveButtonOf(section, lab), talkButton(section));
   }
+  mountTalk();
+  mountAddress(lab);
   // Everything is drawn once.
   lab.store.set({ ...lab.store.state });
   document.body.dataset.ready = "true";

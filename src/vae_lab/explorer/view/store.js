@@ -35,7 +35,7 @@ function startOf(runs) {
     plane: startingPlane(runs),
     points: runs.map((run) => Float32Array.from(run.priorMean)), // z of each run
     image: null, // or {kind: "test", index}, or {kind: "drawn", pixels}
-    ends: null, // of the interpolation, or {start: [z of each run], end: [...], names: [a, b]}
+    ends: null, // of the interpolation: {start, end}, see strips/paths.js
     share: 0.5, // how far between the ends, in [0, 1]
     path: "straight", // or "sphere"
     samples: 1, // the seed of the draws
@@ -132,9 +132,19 @@ const drawnPosteriors = new WeakMap();
 
 // Looks at an image: the cursor of each run goes to its posterior mean.
 function showImage(lab, image) {
-  const points = lab.runs.map((run, k) => {
+  lab.store.set({ image, points: pointsOfImage(lab.runs, lab.store.state.points, image) });
+}
+
+// Returns the posterior mean of each run; a run that does not know the image keeps its point.
+function pointsOfImage(runs, points, image) {
+  return runs.map((run, k) => {
     const posterior = posteriorOf(run, image);
-    return posterior ? Float32Array.from(posterior.mean) : lab.store.state.points[k];
+    return posterior ? Float32Array.from(posterior.mean) : points[k];
   });
-  lab.store.set({ image, points });
+}
+
+// Whether the points are the posterior means of an image.
+function isAtImage(runs, points, image) {
+  if (!image) return false;
+  return pointsOfImage(runs, points, image).every((mean, k) => mean.every((value, d) => value === points[k][d]));
 }
