@@ -5,7 +5,7 @@ const NOT_IN_PICTURE = [
   "button:not(.tile, .legend button)", "input", "select", "label", "fieldset", "output", ".sources", ".explanations",
   ".not-saved", ".unseen", ".sliders", ".plane-choice", ".plane-controls > .row", ".plane-controls > .note", ".path-controls",
 ].join(", ");
-const MARGIN = 24; // CSS pixels
+const PICTURE_MARGIN = 24; // CSS pixels
 
 // Returns what to paint of a node and of all below it: {rect, paint(context)}, the ground first.
 function itemsOf(node) {
@@ -94,11 +94,11 @@ function pictureOf(panel, title, line) {
   const lines = brokenLines(context, line, width);
   const height = box.height + 44 + 10 + 19 * lines.length;
   const scale = Math.min(3, Math.max(2, 1400 / width));
-  [canvas.width, canvas.height] = [width + 2 * MARGIN, height + 2 * MARGIN].map((side) => Math.ceil(scale * side));
+  [canvas.width, canvas.height] = [width + 2 * PICTURE_MARGIN, height + 2 * PICTURE_MARGIN].map((side) => Math.ceil(scale * side));
   context.scale(scale, scale);
   context.fillStyle = style.backgroundColor;
   context.fillRect(0, 0, canvas.width, canvas.height);
-  context.translate(MARGIN, MARGIN);
+  context.translate(PICTURE_MARGIN, PICTURE_MARGIN);
   context.fillStyle = style.color;
   font(19, 600);
   context.fillText(title, 0, 18, width);
