@@ -83,12 +83,13 @@ audit: $(INSTALLED) ## search the dependencies for known vulnerabilities
 	@$(PIP) freeze --exclude-editable > $(VENV)/audit.txt
 	@$(BIN)/python -m pip_audit --strict --disable-pip --no-deps -r $(VENV)/audit.txt --progress-spinner off --timeout 15 || { echo 'audit: see above: a known vulnerability, or the database could not be reached.' >&2; exit 1; }
 
-bench: $(INSTALLED_DEV) ## measure speed against other ways to train (20 minutes; run nothing else meanwhile)
+bench: $(INSTALLED_BROWSER) ## measure speed against other ways to train (20 minutes; run nothing else meanwhile)
 	$(BIN)/python bench/training.py --out outputs/bench/training.json $(ARGS)
 	$(BIN)/python bench/peak.py --out outputs/bench/peak.json $(ARGS)
 	$(BIN)/python bench/startup.py --out outputs/bench/startup.json $(ARGS)
 	$(BIN)/python bench/growth.py --out outputs/bench/growth.json $(ARGS)
 	$(BIN)/python bench/pictures.py --out outputs/bench/pictures.json
+	$(BIN)/python bench/explorer.py --out outputs/bench/explorer.json
 
 bench-quick: $(INSTALLED_DEV) ## the same in under 3 minutes: fewer repeats, fewer points
 	$(BIN)/python bench/training.py --quick --out outputs/bench-quick/training.json $(ARGS)

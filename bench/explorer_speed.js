@@ -1,5 +1,5 @@
 // How long a page takes to decode an image, beside a fixed loop on the same machine at the same time.
-// Read by tests/slow/browser/test_explorer_numbers.py; evaluated in an explorer.
+// Read by bench/explorer.py and tests/slow/browser/test_explorer_numbers.py.
 
 // Returns milliseconds: the least of rounds, each the mean of enough calls to fill 10 ms. Whatever
 // else the machine does makes a round longer, never shorter.
@@ -23,13 +23,16 @@ function multiplyAdds(numbers, sums) {
   }
 }
 
-// Returns the milliseconds of one decoded image and of a million multiply-adds.
+// Returns the milliseconds of one decoded image, of one encoded image (null if the page does not
+// know the encoder) and of a million multiply-adds.
 function explorerSpeed(model) {
   const numbers = Float32Array.from({ length: 1000 }, (_, place) => place / 1000);
   const sums = new Float32Array(1000);
+  const image = new Float32Array(model.numPixels).fill(0.5);
   const z = new Float32Array(model.latentDim).fill(0.3);
   return {
     decode: millisecondsOf(() => model.decode(z)),
+    encode: model.knowsEncoder ? millisecondsOf(() => model.encode(image)) : null,
     millionMultiplyAdds: millisecondsOf(() => multiplyAdds(numbers, sums)),
   };
 }
