@@ -15,7 +15,7 @@ from vae_lab.explorer.page import scripts
 
 FILES = (
     *("view/elements", "view/image/drawing/preparation", "view/image/drawing/steps"),
-    *("view/image/statistics", "view/image/bound"),
+    *("view/image/choice", "view/image/statistics", "view/image/bound"),
 )
 
 
@@ -134,6 +134,12 @@ def test_centring_is_for_images_like_mnist(
 ) -> None:
     given = {"shape": shape, "background": background}
     assert page.value("isLikeDigits(set)", set=given) is is_offered
+
+
+def test_a_number_finds_the_nearest_test_image_of_the_page(page: Page) -> None:
+    rows = [0, 5, 10, 14]
+    found = [page.value("nearestIndex(rows, row)", rows=rows, row=row) for row in (0, 4, 8, 99)]
+    assert found == [0, 1, 2, 3]
 
 
 def test_undo_takes_the_last_step_back_a_clear_too(page: Page) -> None:

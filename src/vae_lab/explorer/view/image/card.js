@@ -57,11 +57,11 @@ class RunCard {
 
 // Says why a run has no posterior of an image.
 function obstacleOf(run, image) {
-  if (image.kind === "test") return `This page holds ${run.images.count} test images of this run, numbered from 0.`;
+  if (image.kind === "test") return `This page holds ${run.images.count} test images of this run: this image is not one of them.`;
   if (image.pixels.length !== run.images.size) {
     return `The drawing has another size: the images of this run have ${sizeInWords(run.images)}.`;
   }
-  return "This page does not know this run's encoder, so it cannot encode a drawing: choose a test image.";
+  return "The page does not have this run's encoder, so it cannot encode a drawing: choose a test image.";
 }
 
 // Says which image a run with other images shows.
@@ -74,10 +74,10 @@ function limitOf({ model, latentDim }) {
   const limits = [];
   if (!model.knowsDecoder) {
     limits.push(latentDim <= 2
-      ? "This page does not know this run's decoder: the reconstruction lies between images that were decoded when the page was made."
-      : "This page does not know this run's decoder, so it has no reconstruction.");
+      ? "The page does not have this run's decoder: the reconstruction lies between images that were decoded when the page was made."
+      : "The page does not have this run's decoder, so there is no reconstruction.");
   }
-  if (!model.knowsBound) limits.push("The page cannot compute this run's bound (encoder, decoder, likelihood or prior are not built in): it shows what the run recorded.");
+  if (!model.knowsBound) limits.push("The page cannot compute this run's bound, as it does not have all of encoder, decoder, likelihood and prior: it shows what the run recorded.");
   return limits.join(" ");
 }
 

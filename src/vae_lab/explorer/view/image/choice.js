@@ -23,13 +23,17 @@ class Choice {
   }
 
   controls(suffix) {
+    const { rows, count } = this.set;
+    const [first, last] = [rows[0], rows[count - 1]];
+    const isPart = last - first >= count;
     this.number = element("input", {
-      type: "number", id: `test-image${suffix}`, min: 0, max: this.set.count - 1, step: 1, inputmode: "numeric",
-      oninput: () => this.number.validity.valid && this.number.value !== "" && this.choose(Number(this.number.value)),
+      type: "number", id: `test-image${suffix}`, min: first, max: last, step: 1, inputmode: "numeric",
+      title: isPart ? `This page holds ${count} test images, spread evenly: the nearest is shown.` : null,
+      oninput: () => this.number.validity.valid && this.number.value !== "" && this.choose(nearestIndex(rows, Number(this.number.value))),
+      onchange: () => { this.number.value = this.chosen === null ? "" : rows[this.chosen]; },
     });
-    const words = `Test image 0 to ${this.set.count - 1}`;
     const row = element("div", { class: "row" },
-      element("label", { class: "row" }, words, this.number),
+      element("label", { class: "row" }, `Test image ${first} to ${last}`, this.number),
       button("Random image", () => this.choose(this.shown[Math.floor(Math.random() * this.shown.length)])));
     if (this.set.labels.length) row.append(this.labelChoice(suffix));
     return row;
@@ -90,7 +94,7 @@ class Choice {
   show(index) {
     this.chosen = index;
     const place = index === null ? -1 : this.shown.indexOf(index);
-    if (document.activeElement !== this.number) this.number.value = index ?? "";
+    if (document.activeElement !== this.number) this.number.value = index === null ? "" : this.set.rows[index];
     const page = Math.floor(place / this.perPage);
     if (place >= 0 && page !== this.page) this.turnTo(page);
     else this.mark();
@@ -118,6 +122,15 @@ class Choice {
     this.grid.children[place % this.perPage].focus();
     this.choose(this.shown[place]);
   }
+}
+
+// Returns the index of the image whose place in the test set is nearest. `rows` are those places, in order.
+function nearestIndex(rows, row) {
+  let nearest = 0;
+  for (let index = 1; index < rows.length; index++) {
+    if (Math.abs(rows[index] - row) < Math.abs(rows[nearest] - row)) nearest = index;
+  }
+  return nearest;
 }
 
 // Returns "test image 17, label 4".

@@ -58,7 +58,7 @@ class ImageSource {
     if (lab.runs.some((run) => run.set === setIndex && run.model.knowsEncoder)) {
       this.drawing = new Drawing(drawing, lab, setIndex, pixels, glances);
     } else {
-      drawing.append(element("p", { class: "quiet" }, "Drawing needs an encoder that this page knows."));
+      drawing.append(element("p", { class: "quiet" }, "No drawing here: the page does not have the encoder that it needs."));
     }
   }
 
