@@ -28,6 +28,7 @@ from vae_lab.config.identity import config_hash
 from vae_lab.config.job import Composition, Job, choices_of
 from vae_lab.config.overrides import as_hydra, quoted
 from vae_lab.config.resolve import resolved
+from vae_lab.config.rules import OPTIONAL
 from vae_lab.errors import UserError
 
 
@@ -126,6 +127,8 @@ class Composer:
         if not override.key_or_group.strip("./@ "):
             raise UserError(f"'{line}' names no key: write key=value.")
         group, value = override.key_or_group, override.value()
+        if value is None and group in OPTIONAL and self.is_group(group):
+            return f"~{group}"  # Hydra knows no null for a group
         is_option = isinstance(value, str | list | dict | Sweep | Glob) and value != ""
         if not is_option and not override.is_delete() and self.is_group(group):
             options = self._options(group)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 REMOVABLE = ("callbacks", "logger", "report", "explorer")
 
 # Parts that null switches off as a whole.
-OPTIONAL = ("report",)
+OPTIONAL = ("report", "explorer")
 
 # What every option of a group must say.
 REQUIRED = """
