@@ -15,17 +15,21 @@ const ERROR_COLOURS = {
 };
 
 // Paints a difference (C * H * W,), reconstruction minus image: red where the reconstruction is
-// brighter, blue where it is darker, the ground where both agree. Channels are averaged.
+// brighter, blue where it is darker, the ground where both agree. Of a colour: the mean size over the channels, which may have both signs,
+// with the sign of their sum.
 function drawError(canvas, difference, shape) {
   const [channels, height, width] = shape;
   const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
   const { none, brighter, darker } = ERROR_COLOURS[isDark ? "dark" : "light"];
   paint(canvas, height, width, (place, rgb) => {
-    let sum = 0;
-    for (let c = 0; c < channels; c++) sum += difference[c * height * width + place];
-    const error = Math.max(-1, Math.min(1, sum / channels));
-    const end = error > 0 ? brighter : darker;
-    for (let c = 0; c < 3; c++) rgb[c] = none[c] + Math.abs(error) * (end[c] - none[c]);
+    let [sum, size] = [0, 0];
+    for (let c = 0; c < channels; c++) {
+      sum += difference[c * height * width + place];
+      size += Math.abs(difference[c * height * width + place]);
+    }
+    const error = Math.min(1, size / channels);
+    const end = sum > 0 ? brighter : darker;
+    for (let c = 0; c < 3; c++) rgb[c] = none[c] + error * (end[c] - none[c]);
   });
 }
 

@@ -74,7 +74,7 @@ function explanations() {
     ["Recon", "Minus log p(x|z), averaged over draws z of the posterior: small if the decoder draws this image well."],
     ["KL", "How far the posterior is from the prior: how much information z has about this image, in nats."],
     ["Bound", "Minus the sum of both, a lower bound on log p(x), with the standard error of its draws. Higher is better. The histogram shows recon + KL of the whole test set, on the axis of the bar."],
-    ["Error", "Red if the reconstruction is brighter than the image, blue if it is darker."],
+    ["Error", "Red if the reconstruction is brighter than the image, blue if it is darker; the stronger the colour, the larger the error."],
   ];
   return element("dl", { class: "explanations quiet" },
     ...all.map(([name, text]) => element("div", {}, element("dt", {}, name), element("dd", {}, text))));
