@@ -3,18 +3,17 @@
 function mountHead(header, lab) {
   const { runs, store } = lab;
   const facts = element("dl", { class: "facts" });
-  const notes = element("p", { class: "quiet precision" });
   const title = header.querySelector("h1");
   const top = element("div", { class: "head-row" });
   title.replaceWith(top);
   top.append(title, ...(runs.length > 1 ? [chooser(lab)] : []), tools(lab));
-  header.append(facts, notes);
+  header.append(facts);
   store.subscribe(["run"], (state) => {
     const run = runs[state.run];
-    facts.replaceChildren(
-      ...run.facts.map(([words, value]) => element("div", {}, element("dt", {}, words), element("dd", {}, value))),
-    );
-    notes.textContent = precisionInWords(run);
+    const precision = precisionInWords(run);
+    const all = [...run.facts, ...(precision ? [["precision", precision]] : [])];
+    facts.replaceChildren(...all.map(([words, value]) =>
+      element("div", {}, element("dt", {}, words), element("dd", {}, String(value).replace(/^-(?=\d)/, "\u2212")))));
   });
 }
 
@@ -77,7 +76,7 @@ function precisionInWords({ precision }) {
   const far = [];
   if (Number.isFinite(precision.pixels)) far.push(`pixels within ${roundedUp(precision.pixels)}`);
   if (Number.isFinite(precision.nats)) far.push(`bound within ${roundedUp(precision.nats)} nats`);
-  return `Weights in ${bits} bits${far.length ? `: ${far.join(", ")} of the trained model` : ""}.`;
+  return `weights in ${bits} bits${far.length ? `: ${far.join(", ")} of the trained model` : ""}`;
 }
 
 // Returns a positive number with one digit, rounded up.
