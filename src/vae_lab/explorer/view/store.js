@@ -115,7 +115,7 @@ function drawPoints(lab) {
   lab.store.set({ points, image: null });
 }
 
-// Returns q(z|x) of what is looked at in a run; null where the run cannot say it.
+// Returns q(z|x) of what is looked at in a run; null if the run cannot say it.
 function posteriorOf(run, image) {
   if (!image) return null;
   if (image.kind === "test") return image.index < run.images.count ? run.posterior(image.index) : null;

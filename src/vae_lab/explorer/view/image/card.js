@@ -15,7 +15,7 @@ class RunCard {
       element("h3", {}, run.name), this.note, this.content);
   }
 
-  // Shows an image. Returns the task of drawing its bound, null where the page cannot compute it.
+  // Shows an image. Returns the task of drawing its bound, null if the page cannot compute it.
   // `setIndex`: of the images that are chosen from.
   show(image, setIndex) {
     const { run } = this;

@@ -11,7 +11,7 @@ const DIGIT = { side: 28, box: 20 };
 // A dot must not grow into a disc while a drawing begins: ink becomes at most twice as large.
 const LARGEST_GROWTH = 2;
 
-const FAINT = 12; // bytes up to this are no ink
+const FAINT = 12; // bytes up to this do not count as ink
 
 function isDark(set) {
   return set.background < DARK;
