@@ -17,7 +17,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help sweep train tensorboard test test-browser test-engines screenshot screenshot-report golden torture audit bench
+.PHONY: help sweep train tensorboard test test-browser test-engines screenshot screenshot-report film-explorer golden torture audit bench
 .PHONY: docs keys-page readme-numbers combinations traps variants gallery layers bench-quick bench-quality lint types format lock clean
 
 help: ## list the targets
@@ -42,10 +42,15 @@ test-engines: $(INSTALLED_ENGINES) ## test sweeps, searches and loggers on every
 	$(BIN)/python -m pytest -m engines -s tests/slow/engines tests/training/test_distributed.py tests/cli/test_launchers.py $(ARGS)
 
 screenshot: $(INSTALLED_BROWSER) ## draw docs/images/board.png again (of another sweep: ARGS=FOLDER)
-	$(BIN)/python tools/screenshot_board.py docs/images/board.png $(ARGS)
+	PYTHONPATH=tests/support $(BIN)/python tools/screenshot_board.py docs/images/board.png $(ARGS)
 
 screenshot-report: $(INSTALLED_BROWSER) ## draw docs/images/report*.png again: ARGS=FOLDER/report.html
-	$(BIN)/python tools/screenshot_report.py docs/images $(ARGS)
+	PYTHONPATH=tests/support $(BIN)/python tools/screenshot_report.py docs/images $(ARGS)
+
+film-explorer: $(INSTALLED_BROWSER) ## draw docs/images/explorer* again: ARGS=RUN_FOLDER/explorer.html
+	PYTHONPATH=tests/support $(BIN)/python tools/film_explorer.py docs/images/explorer.gif $(ARGS)
+	PYTHONPATH=tests/support $(BIN)/python tools/draw_strokes.py docs/images/explorer_four_to_nine.png $(ARGS)
+	PYTHONPATH=tests/support $(BIN)/python tools/screenshot_explorer.py docs/images $(ARGS)
 
 docs: $(INSTALLED_DOCS) ## build the site and execute its notebooks: outputs/docs/html/index.html
 	$(BIN)/python -m sphinx -W --keep-going -q -b html -d outputs/docs/doctrees docs outputs/docs/html $(ARGS)
