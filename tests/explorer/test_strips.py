@@ -21,6 +21,7 @@ RUNS = """
 const runOf = (latentDim, principal) => ({
   latentDim, principal, images: { count: 6, label: (index) => Number(index === 5) },
   priorMean: new Float32Array(latentDim),
+  model: { knowsEncoder: false },
   posterior: (index) => ({ mean: new Float32Array(latentDim).fill(index) }),
 });
 const runs = [runOf(3, { share: 0.5 }), runOf(1, null)];

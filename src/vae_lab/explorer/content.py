@@ -6,6 +6,7 @@ Shapes: N images that are shown, C, H, W of an image, Z latent dimensions. Value
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.evaluate.bound import bound_per_image, standard_error
 from vae_lab.evaluate.printing import value_with_error
 from vae_lab.evaluations import evaluations_of, read_per_image
-from vae_lab.explorer.arrays import FLOAT32, Arrays
+from vae_lab.explorer.arrays import FIXED16, FLOAT32, Arrays, NumberFormat
 from vae_lab.explorer.distributions import likelihood_description, prior_description
 from vae_lab.explorer.image_sets import ImageSets, ShownImages
 from vae_lab.explorer.lattice import lattice
@@ -84,7 +85,11 @@ def _run(run: TrainedRun, shown: ShownImages, arrays: Arrays) -> dict[str, Any]:
         "prior": prior_description(model.prior, arrays),
         "prior_mean": model.prior.mean().tolist(),
         "prior_scale": model.prior.scale().tolist(),
-        "codes": {"mean": _floats(codes.mean, arrays), "log_var": _floats(codes.log_var, arrays)},
+        # The page computes posteriors by itself, unless it does not know the encoder.
+        "codes": {
+            "mean": _floats(codes.mean, arrays, FIXED16),
+            "log_var": None if networks["encoder"] else _floats(codes.log_var, arrays, FIXED16),
+        },
         "kl_per_dimension": kl,
         "kl_reference": result.latent.get("kl_reference") or model.prior.kl_reference,
         "principal": _principal(codes.mean, arrays),
@@ -94,6 +99,7 @@ def _run(run: TrainedRun, shown: ShownImages, arrays: Arrays) -> dict[str, Any]:
         },
         "precision": {
             "type": precision.number_format.type,
+            "bits": precision.number_format.bits,
             "pixels": precision.pixels,
             "nats": precision.nats,
         },
@@ -210,13 +216,16 @@ def _facts(run: TrainedRun, elbo: np.ndarray) -> list[tuple[str, str]]:
             for name, words in kinds.items()
             if name in numbers
         ),
-        ("data", printable(str(result.data.get("name")))),
+        # Of a person's own images the name only: a page is sent to others, a path says who made it.
+        ("data", printable(PurePath(str(result.data.get("name"))).name)),
         ("test images", f"{len(elbo):,}"),
         ("latent dimensions", str(run.model.latent_dim)),
         ("weights", f"{sum(p.numel() for p in run.model.parameters()):,}"),
     ]
 
 
-def _floats(values: Tensor | np.ndarray, arrays: Arrays) -> dict[str, Any]:
+def _floats(
+    values: Tensor | np.ndarray, arrays: Arrays, number_format: NumberFormat = FLOAT32
+) -> dict[str, Any]:
     array = values.cpu().numpy() if isinstance(values, Tensor) else values
-    return arrays.add(array.astype(np.float32), FLOAT32)
+    return arrays.add(array.astype(np.float32), number_format)

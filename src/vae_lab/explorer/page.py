@@ -1,6 +1,7 @@
 """The page of one run or several, `explorer.html`: everything in one file, without a network."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,8 +78,9 @@ def page(payload: Mapping[str, Any], arrays: str) -> str:
 
 
 def scripts(names: Iterable[str]) -> str:
-    """Returns the text of scripts, in their order."""
-    return "\n".join((_HERE / f"{name}.js").read_text(encoding="utf-8") for name in names)
+    """Returns the text of scripts, in their order, without their comments."""
+    texts = ((_HERE / f"{name}.js").read_text(encoding="utf-8") for name in names)
+    return "\n".join(re.sub(r"^ *//.*\n", "", text, flags=re.MULTILINE) for text in texts)
 
 
 def _in_script(text: str) -> Markup:

@@ -19,8 +19,9 @@ from vae_lab.vae import VAE
 LADDER = (FIXED14, FIXED16, FLOAT24)
 
 # How far a pixel may be from that of the weights in single precision, in [0, 1]; and the bound of
-# an image, in nats and as a share of its size.
+# an image, in nats. Of bounds of thousands of nats a share: more digits say nothing of an image.
 PIXELS, NATS, SHARE = 1e-3, 1e-2, 1e-4
+LARGE = 1000  # nats
 
 # Images that formats are compared on, and draws of them that are decoded.
 _IMAGES, _DRAWS = 128, 1024
@@ -53,7 +54,8 @@ def choose_precision(model: VAE, images: Tensor) -> Precision:
     shape = (num_samples, len(x), model.latent_dim)
     noise = torch.randn(shape, generator=stream("explorer", "precision")).to(model.device)
     exact = _shown(model, x, codes, noise, FLOAT32)
-    tolerance = (SHARE * exact.elbo.abs()).clamp(min=NATS)
+    size = exact.elbo.abs()
+    tolerance = torch.where(size > LARGE, SHARE * size, NATS)
     for number_format in LADDER:
         near = _shown(model, x, codes, noise, number_format)
         pixels = (near.pixels - exact.pixels).abs().max().item()

@@ -66,17 +66,13 @@ function chooser({ runs, store }) {
   return group;
 }
 
-const BITS = { int16: 16, float24: 24 };
-
 // Says how near the page's numbers are to those of the trained model.
 function precisionInWords({ precision }) {
-  if (!precision) return "";
-  const bits = precision.bits ?? BITS[precision.type];
-  if (!bits) return "";
+  if (!precision || precision.type === "float32") return "";
   const far = [];
   if (Number.isFinite(precision.pixels)) far.push(`pixels within ${roundedUp(precision.pixels)}`);
   if (Number.isFinite(precision.nats)) far.push(`bound within ${roundedUp(precision.nats)} nats`);
-  return `weights in ${bits} bits${far.length ? `: ${far.join(", ")} of the trained model` : ""}`;
+  return `weights in ${precision.bits} bits${far.length ? `: ${far.join(", ")} of the trained model` : ""}`;
 }
 
 // Returns a positive number with one digit, rounded up.

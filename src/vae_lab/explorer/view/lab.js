@@ -59,7 +59,7 @@ class Run {
       share: content.principal.share,
     };
     this.means = rowsOf(arrays.get(content.codes.mean));
-    this.logVars = rowsOf(arrays.get(content.codes.log_var));
+    this.logVars = content.codes.log_var && rowsOf(arrays.get(content.codes.log_var));
     this.bound = content.bound && { ...content.bound, elbos: arrays.get(content.bound.elbos).data };
     this.recorded = content.per_image && {
       elbo: arrays.get(content.per_image.elbo).data,
@@ -71,7 +71,8 @@ class Run {
     this.ranges = this.priorMean.length ? Array.from(this.priorMean, (_, d) => this.rangeOf(d)) : [];
   }
 
-  // Returns q(z|x) of a test image, as it was computed when the page was made.
+  // Returns q(z|x) of a test image, as it was computed when the page was made: for a run whose
+  // encoder the page does not know.
   posterior(index) {
     return { mean: this.means[index], logVar: this.logVars[index] };
   }

@@ -118,17 +118,18 @@ function drawPoints(lab) {
 // Returns q(z|x) of what is looked at in a run; null if the run cannot say it.
 function posteriorOf(run, image) {
   if (!image) return null;
-  if (image.kind === "test") return image.index < run.images.count ? run.posterior(image.index) : null;
-  const fits = image.pixels.length === run.images.size && run.model.knowsEncoder;
-  if (!fits) return null;
-  // Several panels ask for the posterior of a drawing in each frame.
-  if (!drawnPosteriors.has(image)) drawnPosteriors.set(image, new Map());
-  const known = drawnPosteriors.get(image);
-  if (!known.has(run)) known.set(run, run.model.encode(image.pixels));
+  if (image.kind === "test" && !(image.index < run.images.count)) return null;
+  if (!run.model.knowsEncoder) return image.kind === "test" ? run.posterior(image.index) : null;
+  const pixels = image.kind === "test" ? run.images.pixels(image.index) : image.pixels;
+  if (pixels.length !== run.images.size) return null;
+  // Several panels ask for the posterior of an image in each frame.
+  if (!posteriors.has(image)) posteriors.set(image, new Map());
+  const known = posteriors.get(image);
+  if (!known.has(run)) known.set(run, run.model.encode(pixels));
   return known.get(run);
 }
 
-const drawnPosteriors = new WeakMap();
+const posteriors = new WeakMap();
 
 // Looks at an image: the cursor of each run goes to its posterior mean.
 function showImage(lab, image) {
