@@ -10,10 +10,15 @@ const PICTURE_MARGIN = 24; // CSS pixels
 // Returns what to paint of a node and of all below it: {rect, paint(context)}, the ground first.
 function itemsOf(node) {
   if (node.nodeType === Node.TEXT_NODE) return wordsOf(node);
-  if (!(node instanceof Element) || node.matches(NOT_IN_PICTURE) || !node.getClientRects().length) return [];
+  if (!(node instanceof Element) || node.matches(NOT_IN_PICTURE) || isGone(node)) return [];
   if (node instanceof HTMLCanvasElement) return [canvasItem(node)];
   if (node instanceof SVGPathElement) return [pathItem(node)];
   return [...groundOf(node), ...[...node.childNodes].flatMap(itemsOf)];
+}
+
+// An element without a box is not shown, unless its children have boxes in its place.
+function isGone(node) {
+  return !node.getClientRects().length && getComputedStyle(node).display !== "contents";
 }
 
 function canvasItem(canvas) {
