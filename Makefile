@@ -35,7 +35,7 @@ tensorboard: $(INSTALLED) ## show the newest sweep side by side (another folder:
 test: $(INSTALLED_DEV) ## run the tests (some of them: ARGS="-k wheel")
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)
 
-test-browser: $(INSTALLED_BROWSER) ## test TensorBoard and the report in a browser (Chromium)
+test-browser: $(INSTALLED_BROWSER) ## test TensorBoard, the report and the explorer in a browser (Chromium)
 	$(BIN)/python -m pytest -m browser tests/slow/browser $(ARGS)
 
 test-engines: $(INSTALLED_ENGINES) ## test sweeps, searches and loggers on every engine (installs 1 GB more)

@@ -1,0 +1,66 @@
+"""The numbers of the explorer are those that the run recorded; how long an image takes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from explorer_pages import ExplorerPage
+from repository import ROOT
+
+import vae_lab
+from vae_lab.random_streams import stream
+from vae_lab.run_folder import RunFolder
+
+pytestmark = pytest.mark.browser
+
+ROWS = [0, 1, 2, 17, 200]
+
+TERMS = """async ([rows, noises]) => {
+    const { model, images } = (await opened).runs[0];
+    return rows.map((row, place) => {
+        const x = images.pixels(images.rows.indexOf(row));
+        const noise = noises[place].map((one) => Float32Array.from(one));
+        const { elbo, recon, kl } = model.terms(x, model.encode(x), noise);
+        return { elbo, recon, kl };
+    });
+}"""
+
+
+@pytest.mark.parametrize("name", ["plain", "convolutional", "weighted", "colour"])
+def test_the_terms_of_test_images_are_the_recorded_ones_on_the_same_noise(
+    visit: Callable[..., ExplorerPage], explorer_runs: dict[str, Path], name: str
+) -> None:
+    run = RunFolder(explorer_runs[name])
+    recorded = np.load(run.per_image)
+    model = vae_lab.load(run.path).model
+    num_images = len(recorded["elbo"])
+    rows = [row for row in ROWS if row < num_images]
+    shape = (model.objective.num_samples, num_images, model.latent_dim)
+    noise = torch.randn(shape, generator=stream("test"))[:, rows].transpose(0, 1)
+    terms = visit(name).page.evaluate(TERMS, [rows, noise.tolist()])
+    # Weights travel in fewer bits: a sum over 1,200 pixels of 256 levels keeps four digits.
+    bounds = recorded["elbo"][rows]
+    tolerance = max(1e-2, 1e-4 * np.abs(bounds).max())
+    for key in ("elbo", "recon", "kl"):
+        shown = [of_image[key] for of_image in terms]
+        assert shown == pytest.approx(recorded[key][rows].tolist(), abs=tolerance), key
+
+
+# A decoded image and a million multiply-adds in a plain loop take about as long, in milliseconds:
+# so these ratios keep a machine like that of the measurement below 16 ms and 50 ms (bench/README).
+# Measured: 0.1 and 5.
+MOST_MULTIPLY_ADDS = {"plain": 2, "convolutional": 30}
+
+
+@pytest.mark.parametrize("name", sorted(MOST_MULTIPLY_ADDS))
+def test_decoding_is_fast_beside_a_fixed_loop(
+    visit: Callable[..., ExplorerPage], name: str
+) -> None:
+    script = (ROOT / "bench/explorer_speed.js").read_text(encoding="utf-8")
+    page = visit(name).page
+    speed = page.evaluate(
+        f"async () => {{ {script}; return explorerSpeed((await opened).runs[0].model); }}"
+    )
+    assert 0 < speed["decode"] < MOST_MULTIPLY_ADDS[name] * speed["millionMultiplyAdds"]
