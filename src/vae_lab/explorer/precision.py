@@ -19,7 +19,7 @@ from vae_lab.vae import VAE
 LADDER = (FIXED14, FIXED16, FLOAT24)
 
 # How far a pixel may be from that of the weights in single precision, in [0, 1]; and the bound of
-# an image, in nats. Of bounds of thousands of nats a share: more digits say nothing of an image.
+# an image, in nats. Of bounds of thousands of nats a share: more digits describe no image better.
 PIXELS, NATS, SHARE = 1e-3, 1e-2, 1e-4
 LARGE = 1000  # nats
 

@@ -1,4 +1,4 @@
-// The plane of one run: the figure, and what stands at the cursor.
+// The plane of one run: its picture, and the image at the cursor.
 
 class PlaneFigure {
   // `layers` says what is drawn: {map, codes, prior}, the same for all runs.

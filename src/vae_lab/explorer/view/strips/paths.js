@@ -17,7 +17,7 @@ function onLine(start, end, share) {
 }
 
 // The direction from the centre turns evenly (slerp, Shoemake, 1985), and the distance to the
-// centre changes evenly. Where no direction is between the two, it is the straight line.
+// centre changes evenly. If no direction is between the two, it is the straight line.
 function onSphere(start, end, share, centre) {
   const [from, to] = [start, end].map((point) => Array.from(point, (value, d) => value - centre[d]));
   const [a, b] = [from, to].map((vector) => Math.hypot(...vector));

@@ -36,7 +36,7 @@ class PlaneWindow {
     return this.top + this.height / 2 - (v - this.centre[1]) * this.scaleY;
   }
 
-  // Returns the place of a pixel, the nearest one that the figure shows.
+  // Returns the place of a pixel, the nearest one that is shown.
   place(x, y) {
     const u = this.centre[0] + (x - this.left - this.width / 2) / this.scaleX;
     const v = this.centre[1] - (y - this.top - this.height / 2) / this.scaleY;
