@@ -47,10 +47,10 @@ screenshot: $(INSTALLED_BROWSER) ## draw docs/images/board.png again (of another
 screenshot-report: $(INSTALLED_BROWSER) ## draw docs/images/report*.png again: ARGS=FOLDER/report.html
 	PYTHONPATH=tests/support $(BIN)/python tools/screenshot_report.py docs/images $(ARGS)
 
-film-explorer: $(INSTALLED_BROWSER) ## draw docs/images/explorer* again: ARGS=RUN_FOLDER/explorer.html
-	PYTHONPATH=tests/support $(BIN)/python tools/film_explorer.py docs/images/explorer.gif $(ARGS)
-	PYTHONPATH=tests/support $(BIN)/python tools/draw_strokes.py docs/images/explorer_four_to_nine.png $(ARGS)
-	PYTHONPATH=tests/support $(BIN)/python tools/screenshot_explorer.py docs/images $(ARGS)
+film-explorer: $(INSTALLED_BROWSER) ## draw docs/images/explorer* again: ARGS=FOLDER of make sweep's runs
+	PYTHONPATH=tests/support $(BIN)/python tools/film_explorer.py docs/images/explorer.gif $(ARGS)/conv-z2/explorer.html
+	PYTHONPATH=tests/support $(BIN)/python tools/draw_strokes.py docs/images/explorer_four_to_nine.png $(ARGS)/conv-z10/explorer.html
+	PYTHONPATH=tests/support $(BIN)/python tools/screenshot_explorer.py docs/images $(ARGS)/conv-z10/explorer.html
 
 docs: $(INSTALLED_DOCS) ## build the site and execute its notebooks: outputs/docs/html/index.html
 	$(BIN)/python -m sphinx -W --keep-going -q -b html -d outputs/docs/doctrees docs outputs/docs/html $(ARGS)

@@ -23,7 +23,8 @@ STROKES = (
 STYLE = """
 body { margin: 0; font: 15px/1.35 system-ui, sans-serif; color: #22252a; background: #ffffff; }
 table { border-collapse: collapse; } td, th { padding: 3px 5px; font-weight: 400; }
-th { text-align: left; color: #5d636b; } td { text-align: right; font-variant-numeric: tabular-nums; }
+th { text-align: left; color: #5d636b; }
+td { text-align: right; font-variant-numeric: tabular-nums; }
 img { display: block; width: 112px; height: 112px; image-rendering: pixelated; }
 tr:last-child { font-weight: 600; }
 """

@@ -1,4 +1,4 @@
-"""Makes the film and the strip of drawings of an explorer: `make film-explorer ARGS=FILE`."""
+"""Makes the film of an explorer, docs/images/explorer.gif: `make film-explorer ARGS=FILE`."""
 
 import argparse
 import math
@@ -11,10 +11,11 @@ from chromium import Visit, browser, find_chromium
 from PIL import Image
 
 SIZE = (1180, 800)
-WIDTH = 760  # pixels of the film
+HEIGHT = 440  # pixels of the film, which is the plane with the image at the cursor on its right
+MARGIN = 12
 FRAMES = 72
 SECONDS_PER_FRAME = 0.08
-COLOURS = 96
+COLOURS = 128
 # Bytes: the film lies in the repository, and is on the first screen of the README.
 LIMIT = 2_000_000
 
@@ -37,18 +38,34 @@ def main() -> None:
 
 
 def dragged(page: Any) -> list[Image.Image]:
-    """Returns the plane in each frame of a drag."""
-    plane = page.locator("canvas.plane").first.bounding_box()
-    places = [place(plane, step / FRAMES) for step in range(FRAMES + 1)]
+    """Returns the plane and the image at the cursor, in each frame of a drag."""
+    plane, image = (page.locator(f"canvas.{name}").first for name in ("plane", "cursor-image"))
+    box = plane.bounding_box()
+    places = [place(box, step / FRAMES) for step in range(FRAMES + 1)]
     page.mouse.move(*places[0])
     page.mouse.down()
     frames: list[Image.Image] = []
     for x, y in places[1:]:
         page.mouse.move(x, y)
         page.wait_for_timeout(60)
-        frames.append(Image.open(BytesIO(page.locator("#plane").screenshot())))
+        frames.append(side_by_side(*(taken(canvas) for canvas in (plane, image))))
     page.mouse.up()
     return frames
+
+
+def taken(canvas: Any) -> Image.Image:
+    """Returns what a canvas shows."""
+    return Image.open(BytesIO(canvas.screenshot())).convert("RGB")
+
+
+def side_by_side(plane: Image.Image, image: Image.Image) -> Image.Image:
+    """Returns a frame: the plane, and half as large beside its middle the image."""
+    half = HEIGHT // 2
+    frame = Image.new("RGB", (HEIGHT + MARGIN + half, HEIGHT), "white")
+    frame.paste(plane.resize((HEIGHT, HEIGHT), Image.Resampling.LANCZOS), (0, 0))
+    beside = (HEIGHT + MARGIN, (HEIGHT - half) // 2)
+    frame.paste(image.resize((half, half), Image.Resampling.NEAREST), beside)
+    return frame
 
 
 def place(plane: dict[str, float], share: float) -> tuple[float, float]:
@@ -62,12 +79,9 @@ def place(plane: dict[str, float], share: float) -> tuple[float, float]:
 
 def write_film(frames: list[Image.Image], target: Path) -> None:
     """Writes frames as a GIF that repeats, in the colours of the first frame."""
-    scale = WIDTH / frames[0].width
-    size = (WIDTH, round(frames[0].height * scale))
-    small = [frame.convert("RGB").resize(size, Image.Resampling.LANCZOS) for frame in frames]
-    palette = small[0].quantize(COLOURS)
+    palette = frames[0].quantize(COLOURS, Image.Quantize.FASTOCTREE)
     # Without dithering what does not move stays equal, and costs nothing.
-    paletted = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in small]
+    paletted = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     paletted[0].save(
         target,
         save_all=True,

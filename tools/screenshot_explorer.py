@@ -1,4 +1,4 @@
-"""Makes the pictures of an explorer that its page of the documentation shows: `make film-explorer`."""
+"""Makes the pictures of an explorer for docs/reference/explorer.md: `make film-explorer`."""
 
 import argparse
 import sys
