@@ -47,6 +47,8 @@ def argument_parser() -> ArgumentParser:
             "python -m vae_lab.explore outputs/runs/A outputs/runs/B --to both.html": "two runs",
         },
     )
+    # All options do not fit one line.
+    parser.usage = "%(prog)s [OPTIONS] FOLDER [FOLDER ...]"
     parser.add_argument(
         "folders", metavar="FOLDER", nargs="+", type=Path, help="a run, a sweep, or several"
     )
@@ -109,7 +111,8 @@ def choose(folders: Sequence[Path], to: Path | None, *, trust: bool) -> Chosen:
                 left_out[run.path] = reason
     if not runs:
         named = "".join(f" {path.name}: {why}" for path, why in [*left_out.items()][:3])
-        raise UserError(f"no finished run in {', '.join(map(str, folders))}.{named}")
+        remedy = "train first, or name another folder"
+        raise UserError(f"no finished run in {', '.join(map(str, folders))}: {remedy}.{named}")
     shown, others = [*runs.values()][:MOST_RUNS], [*runs.values()][MOST_RUNS:]
     words = f"a page shows at most {MOST_RUNS} runs: name those that you want to see"
     left_out |= {run.path: words for run in others}
@@ -152,10 +155,12 @@ def explore(chosen: Chosen, settings: Mapping[str, Any]) -> tuple[Path, dict[Pat
 
 
 def _runs(folder: Path) -> Iterator[RunFolder]:
-    """Yields the run of a folder, or else the runs below it."""
+    """Yields the run of a folder, or else the runs below it; for what is no folder, a run too."""
     run = RunFolder(folder)
-    below = [] if run.exists or not folder.is_dir() else sorted(folder.rglob(RESULT))
-    yield from [RunFolder(path.parent) for path in below] or [run]
+    if run.exists or not folder.is_dir():
+        yield run
+    else:
+        yield from (RunFolder(path.parent) for path in sorted(folder.rglob(RESULT)))
 
 
 def _refusal(run: RunFolder, *, trust: bool) -> str | None:

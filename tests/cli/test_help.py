@@ -23,7 +23,9 @@ def shown(
     """What a command prints for the words of its command line; it must succeed."""
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setattr(sys, "argv", [module, *words.split()])
-    run = main if module == "vae_lab" else importlib.import_module(f"{module}.__main__").main
+    # The explorer's command is one file, not a package.
+    file = module if module == "vae_lab.explore" else f"{module}.__main__"
+    run = main if module == "vae_lab" else importlib.import_module(file).main
     with suppress(SystemExit):
         run()
     captured = capsys.readouterr()
@@ -53,7 +55,9 @@ def test_help_fits_a_narrow_terminal_too(
     assert len(lines) <= 66 and max(map(len, lines)) <= 80
 
 
-@pytest.mark.parametrize("module", ["vae_lab.evaluate", "vae_lab.report", "vae_lab.board"])
+@pytest.mark.parametrize(
+    "module", ["vae_lab.evaluate", "vae_lab.report", "vae_lab.explore", "vae_lab.board"]
+)
 def test_the_other_commands_look_alike(
     module: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from command import environment
         "vae_lab --cfg job",
         "vae_lab.evaluate --help",
         "vae_lab.report --help",
+        "vae_lab.explore --help",
         "vae_lab.board --help",
     ],
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from repository import ROOT
 
+from vae_lab import explore
 from vae_lab.cli import main
 from vae_lab.errors import NonFiniteError
 from vae_lab.evaluate import __main__ as evaluate
@@ -21,6 +22,7 @@ PROGRAMS = {
     "vae_lab": main.main,
     "vae_lab.evaluate": evaluate.main,
     "vae_lab.report": report.main,
+    "vae_lab.explore": explore.main,
 }
 
 QUOTED = re.findall(r"```text\n\$ python -m (\S+) (.*)\n([^`]*)\n```", PAGE)

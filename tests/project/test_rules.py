@@ -16,6 +16,7 @@ import pytest
 import yaml
 from repository import ROOT
 
+from vae_lab import explore
 from vae_lab.errors import UserError
 from vae_lab.evaluations import DEFAULTS
 
@@ -283,6 +284,8 @@ def check_arguments(module: str, arguments: list[str]) -> None:
     """Fails for arguments that a module's own command line does not take."""
     if module in ("vae_lab.report", "vae_lab.board"):
         import_module(f"{module}.__main__").argument_parser().parse_args(arguments)
+    if module == "vae_lab.explore":
+        explore.argument_parser().parse_args(arguments)
     if module == "vae_lab.evaluate":
         files = [ROOT / "conf" / name for name in DEFAULTS]
         keys = {key for path in files for key in yaml.safe_load(path.read_text(encoding="utf-8"))}
@@ -297,6 +300,8 @@ def test_wrong_arguments_of_the_other_commands_are_found() -> None:
         check_arguments("vae_lab.evaluate", ["FOLDER", "num_draws=500"])
     with pytest.raises(UserError, match="--tex"):
         check_arguments("vae_lab.report", ["FOLDER", "--tex"])
+    with pytest.raises(UserError, match="--too"):
+        check_arguments("vae_lab.explore", ["FOLDER", "--too", "x.html"])
 
 
 @pytest.mark.parametrize("words", documented_commands(), ids=" ".join)
