@@ -51,7 +51,9 @@ class BoundView {
   }
 
   showTerms(texts) {
-    const name = (kind, text) => element("span", { class: `key ${kind}` }, text);
+    // An element for the colour: a saved picture has no generated content of CSS.
+    const name = (kind, text) =>
+      element("span", { class: `key ${kind}` }, element("span", { class: "swatch" }), text);
     this.terms.replaceChildren(name("recon", "recon"), ` ${texts.recon} + `, name("kl", "KL"), ` ${texts.kl} = ${texts.sum}`);
   }
 
