@@ -21,7 +21,7 @@ from vae_lab.board.adaptations import (
     adapted_script,
     with_what_varies,
 )
-from vae_lab.board.application import LinkServer
+from vae_lab.board.application import MOST_EXPLORERS, LinkServer
 
 RUNS = ["conv-z2", "linear-z2", "comparison"]
 TAGS = ["elbo/test", "elbo/val", "loss/test", "loss/train"]
@@ -84,7 +84,7 @@ def client(sweep: Path) -> Client:
 def test_the_plain_address_has_the_links_and_tensorboard_the_others(client: Client) -> None:
     page = client.get("/").text
     links = Elements(page).addresses
-    assert links[:3] == ["data:,", "/open/compare", "/open/report/1"]
+    assert links[:3] == ["data:,", "/open/compare", "/open/report/1/"]
     assert "/open/pictures/samples" in links and "/open/pictures/comparison" not in links
     assert "TensorBoard shows 2 runs." in page
     for path in ("/?board", "/?tagFilter=x", "/index.html"):
@@ -96,16 +96,45 @@ def test_the_plain_address_has_the_links_and_tensorboard_the_others(client: Clie
 def test_the_report_is_served_and_nothing_beside_it(
     client: Client, sweep: Path, tmp_path: Path
 ) -> None:
-    answer = client.get("/open/report/1")
+    answer = client.get("/open/report/1/")
     assert answer.text == "<title>R</title>"
     policy = answer.headers["Content-Security-Policy"]
     assert "connect-src 'none'" in policy and policy.endswith("sandbox allow-scripts")
     (tmp_path / "private.html").write_text("private")
-    for path in ("2", "0", "", "1/../../private.html", "..%2f..%2fprivate.html", "1/report.md"):
+    others = ("2/", "0/", "", "/", "1/../../private.html", "..%2f..%2fprivate.html", "1/report.md")
+    for path in others:
         assert client.get(f"/open/report/{path}").status_code == 404
     (sweep / "report.html").unlink()
     (sweep / "report.html").symlink_to(tmp_path / "private.html")
-    assert client.get("/open/report/1").status_code == 404
+    assert client.get("/open/report/1/").status_code == 404
+
+
+def test_the_explorers_of_a_source_are_served_and_nothing_beside_them(
+    client: Client, sweep: Path, tmp_path: Path
+) -> None:
+    name = "a run #1, 50 %"
+    for folder in (sweep / name, sweep / "without", tmp_path / "outside"):
+        folder.mkdir()
+        (folder / "result.json").touch()
+    for folder in (sweep / name, tmp_path / "outside"):
+        (folder / "explorer.html").write_text(f"<title>{folder.name}</title>")
+    page = client.get("/").text
+    address = "/open/report/1/a%20run%20%231%2C%2050%20%25/explorer.html"
+    assert [it for it in Elements(page).addresses if "explorer" in it] == [address]
+    assert f"explorer of {name}" in page
+    answer = client.get(address)
+    assert answer.text == f"<title>{name}</title>"
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.endswith("connect-src 'none'; sandbox allow-scripts allow-downloads")
+    for number in range(MOST_EXPLORERS):
+        (sweep / str(number)).mkdir()
+        (sweep / str(number) / "result.json").touch()
+    assert "explorer of" not in client.get("/").text, "the report has the links"
+    (sweep / "link").symlink_to(tmp_path / "outside")
+    outside = tmp_path / "outside" / "explorer.html"
+    for path in (f"{outside}", "..%2foutside/explorer.html", "link/explorer.html", "explorer.html"):
+        assert client.get(f"/open/report/1/{path}").status_code == 404
+    assert client.get("/open/report/2/explorer.html").status_code == 404
 
 
 def test_no_chart_is_a_single_point(client: Client) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tiny_vae import WHEN, train
 
-from vae_lab.callbacks.figures_page import Kind, write_page
+from vae_lab.callbacks.figures_page import Kind, link_explorer, write_page
 from vae_lab.callbacks.kl_per_dim import KLPerDim
 from vae_lab.callbacks.samples import Samples
 from vae_lab.run_folder import RunFolder
@@ -82,6 +82,35 @@ def test_a_page_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     drawn(tmp_path, "a_0002.png")
     write_page(RunFolder(tmp_path), [Kind("a", "")], title="run", epochs_done=2)
     assert "a_0002.png" in path.read_text(encoding="utf-8"), "ours is written anew"
+
+
+def test_the_explorer_is_linked_once_it_is_written(tmp_path: Path) -> None:
+    folder = drawn(tmp_path, "a_0001.png")
+    link_explorer(tmp_path / "explorer.html")
+    assert not (tmp_path / "figures" / "index.html").exists(), "no page of its own"
+    write_page(folder, [Kind("a", "")], title="</header>", epochs_done=1)
+    page = Page(tmp_path / "figures" / "index.html")
+    assert "../explorer.html" not in page.each("a", "href")
+    for name in ("other.html", "explorer.html", "explorer.html"):
+        (tmp_path / name).touch()
+        link_explorer(tmp_path / name)
+    page = Page(tmp_path / "figures" / "index.html")
+    assert page.each("a", "href").count("../explorer.html") == 1
+    assert page.each("img", "src") == ["a_0001.png"]
+
+
+def test_no_page_outside_of_the_run_gets_a_link(tmp_path: Path) -> None:
+    drawn(tmp_path, "a_0001.png")
+    write_page(RunFolder(tmp_path), [Kind("a", "")], title="run", epochs_done=1)
+    outside = tmp_path / "figures" / "index.html"
+    before = outside.read_text(encoding="utf-8")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "figures").symlink_to(tmp_path / "figures")
+    link_explorer(tmp_path / "run" / "explorer.html")
+    assert outside.read_text(encoding="utf-8") == before
+    outside.write_text("<header></header> mine")
+    link_explorer(tmp_path / "explorer.html")
+    assert outside.read_text(encoding="utf-8") == "<header></header> mine"
 
 
 def test_a_training_leaves_its_page(tmp_path: Path) -> None:

@@ -176,9 +176,16 @@ def test_every_kind_of_run_has_a_page(overrides: tuple[str, ...], tmp_path: Path
     assert run["encoder"] and run["decoder"]["layers"]
 
 
-def test_without_the_group_a_run_has_no_page(tmp_path: Path) -> None:
-    _, target = train(tmp_path, "~explorer")
-    assert not (target / "explorer.html").exists()
+@pytest.mark.parametrize(
+    ("override", "is_there"), [("explorer=default", True), ("~explorer", False)]
+)
+def test_the_pictures_of_a_run_link_the_page_that_is_there(
+    override: str, is_there: bool, tmp_path: Path
+) -> None:
+    _, target = train(tmp_path, "callbacks=default", override)
+    assert (target / "explorer.html").exists() is is_there
+    pictures = (target / "figures" / "index.html").read_text()
+    assert ('href="../explorer.html"' in pictures) is is_there
 
 
 def test_a_page_that_fails_costs_only_the_page(

@@ -24,17 +24,23 @@ from vae_lab.board.adaptations import (
     with_what_varies,
     without_single_points,
 )
-from vae_lab.board.links import PREFIX, Link, links, settings, tensorboard_url
+from vae_lab.board.links import PREFIX, Link, explorer_link, links, settings, tensorboard_url
 from vae_lab.board.tensorboard import Application, TensorBoard
 from vae_lab.errors import UserError
-from vae_lab.ownership import COMPARISON, PAGE
+from vae_lab.ownership import COMPARISON, EXPLORER, PAGE
 from vae_lab.reading import read_inside
+from vae_lab.run_folder import runs_in
 
-# A report's page has everything in it. Nothing else is loaded, and nothing is sent. Its folder may
-# be somebody else's: in a sandbox its script can read no other page of this server.
+# The page of a report, or of an explorer, has everything in it. Nothing else is loaded, and nothing
+# is sent. Its folder may be somebody else's: in a sandbox its script can read no other page of this
+# server. An explorer can save its pictures too.
 REPORT_POLICY = "default-src 'unsafe-inline' data:; connect-src 'none'; sandbox allow-scripts"
+EXPLORER_POLICY = f"{REPORT_POLICY} allow-downloads"
 
-MOST_REPORT = 1 << 28  # bytes
+MOST_PAGE = 1 << 28  # bytes
+
+# Of a folder with more runs, the report has the links: the list of links fits on a screen.
+MOST_EXPLORERS = 8
 
 
 class LinkServer:
@@ -92,7 +98,7 @@ class LinkServer:
             name = request.path.removeprefix(PREFIX)
             if target := tensorboard_url(name):
                 return _html("open.html", target=target, settings=settings(name))
-            return self._report(name) or Response("Not found", status=404)
+            return self._written(name) or Response("Not found", status=404)
         return None
 
     def _content(self) -> dict[str, Any]:
@@ -101,15 +107,22 @@ class LinkServer:
         num_runs = len([run for run in self.tensorboard.runs() if run != COMPARISON])
         return {"title": title, "num_runs": num_runs, "links": self.links}
 
-    def _report(self, name: str) -> Response | None:
-        """Returns the report of a source, by its number."""
-        pages = {f"report/{k}": source for k, source in enumerate(self._sources, start=1)}
-        try:
-            folder = pages[name]
-            content = read_inside(folder / PAGE, folder, most=MOST_REPORT)
-        except (KeyError, UserError):
+    def _written(self, name: str) -> Response | None:
+        """Returns the report of a source, by its number, or an explorer below the source.
+
+        An address of an explorer is where the link of such a report leads to.
+        """
+        folders = {f"report/{k}/": source for k, source in enumerate(self._sources, start=1)}
+        place = re.match(r"report/\d+/", name)
+        path = name[place.end() :] if place else ""
+        if place is None or Path(path).name not in ("", EXPLORER):
             return None
-        headers = {"Content-Security-Policy": REPORT_POLICY}
+        try:
+            folder = folders[place.group()]
+            content = read_inside(folder / (path or PAGE), folder, most=MOST_PAGE)
+        except (KeyError, UserError, ValueError):
+            return None
+        headers = {"Content-Security-Policy": EXPLORER_POLICY if path else REPORT_POLICY}
         return Response(content, mimetype="text/html", headers=headers)
 
     def _adapted(self, request: Request) -> Response | None:
@@ -138,21 +151,34 @@ class LinkServer:
 
     @property
     def links(self) -> list[Link]:
-        """What there is to see now, the reports of the sources among it."""
+        """What there is to see now, the reports and the explorers of the sources among it."""
         reports = [
             Link(
                 "report" if len(self._sources) == 1 else f"report of {source}",
-                f"{PREFIX}report/{number}",
+                f"{PREFIX}report/{number}/",
                 "the runs compared in numbers, words and pictures",
             )
             for number, source in enumerate(self._sources, start=1)
             if (source / PAGE).is_file()
         ]
+        explorers = [
+            explorer_link(path, source, number)
+            for number, source in enumerate(self._sources, start=1)
+            for path in _explorers(source)
+        ]
         return links(
             self.tensorboard.kinds(),
             has_projector=self.tensorboard.has("projector"),
             reports=reports,
+            explorers=explorers,
         )
+
+
+def _explorers(source: Path) -> list[Path]:
+    """Returns the explorers in a source and, unless they are too many for a list, of its runs."""
+    runs = [run.path for run in runs_in(source)]
+    folders = [source, *(runs if len(runs) <= MOST_EXPLORERS else [])]
+    return [path for folder in folders if (path := folder / EXPLORER).is_file()]
 
 
 @cache

@@ -6,12 +6,15 @@ a small page on the same server, which stores the latter and then opens the form
 """
 
 import json
+import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from vae_lab.ownership import COMPARISON
+from vae_lab.terminal import printable
 
 # Both losses, and the pictures of all runs in one; they come first by their names.
 SIDE_BY_SIDE = rf"^({COMPARISON}/|loss/(train|val)$)"
@@ -74,7 +77,21 @@ def settings(name: str) -> dict[str, Any]:
     return {**STORED, "timeSeriesCardMinWidth": width}
 
 
-def links(kinds: Sequence[str], *, has_projector: bool, reports: Sequence[Link]) -> list[Link]:
+def explorer_link(path: Path, source: Path, number: int) -> Link:
+    """Returns the link to an explorer in a source, which has a number."""
+    place = "/".join(quote(os.fsencode(part), safe="") for part in path.relative_to(source).parts)
+    title = printable(f"explorer of {path.parent.resolve().name}")
+    text = "move in the latent space, encode images"
+    return Link(title, f"{PREFIX}report/{number}/{place}", text)
+
+
+def links(
+    kinds: Sequence[str],
+    *,
+    has_projector: bool,
+    reports: Sequence[Link],
+    explorers: Sequence[Link],
+) -> list[Link]:
     """Returns what there is to see of runs that drew some kinds of pictures."""
     found = [
         Link("side by side", "/open/compare", "the losses, and one picture of all runs per kind"),
@@ -98,8 +115,9 @@ def links(kinds: Sequence[str], *, has_projector: bool, reports: Sequence[Link])
     if has_projector:
         text = "latent codes of images, with their labels"
         found.append(Link("latent space in 3-D", "/?board#projector", text))
-    return found + [
+    pictures = [
         Link(f"pictures: {kind}", f"{PREFIX}pictures/{quote(kind, safe='')}", "of each run")
         for kind in kinds
         if kind != COMPARISON
     ]
+    return [*found, *explorers, *pictures]

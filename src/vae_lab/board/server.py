@@ -46,7 +46,7 @@ def serve(log_folder: LogFolder, *, host: str, port: int) -> NoReturn:
     runs = "1 run" if len(log_folder.names) == 1 else f"{len(log_folder.names)} runs"
     print(f"TensorBoard shows {runs} of {', '.join(map(str, log_folder.sources))}: {url}")
     for link in server.links:
-        print(printable(f"  {link.title:<26}{url.rstrip('/')}{link.path}"))
+        print(printable(f"  {link.title:<25} {url.rstrip('/')}{link.path}"))
     if not server.tensorboard.kinds():
         print(f"  {'pictures, once drawn':<26}{url}?board#images")
     print("Ctrl-C ends it.", flush=True)

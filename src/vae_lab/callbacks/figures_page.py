@@ -2,17 +2,24 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from vae_lab.errors import UserError
 from vae_lab.files import write_text
-from vae_lab.ownership import FIGURES_PAGE, WRITTEN_BY, is_ours
+from vae_lab.ownership import EXPLORER, FIGURES_PAGE, WRITTEN_BY, is_ours
+from vae_lab.reading import MOST_TEXT, read_inside
 from vae_lab.run_folder import RunFolder
 
 FILM = "evolution.gif"
+
+_EXPLORER_LINK = (
+    f'<p><a href="../{EXPLORER}">explorer</a>: the page that computes with this model.</p>'
+)
 
 
 class Kind(NamedTuple):
@@ -57,6 +64,20 @@ def write_page(folder: RunFolder, kinds: Iterable[Kind], *, title: str, epochs_d
         "</main>",
     ]
     write_text(path, "\n".join(lines) + "\n")
+
+
+def link_explorer(explorer: Path) -> None:
+    """Adds a link to the explorer, which is there now, to the page of the same run's pictures.
+
+    Without such a page of ours, or if the disk refuses, the explorer has no link there.
+    """
+    page = explorer.parent / "figures" / FIGURES_PAGE
+    with suppress(OSError, UserError):
+        if not (explorer.name == EXPLORER and page.is_file() and is_ours(page)):
+            return
+        text = read_inside(page, explorer.parent, most=MOST_TEXT).decode()
+        if _EXPLORER_LINK not in text:
+            write_text(page, text.replace("</header>", f"{_EXPLORER_LINK}\n</header>", 1))
 
 
 def _section(kind: Kind, files: dict[int, Path]) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from vae_lab.callbacks.drawing.style import PALETTE
+from vae_lab.callbacks.figures_page import link_explorer
 from vae_lab.files import write_text
 from vae_lab.ownership import check_replaceable
 
@@ -45,6 +46,8 @@ def write_explorer(
 ) -> None:
     """Writes the page of runs; `settings` are those of conf/explorer.
 
+    The page of a run's pictures beside it gets a link.
+
     Raises:
         UserError: In its place is a file that VAE Lab did not write, or a link.
     """
@@ -52,6 +55,7 @@ def write_explorer(
 
     check_replaceable(path.parent, [path.name])
     write_page(path, *page_content(runs, title, settings))
+    link_explorer(path)
 
 
 def write_page(path: Path, payload: Mapping[str, Any], arrays: str) -> None:

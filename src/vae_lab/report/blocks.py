@@ -5,6 +5,7 @@ Each template has a macro for each class of blocks, named as the class.
 
 import base64
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
@@ -49,12 +50,24 @@ class Commands(NamedTuple):
     lines: list[str]
 
 
+class PageLink(NamedTuple):
+    """A link to a page on this machine: what stands there, and what is read out in its place."""
+
+    text: str
+    path: Path
+    label: str
+
+
 class Cell(NamedTuple):
-    """What stands in a table, and what it is sorted by; a share has a background of its size."""
+    """What stands in a table, and what it is sorted by; a share has a background of its size.
+
+    A cell of `links` shows them in place of its text, if there are any.
+    """
 
     text: str
     key: str | float
     is_share: bool = False
+    links: Sequence[PageLink] | None = None
 
 
 class Table(NamedTuple):

@@ -2,12 +2,14 @@
 
 import hashlib
 import html
+import os
 import re
 from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
@@ -150,7 +152,7 @@ def _pages(runs: Sequence[Run], skipped: Sequence[Skipped], target: Path) -> Pag
         "skipped": [Skipped(it.path, printable(it.reason)) for it in left_out],
     }
     figures: dict[str, bytes] = {}
-    templates = _templates(figures)
+    templates = _templates(figures, target)
     texts = {name: templates.get_template(name).render(content) for name in (MARKDOWN, PAGE)}
     parts = [
         numbers.part(of_group, comparisons, chapter.content.answer)
@@ -194,8 +196,11 @@ def _name_of(title: str, picture: bytes) -> str:
     return f"{title}-{hashlib.sha256(picture).hexdigest()[:12]}.png"
 
 
-def _templates(figures: dict[str, bytes]) -> Environment:
-    """Returns the templates; `figures` gets the pictures that a page names as files."""
+def _templates(figures: dict[str, bytes], target: Path) -> Environment:
+    """Returns the templates of pages in the folder `target`.
+
+    `figures` gets the pictures that a page names as files.
+    """
 
     def file_of(picture: Chart | PagePicture) -> str:
         name = _name_of(Path(picture.file).stem, picture.data)
@@ -215,7 +220,18 @@ def _templates(figures: dict[str, bytes]) -> Environment:
     environment.filters["unbroken"] = _unbroken
     environment.filters["on_one_line"] = lambda text: " ".join(text.split())
     environment.filters["file"] = file_of
+    environment.filters["address"] = lambda path: _address(path, target)
     return environment
+
+
+def _address(path: Path, folder: Path) -> str:
+    """Returns the address of a file in a page of a folder: a relative one, if there is any."""
+    try:
+        relative = Path(os.path.relpath(path, folder))
+    except ValueError:  # on another drive
+        return path.absolute().as_uri()
+    # Names of files may hold bytes that are no letters.
+    return "/".join(quote(os.fsencode(part), safe="") for part in relative.parts)
 
 
 def _unbroken(text: str) -> str:

@@ -13,7 +13,7 @@ from vae_lab.config.identity import flatten, is_volatile
 from vae_lab.errors import UserError, refusing
 from vae_lab.evaluations import EvaluationRecord, evaluations_of, numbers_of, read_per_image
 from vae_lab.loggers.event_files import Curves, read_curves
-from vae_lab.ownership import COMPARISON, FIGURES
+from vae_lab.ownership import COMPARISON, EXPLORER, FIGURES, is_ours
 from vae_lab.run_folder import RESULT, RUNNING, SUCCESS, Number, RunFolder
 
 
@@ -44,6 +44,15 @@ class Run:
     def per_image(self) -> dict[str, np.ndarray]:
         """Bound and terms of every test image, each (N,); empty if they were not kept."""
         return read_per_image(self.folder)
+
+    @cached_property
+    def explorer(self) -> Path | None:
+        """The page of its model, `explorer.html`; None if there is none that we wrote."""
+        path = self.path / EXPLORER
+        try:
+            return path if path.is_file() and is_ours(path) else None
+        except OSError:
+            return None
 
     @cached_property
     def curves(self) -> Curves:

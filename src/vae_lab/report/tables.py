@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from vae_lab.reading import MOST_TEXT, is_kind, read_inside
-from vae_lab.report.blocks import Cell, Table
+from vae_lab.report.blocks import Cell, PageLink, Table
 from vae_lab.report.colours import styles
 from vae_lab.report.comparisons import TERMS, Comparisons
 from vae_lab.report.grouping import Group, Setting, ranked_settings
@@ -71,13 +71,15 @@ def results(group: Group, comparisons: Comparisons) -> list[Table]:
     best, ties = comparisons.best_and_ties(group)
     several = any(len(setting.runs) > 1 for setting in group.settings)
     headings = [*(group.keys or ["run"]), *(["seeds"] if several else [])]
+    if explorers := any(run.explorer for run in group.runs):
+        headings.append("explorer by seed" if several else "explorer")
     headings += ["test bound", "reconstruction", "KL", "active units", "validation bound"]
     headings += ["epochs", "parameters", "seconds"]
     marks = {id(setting): "tie" for setting in ties} | {id(best): "best"}
     looks = styles(group)
 
     def table(settings: Sequence[Setting], summary: str = "") -> Table:
-        rows = [_row(group, setting, several) for setting in settings]
+        rows = [_row(group, setting, several, explorers) for setting in settings]
         by_row = [marks.get(id(it), "") for it in settings if len(group.settings) > 1]
         return Table(headings, rows, by_row, summary, [looks[id(it)].on_both for it in settings])
 
@@ -187,11 +189,13 @@ def _versions(run: Run) -> str:
     return ", ".join(f"{name} {version}" for name, version in run.result.versions.items())
 
 
-def _row(group: Group, setting: Setting, several: bool) -> list[Cell]:
+def _row(group: Group, setting: Setting, several: bool, explorers: bool) -> list[Cell]:
     values = list(setting.values.values()) if group.keys else [setting.label]
     cells = [_value(value) for value in values]
     if several:
         cells.append(Cell(str(len(setting.runs)), len(setting.runs)))
+    if explorers:
+        cells.append(_explorers(setting, several))
     cells += [sample_cell(setting.sample(name)) for name in TERMS]
     results = [run.result for run in setting.runs]
     cells.append(_mean([result.latent.get("active_units") for result in results], "{:.3g}"))
@@ -201,6 +205,17 @@ def _row(group: Group, setting: Setting, several: bool) -> list[Cell]:
     count = results[0].num_parameters
     cells.append(Cell(f"{count:,}" if count else "–", float(count or 0)))
     return [*cells, _mean([result.seconds.get("total") for result in results], "{:.1f}")]
+
+
+def _explorers(setting: Setting, by_seed: bool) -> Cell:
+    """Returns a link to the explorer of each run that has one: each run is another model."""
+    links = []
+    for run in setting.runs:
+        text = str(run.seed) if by_seed else "open"
+        label = f"{text}: explorer of {run.name}"
+        links += [PageLink(text, run.explorer, label)] if run.explorer else []
+    text = " ".join(link.text for link in links) or "–"
+    return Cell(text, text, links=links)
 
 
 def _value(value: Any) -> Cell:
