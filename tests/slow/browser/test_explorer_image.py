@@ -97,7 +97,9 @@ def test_a_chosen_image_is_shown_by_both_runs(visit: Visit) -> None:
     # Each run's cursor is at its own posterior mean.
     means = page.evaluate("async () => (await opened).runs.map((run) => [...run.means[7]])")
     assert [len(point) for point in points] == [2, 10]
-    assert points == means != before[1]
+    for point, mean, old in zip(points, means, before[1], strict=True):
+        # Computed in the page, whose weights have fewer bits.
+        assert point == pytest.approx(mean, abs=1e-2) and point != pytest.approx(old, abs=1e-2)
 
 
 def test_colour_without_labels_offers_no_label_and_draws_in_colour(visit: Visit) -> None:

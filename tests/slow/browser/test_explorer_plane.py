@@ -190,4 +190,5 @@ def test_a_click_on_a_code_chooses_its_image(visit: Visit) -> None:
         for a, b, low, high in zip(chosen, code, *points, strict=True)
     ]
     assert state["kind"] == "test" and max(pixels) <= 7
-    assert explorer.points() == [pytest.approx(chosen)]
+    # Computed in the page, whose weights have fewer bits.
+    assert explorer.points() == [pytest.approx(chosen, abs=1e-2)]
