@@ -24,7 +24,7 @@ PIXELS, NATS, SHARE = 1e-3, 1e-2, 1e-4
 LARGE = 1000  # nats
 
 # Images that formats are compared on, and draws of them that are decoded.
-_IMAGES, _DRAWS = 128, 1024
+_IMAGES, _DRAWS = 512, 2048
 
 
 class Precision(NamedTuple):
