@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from vae_lab.data.batches import MemmapTensors
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.explorer.arrays import INT32, UINT8, Arrays
 
@@ -61,7 +62,7 @@ class ImageSets:
         }
 
 
-def _shown(images: Tensor, settings: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+def _shown(images: Tensor | MemmapTensors, settings: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
     """Returns which images are shown, (N,), and the images, uint8 (N, C, H, W); one at least.
 
     They are spread over the whole set: images of a person's folders lie in the order of their
