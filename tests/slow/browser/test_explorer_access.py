@@ -79,3 +79,15 @@ def test_the_keyboard_alone_reaches_every_control_and_shows_where_it_is(visit: V
     page = visit("pair").page
     unseen = [focus["html"] for focus in tab_through(page).values() if not focus["isSeen"]]
     assert unseen == []
+
+
+def test_on_a_phone_the_facts_of_the_run_leave_the_screen_to_the_plane(visit: Visit) -> None:
+    top = "document.querySelector('main').getBoundingClientRect().top"
+    page = visit("plain", "phone").page
+    assert not page.locator("header .facts").is_visible() and page.evaluate(top) < 130
+    page.get_by_text("About the run").click()
+    assert page.locator("header .facts").is_visible()
+    # Turned, or on a larger screen, they are there.
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.wait_for_function("!document.querySelector('.about summary').checkVisibility()")
+    assert page.locator("header .facts").is_visible()

@@ -7,7 +7,7 @@ function mountHead(header, lab) {
   const top = element("div", { class: "head-row" });
   title.replaceWith(top);
   top.append(title, ...(runs.length > 1 ? [chooser(lab)] : []), tools(lab));
-  header.append(facts);
+  header.append(foldedIfNarrow(facts));
   store.subscribe(["run"], (state) => {
     const run = runs[state.run];
     const precision = precisionInWords(run);
@@ -15,6 +15,16 @@ function mountHead(header, lab) {
     facts.replaceChildren(...all.map(([words, value]) =>
       element("div", {}, element("dt", {}, words), element("dd", {}, String(value).replace(/^-(?=\d)/, "\u2212")))));
   });
+}
+
+// On a phone the facts would take a third of the screen: there a press shows them.
+function foldedIfNarrow(facts) {
+  const details = element("details", { class: "about" }, element("summary", {}, "About the run"), facts);
+  const narrow = matchMedia("(max-width: 40rem)");
+  const fold = () => { details.open = !narrow.matches; };
+  narrow.addEventListener("change", fold);
+  fold();
+  return details;
 }
 
 function tools(lab) {
