@@ -17,7 +17,7 @@ function mountHead(header, lab) {
   });
 }
 
-// On a phone the facts would take a third of the screen: there a press shows them.
+// On a phone the facts would take a sixth of the screen: there a press shows them.
 function foldedIfNarrow(facts) {
   const details = element("details", { class: "about" }, element("summary", {}, "About the run"), facts);
   const narrow = matchMedia("(max-width: 40rem)");
