@@ -155,7 +155,7 @@ def explore(chosen: Chosen, settings: Mapping[str, Any]) -> tuple[Path, dict[Pat
 
 
 def _runs(folder: Path) -> Iterator[RunFolder]:
-    """Yields the run of a folder, or else the runs below it; for what is no folder, a run too."""
+    """Yields the run of a folder, or the runs below it; what is not a folder is yielded too."""
     run = RunFolder(folder)
     if run.exists or not folder.is_dir():
         yield run

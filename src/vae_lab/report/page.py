@@ -230,7 +230,7 @@ def _address(path: Path, folder: Path) -> str:
         relative = Path(os.path.relpath(path, folder))
     except ValueError:  # on another drive
         return path.absolute().as_uri()
-    # Names of files may hold bytes that are no letters.
+    # Names of files may hold bytes that are not letters.
     return "/".join(quote(os.fsencode(part), safe="") for part in relative.parts)
 
 
