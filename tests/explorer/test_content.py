@@ -12,7 +12,9 @@ from runs import train
 from untrained import untrained
 from user_images import discs
 
+from vae_lab.explorer.arrays import Arrays
 from vae_lab.explorer.content import TrainedRun, page_content
+from vae_lab.explorer.image_sets import ImageSets
 from vae_lab.explorer.page import page
 from vae_lab.likelihoods import Bernoulli
 from vae_lab.priors import StandardNormal
@@ -49,7 +51,11 @@ def test_images_have_a_limit_of_compressed_bytes(limit: int, count: int, tmp_pat
     run = untrained(tmp_path, *own_images(tmp_path, images=images), "data.num_test=40")
     content, _ = page_content([run], "x", {"num_images": 12, "pixel_bytes": limit})
     (shown,) = content["image_sets"]
-    assert shown["pixels"]["shape"][0] == shown["rows"]["shape"][0] == count
+    assert shown["pixels"]["shape"][0] == count
+    # Codes have no such limit.
+    assert shown["rows"]["shape"] == [12]
+    assert content["runs"][0]["codes"]["mean"]["shape"] == [12, 2]
+    assert content["runs"][0]["per_image"]["elbo"]["shape"] == [count]
 
 
 def test_images_without_labels(tmp_path: Path) -> None:
@@ -149,3 +155,14 @@ def test_a_page_of_starting_weights_moves_no_random_state(tmp_path: Path) -> Non
     before = torch.get_rng_state()
     content_of(run)
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_images_with_pixels_come_first_and_are_spread_over_the_test_set(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (90, 8, 8, 3), np.uint8)
+    run = untrained(tmp_path, *own_images(tmp_path, images=images), "data.num_test=40")
+    shown = ImageSets(Arrays(), {"num_images": 12, "pixel_bytes": 1000}).add(run.data)
+    assert shown.num_images == 5
+    assert shown.rows[:5].tolist() == [0, 11, 21, 28, 39]
+    assert sorted(shown.rows.tolist()) == [0, 4, 7, 11, 14, 18, 21, 25, 28, 32, 35, 39]
+    expected = torch.as_tensor(run.data.test_images[shown.rows])
+    torch.testing.assert_close(shown.images, expected, rtol=0, atol=0)

@@ -18,6 +18,9 @@ from vae_lab.config.compose import CONFIG_NAME, conf_folder
 from vae_lab.config.constructors import OPEN_GROUPS
 from vae_lab.config.yaml_comments import CommentedFile, YamlKey, read_comments
 
+# Entries of the defaults list that are not groups of ours.
+_NO_GROUPS = ("_self_", "hydra")
+
 # The letters of a list of defaults, by option; of a longer one only the first default is shown.
 LONGEST_LIST = 100
 
@@ -107,9 +110,11 @@ class Descriptions:
         file = _read(conf_folder() / f"{CONFIG_NAME}.yaml")
         entries = [*file.included, *file.left_out]
         return {
-            entry.name: ConfigGroup(entry.name, entry.meaning, entry.value, options)
+            entry.name: ConfigGroup(
+                entry.name, entry.meaning, entry.value, self._options(entry.name, entry.value)
+            )
             for entry in entries
-            if len(options := self._options(entry.name, entry.value)) > 1
+            if entry.name not in _NO_GROUPS
         }
 
     def _options(self, group: str, default: str) -> list[str]:

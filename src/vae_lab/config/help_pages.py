@@ -30,7 +30,7 @@ _MORE = {
     "--help model": "what a group has; --help model=conv: an option",
     "--cfg job": "the configuration of a command line, without a run",
     "--config-dir DIR": "your own options: DIR/model/mine.yaml: model=mine",
-    "evaluate, report, board, explore": "python -m vae_lab.evaluate --help, and so on",
+    "other commands": "python -m vae_lab.evaluate (.report .board .explore) --help",
     "docs/reference/keys.md": "all keys with their ranges; docs/index.md: the rest",
 }
 
@@ -53,10 +53,9 @@ def overview(descriptions: Descriptions) -> str:
 
 def _summary(group: ConfigGroup) -> list[str]:
     options = ", ".join([*(["null"] * (group.default == "null")), *group.options])
-    return [
-        *table([(group.name, group.sentence)], left=_GROUPS),
-        *paragraph(options, indent=_GROUPS),
-    ]
+    lines = table([(group.name, group.sentence)], left=_GROUPS)
+    # A single option is no choice.
+    return [*lines, *paragraph(options, indent=_GROUPS)] if len(group.options) > 1 else [*lines]
 
 
 def first_sentence(text: str) -> str:

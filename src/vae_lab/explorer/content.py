@@ -1,6 +1,7 @@
 """What a page holds of finished runs: networks, codes, numbers, and the images shown.
 
-Shapes: N images that are shown, C, H, W of an image, Z latent dimensions. Values in nats per image.
+Shapes: N images whose codes are shown, C, H, W of an image, Z latent dimensions. Values in nats per
+image.
 """
 
 from collections.abc import Mapping, Sequence
@@ -95,7 +96,8 @@ def _run(run: TrainedRun, shown: ShownImages, arrays: Arrays) -> dict[str, Any]:
         "principal": _principal(codes.mean, arrays),
         "bound": _bound(run, per_image["elbo"], arrays),
         "per_image": {
-            name: _floats(values[shown.rows.numpy()], arrays) for name, values in per_image.items()
+            name: _floats(values[shown.rows[: shown.num_images].numpy()], arrays)
+            for name, values in per_image.items()
         },
         "precision": {
             "type": precision.number_format.type,

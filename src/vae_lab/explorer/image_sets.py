@@ -1,6 +1,6 @@
-"""The test images that a page shows: some of each data set, the same for all of its runs.
+"""The test images of a page: some of each data set, the same for all of its runs.
 
-Shapes: N images that are shown, C, H, W of an image.
+Shapes: N images whose codes are shown, C, H, W of an image.
 """
 
 import hashlib
@@ -17,10 +17,14 @@ from vae_lab.explorer.arrays import INT32, UINT8, Arrays
 
 
 class ShownImages(NamedTuple):
-    """Test images that are shown, uint8 (N, C, H, W), their places among all, and their set's."""
+    """Test images whose codes are shown, uint8 (N, C, H, W), and their places in the test set.
+
+    The page holds the pixels of the first `num_images`. `set_index` is the place of their set.
+    """
 
     images: Tensor
     rows: Tensor
+    num_images: int
     set_index: int
 
 
@@ -35,7 +39,7 @@ class ImageSets:
 
     def add(self, data: ImageDataModule) -> ShownImages:
         """Adds the test images of a run, as they were tested, unless they are there."""
-        rows, images = _shown(data.test_images, self._settings)
+        rows, images, count = _shown(data.test_images, self._settings)
         labels = None if data.test_labels is None else data.test_labels[rows]
         names = data.label_names or ()
         digest = hashlib.blake2b(images.numpy().tobytes())
@@ -43,8 +47,8 @@ class ImageSets:
         digest.update(b"" if labels is None else labels.numpy().tobytes())
         index = self._indices.setdefault(digest.hexdigest(), len(self.descriptions))
         if index == len(self.descriptions):
-            self.descriptions.append(self._description(data, images, labels, rows))
-        return ShownImages(images, rows, index)
+            self.descriptions.append(self._description(data, images[:count], labels, rows))
+        return ShownImages(images, rows, count, index)
 
     def _description(
         self, data: ImageDataModule, images: Tensor, labels: Tensor | None, rows: Tensor
@@ -62,20 +66,33 @@ class ImageSets:
         }
 
 
-def _shown(images: Tensor | MemmapTensors, settings: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
-    """Returns which images are shown, (N,), and the images, uint8 (N, C, H, W); one at least.
+def _shown(
+    images: Tensor | MemmapTensors, settings: Mapping[str, Any]
+) -> tuple[Tensor, Tensor, int]:
+    """Returns which images have a code in the page, (N,), these images, and of how many the pixels.
 
-    They are spread over the whole set: images of a person's folders lie in the order of their
-    labels. Digits are compressed to a quarter, photographs hardly at all: of them there are fewer.
+    Those with pixels come first; one at least. Both are spread over the whole set: images of a
+    person's folders lie in the order of their labels. Digits are compressed to a quarter,
+    photographs hardly at all: of them fewer have their pixels in the page.
     """
-    count = min(settings["num_images"], len(images))
+    rows = _evenly(len(images), settings["num_images"])
+    coded = torch.as_tensor(images[rows])
+    count = len(rows)
     while True:
-        rows = torch.linspace(0, len(images) - 1, max(1, count)).round().long()
-        shown = torch.as_tensor(images[rows])
-        size = len(zlib.compress(shown.numpy().tobytes(), 9))
+        first = _evenly(len(rows), count)
+        size = len(zlib.compress(coded[first].numpy().tobytes(), 9))
         if count <= 1 or size <= settings["pixel_bytes"]:
-            return rows, shown
-        count = count * settings["pixel_bytes"] // size
+            break
+        count = max(1, count * settings["pixel_bytes"] // size)
+    is_first = torch.zeros(len(rows), dtype=torch.bool)
+    is_first[first] = True
+    order = torch.cat([first, (~is_first).nonzero().flatten()])
+    return rows[order], coded[order], len(first)
+
+
+def _evenly(size: int, count: int) -> Tensor:
+    """Returns so many of the numbers below `size` in equal steps, or all; at least one."""
+    return torch.linspace(0, size - 1, max(1, min(count, size))).round().long()
 
 
 def _background(images: Tensor) -> float:

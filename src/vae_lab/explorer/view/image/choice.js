@@ -23,7 +23,8 @@ class Choice {
   }
 
   controls(suffix) {
-    const { rows, count } = this.set;
+    const { count } = this.set;
+    const rows = this.set.rows.subarray(0, count); // of the images that the page holds, in order
     const [first, last] = [rows[0], rows[count - 1]];
     const isPart = last - first >= count;
     this.number = element("input", {
@@ -48,7 +49,8 @@ class Choice {
         this.turnTo(0);
       },
     }, element("option", { value: "" }, "all"));
-    for (const label of set.labels) select.append(element("option", { value: label }, set.name(label)));
+    const shown = new Set(this.all().map((index) => set.label(index)));
+    for (const label of set.labels.filter((each) => shown.has(each))) select.append(element("option", { value: label }, set.name(label)));
     return element("label", { class: "row" }, "Label", select);
   }
 

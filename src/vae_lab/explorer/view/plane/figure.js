@@ -39,7 +39,7 @@ class PlaneFigure {
     const { names, run } = this;
     const keys = this.isLine ? "Left and right arrow keys move" : "Arrow keys move";
     return `The latent plane of ${run.name}: ${names.join(" across, ")}${this.isLine ? "" : " up"}, with the codes of`
-      + ` ${run.images.count} test images. ${keys} the cursor, with Shift further; Home goes to the prior mean.`;
+      + ` ${run.means.length} test images. ${keys} the cursor, with Shift further; Home goes to the prior mean.`;
   }
 
   rowsOfValues() {

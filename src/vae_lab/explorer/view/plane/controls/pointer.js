@@ -30,9 +30,9 @@ function followPointer(figure) {
 }
 
 function chooseCode(figure, pixel, reach) {
-  const { layers, places, plane, lab } = figure;
+  const { layers, places, plane, lab, run: { images } } = figure;
   if (!layers.codes) return;
-  const index = nearestCode(places, plane, pixel, reach, (n) => figure.isShown(n));
+  const index = nearestCode(places, plane, pixel, reach, (n) => n < images.count && figure.isShown(n));
   if (index !== null) showImage(lab, { kind: "test", index });
 }
 
