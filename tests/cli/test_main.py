@@ -133,8 +133,9 @@ def test_a_single_run_goes_where_it_is_told(tmp_path: Path, vae_lab: Command) ->
     assert (tmp_path / "here" / "it is" / "result.json").exists()
     assert not (tmp_path / "outputs").exists()
     # It ends with what to look at next.
-    assert done.out.splitlines()[-3:] == [
+    assert done.out.splitlines()[-4:] == [
         "Pictures:     here/it is/figures/index.html",
+        "Explorer:     here/it is/explorer.html",
         "TensorBoard:  " + in_this_shell("python -m vae_lab.board 'here/it is'"),
         "Likelihoods:  " + in_this_shell("python -m vae_lab.evaluate 'here/it is'"),
     ]

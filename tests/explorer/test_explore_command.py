@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     images = np.random.default_rng(0).integers(0, 256, (90, 8, 8), np.uint8)
     np.savez(place / "own.npz", images=images)
     own = ("data=npz", f"data.path={place / 'own.npz'}", "data.batch_size=32")
-    return train(place, *own, "model.hidden_dims=[8]", "callbacks=none")[1]
+    return train(place, "explorer=default", *own, "model.hidden_dims=[8]", "callbacks=none")[1]
 
 
 @pytest.fixture

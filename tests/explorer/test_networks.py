@@ -1,5 +1,7 @@
 """Which networks a page knows, and as which layers."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -9,7 +11,7 @@ from vae_lab.explorer.networks import UnknownLayer, network_layers, weights_in
 from vae_lab.networks import ConvDecoder, LinearEncoder, ResNetEncoder
 
 
-def layers_of(module: nn.Module) -> list[dict[str, object]]:
+def layers_of(module: nn.Module) -> list[dict[str, Any]]:
     return network_layers(module, weights_in(Arrays(), FIXED16))
 
 
@@ -30,8 +32,8 @@ def test_built_in_networks_are_known() -> None:
 
 def test_matrices_have_the_format_and_vectors_stay_in_float32() -> None:
     (layer,) = layers_of(nn.Linear(3, 2))
-    assert layer["weight"]["type"] == "int16"  # type: ignore[index]
-    assert layer["bias"]["type"] == "float32"  # type: ignore[index]
+    assert layer["weight"]["type"] == "int16"
+    assert layer["bias"]["type"] == "float32"
 
 
 def test_what_eval_mode_leaves_out_is_left_out_and_a_module_twice_counts_twice() -> None:
@@ -81,6 +83,7 @@ def hooked() -> nn.Module:
 
 def replaced() -> nn.Module:
     module = nn.Linear(2, 2)
+    # What a person may do and mypy forbids: the method of an object is replaced.
     module.forward = torch.sin  # type: ignore[method-assign]
     return module
 

@@ -9,6 +9,7 @@ from runs import train
 
 from vae_lab.errors import JobFailed
 
+PAGE = "explorer=default"  # `train` leaves it out
 FAST = ("trainer.max_epochs=1", "callbacks=none", "model.hidden_dims=[8]")
 
 
@@ -28,9 +29,9 @@ def test_a_run_that_is_resumed_makes_its_page(
     with monkeypatch.context() as patch:
         patch.setattr("vae_lab.training.run.final_test", fail)
         with pytest.raises(JobFailed):
-            train(tmp_path, *FAST)
+            train(tmp_path, PAGE, *FAST)
     assert not (tmp_path / "run" / "explorer.html").exists()
-    result, target = train(tmp_path, *FAST)
+    result, target = train(tmp_path, PAGE, *FAST)
     assert (result.status, result.resumed_after) == ("success", [1])
     assert (target / "explorer.html").exists()
 
@@ -43,7 +44,7 @@ def test_a_page_that_cannot_be_written_is_one_warning(
 
     monkeypatch.setattr("vae_lab.explorer.page.write_text", refuse)
     with caplog.at_level(logging.WARNING):
-        result, target = train(tmp_path, *FAST)
+        result, target = train(tmp_path, PAGE, *FAST)
     assert result.status == "success"
     assert not (target / "explorer.html").exists()
     said = [record.getMessage() for record in caplog.records if "explorer" in record.getMessage()]

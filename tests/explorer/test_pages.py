@@ -23,7 +23,7 @@ SETTINGS = {"data_root": None, "data_path": None, "trust": True}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train(tmp_path_factory.mktemp("explorer"), "latent_dim=3")[1]
+    return train(tmp_path_factory.mktemp("explorer"), "explorer=default", "latent_dim=3")[1]
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +167,7 @@ def test_what_is_no_finished_run_is_refused_in_one_line(
     ],
 )
 def test_every_kind_of_run_has_a_page(overrides: tuple[str, ...], tmp_path: Path) -> None:
-    _, target = train(tmp_path, *overrides)
+    _, target = train(tmp_path, "explorer=default", *overrides)
     (run,) = payload_in((target / "explorer.html").read_text())["runs"]
     assert run["encoder"] and run["decoder"]["layers"]
 
@@ -191,7 +191,7 @@ def test_a_page_that_fails_costs_only_the_page(
         raise RuntimeError("no page today")
 
     monkeypatch.setattr("vae_lab.explorer.page.write_explorer", fail)
-    result, target = train(tmp_path)
+    result, target = train(tmp_path, "explorer=default")
     assert result.status == "success"
     assert not (target / "explorer.html").exists()
     assert "explorer.html is not written: no page today" in caplog.text

@@ -52,8 +52,13 @@ def write_conf(folder: Path) -> None:
 
 
 def small_config(folder: Path, *overrides: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """Returns a resolved configuration on the stripes, two epochs, and its choices."""
+    """Returns a resolved configuration on the stripes, two epochs, and its choices.
+
+    Nothing is measured for the report, and no page is written, unless the overrides ask for it:
+    they take longer than such a training.
+    """
     write_conf(folder)
+    asks = any("explorer" in override for override in overrides)
     (job,) = compose_jobs(
         [
             "--config-dir",
@@ -61,6 +66,7 @@ def small_config(folder: Path, *overrides: str) -> tuple[dict[str, Any], dict[st
             "data=stripes",
             "trainer.max_epochs=2",
             "report=null",
+            *([] if asks else ["explorer=null"]),
             *overrides,
         ]
     )

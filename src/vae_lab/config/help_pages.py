@@ -54,7 +54,7 @@ def overview(descriptions: Descriptions) -> str:
 def _summary(group: ConfigGroup) -> list[str]:
     options = ", ".join([*(["null"] * (group.default == "null")), *group.options])
     lines = table([(group.name, group.sentence)], left=_GROUPS)
-    # A single option is no choice.
+    # A single option is not a choice.
     return [*lines, *paragraph(options, indent=_GROUPS)] if len(group.options) > 1 else [*lines]
 
 
