@@ -116,15 +116,27 @@ def principal(points: Tensor) -> tuple[Tensor, float]:
     A direction's sign is that of its largest coordinate, so that it does not flip by chance from
     epoch to epoch. Points that do not vary have the share 1: nothing is hidden.
     """
+    directions, share = principal_directions(points)
+    if directions is None:
+        return points[:, :2], 0.0
+    return points.double() @ directions, share
+
+
+def principal_directions(points: Tensor) -> tuple[Tensor | None, float]:
+    """Returns the two directions in which points (N, Z) vary most, (Z, 2), and their share.
+
+    The share is that of the variance around the mean, in [0, 1]. Of points that are not finite the
+    directions are None.
+    """
     centred = points.double() - points.double().mean(dim=0)
     if not centred.isfinite().all():
-        return points[:, :2], 0.0
+        return None, 0.0
     values, vectors = torch.linalg.eigh(centred.T @ centred)  # ascending
     first = vectors[:, -2:].flip(1)  # (Z, 2)
     first = first * first.gather(0, first.abs().argmax(dim=0)[None]).sign()
     total = values.sum()
     share = (values[-2:].sum() / total).item() if total > 0 else 1.0
-    return points.double() @ first, min(share, 1.0)
+    return first, min(share, 1.0)
 
 
 def neighbour_embedding(points: Tensor, *, seed: int) -> Tensor:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vae_lab.callbacks.latent_scatter import principal_directions
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.evaluate.bound import bound_per_image, standard_error
 from vae_lab.evaluate.printing import value_with_error
@@ -159,13 +160,10 @@ def _principal(means: Tensor, arrays: Arrays) -> dict[str, Any] | None:
     """
     if means.shape[1] < 3:
         return None
-    centred = (means - means.mean(dim=0)).double()
-    values, vectors = torch.linalg.eigh(centred.T @ centred)  # in ascending order
-    directions = vectors[:, -2:].flip(1).T
-    # Of the two signs that with which the largest entry is positive.
-    largest = directions.gather(1, directions.abs().argmax(dim=1, keepdim=True))
-    share = (values[-2:].sum() / values.sum().clamp(min=1e-30)).item()
-    return {"directions": _floats(directions * largest.sign(), arrays), "share": share}
+    directions, share = principal_directions(means)
+    if directions is None:
+        return None
+    return {"directions": _floats(directions.T, arrays), "share": share}
 
 
 def _per_image(run: TrainedRun) -> dict[str, np.ndarray]:
