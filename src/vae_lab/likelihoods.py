@@ -42,6 +42,16 @@ class Likelihood(nn.Module, ABC):
     def mean(self, outputs: Tensor) -> Tensor:
         """Returns the mean image E[x|z] for outputs of any shape, same shape."""
 
+    def sample(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
+        """Draws x ~ p(x|z) for outputs of any shape, same shape.
+
+        `generator` is on the CPU, so that every device gets the same draws.
+
+        Raises:
+            NotImplementedError: The likelihood has no draws, only a density.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no method sample.")
+
 
 class Bernoulli(Likelihood):
     """Each pixel is a coin whose logit the decoder puts out.
@@ -65,6 +75,9 @@ class Bernoulli(Likelihood):
 
     def mean(self, outputs: Tensor) -> Tensor:
         return torch.sigmoid(outputs)
+
+    def sample(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
+        return (_uniform(outputs, generator) < torch.sigmoid(outputs)).to(outputs.dtype)
 
 
 class ContinuousBernoulli(Likelihood):
@@ -90,6 +103,24 @@ class ContinuousBernoulli(Likelihood):
         logits = torch.where(near, 1.0, outputs)
         far = 0.5 * (1 + 1 / torch.tanh(logits / 2)) - 1 / logits
         return torch.where(near, 0.5 + outputs / 12 - outputs**3 / 720, far)
+
+    def sample(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
+        # The inverse of the distribution function. For a logit of -|l|, whose exponential cannot
+        # overflow: 1 - x has the logit -l. Without a logit the density is uniform.
+        u, size = _uniform(outputs, generator), outputs.abs()
+        rate = size.clamp(min=1e-6)
+        falling = torch.where(size < rate, u, -torch.log1p(u * torch.expm1(-rate)) / rate)
+        return torch.where(outputs > 0, 1 - falling, falling)
+
+
+def _uniform(outputs: Tensor, generator: torch.Generator) -> Tensor:
+    """Draws numbers in [0, 1), of the shape of outputs and on their device."""
+    return torch.rand(outputs.shape, generator=generator).to(outputs)
+
+
+def _exponential(outputs: Tensor, generator: torch.Generator) -> Tensor:
+    """Draws numbers of density e^-x, of the shape of outputs and on their device."""
+    return torch.empty(outputs.shape).exponential_(generator=generator).to(outputs)
 
 
 def _log_normaliser(logits: Tensor) -> Tensor:
@@ -136,6 +167,10 @@ class Gaussian(ScaledLikelihood):
         constant = self.log_scale + 0.5 * math.log(2 * math.pi)
         return -(0.5 * standardised.square() + constant).flatten(2).sum(dim=2)
 
+    def sample(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
+        noise = torch.randn(outputs.shape, generator=generator).to(outputs)
+        return outputs + torch.exp(self.log_scale) * noise
+
 
 class Laplace(ScaledLikelihood):
     """Each pixel is Laplace distributed around the decoder's output: its median, sharp at edges."""
@@ -143,6 +178,11 @@ class Laplace(ScaledLikelihood):
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
         standardised = (x - outputs).abs() * torch.exp(-self.log_scale)
         return -(standardised + self.log_scale + math.log(2)).flatten(2).sum(dim=2)
+
+    def sample(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
+        # The difference of two exponential draws.
+        noise = _exponential(outputs, generator) - _exponential(outputs, generator)
+        return outputs + torch.exp(self.log_scale) * noise
 
 
 class DiscretizedLogistic(ScaledLikelihood):
@@ -176,3 +216,9 @@ class DiscretizedLogistic(ScaledLikelihood):
         parts = torch.split(outputs.flatten(), _OUTPUTS)
         means = [torch.sigmoid((part[:, None] - edges) * inverse).mean(dim=1) for part in parts]
         return torch.cat(means).view_as(outputs)
+
+    def sample(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
+        # The log of the ratio of two exponential draws is logistic.
+        noise = _exponential(outputs, generator).log() - _exponential(outputs, generator).log()
+        x = outputs + torch.exp(self.log_scale) * noise
+        return (x.clamp(0, 1) * 255).round() / 255
