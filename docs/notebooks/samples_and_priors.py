@@ -40,7 +40,7 @@ from sklearn.neighbors import NearestNeighbors
 
 import vae_lab
 from vae_lab.data.datamodule import ImageDataModule
-from vae_lab.posterior import Posterior
+from vae_lab.posteriors import DiagonalGaussian
 from vae_lab.report import load_runs
 
 workplace = TemporaryDirectory(ignore_cleanup_errors=True)
@@ -96,7 +96,7 @@ def draw_aggregate(vae: vae_lab.trained_vae.TrainedVAE, n: int, seed: int) -> to
     """Returns draws from the aggregate posterior of the training images, (N, 2)."""
     generator = torch.Generator().manual_seed(seed)
     chosen = torch.randint(len(x_train), (n,), generator=generator)
-    q: Posterior = vae.encode(x_train[chosen])
+    q: DiagonalGaussian = vae.encode(x_train[chosen])
     return q.sample(torch.randn(q.mean.shape, generator=generator))
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from vae_lab.callbacks.drawing.grids import grid
 from vae_lab.data.digits import Digits
-from vae_lab.posterior import Posterior
+from vae_lab.posteriors import DiagonalGaussian
 
 WRONG, RIGHT, GREY = "#bd1f01", "#3f90da", "#717581"
 
@@ -69,9 +69,9 @@ class SmallVAE(nn.Module):
                 nn.Linear(latent_dim, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, 64)
             ).double()
 
-    def encode(self, x: Tensor) -> Posterior:
+    def encode(self, x: Tensor) -> DiagonalGaussian:
         """x (B, D) -> q(z|x), mean and log-variance (B, Z)."""
-        return Posterior(*self.encoder(x).chunk(2, dim=1))
+        return DiagonalGaussian(*self.encoder(x).chunk(2, dim=1))
 
     def terms(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Returns log p(x|z) of each pixel, (B, D), and the KL of each dimension, (B, Z)."""

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vae_lab.posterior import Posterior
+from vae_lab.posteriors import DiagonalGaussian, Posterior, kl_to_aggregate, of_images
 
 # Draws that stand for a prior if it has no formula for its moments and quantiles.
 _DRAWS = 10_000
@@ -46,7 +46,7 @@ class Prior(nn.Module, ABC):
         KL(q(z|x) || p(z)) where `has_closed_kl`; else the KL from the aggregate posterior of these
         images, which says how much a dimension tells of an image whatever the prior.
         """
-        return posterior.kl_to_aggregate()
+        return kl_to_aggregate(posterior)
 
     def kl_per_image(self, posterior: Posterior, noise: Tensor) -> Tensor:
         """Returns KL(q(z|x) || p(z)) in nats, (B,), from the draws that noise (K, B, Z) gives."""
@@ -111,11 +111,11 @@ class StandardNormal(Prior):
 
 
 class Mixture(Prior):
-    """A mixture of diagonal Gaussians; the subclass says which."""
+    """A mixture of Gaussians; the subclass says which."""
 
     @abstractmethod
     def components(self) -> tuple[Tensor, Posterior]:
-        """Returns the logits of the weights, (M,), and the components, two fields of (M, Z)."""
+        """Returns the logits of the weights, (M,), and the components, a posterior of M images."""
 
     def log_prob(self, z: Tensor) -> Tensor:
         logits, each = self.components()
@@ -126,15 +126,17 @@ class Mixture(Prior):
         logits, each = self.components()
         weights = logits.detach().softmax(dim=0).to(generator.device)
         chosen = weights.multinomial(num_images, replacement=True, generator=generator)
-        mean, log_var = (part.to(generator.device)[chosen] for part in each)
-        noise = torch.randn(mean.shape, generator=generator, device=generator.device)
-        return Posterior(mean, log_var).sample(noise)
+        component = of_images(each, chosen.to(each.mean.device)).map(
+            lambda field: field.to(generator.device)
+        )
+        noise = torch.randn(component.mean.shape, generator=generator, device=generator.device)
+        return component.sample(noise)
 
     def reach(self) -> float:
         # Of each component: 6 standard deviations of the whole miss a rare one far away, and go
         # far beyond components that lie far apart.
         _, each = self.components()
-        return (each.mean.abs() + 6 * torch.exp(0.5 * each.log_var)).max().item()
+        return (each.mean.abs() + 6 * each.variance.sqrt()).max().item()
 
 
 class GaussianMixture(Mixture):
@@ -153,7 +155,7 @@ class GaussianMixture(Mixture):
         self.log_vars = nn.Parameter(torch.zeros(num_components, latent_dim))
 
     def components(self) -> tuple[Tensor, Posterior]:
-        return self.logits, Posterior(self.means, self.log_vars)
+        return self.logits, DiagonalGaussian(self.means, self.log_vars)
 
 
 class VampPrior(Mixture):
@@ -174,5 +176,5 @@ class VampPrior(Mixture):
         self.pseudo_inputs = nn.Parameter(torch.randn(num_components, *image_shape) * 2 - 2)
 
     def components(self) -> tuple[Tensor, Posterior]:
-        each = self._encoder[0](self.pseudo_inputs.sigmoid()).float()
+        each = self._encoder[0](self.pseudo_inputs.sigmoid()).map(Tensor.float)
         return each.mean.new_zeros(len(self.pseudo_inputs)), each

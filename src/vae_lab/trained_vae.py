@@ -14,7 +14,7 @@ from torch import Tensor
 from vae_lab.checkpoints import trained_model
 from vae_lab.errors import UserError
 from vae_lab.evaluate.marginal_likelihood import EvaluationImages, importance_weighted
-from vae_lab.posterior import Posterior
+from vae_lab.posteriors import Posterior
 from vae_lab.random_streams import stream
 from vae_lab.run_folder import RunFolder
 from vae_lab.vae import VAE

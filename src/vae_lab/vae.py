@@ -19,9 +19,10 @@ from vae_lab.config.instantiate import instantiate
 from vae_lab.epochs import EpochSums, StepFacts, diverged, share_done, training_ends
 from vae_lab.errors import UserError
 from vae_lab.likelihoods import Likelihood
+from vae_lab.networks.base import make_encoder
 from vae_lab.objectives.base import Draws, Objective, Terms
 from vae_lab.optimizers import learning_rate_factor, transposed_weights
-from vae_lab.posterior import Posterior
+from vae_lab.posteriors import Posterior, joined
 from vae_lab.priors import Prior
 from vae_lab.random_streams import stream, stream_seed
 
@@ -77,7 +78,7 @@ class VAE(pl.LightningModule):
         torch.manual_seed(config["seed"])
         make = partial(instantiate, trust=trust)
         sizes = {"image_shape": image_shape, "latent_dim": config["latent_dim"]}
-        encoder = make(config["model"]["encoder"], **sizes)
+        encoder = make_encoder(config, image_shape, trust=trust)
         decoder = make(config["model"]["decoder"], **sizes)
         optimizer = {k: v for k, v in config["optimizer"].items() if k not in SCHEDULE_KEYS}
         transposed = transposed_weights({"encoder": encoder, "decoder": decoder})
@@ -116,8 +117,8 @@ class VAE(pl.LightningModule):
         return self(batch if isinstance(batch, Tensor) else batch[0])
 
     def encode(self, x: Tensor) -> Posterior:
-        """Returns q(z|x) for x (B, C, H, W)."""
-        return self.encoder(x).float()
+        """Returns q(z|x) for x (B, C, H, W), in single precision: a bound has never less."""
+        return self.encoder(x).map(Tensor.float)
 
     def decode(self, z: Tensor) -> Tensor:
         """Returns the mean image E[x|z] for z (B, Z), shape (B, C, H, W)."""
@@ -138,7 +139,7 @@ class VAE(pl.LightningModule):
             self.encode(images[start : start + BATCH].to(self.device).float() / 255)
             for start in range(0, len(images), BATCH)
         ]
-        return Posterior(*(torch.cat(field).cpu() for field in zip(*parts, strict=True)))
+        return joined(parts).map(Tensor.cpu)
 
     @torch.no_grad()
     def decode_in_batches(self, z: Tensor) -> Tensor:

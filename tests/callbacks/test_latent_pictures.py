@@ -21,7 +21,7 @@ from vae_lab.callbacks.latent_map import LatentMap, QuantileMap, axis_ticks, tri
 from vae_lab.callbacks.latent_scatter import LatentScatter, neighbour_embedding, principal
 from vae_lab.callbacks.snapshot import Snapshot
 from vae_lab.callbacks.traversals import Traversals, traverse
-from vae_lab.posterior import Posterior
+from vae_lab.posteriors import DiagonalGaussian, Posterior, kl_to_aggregate
 from vae_lab.priors import GaussianMixture, StandardNormal
 from vae_lab.run_folder import RunFolder
 
@@ -42,9 +42,9 @@ class KnownVAE(TinyVAE):
         self.use, self.shown = torch.tensor(use), shown
         self.decoded = torch.empty(0)
 
-    def encode(self, x: Tensor) -> Posterior:
+    def encode(self, x: Tensor) -> DiagonalGaussian:
         mean = self.use.expand(len(x), -1)
-        return Posterior(mean, torch.zeros_like(mean))
+        return DiagonalGaussian(mean, torch.zeros_like(mean))
 
     def decode(self, z: Tensor) -> Tensor:
         self.decoded = z
@@ -441,16 +441,16 @@ def test_the_axes_of_the_scatter_follow_a_learned_prior_and_say_so() -> None:
 def test_without_a_kl_per_dimension_pictures_take_the_aggregate_posterior_and_say_so() -> None:
     snapshot, module = learned_snapshot()
     # Codes that are known, in place of a network.
-    module.encode = lambda x: Posterior(  # type: ignore[method-assign]
+    module.encode = lambda x: DiagonalGaussian(  # type: ignore[method-assign]
         torch.stack([x.flatten(1)[:, 0], 5 * x.flatten(1)[:, 1]], dim=1), torch.zeros(len(x), 2)
     )
     encoded = snapshot.encoded(12)
-    posterior = Posterior(encoded.mean, encoded.variance.log())
-    torch.testing.assert_close(encoded.kl, posterior.kl_to_aggregate())
+    posterior = DiagonalGaussian(encoded.mean, encoded.variance.log())
+    torch.testing.assert_close(encoded.kl, kl_to_aggregate(posterior))
     assert encoded.dimensions_by_kl() == [1, 0]
     bars = draw(KLPerDim(threshold=0.01, **SETTINGS), snapshot)
     assert bars.axes[1] == "KL from the aggregate posterior in nats"
-    assert bars.heights == pytest.approx(posterior.kl_to_aggregate().mean(dim=0)[[1, 0]].tolist())
+    assert bars.heights == pytest.approx(kl_to_aggregate(posterior).mean(dim=0)[[1, 0]].tolist())
     rows = draw(Traversals(max_rows=9, steps=3, extent=2, start=None, **SETTINGS), snapshot)
     assert "KL from the aggregate posterior in nats" in rows.heading.subtitle
     plain = draw(KLPerDim(threshold=0.01, **SETTINGS), snapshot_of(latent_dim=2))

@@ -7,16 +7,18 @@ import pytest
 import torch
 
 from vae_lab.evaluate.latent_space import Information, count_active_units, information, negative
-from vae_lab.posterior import Posterior
+from vae_lab.posteriors import DiagonalGaussian, Posterior, of_images
 from vae_lab.random_streams import stream
 
 
-def codes(count: int, latent_dim: int, log_var: float, seed: int) -> tuple[Posterior, torch.Tensor]:
+def codes(
+    count: int, latent_dim: int, log_var: float, seed: int
+) -> tuple[DiagonalGaussian, torch.Tensor]:
     """Returns posteriors around draws of the prior, their widths unequal, and their KL."""
     generator = torch.Generator().manual_seed(seed)
     mean = torch.randn(count, latent_dim, generator=generator)
     spread = torch.randn(count, latent_dim, generator=generator)
-    posterior = Posterior(mean, log_var + 0.5 * spread)
+    posterior = DiagonalGaussian(mean, log_var + 0.5 * spread)
     return posterior, posterior.kl_to_standard_normal().sum(dim=1).double()
 
 
@@ -24,7 +26,7 @@ def test_information_brackets_the_exact_mutual_information() -> None:
     # z|x = N(x, v), x = N(0, 1): I(x; z) = log(1 + 1/v) / 2 for each of two dimensions.
     variance = 0.05
     mean = torch.randn(2000, 2, generator=stream("means"))
-    posterior = Posterior(mean, torch.full_like(mean, math.log(variance)))
+    posterior = DiagonalGaussian(mean, torch.full_like(mean, math.log(variance)))
     truth = math.log(1 + 1 / variance)
     kl = posterior.kl_to_standard_normal().sum(dim=1).double()
     found = information(posterior, kl, seed=0)
@@ -38,7 +40,7 @@ def test_information_brackets_the_exact_mutual_information() -> None:
 
 def by_hand(posterior: Posterior, z: np.ndarray, kl: np.ndarray) -> dict[str, float]:
     """Returns the four estimates, draw by draw."""
-    mean, std = posterior.mean.double().numpy(), np.exp(0.5 * posterior.log_var.double().numpy())
+    mean, std = posterior.mean.double().numpy(), posterior.variance.double().sqrt().numpy()
     low, high, count = [], [], len(z)
     for i, point in enumerate(z):
         density = np.exp(-0.5 * ((point - mean) / std) ** 2) / std / math.sqrt(2 * math.pi)
@@ -60,7 +62,7 @@ def test_estimates_and_errors_equal_those_by_hand_and_by_leaving_each_image_out(
     rows = np.arange(9)
     left_out = []
     for kept in (rows != k for k in rows):
-        others = Posterior(*(part[kept] for part in posterior))
+        others = of_images(posterior, kept)
         left_out.append(by_hand(others, z[kept].numpy(), kl[kept].numpy()))
     for name, estimate in found.items():
         assert estimate.value == pytest.approx(expected[name])

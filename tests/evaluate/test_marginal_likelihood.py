@@ -19,11 +19,11 @@ from vae_lab.evaluate.marginal_likelihood import (
     EvaluationImages,
     ImportanceWeighted,
     importance_weighted,
-    log_weights,
 )
+from vae_lab.inference.joint import log_weights
 from vae_lab.likelihoods import Bernoulli, Gaussian
 from vae_lab.objectives.elbo import Elbo
-from vae_lab.posterior import Posterior
+from vae_lab.posteriors import DiagonalGaussian
 from vae_lab.priors import StandardNormal
 from vae_lab.random_streams import stream, stream_seed
 from vae_lab.vae import VAE, Optimization
@@ -245,9 +245,9 @@ class Fixed(nn.Module):
         super().__init__()
         self.log_var, self.latent_dim = log_var, latent_dim
 
-    def forward(self, x: Tensor) -> Posterior:
+    def forward(self, x: Tensor) -> DiagonalGaussian:
         mean = torch.zeros(len(x), self.latent_dim)
-        return Posterior(mean, torch.full_like(mean, self.log_var))
+        return DiagonalGaussian(mean, torch.full_like(mean, self.log_var))
 
 
 def extreme(latent_dim: int, log_var: float) -> VAE:
@@ -290,7 +290,7 @@ def test_the_weights_survive_a_posterior_narrower_than_the_rounding_of_its_mean(
     model = extreme(1, -50.0)
     images = torch.tensor([0, 255, 0, 255], dtype=torch.uint8).view(1, 1, 2, 2)
     shifted = model.encoder
-    shifted.forward = lambda x: Posterior(
+    shifted.forward = lambda x: DiagonalGaussian(
         torch.full((len(x), 1), 1.5), torch.full((len(x), 1), -50.0)
     )
     noise = torch.randn(1, 1, generator=stream("iw", "test", 0, 0)).double()

@@ -13,18 +13,18 @@ from vae_lab.evaluate.latent_space import mutual_information
 from vae_lab.evaluate.marginal_likelihood import importance_weighted_bound
 from vae_lab.evaluate.sample_quality import sample_quality
 from vae_lab.likelihoods import Bernoulli
-from vae_lab.posterior import Posterior
+from vae_lab.posteriors import DiagonalGaussian
 from vae_lab.run_folder import Number
 
 
 class Place(nn.Module):
     """An encoder whose codes are the place of the stripe: they tell the label."""
 
-    def forward(self, x: Tensor) -> Posterior:
+    def forward(self, x: Tensor) -> DiagonalGaussian:
         rows = x.sum(dim=(1, 3))  # (B, H)
         place = rows @ torch.arange(x.shape[2]).float() / rows.sum(dim=1)
         mean = torch.stack([place, place.square() / 20], dim=1)
-        return Posterior(mean, torch.full_like(mean, -6.0))
+        return DiagonalGaussian(mean, torch.full_like(mean, -6.0))
 
 
 class OneImage(nn.Module):
@@ -92,8 +92,8 @@ def test_bounds_on_the_information_and_on_the_distance_go_together() -> None:
 class Prior(nn.Module):
     """An encoder that gives every image the prior."""
 
-    def forward(self, x: Tensor) -> Posterior:
-        return Posterior(torch.zeros(len(x), 2), torch.zeros(len(x), 2))
+    def forward(self, x: Tensor) -> DiagonalGaussian:
+        return DiagonalGaussian(torch.zeros(len(x), 2), torch.zeros(len(x), 2))
 
 
 def test_a_model_that_knows_nothing_of_binary_images_needs_a_bit_for_each_pixel() -> None:

@@ -13,7 +13,7 @@ from torch.distributions import MultivariateNormal, kl_divergence
 from vae_lab.evaluate import picture_metrics, sample_quality
 from vae_lab.evaluate.latent_space import distance_of_moments
 from vae_lab.evaluate.sample_quality import contrast, sharpness
-from vae_lab.posterior import Posterior
+from vae_lab.posteriors import DiagonalGaussian, of_images
 from vae_lab.priors import GaussianMixture, Prior
 from vae_lab.random_streams import stream, subset
 from vae_lab.report.picture_metrics import METHODS
@@ -35,7 +35,7 @@ def test_the_distance_from_the_prior_is_that_of_the_moments() -> None:
     mean = torch.randn(400, 3, generator=generator) @ torch.tensor(
         [[1.0, 0.5, 0.0], [0.0, 0.6, 0.2], [0.0, 0.0, 1.4]]
     ) + torch.tensor([0.3, 0.0, -0.2])
-    posterior = Posterior(mean, torch.randn(400, 3, generator=generator) - 1)
+    posterior = DiagonalGaussian(mean, torch.randn(400, 3, generator=generator) - 1)
     value, error = distance_of_moments(posterior)
     double = mean.double()
     covariance = double.T.cov(correction=0) + posterior.log_var.double().exp().mean(0).diag()
@@ -45,10 +45,7 @@ def test_the_distance_from_the_prior_is_that_of_the_moments() -> None:
     # The jackknife's error, by leaving each image out.
     rows = torch.arange(400)
     left_out = torch.tensor(
-        [
-            distance_of_moments(Posterior(*(part[rows != k] for part in posterior)))[0]
-            for k in range(400)
-        ]
+        [distance_of_moments(of_images(posterior, rows != k))[0] for k in range(400)]
     )
     jackknife = (399 / 400 * (left_out - left_out.mean()).square().sum()).sqrt().item()
     assert error == pytest.approx(jackknife, rel=0.05)
@@ -56,7 +53,7 @@ def test_the_distance_from_the_prior_is_that_of_the_moments() -> None:
 
 def test_codes_that_are_the_prior_have_no_distance() -> None:
     z = torch.randn(5000, 2, generator=stream("prior"))
-    value, error = distance_of_moments(Posterior(z, torch.full_like(z, -30.0)))
+    value, error = distance_of_moments(DiagonalGaussian(z, torch.full_like(z, -30.0)))
     assert error is not None and value < 0.01
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from vae_lab.explorer.arrays import FIXED16, Arrays
 from vae_lab.explorer.networks import UnknownLayer, network_layers, weights_in
 from vae_lab.networks import ConvDecoder, LinearEncoder, ResNetEncoder
+from vae_lab.posteriors import Diagonal
 
 
 def layers_of(module: nn.Module) -> list[dict[str, Any]]:
@@ -20,13 +21,15 @@ def kinds(module: nn.Module) -> list[object]:
 
 
 def test_built_in_networks_are_known() -> None:
-    linear = LinearEncoder(image_shape=(1, 8, 8), hidden_dims=[4], latent_dim=2)
+    linear = LinearEncoder(image_shape=(1, 8, 8), hidden_dims=[4], posterior=Diagonal(latent_dim=2))
     assert kinds(linear) == ["reshape", "linear", "relu", "linear"]
     conv = ConvDecoder(image_shape=(1, 9, 8), channels=[4, 8], latent_dim=2)
     last = "transposed_convolution"
     assert kinds(conv) == ["linear", "reshape", last, "relu", last]
     assert [layer.get("output_padding") for layer in layers_of(conv)][2::2] == [[0, 0], [1, 0]]
-    resnet = ResNetEncoder(image_shape=(1, 8, 8), channels=[4], num_blocks=1, latent_dim=2)
+    resnet = ResNetEncoder(
+        image_shape=(1, 8, 8), channels=[4], num_blocks=1, posterior=Diagonal(latent_dim=2)
+    )
     assert kinds(resnet)[:4] == ["convolution", "residual", "group_norm", "relu"]
 
 
@@ -93,7 +96,7 @@ def replaced() -> nn.Module:
     [
         Doubled(2, 2),
         Standardised(1, 1, 3),
-        OwnEncoder(image_shape=(1, 8, 8), hidden_dims=[4], latent_dim=2),
+        OwnEncoder(image_shape=(1, 8, 8), hidden_dims=[4], posterior=Diagonal(latent_dim=2)),
         hooked(),
         replaced(),
         nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)),

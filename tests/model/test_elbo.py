@@ -12,7 +12,7 @@ from torch.distributions import Normal, kl_divergence
 from vae_lab.likelihoods import Bernoulli
 from vae_lab.objectives.base import Draws, Terms
 from vae_lab.objectives.elbo import Elbo
-from vae_lab.posterior import Posterior
+from vae_lab.posteriors import DiagonalGaussian
 from vae_lab.priors import StandardNormal
 from vae_lab.random_streams import stream
 from vae_lab.vae import VAE
@@ -21,32 +21,34 @@ BATCH, LATENT = 5, 3
 
 
 @pytest.fixture
-def posterior() -> Posterior:
-    return Posterior(random(BATCH, LATENT, seed=1), random(BATCH, LATENT, seed=2))
+def posterior() -> DiagonalGaussian:
+    return DiagonalGaussian(random(BATCH, LATENT, seed=1), random(BATCH, LATENT, seed=2))
 
 
-def as_normal(posterior: Posterior) -> Normal:
+def as_normal(posterior: DiagonalGaussian) -> Normal:
     return Normal(posterior.mean, torch.exp(0.5 * posterior.log_var))
 
 
-def drawn(posterior: Posterior, noise: Tensor, log_likelihood: Tensor) -> Draws:
+def drawn(posterior: DiagonalGaussian, noise: Tensor, log_likelihood: Tensor) -> Draws:
     return Draws(posterior, noise, posterior.sample(noise), log_likelihood, stream("test"))
 
 
-def test_kl_equals_torch_distributions_and_is_positive(posterior: Posterior) -> None:
+def test_kl_equals_torch_distributions_and_is_positive(posterior: DiagonalGaussian) -> None:
     expected = kl_divergence(as_normal(posterior), Normal(0.0, 1.0))
     torch.testing.assert_close(StandardNormal(latent_dim=LATENT).kl(posterior), expected)
     assert (expected > 0).all()
 
 
 def test_kl_of_the_prior_itself_is_zero_and_keeps_its_precision_near_it() -> None:
-    tiny = Posterior(torch.zeros(1, 1), torch.full((1, 1), 1e-3))
+    tiny = DiagonalGaussian(torch.zeros(1, 1), torch.full((1, 1), 1e-3))
     # (e^v - 1 - v) / 2 = v^2 / 4 + v^3 / 12 for small v.
     assert tiny.kl_to_standard_normal().item() == pytest.approx(2.50083e-7, rel=1e-3)
-    assert Posterior(torch.zeros(1, 1), torch.zeros(1, 1)).kl_to_standard_normal().item() == 0
+    assert (
+        DiagonalGaussian(torch.zeros(1, 1), torch.zeros(1, 1)).kl_to_standard_normal().item() == 0
+    )
 
 
-def test_kl_agrees_with_its_monte_carlo_estimate(posterior: Posterior) -> None:
+def test_kl_agrees_with_its_monte_carlo_estimate(posterior: DiagonalGaussian) -> None:
     z = posterior.sample(random(40_000, BATCH, LATENT, seed=3))
     prior = StandardNormal(latent_dim=LATENT)
     draws = posterior.log_prob(z) - prior.log_prob(z)
@@ -56,7 +58,7 @@ def test_kl_agrees_with_its_monte_carlo_estimate(posterior: Posterior) -> None:
 
 
 def test_log_probabilities_of_posterior_and_prior_equal_torch_distributions(
-    posterior: Posterior,
+    posterior: DiagonalGaussian,
 ) -> None:
     z = random(2, BATCH, LATENT, seed=4)
     torch.testing.assert_close(posterior.log_prob(z), as_normal(posterior).log_prob(z).sum(-1))
@@ -64,7 +66,7 @@ def test_log_probabilities_of_posterior_and_prior_equal_torch_distributions(
     torch.testing.assert_close(StandardNormal(latent_dim=LATENT).log_prob(z), expected)
 
 
-def test_samples_have_the_posteriors_mean_and_variance(posterior: Posterior) -> None:
+def test_samples_have_the_posteriors_mean_and_variance(posterior: DiagonalGaussian) -> None:
     z = posterior.sample(random(40_000, BATCH, LATENT, seed=5))
     scale = torch.exp(0.5 * posterior.log_var)
     assert ((z.mean(0) - posterior.mean).abs() < 5 * scale / 200).all()
@@ -100,7 +102,7 @@ def test_bernoulli_is_exact_at_extreme_logits() -> None:
     assert wrong.item() == -400.0
 
 
-def test_elbo_weighs_the_kl_in_the_loss_alone(posterior: Posterior) -> None:
+def test_elbo_weighs_the_kl_in_the_loss_alone(posterior: DiagonalGaussian) -> None:
     log_likelihood = random(4, BATCH, seed=11)
     draws = drawn(posterior, random(4, BATCH, LATENT), log_likelihood)
     prior = StandardNormal(latent_dim=LATENT)
@@ -116,14 +118,14 @@ def test_elbo_weighs_the_kl_in_the_loss_alone(posterior: Posterior) -> None:
 
 @pytest.mark.parametrize("sizes", [(2, 2, 1), (5,), (1, 1, 1, 1, 1)])
 def test_the_loss_of_a_batch_is_the_mean_over_its_images(
-    posterior: Posterior, sizes: tuple[int, ...]
+    posterior: DiagonalGaussian, sizes: tuple[int, ...]
 ) -> None:
     """Beta = 1 is the bound at any batch size: the parts' losses, by size, are the whole's."""
     log_likelihood, noise = random(1, BATCH, seed=12), random(1, BATCH, LATENT)
     objective, prior = Elbo(beta=1.0, num_samples=1), StandardNormal(latent_dim=LATENT)
 
     def loss(rows: slice) -> Tensor:
-        part = Posterior(posterior.mean[rows], posterior.log_var[rows])
+        part = DiagonalGaussian(posterior.mean[rows], posterior.log_var[rows])
         draws = drawn(part, noise[:, rows], log_likelihood[:, rows])
         return objective(draws, prior)[0]
 
@@ -162,7 +164,7 @@ def test_gradients_equal_finite_differences_in_double_precision() -> None:
     objective, prior = Elbo(beta=0.7, num_samples=2), StandardNormal(latent_dim=LATENT)
 
     def loss(mean: Tensor, log_var: Tensor, weight: Tensor) -> Tensor:
-        posterior = Posterior(mean, log_var)
+        posterior = DiagonalGaussian(mean, log_var)
         z = posterior.sample(noise)
         outputs = (z @ weight.T).view(2, BATCH, 1, 2, 2)
         return objective(drawn(posterior, noise, Bernoulli().log_prob(outputs, x)), prior)[0]

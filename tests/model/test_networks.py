@@ -8,19 +8,21 @@ from torch import Tensor, nn
 from vae_lab.networks.conv import ConvDecoder, ConvEncoder, Doubling, ToImage
 from vae_lab.networks.mlp import LinearDecoder, LinearEncoder
 from vae_lab.networks.resnet import Residual, ResNetDecoder, ResNetEncoder
+from vae_lab.posteriors import Diagonal
 
 IMAGE = (1, 28, 28)
 
 
 def pair(kind: str, latent_dim: int, sizes: list[int]) -> tuple[nn.Module, nn.Module]:
     torch.manual_seed(0)
+    family = Diagonal(latent_dim=latent_dim)
     if kind == "linear":
         return (
-            LinearEncoder(image_shape=IMAGE, hidden_dims=sizes, latent_dim=latent_dim),
+            LinearEncoder(image_shape=IMAGE, hidden_dims=sizes, posterior=family),
             LinearDecoder(image_shape=IMAGE, hidden_dims=sizes, latent_dim=latent_dim),
         )
     return (
-        ConvEncoder(image_shape=IMAGE, channels=sizes, latent_dim=latent_dim),
+        ConvEncoder(image_shape=IMAGE, channels=sizes, posterior=family),
         ConvDecoder(image_shape=IMAGE, channels=sizes, latent_dim=latent_dim),
     )
 
@@ -135,17 +137,23 @@ SHAPES = [(1, 8, 8), (3, 8, 13), (1, 16, 16), (3, 28, 28), (3, 32, 32), (1, 45, 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_conv_takes_its_sizes_from_the_image(shape: tuple[int, int, int]) -> None:
-    encoder = ConvEncoder(image_shape=shape, channels=None, latent_dim=3)
+    encoder = ConvEncoder(image_shape=shape, channels=None, posterior=Diagonal(latent_dim=3))
     decoder = ConvDecoder(image_shape=shape, channels=None, latent_dim=3)
     assert encoder(torch.rand(2, *shape)).mean.shape == (2, 3)
     assert decoder(latents(2, 3)).shape == (2, *shape)
 
 
+def resnet(shape: tuple[int, int, int], *, latent_dim: int) -> tuple[ResNetEncoder, ResNetDecoder]:
+    family = Diagonal(latent_dim=latent_dim)
+    return (
+        ResNetEncoder(image_shape=shape, channels=None, num_blocks=1, posterior=family),
+        ResNetDecoder(image_shape=shape, channels=None, num_blocks=1, latent_dim=latent_dim),
+    )
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_resnet_takes_its_sizes_from_the_image(shape: tuple[int, int, int]) -> None:
-    sizes = {"image_shape": shape, "channels": None, "num_blocks": 1, "latent_dim": 3}
-    # The types of settings from a dict are not known one by one.
-    encoder, decoder = ResNetEncoder(**sizes), ResNetDecoder(**sizes)  # type: ignore[arg-type]
+    encoder, decoder = resnet(shape, latent_dim=3)
     assert encoder(torch.rand(2, *shape)).mean.shape == (2, 3)
     assert decoder(latents(2, 3)).shape == (2, *shape)
 
@@ -161,7 +169,9 @@ def test_resnet_takes_its_sizes_from_the_image(shape: tuple[int, int, int]) -> N
     ],
 )
 def test_the_number_of_halvings_suits_the_size(size: int, channels: list[int]) -> None:
-    encoder = ConvEncoder(image_shape=(3, size, size), channels=None, latent_dim=2)
+    encoder = ConvEncoder(
+        image_shape=(3, size, size), channels=None, posterior=Diagonal(latent_dim=2)
+    )
     found = [p.shape[0] for p in encoder.parameters() if p.dim() == 4]
     assert found == channels
 
@@ -178,7 +188,5 @@ def test_a_residual_block_equals_its_formula_and_depends_on_no_other_image() -> 
 
 
 def test_resnet_has_the_parameters_that_its_file_says() -> None:
-    sizes = {"image_shape": (3, 32, 32), "channels": None, "num_blocks": 1, "latent_dim": 2}
-    # The types of settings from a dict are not known one by one.
-    networks = ResNetEncoder(**sizes), ResNetDecoder(**sizes)  # type: ignore[arg-type]
+    networks = resnet((3, 32, 32), latent_dim=2)
     assert sum(p.numel() for network in networks for p in network.parameters()) == 4_449_543

@@ -21,7 +21,7 @@ from vae_lab.objectives.beta_tc import BetaTC, stratified_weights, total_correla
 from vae_lab.objectives.elbo import CapacityElbo, CyclicElbo, Elbo, FreeBitsElbo, WarmUpElbo
 from vae_lab.objectives.iwae import Iwae
 from vae_lab.objectives.mmd import Mmd, mmd
-from vae_lab.posterior import Posterior
+from vae_lab.posteriors import DiagonalGaussian, kl_to_aggregate, of_images
 from vae_lab.priors import GaussianMixture, StandardNormal
 from vae_lab.random_streams import stream
 from vae_lab.vae import VAE
@@ -31,7 +31,7 @@ PRIOR = StandardNormal(latent_dim=LATENT)
 
 
 def draws(num_samples: int = 1, *, batch: int = BATCH) -> Draws:
-    posterior = Posterior(random(batch, LATENT, seed=1), random(batch, LATENT, seed=2))
+    posterior = DiagonalGaussian(random(batch, LATENT, seed=1), random(batch, LATENT, seed=2))
     noise = random(num_samples, batch, LATENT, seed=3)
     log_likelihood = -50 + random(num_samples, batch, seed=4)
     return Draws(posterior, noise, posterior.sample(noise), log_likelihood, stream("test"))
@@ -66,7 +66,7 @@ def test_free_bits_cost_nothing_below_them_and_the_kl_above() -> None:
 
 def test_nothing_pushes_a_dimension_below_its_free_bits_towards_the_prior() -> None:
     mean, log_var = random(BATCH, LATENT, seed=1).requires_grad_(), random(BATCH, LATENT, seed=2)
-    posterior = Posterior(mean, log_var)
+    posterior = DiagonalGaussian(mean, log_var)
     kl = PRIOR.kl(posterior).mean(dim=0)
     free = float(kl.detach().sort().values[1]) + 1e-3
     noise = torch.zeros(1, BATCH, LATENT)
@@ -87,7 +87,7 @@ def test_free_bits_without_a_kl_per_dimension_take_the_aggregate_posterior_and_s
     for _ in range(2):
         loss, terms = objective(given, prior)
     assert caplog.text.count("free bits are counted in the KL from the aggregate posterior") == 1
-    short = 100 * LATENT - given.posterior.kl_to_aggregate().mean(dim=0).sum()
+    short = 100 * LATENT - kl_to_aggregate(given.posterior).mean(dim=0).sum()
     torch.testing.assert_close(loss, -terms.elbo().mean() + short)
 
 
@@ -236,7 +236,7 @@ def test_the_total_correlation_of_a_known_gaussian_is_recovered() -> None:
     generator, count, variance = torch.Generator().manual_seed(2), 3000, 0.3
     factor = torch.tensor([[1.0, 0.0], [0.8, 0.6]], dtype=torch.float64)
     mean = torch.randn(count, 2, generator=generator, dtype=torch.float64) @ factor.T
-    posterior = Posterior(mean, torch.full_like(mean, math.log(variance)))
+    posterior = DiagonalGaussian(mean, torch.full_like(mean, math.log(variance)))
     z = posterior.sample(torch.randn(mean.shape, generator=generator, dtype=torch.float64))
     covariance = factor @ factor.T + variance * torch.eye(2)
     truth = 0.5 * (covariance.diagonal().log().sum() - torch.logdet(covariance)).item()
@@ -244,7 +244,7 @@ def test_the_total_correlation_of_a_known_gaussian_is_recovered() -> None:
     assert total_correlation(posterior, z, count).item() == pytest.approx(truth, abs=0.03)
     # Batches of 300 of the 3,000.
     parts = [
-        total_correlation(Posterior(*(f[rows] for f in posterior)), z[rows], count).item()
+        total_correlation(of_images(posterior, rows), z[rows], count).item()
         for rows in torch.arange(count).split(300)
     ]
     assert sum(parts) / len(parts) == pytest.approx(truth, abs=0.06)
@@ -264,7 +264,7 @@ def test_total_correlation_by_brute_force() -> None:
         values.append(joint - (weights[i][:, None] * each).sum(dim=0).log().sum())
     found = total_correlation(given.posterior, z, 9)
     torch.testing.assert_close(found, torch.stack(values).mean())
-    assert total_correlation(Posterior(mean[:1], log_var[:1]), z[:1], 9).item() == 0
+    assert total_correlation(DiagonalGaussian(mean[:1], log_var[:1]), z[:1], 9).item() == 0
 
 
 def test_beta_tc_is_the_elbo_plus_the_rest_of_beta_times_the_total_correlation() -> None:
@@ -360,7 +360,7 @@ def test_a_posterior_narrower_than_the_rounding_of_its_mean_keeps_its_kl(
     with torch.no_grad():
         prior.means.zero_()
     mean = torch.full((4, LATENT), 1.5, requires_grad=True)
-    posterior = Posterior(mean, torch.full((4, LATENT), log_var))
+    posterior = DiagonalGaussian(mean, torch.full((4, LATENT), log_var))
     noise = random(50, 4, LATENT, seed=6)
     given = Draws(posterior, noise, posterior.sample(noise), torch.zeros(50, 4), stream("test"))
     _, terms = objective(given, prior)
@@ -408,6 +408,6 @@ def test_every_objective_of_the_configuration_that_logs_the_elbo_is_in_that_test
 
 def test_independent_dimensions_have_no_total_correlation() -> None:
     mean = random(2000, 2, seed=8, dtype=torch.float64)
-    posterior = Posterior(mean, torch.full_like(mean, -1.0))
+    posterior = DiagonalGaussian(mean, torch.full_like(mean, -1.0))
     found = total_correlation(posterior, posterior.sample(random(2000, 2, seed=9).double()), 2000)
     assert found.abs().item() < 0.03

@@ -37,7 +37,7 @@ def test_a_run_of_an_earlier_version_is_loaded(tmp_path: Path) -> None:
 
 def test_shapes_and_both_kinds_of_array(vae: TrainedVAE, images: torch.Tensor) -> None:
     posterior = vae.encode(images)
-    assert posterior.mean.shape == posterior.log_var.shape == (4, 2)
+    assert posterior.mean.shape == posterior.variance.shape == (4, 2)
     assert torch.equal(vae.encode(images.numpy()).mean, posterior.mean)
     assert torch.equal(vae.reconstruct(images), vae.decode(posterior.mean.numpy()))
     assert vae.sample(5, seed=0).shape == (5, 1, 28, 28)

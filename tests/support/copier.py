@@ -8,7 +8,7 @@ from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.evaluate.evaluation import Evaluation
 from vae_lab.likelihoods import Gaussian
 from vae_lab.objectives.elbo import Elbo
-from vae_lab.posterior import Posterior
+from vae_lab.posteriors import DiagonalGaussian
 from vae_lab.priors import Prior, StandardNormal
 from vae_lab.vae import VAE, Optimization
 
@@ -25,10 +25,10 @@ class TwoNumbers(nn.Module):
         super().__init__()
         self.latent_dim = latent_dim
 
-    def forward(self, x: Tensor) -> Posterior:
+    def forward(self, x: Tensor) -> DiagonalGaussian:
         number = (x.flatten(1) @ torch.linspace(0, 1, x[0].numel())) / 20
         mean = torch.stack([number] * self.latent_dim, dim=1)
-        return Posterior(mean, torch.full_like(mean, -4.0))
+        return DiagonalGaussian(mean, torch.full_like(mean, -4.0))
 
 
 class LookUp(nn.Module):

@@ -11,7 +11,7 @@ from torch.distributions import MultivariateNormal
 
 from vae_lab.likelihoods import Gaussian
 from vae_lab.objectives.elbo import Elbo
-from vae_lab.posterior import Posterior
+from vae_lab.posteriors import DiagonalGaussian
 from vae_lab.priors import StandardNormal
 from vae_lab.vae import VAE, Optimization
 
@@ -36,7 +36,7 @@ class Affine(nn.Module):
         y = x.flatten(1) @ self.weight.T + self.bias
         if self.log_var is None:
             return y.view(-1, 1, 1, y.shape[1])
-        return Posterior(y, self.log_var.expand_as(y))
+        return DiagonalGaussian(y, self.log_var.expand_as(y))
 
 
 def linear_gaussian(*, latent_dim: int, posterior_shift: float) -> tuple[VAE, MultivariateNormal]:

@@ -19,7 +19,7 @@ from vae_lab.callbacks.progress import Progress
 from vae_lab.callbacks.snapshot import Snapshot
 from vae_lab.data.batches import Batch
 from vae_lab.loggers.base import RunLogger
-from vae_lab.posterior import Posterior
+from vae_lab.posteriors import DiagonalGaussian
 from vae_lab.priors import StandardNormal
 from vae_lab.training.trainer import with_pictures_together
 
@@ -37,10 +37,10 @@ class TinyVAE(pl.LightningModule):
         self.dropout = nn.Dropout(0.5)  # draws from torch's global generator
         self.modes: list[tuple[bool, bool]] = []
 
-    def encode(self, x: Tensor) -> Posterior:
+    def encode(self, x: Tensor) -> DiagonalGaussian:
         self.modes.append((self.training, torch.is_grad_enabled()))
         mean = x.flatten(1).repeat(1, 1 + self.latent_dim // 4)[:, : self.latent_dim]
-        return Posterior(mean, mean - 1)
+        return DiagonalGaussian(mean, mean - 1)
 
     def decode(self, z: Tensor) -> Tensor:
         self.modes.append((self.training, torch.is_grad_enabled()))

@@ -5,7 +5,7 @@ from math import prod
 
 from torch import Tensor, nn
 
-from vae_lab.posterior import Posterior
+from vae_lab.posteriors import DiagonalGaussian
 
 
 class Encoder(nn.Module):
@@ -20,6 +20,6 @@ class Encoder(nn.Module):
             nn.Linear(width, 2 * latent_dim),
         )
 
-    def forward(self, x: Tensor) -> Posterior:
+    def forward(self, x: Tensor) -> DiagonalGaussian:
         mean, log_var = self.layers(x).chunk(2, dim=1)
-        return Posterior(mean, log_var)
+        return DiagonalGaussian(mean, log_var)

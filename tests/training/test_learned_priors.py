@@ -16,7 +16,7 @@ import vae_lab
 from vae_lab.evaluate.grid import GridIntegral, exact_on_grid
 from vae_lab.evaluate.marginal_likelihood import EvaluationImages, importance_weighted
 from vae_lab.likelihoods import Gaussian
-from vae_lab.posterior import Posterior
+from vae_lab.posteriors import DiagonalGaussian, Posterior
 from vae_lab.priors import GaussianMixture
 from vae_lab.random_streams import stream
 from vae_lab.vae import VAE
@@ -40,7 +40,7 @@ def exact_of(model: VAE, logits: Tensor, each: Posterior) -> MixtureSameFamily:
     scale = model.likelihood.log_scale.double().exp()
     weight, bias = (getattr(model.decoder, name).detach().double() for name in ("weight", "bias"))
     means = each.mean.detach().double() @ weight.T + bias
-    variances = each.log_var.detach().double().exp()
+    variances = each.variance.detach().double()
     covariances = weight @ variances.diag_embed() @ weight.T + scale**2 * torch.eye(PIXELS)
     of_each = MultivariateNormal(means, covariances)
     return MixtureSameFamily(Categorical(logits=logits.detach().double()), of_each)
@@ -125,7 +125,7 @@ def test_the_grid_reaches_every_component_of_the_prior(
 def test_the_grid_reaches_codes_that_the_prior_does_not() -> None:
     model = stretched(25.0, spread=0.3)
     x = drawn_at(model, torch.tensor([[25.0, 0.0], [0.0, -25.0], [1.0, 1.0]]))
-    normal = torch.zeros(1), Posterior(torch.zeros(1, 2), torch.zeros(1, 2))
+    normal = torch.zeros(1), DiagonalGaussian(torch.zeros(1, 2), torch.zeros(1, 2))
     truth = exact_of(model, *normal).log_prob(x.double().flatten(1) / 255).numpy()
     grid = on_grid(model, x, tolerance=0.001, max_points=257**2)
     # Of numbers around -280, from a decoder in single precision.

@@ -32,16 +32,16 @@ from traps.small_vae import (
     train,
 )
 
-from vae_lab.posterior import Posterior
+from vae_lab.posteriors import DiagonalGaussian
 
 EVERY = 40
 
 
-def wrong(posterior: Posterior, noise: Tensor, training: bool) -> Tensor:
+def wrong(posterior: DiagonalGaussian, noise: Tensor, training: bool) -> Tensor:
     return posterior.sample(noise) if training else posterior.mean
 
 
-def right(posterior: Posterior, noise: Tensor, training: bool) -> Tensor:
+def right(posterior: DiagonalGaussian, noise: Tensor, training: bool) -> Tensor:
     return posterior.sample(noise)
 
 

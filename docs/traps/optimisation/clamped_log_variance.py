@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from traps.small_vae import RIGHT, WRONG, Number, SmallVAE, bound, digits, panel, train
 
-from vae_lab.posterior import Posterior
+from vae_lab.posteriors import DiagonalGaussian
 
 STEPS, EVERY = 400, 20
 
@@ -43,9 +43,9 @@ class BadStart(SmallVAE):
         self.limit = limit
         self.encoder[-1].bias.data[4:] = 7.0
 
-    def encode(self, x: Tensor) -> Posterior:
+    def encode(self, x: Tensor) -> DiagonalGaussian:
         mean, log_var = super().encode(x)
-        return Posterior(mean, self.limit(log_var))
+        return DiagonalGaussian(mean, self.limit(log_var))
 
 
 @cache
@@ -64,7 +64,7 @@ def course(limit: Callable[[Tensor], Tensor]) -> list[float]:
 def slope(limit: Callable[[Tensor], Tensor], value: float) -> float:
     """The gradient of the KL of one dimension with respect to its log-variance."""
     log_var = torch.tensor([value], requires_grad=True)
-    Posterior(torch.zeros(1), limit(log_var)).kl_to_standard_normal().sum().backward()
+    DiagonalGaussian(torch.zeros(1), limit(log_var)).kl_to_standard_normal().sum().backward()
     return log_var.grad.item()
 
 

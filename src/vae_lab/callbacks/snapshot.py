@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
-from vae_lab.posterior import Posterior
+from vae_lab.posteriors import joined
 
 if TYPE_CHECKING:
     from vae_lab.vae import VAE
@@ -84,12 +84,11 @@ class Snapshot:
         posteriors = [
             self.model.encode(batch.to(self.model.device)) for batch in torch.split(images, BATCH)
         ]
-        mean = torch.cat([posterior.mean.cpu() for posterior in posteriors]).float()
-        log_var = torch.cat([posterior.log_var.cpu() for posterior in posteriors]).float()
+        posterior = joined(posteriors).map(lambda field: field.cpu().float())
         # Of all images at once: a KL from the aggregate posterior depends on all of them.
-        kl = self.model.prior.kl(Posterior(mean, log_var))
+        kl = self.model.prior.kl(posterior)
         labels = None if labels is None else labels[:num_images].cpu()
-        return EncodedImages(images, labels, mean, log_var.exp(), kl)
+        return EncodedImages(images, labels, posterior.mean, posterior.variance, kl)
 
 
 def typical(images: Tensor, labels: Tensor, label: int) -> list[int]:

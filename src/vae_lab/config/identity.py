@@ -29,7 +29,7 @@ NOT_IN_HASH = (
 )
 
 # Keys that came later: with this value a run computes what it computed before, with the same hash.
-NOT_IN_HASH_IF = {"best_by": None}
+ADDED_LATER = {"best_by": None, "posterior._target_": "vae_lab.posteriors.Diagonal"}
 
 # What a name says by itself, or need not say.
 NOT_IN_NAME = ("model", "data", "latent_dim", "experiment")
@@ -45,7 +45,7 @@ def config_hash(values: Mapping[str, Any], *, with_modules: bool = False) -> str
     versions made it `with_modules`.
     """
     relevant = {key: value for key, value in flatten(values) if not is_volatile(key)}
-    for key, value in NOT_IN_HASH_IF.items():
+    for key, value in ADDED_LATER.items():
         if relevant.get(key) == value:
             relevant.pop(key, None)
     for key, value in relevant.items():

@@ -18,6 +18,7 @@ from vae_lab.errors import UserError
 # way out of torch. MLflow and Weights & Biases go where their arguments say.
 ALLOWED_MODULES = (
     "vae_lab.networks.",
+    "vae_lab.posteriors.",
     "vae_lab.priors.",
     "vae_lab.likelihoods.",
     "vae_lab.objectives.",
@@ -90,7 +91,8 @@ def instantiate(
 ) -> Any:
     """Returns the object of a node with `_target_`: its class (see `locate`) called on the rest.
 
-    The class gets all the `given` arguments, and those of `offered` that its constructor names.
+    The class gets all the `given` arguments, and those of `offered` that its constructor names, or
+    that of a parent if it passes on any argument (**).
     """
     arguments = {
         key: instantiate(value, trust=trust)
@@ -100,7 +102,7 @@ def instantiate(
         if key != "_target_"
     }
     cls = locate(node["_target_"], trust=trust)
-    wanted = inspect.signature(cls).parameters if offered else ()
+    wanted = _named_arguments(cls) if offered else ()
     taken = {key: value for key, value in (offered or {}).items() if key in wanted}
     try:
         return cls(**arguments, **taken, **given)
@@ -108,3 +110,15 @@ def instantiate(
         raise
     except (TypeError, ValueError) as error:
         raise UserError(f"{node['_target_']}: {error}") from error
+
+
+def _named_arguments(cls: type) -> set[str]:
+    """Returns the arguments that a constructor names, with those of the parents it passes on to."""
+    names: set[str] = set()
+    for parent in cls.__mro__:
+        if "__init__" in vars(parent):
+            parameters = inspect.signature(vars(parent)["__init__"]).parameters
+            names |= set(parameters)
+            if not any(it.kind is it.VAR_KEYWORD for it in parameters.values()):
+                break
+    return names

@@ -23,7 +23,7 @@ REQUIRED = """
 # What it takes to train.
 REQUIRED_OF_TRAINER = """
     trainer.max_epochs trainer.accelerator trainer.devices trainer.precision
-    trainer.check_val_every_n_epoch trainer.enable_progress_bar
+    trainer.check_val_every_n_epoch trainer.enable_progress_bar posterior._target_
 """.split()
 
 

@@ -27,7 +27,7 @@ from vae_lab.evaluate.picture_metrics import picture_metrics
 from vae_lab.evaluate.progress import EvaluationProgress
 from vae_lab.evaluate.sample_quality import RealImageReference, sample_quality
 from vae_lab.objectives.elbo import Elbo
-from vae_lab.posterior import Posterior
+from vae_lab.posteriors import Posterior, of_images
 from vae_lab.random_streams import stream, subset
 from vae_lab.run_folder import CONFIG, Number, RunFolder
 from vae_lab.terminal import print_warning
@@ -122,7 +122,7 @@ class Evaluation:
 
     @cached_property
     def posterior(self) -> Posterior:
-        """q(z|x) of the images of the split, two fields of (N, Z), on the CPU."""
+        """q(z|x) of the images of the split, on the CPU."""
         return self.model.encode_in_batches(self.images)
 
     @cached_property
@@ -130,7 +130,7 @@ class Evaluation:
         """The images that costly metrics are computed on, drawn from the split."""
         size, settings = len(self.images), self.settings
         rows = subset(size, settings["num_images"], "evaluation", settings["seed"])
-        posterior = Posterior(*(field[rows] for field in self.posterior))
+        posterior = of_images(self.posterior, rows)
         x = self.images[rows].float() / 255
         return EvaluationImages(x, posterior, rows, self.split, size)
 

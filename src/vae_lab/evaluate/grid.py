@@ -15,11 +15,11 @@ from vae_lab.evaluate.bound import mean_over_images
 from vae_lab.evaluate.marginal_likelihood import (
     Advance,
     EvaluationImages,
-    log_prior,
     protocol_of_samples,
     protocol_of_targets,
 )
-from vae_lab.posterior import Posterior
+from vae_lab.inference.joint import log_prior
+from vae_lab.posteriors import HasMean
 from vae_lab.run_folder import Number
 
 if TYPE_CHECKING:
@@ -108,12 +108,12 @@ def exact_on_grid(
         steps *= 2
 
 
-def _extent(posterior: Posterior, of_prior: float) -> float:
+def _extent(posterior: HasMean, of_prior: float) -> float:
     """Returns half the side of a square that holds every posterior and the reach of the prior."""
     # A very wide posterior must not make the spacing coarse: none counts as wider than the
     # prior. Its mean counts wherever it is. A grid without a code of large |z| would converge to a
     # wrong value; a grid that is too coarse warns that it did not converge.
-    width = (6 * torch.exp(0.5 * posterior.log_var)).clamp(max=of_prior)
+    width = (6 * posterior.variance.sqrt()).clamp(max=of_prior)
     return max(of_prior, (posterior.mean.abs() + width).max().item())
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from vae_lab.posterior import Posterior
+from vae_lab.posteriors import Posterior, of_images
 from vae_lab.random_streams import stream
 from vae_lab.run_folder import Number
 
@@ -62,12 +62,12 @@ def negative(distance: float) -> dict[str, str]:
 
 @torch.no_grad()
 def kl_per_image(model: "VAE", posterior: Posterior, *, seed: int) -> Tensor:
-    """Returns KL(q(z|x) || p(z)) of each image, float64 (N,), for fields (N, Z), on the CPU.
+    """Returns KL(q(z|x) || p(z)) of each of N images, float64 (N,), on the CPU.
 
     If there is no closed form, it is estimated from a single draw of each posterior.
     """
     noise = torch.randn(posterior.mean.shape, generator=stream("kl", seed)).to(model.device)
-    q = Posterior(posterior.mean.to(model.device), posterior.log_var.to(model.device))
+    q = posterior.map(lambda field: field.to(model.device))
     return model.prior.kl_per_image(q, noise.unsqueeze(0)).cpu().double()
 
 
@@ -103,17 +103,17 @@ class Information(NamedTuple):
 
 
 def information(posterior: Posterior, kl: Tensor, *, seed: int) -> Information:
-    """Returns the bounds, from one draw z_i ~ q(z|x_i) of each of N images, fields (N, Z).
+    """Returns the bounds, from one draw z_i ~ q(z|x_i) of each of N images.
 
     With q(z) estimated by the mean over all N posteriors, that of z_i included, the estimate of
     I(x; z) is too low in expectation; without that of z_i it is too high (Poole et al., On
     Variational Bounds of Mutual Information, arXiv:1905.06922, eq. 12 and 13). `kl` (N,) holds
     KL(q(z|x) || p(z)) of the images, of which there are at least two.
     """
-    mean, log_var = posterior.mean.double(), posterior.log_var.double()
-    num_images = len(mean)
+    q = posterior.map(Tensor.double)
+    mean, num_images = q.mean, len(q.mean)
     noise = torch.randn(mean.shape, generator=stream("information", seed), dtype=torch.float64)
-    z = Posterior(mean, log_var).sample(noise)
+    z = q.sample(noise)
     # Allocated before the loop: small tensors that stay, between large ones that are freed, leave
     # holes in memory. With 10,000 images and 50 dimensions these came to 20 GB.
     log_q_of_image, with_image, without_image = mean.new_empty(3, num_images)
@@ -122,7 +122,7 @@ def information(posterior: Posterior, kl: Tensor, *, seed: int) -> Information:
     for images in torch.split(torch.arange(num_images), num_rows):
         # log q(z_i|x_j) of some draws i and of all images j, (rows, N). z - mean is a difference,
         # and not expanded squares, which would cancel if q is narrow.
-        log_q = Posterior(mean, log_var).log_prob(z[images].unsqueeze(1))
+        log_q = q.log_prob(z[images].unsqueeze(1))
         rows = torch.arange(len(images))
         log_q_of_image[images] = log_q[rows, images]
         # log q(z_i) but for its constant, with the posterior of x_i in the mean that it is ...
@@ -183,9 +183,10 @@ def distance_of_moments(posterior: Posterior) -> tuple[float, float | None]:
     error is that of the linear part of each image's share in the moments (delta method).
     """
     # The moments of q(z): m, E[z z^T], and C.
-    mean, variance = posterior.mean.double(), posterior.log_var.double().exp()
+    mean = posterior.mean.double()
     centre = mean.mean(dim=0)
-    second = mean.T @ mean / len(mean) + variance.mean(dim=0).diag()
+    of_q = sum(part.sum(dim=0) for part in _covariances(posterior)) / len(mean)
+    second = mean.T @ mean / len(mean) + of_q
     covariance = second - centre.outer(centre)
     # KL(N(m, C) || N(0, I)) = (tr E[z z^T] - Z - log det C) / 2.
     log_det = torch.linalg.slogdet(covariance).logabsdet
@@ -193,8 +194,16 @@ def distance_of_moments(posterior: Posterior) -> tuple[float, float | None]:
     # The derivative of this with respect to the weight of each image in the moments: of the trace,
     # E[z^T z] of the image, and of log det C, E[z^T C^-1 z] of it less what moves with m.
     inverse = torch.linalg.inv(covariance)
-    squares = mean.square().sum(dim=1) + variance.sum(dim=1)
-    scaled_squares = ((mean @ inverse) * mean).sum(dim=1) + variance @ inverse.diagonal()
+    traces = [(part * inverse).sum(dim=(1, 2)) for part in _covariances(posterior)]
+    squares = mean.square().sum(dim=1) + posterior.variance.double().sum(dim=1)
+    scaled_squares = ((mean @ inverse) * mean).sum(dim=1) + torch.cat(traces)
     linear = 0.5 * (squares - scaled_squares + 2 * mean @ (inverse @ centre))
     error = (linear.std() / math.sqrt(len(linear))).item() if len(linear) > 1 else None
     return value.item(), error
+
+
+def _covariances(posterior: Posterior) -> Iterator[Tensor]:
+    """Yields the covariances, float64 (B, Z, Z), of so many images at a time as fit in memory."""
+    size = max(1, _ENTRIES // posterior.mean.shape[1] ** 2)
+    for rows in torch.split(torch.arange(len(posterior.mean)), size):
+        yield of_images(posterior, rows).map(Tensor.double).covariance

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from vae_lab.evaluate.bound import mean_over_images, standard_error
 from vae_lab.evaluate.pareto import LargestWeights
-from vae_lab.posterior import Posterior
+from vae_lab.inference.joint import log_weights
+from vae_lab.posteriors import Posterior, of_images
 from vae_lab.random_streams import stream
 from vae_lab.run_folder import Number
 
@@ -185,7 +186,7 @@ def _log_sums(
         noise = _noise(drawn, some, model.latent_dim, seed)
         for left in range(0, num_images, decoder_batch):
             rows = slice(left, left + decoder_batch)
-            q = Posterior(*(field[rows] for field in drawn.posterior))
+            q = of_images(drawn.posterior, rows)
             log_w = log_weights(model, drawn.images[rows], q, noise[:, rows])
             largest.add(rows, log_w)
             log_sum[rows] = torch.logaddexp(log_sum[rows], log_w.logsumexp(dim=0))
@@ -204,26 +205,3 @@ def _noise(drawn: EvaluationImages, samples: range, latent_dim: int, seed: int) 
     shape = (drawn.split_size, latent_dim)
     generators = (stream("iw", drawn.split, seed, k) for k in samples)
     return torch.stack([torch.randn(shape, generator=each)[drawn.rows] for each in generators])
-
-
-def log_weights(model: "VAE", x: Tensor, posterior: Posterior, noise: Tensor) -> Tensor:
-    """Returns log p(x, z) - log q(z|x), float64 (K, B), for noise (K, B, Z).
-
-    The images x (B, C, H, W) are float in [0, 1]; z is what the posterior makes of the noise.
-    """
-    z = posterior.sample(noise)
-    q = Posterior(posterior.mean, posterior.log_var.double())
-    log_q = q.log_prob_of_draw(noise.double())
-    # log p(x|z) of K draws of each image, all decoded at once.
-    outputs = model.decoder(z.flatten(0, 1).to(model.device)).float()
-    log_likelihood = model.likelihood.log_prob(
-        outputs.unflatten(0, noise.shape[:2]), x.to(model.device)
-    )
-    return log_likelihood.double().cpu() + log_prior(model, z) - log_q
-
-
-def log_prior(model: "VAE", z: Tensor) -> Tensor:
-    """Returns log p(z) of points z (..., Z), float64 on the CPU."""
-    # On the model's device, where a learned prior is. MPS has no double precision.
-    dtype = torch.float32 if model.device.type == "mps" else torch.float64
-    return model.prior.log_prob(z.to(model.device, dtype)).double().cpu()

@@ -20,7 +20,7 @@ from vae_lab.evaluate.latent_space import (
     negative,
 )
 from vae_lab.evaluate.sample_quality import PLAUSIBLE, RealImageReference, contrast, sharpness
-from vae_lab.posterior import Posterior
+from vae_lab.posteriors import of_images
 from vae_lab.random_streams import stream, subset
 from vae_lab.run_folder import Number
 
@@ -78,7 +78,7 @@ def distance_from_prior(evaluation: "Evaluation") -> Number:
     # The moments say little of the distance from a mixture. This estimate is too low in mean.
     seed = settings["seed"]
     rows = subset(len(posterior.mean), settings["num_images"], "distance", seed)
-    q = Posterior(posterior.mean[rows], posterior.log_var[rows])
+    q = of_images(posterior, rows)
     estimate = information(q, kl_per_image(model, q, seed=seed), seed=seed).kl_lower
     protocol = {"images": len(rows), "distance": "draws"}
     return Number(name, words, *estimate, protocol, negative(estimate.value))

@@ -60,7 +60,7 @@ def _components(prior: Mixture, arrays: Arrays) -> Description:
     return {
         "log_weights": _add(logits.log_softmax(dim=0), arrays),
         "means": _add(each.mean, arrays),
-        "log_vars": _add(each.log_var, arrays),
+        "log_vars": _add(each.variance.log(), arrays),
     }
 
 

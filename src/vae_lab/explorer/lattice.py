@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from vae_lab.explorer.arrays import UINT8, Arrays
-from vae_lab.posterior import Posterior
+from vae_lab.posteriors import Posterior
 from vae_lab.vae import VAE
 
 # Points along each side.

@@ -3,10 +3,16 @@
 Shapes: B images per batch, C, H, W of an image, Z latent dimensions.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from vae_lab.posterior import Posterior
+from vae_lab.config.identity import ADDED_LATER
+from vae_lab.config.instantiate import instantiate
+from vae_lab.errors import UserError
+from vae_lab.posteriors import Diagonal, Family, Posterior
 
 
 class Layers(nn.Module):
@@ -22,10 +28,14 @@ class Layers(nn.Module):
 
 
 class Encoder(Layers):
-    """x (B, C, H, W) -> Posterior of (B, Z), from layers that end in 2 Z numbers per image."""
+    """x (B, C, H, W) -> q(z|x), from layers that end in as many numbers as its family takes."""
+
+    def __init__(self, *layers: nn.Module, posterior: Family) -> None:
+        super().__init__(*layers)
+        self.posterior = posterior
 
     def forward(self, x: Tensor) -> Posterior:
-        return Posterior(*self.layers(x).chunk(2, dim=1))
+        return self.posterior(self.layers(x))
 
 
 class Decoder(Layers):
@@ -33,3 +43,28 @@ class Decoder(Layers):
 
     def forward(self, z: Tensor) -> Tensor:
         return self.layers(z)
+
+
+def make_encoder(config: Mapping[str, Any], image_shape: Sequence[int], *, trust: bool) -> Any:
+    """Returns the encoder of a resolved configuration; its posterior is of the family named there.
+
+    Raises:
+        UserError: The encoder is a class that makes its posterior itself, of another family.
+    """
+    latent_dim = config["latent_dim"]
+    # Runs from before there was a choice have the diagonal Gaussian.
+    node = config.get("posterior", {"_target_": ADDED_LATER["posterior._target_"]})
+    family = instantiate(node, trust=trust, latent_dim=latent_dim)
+    encoder = instantiate(
+        config["model"]["encoder"],
+        trust=trust,
+        image_shape=image_shape,
+        offered={"latent_dim": latent_dim, "posterior": family},
+    )
+    if family in encoder.modules() or type(family) is Diagonal:
+        return encoder
+    name = type(encoder).__name__
+    raise UserError(
+        f"{name} makes its posterior itself, so posterior={type(family).__name__} would change "
+        f"nothing: give {name} an argument posterior and use it, or write posterior=diagonal."
+    )

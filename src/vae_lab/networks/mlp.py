@@ -1,7 +1,7 @@
 """Fully connected networks: with ReLU, and with the tanh of Burda et al.
 
-`image_shape` is (C, H, W). Every encoder and decoder takes it and `latent_dim`, Z, from the run,
-and its other sizes from its YAML file.
+`image_shape` is (C, H, W). Every encoder and decoder takes it from the run, a decoder `latent_dim`,
+Z, too, an encoder the family of its posterior; the other sizes are in the YAML file.
 """
 
 import math
@@ -11,6 +11,7 @@ from itertools import pairwise
 from torch import nn
 
 from vae_lab.networks.base import Decoder, Encoder
+from vae_lab.posteriors import Family
 
 
 class TanhEncoder(Encoder):
@@ -20,10 +21,10 @@ class TanhEncoder(Encoder):
     """
 
     def __init__(
-        self, *, image_shape: Sequence[int], hidden_dims: Sequence[int], latent_dim: int
+        self, *, image_shape: Sequence[int], hidden_dims: Sequence[int], posterior: Family
     ) -> None:
-        sizes = (math.prod(image_shape), *hidden_dims, 2 * latent_dim)
-        super().__init__(nn.Flatten(), *_tanh_layers(sizes))
+        sizes = (math.prod(image_shape), *hidden_dims, posterior.num_outputs)
+        super().__init__(nn.Flatten(), *_tanh_layers(sizes), posterior=posterior)
 
 
 class TanhDecoder(Decoder):
@@ -51,10 +52,11 @@ class LinearEncoder(Encoder):
     """Layers of `hidden_dims` units with ReLU."""
 
     def __init__(
-        self, *, image_shape: Sequence[int], hidden_dims: Sequence[int], latent_dim: int
+        self, *, image_shape: Sequence[int], hidden_dims: Sequence[int], posterior: Family
     ) -> None:
         sizes = (math.prod(image_shape), *hidden_dims)
-        super().__init__(nn.Flatten(), *_dense(sizes), nn.Linear(sizes[-1], 2 * latent_dim))
+        last = nn.Linear(sizes[-1], posterior.num_outputs)
+        super().__init__(nn.Flatten(), *_dense(sizes), last, posterior=posterior)
 
 
 class LinearDecoder(Decoder):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from vae_lab.networks.base import Decoder, Encoder
 from vae_lab.networks.conv import Doubling, bottleneck, chosen_channels, halving, odd_pixels
+from vae_lab.posteriors import Family
 
 # Channels that share a mean and a variance, at most.
 _GROUP = 16
@@ -32,7 +33,7 @@ class ResNetEncoder(Encoder):
         image_shape: Sequence[int],
         channels: Sequence[int] | None,
         num_blocks: int,
-        latent_dim: int,
+        posterior: Family,
     ) -> None:
         channels = chosen_channels(image_shape, channels)
         layers: list[nn.Module] = []
@@ -42,7 +43,8 @@ class ResNetEncoder(Encoder):
             *layers,
             *_active(channels[-1]),
             nn.Flatten(),
-            nn.Linear(math.prod(bottleneck(image_shape, channels)), 2 * latent_dim),
+            nn.Linear(math.prod(bottleneck(image_shape, channels)), posterior.num_outputs),
+            posterior=posterior,
         )
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vae_lab.errors import UserError
-from vae_lab.posterior import Posterior
+from vae_lab.posteriors import Posterior
 from vae_lab.priors import Prior
 
 

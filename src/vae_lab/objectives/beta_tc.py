@@ -4,14 +4,12 @@ Shapes: K samples per image, B images per batch, Z latent dimensions. Values in 
 is estimated only from the batch, so the loss, never the logged terms, depends on its size.
 """
 
-import math
-
 import torch
 from torch import Tensor
 
 from vae_lab.objectives.base import Draws, Terms, bound_terms
 from vae_lab.objectives.elbo import Elbo
-from vae_lab.posterior import Posterior
+from vae_lab.posteriors import Posterior
 from vae_lab.priors import Prior
 
 
@@ -44,14 +42,14 @@ def total_correlation(posterior: Posterior, z: Tensor, num_images: int) -> Tenso
 
     z (B, Z) holds a draw from each posterior; q(z) is the mean over `num_images` images.
     """
-    # log q of each dimension: the draw for one image under the posterior of another.
-    mean, log_var = posterior
-    standardised = (z.unsqueeze(1) - mean) * torch.exp(-0.5 * log_var)  # (B, B, Z): draw, image
-    log_q = -0.5 * (standardised.square() + log_var + math.log(2 * math.pi))
+    # The draw for one image under the posterior of another, whole (B, B) and each dimension by
+    # itself (B, B, Z): draw, image.
+    draws = z.unsqueeze(1)
+    log_q, of_each = posterior.log_prob(draws), posterior.marginals().log_prob_per_dimension(draws)
     # log q(z) and log prod_j q(z_j), each a weighted mean over the images of the batch.
     log_weights = stratified_weights(len(z), num_images).log().to(z)
-    joint = (log_q.sum(dim=2) + log_weights).logsumexp(dim=1)
-    marginals = (log_q + log_weights.unsqueeze(2)).logsumexp(dim=1).sum(dim=1)
+    joint = (log_q + log_weights).logsumexp(dim=1)
+    marginals = (of_each + log_weights.unsqueeze(2)).logsumexp(dim=1).sum(dim=1)
     return (joint - marginals).mean()
 
 

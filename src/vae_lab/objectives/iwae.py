@@ -5,7 +5,6 @@ Shapes: K samples per image, B images per batch, Z latent dimensions. Values in 
 
 import math
 
-import torch
 from torch import Tensor
 
 from vae_lab.objectives.base import Draws, Objective, Terms
@@ -40,10 +39,10 @@ class Iwae(Objective):
         doubly = self.doubly_reparameterised and z.requires_grad
         log_q = posterior.log_prob_of_draw(noise)
         if doubly:
-            # Encoder gradients through z only, d log q / dz = -noise / scale: the density's own
-            # parameters are taken as given. The difference of z and itself is 0.
-            slope = (noise * torch.exp(-0.5 * posterior.log_var)).detach()
-            log_q = log_q.detach() - ((z - z.detach()) * slope).sum(dim=-1)
+            # Encoder gradients through z only: the density's own parameters are taken as given. The
+            # difference of z and itself is 0.
+            slope = posterior.slope_of_draw(noise).detach()
+            log_q = log_q.detach() + ((z - z.detach()) * slope).sum(dim=-1)
         log_weights = log_likelihood + prior.log_prob(z) - log_q  # (K, B)
         bound = log_weights.logsumexp(dim=0) - math.log(len(z))
         weights = log_weights.detach().softmax(dim=0)

@@ -137,7 +137,7 @@ def _statistics(
         kl_per_dimension=kl,
         kl_reference=model.prior.kl_reference,
         # Over all images and dimensions: one posterior that has left the prior is enough.
-        largest_variance=float(evaluation.posterior.log_var.double().exp().max()),
+        largest_variance=float(evaluation.posterior.map(Tensor.double).variance.max()),
         train_elbo=curves.get("elbo/train"),
         val_elbo=curves.get("elbo/val"),
         # A probability is at most 1, and a cross entropy at least the entropy of its targets: what
