@@ -74,7 +74,7 @@ class VAE(pl.LightningModule):
         cls, config: Mapping[str, Any], image_shape: tuple[int, ...], *, trust: bool
     ) -> "VAE":
         """Returns the model of a resolved configuration, its weights drawn from `seed`."""
-        # Before the first layer: the starting weights belong to the seed. Zero is a seed.
+        # Before the first layer: the starting weights belong to the seed.
         torch.manual_seed(config["seed"])
         make = partial(instantiate, trust=trust)
         sizes = {"image_shape": image_shape, "latent_dim": config["latent_dim"]}
@@ -117,7 +117,7 @@ class VAE(pl.LightningModule):
         return self(batch if isinstance(batch, Tensor) else batch[0])
 
     def encode(self, x: Tensor) -> Posterior:
-        """Returns q(z|x) for x (B, C, H, W), in single precision: a bound has never less."""
+        """Returns q(z|x) for x (B, C, H, W), in single precision at least."""
         return self.encoder(x).map(Tensor.float)
 
     def decode(self, z: Tensor) -> Tensor:

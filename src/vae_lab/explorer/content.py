@@ -26,7 +26,7 @@ from vae_lab.explorer.lattice import lattice
 from vae_lab.explorer.networks import Layer, UnknownLayer, network_layers, weights_in
 from vae_lab.explorer.precision import Precision, choose_precision
 from vae_lab.ownership import WRITTEN_BY
-from vae_lab.posteriors import Posterior
+from vae_lab.posteriors import HasMean, Posterior
 from vae_lab.run_folder import Number, RunFolder
 from vae_lab.terminal import printable
 from vae_lab.vae import BATCH, VAE
@@ -90,9 +90,7 @@ def _run(run: TrainedRun, shown: ShownImages, arrays: Arrays) -> dict[str, Any]:
         # The page computes posteriors by itself, unless it does not know the encoder.
         "codes": {
             "mean": _floats(codes.mean, arrays, FIXED16),
-            "log_var": None
-            if networks["encoder"]
-            else _floats(codes.variance.log(), arrays, FIXED16),
+            "log_var": None if networks["encoder"] else _log_variances(codes, arrays),
         },
         "kl_per_dimension": kl,
         "kl_reference": result.latent.get("kl_reference") or model.prior.kl_reference,
@@ -110,6 +108,10 @@ def _run(run: TrainedRun, shown: ShownImages, arrays: Arrays) -> dict[str, Any]:
         },
         "facts": [*_facts(run, per_image["elbo"]), *notes],
     }
+
+
+def _log_variances(codes: HasMean, arrays: Arrays) -> Any:
+    return _floats(codes.variance.log(), arrays, FIXED16)
 
 
 def _networks(
