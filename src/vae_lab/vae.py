@@ -82,6 +82,7 @@ class VAE(pl.LightningModule):
         decoder = make(config["model"]["decoder"], **sizes)
         optimizer = {k: v for k, v in config["optimizer"].items() if k not in SCHEDULE_KEYS}
         transposed = transposed_weights({"encoder": encoder, "decoder": decoder})
+        update = partial(make, optimizer, offered={"transposed": transposed})
         schedule = learning_rate_factor(*(config["optimizer"][key] for key in SCHEDULE_KEYS))
         model = cls(
             encoder=encoder,
@@ -89,9 +90,7 @@ class VAE(pl.LightningModule):
             prior=make(config["prior"], offered={**sizes, "encoder": encoder}),
             likelihood=make(config["likelihood"]),
             objective=make(config["objective"]),
-            optimization=Optimization(
-                partial(make, optimizer, offered={"transposed": transposed}), schedule
-            ),
+            optimization=Optimization(update, schedule),
             latent_dim=config["latent_dim"],
             seed=config["seed"],
         )
