@@ -74,14 +74,14 @@ class Picture(Visualization):
     """One kind of picture: what is drawn of a snapshot, and how often.
 
     It goes into the file `figures/<name>_<epochs>.png` and to each logger of the run. The latest of
-    a chart is there without pixels too, as `figures/<name>.svg`.
+    a chart is there as `figures/<name>.svg` too.
     """
 
     name: ClassVar[str]
     description: ClassVar[str]  # Markdown, for the picture's card in TensorBoard
     tag: ClassVar[str] = "{name}/{split}"  # in loggers; the split is val, or train without val
 
-    every_n_epochs: int  # besides before training and at its end
+    every_n_epochs: int | None  # besides before training and at its end; see `Visualization`
     seed: int  # of the generator that `draw` gets, the same after each epoch
     scale: int  # the PNG file shows each pixel as scale x scale pixels
 

@@ -16,6 +16,7 @@ import numpy as np
 from torch import Tensor
 
 from vae_lab.callbacks.drawing import letters, marks
+from vae_lab.callbacks.drawing.curves import Curve, Points
 from vae_lab.callbacks.drawing.letters import TEXT, TICK
 from vae_lab.callbacks.drawing.marks import Anchor, Shape
 from vae_lab.callbacks.drawing.pixels import from_array
@@ -53,7 +54,7 @@ class Canvas:
         self.grid = (0, 0, width, height)
         self.zoom = 1
         self.facts: dict[str, Any] = {}
-        self.marks: list[marks.Mark] = []
+        self.marks: list[marks.Mark | Curve] = []
 
     def text(
         self,
@@ -90,6 +91,10 @@ class Canvas:
         """Puts the mark of a group around x, y."""
         self.marks.append(marks.Dot(x, y, radius, *style_of(group), opacity))
 
+    def curve(self, points: Points, colour: str, *, width: float, dash: float = 0) -> None:
+        """Draws a closed line through points, dashed if `dash` is above 0."""
+        self.marks.append(Curve(points, colour, width, dash))
+
     def picture(self, left: int, top: int, picture: Tensor, *, zoom: int = 1) -> None:
         """Puts a picture (C, H, W) of bytes with its corner at left, top, and notes where it is."""
         self.marks.append(marks.Raster(left, top, picture, zoom))
@@ -115,8 +120,9 @@ class Canvas:
 
     @property
     def is_vector(self) -> bool:
-        """Whether nothing on it is made of pixels."""
-        return not any(isinstance(mark, marks.Raster) for mark in self.marks)
+        """Whether an SVG file shows more than pixels do: curves, or nothing made of pixels."""
+        kinds = {type(mark) for mark in self.marks}
+        return Curve in kinds or marks.Raster not in kinds
 
     def svg(self) -> str:
         """Returns what was drawn as an SVG file."""
