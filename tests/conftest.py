@@ -165,10 +165,9 @@ def four_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def chromium() -> Iterator[Any]:
     """Chromium, of the system."""
     pytest.importorskip("playwright.sync_api", reason="needs Playwright: make test-browser")
-    path = find_chromium()
-    if path is None:
+    if find_chromium() is None:
         pytest.skip("needs Chromium, and there is none: install the system's package chromium")
-    with browser(path) as started:
+    with browser() as started:
         yield started
 
 

@@ -1,13 +1,12 @@
 """Draws a 4 in an explorer and closes it into a 9: `make film-explorer ARGS=FILE`."""
 
 import argparse
-import sys
 from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from chromium import Visit, browser, find_chromium, keep
+from chromium import Visit, browser, keep, open_explorer
 from PIL import Image
 
 SIZE = (1280, 900)
@@ -46,12 +45,8 @@ def main() -> None:
     parser.add_argument("picture", type=Path, help="the PNG to write")
     parser.add_argument("page", type=Path, help="an explorer.html of one run on MNIST")
     arguments = parser.parse_args()
-    path = find_chromium()
-    if path is None:
-        sys.exit("vae-lab: error: no Chromium: install the system's package chromium.")
-    with browser(path) as started:
-        page = Visit(started, SIZE).go(arguments.page.resolve().as_uri())
-        page.wait_for_selector("body[data-ready=true]")
+    with browser() as started:
+        page = open_explorer(started, arguments.page, SIZE)
         steps = list(drawn(page))
         strip = Visit(started, SIZE).page
         strip.set_content(f"<style>{STYLE}</style>{table(steps)}")

@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from chromium import Visit, browser, find_chromium
+from chromium import browser, open_explorer
 from PIL import Image
 
 SIZE = (1180, 800)
@@ -26,12 +26,8 @@ def main() -> None:
     parser.add_argument("film", type=Path, help="the GIF to write")
     parser.add_argument("page", type=Path, help="an explorer.html")
     arguments = parser.parse_args()
-    path = find_chromium()
-    if path is None:
-        sys.exit("vae-lab: error: no Chromium: install the system's package chromium.")
-    with browser(path) as started:
-        page = Visit(started, SIZE).go(arguments.page.resolve().as_uri())
-        page.wait_for_selector("body[data-ready=true]")
+    with browser() as started:
+        page = open_explorer(started, arguments.page, SIZE)
         page.wait_for_timeout(4000)  # the map becomes finer
         frames = list(dragged(page))
     write_film(frames, arguments.film)

@@ -1,12 +1,11 @@
 """Makes the picture of TensorBoard that the documentation shows: `make screenshot`."""
 
 import argparse
-import sys
 from io import BytesIO
 from pathlib import Path
 
 from boards import board
-from chromium import Visit, browser, find_chromium, keep
+from chromium import Visit, browser, keep
 from PIL import Image
 
 # Wide enough for two cards in a row; as high as curves, reconstructions, samples and KL are.
@@ -21,10 +20,7 @@ def main() -> None:
     parser.add_argument("target", type=Path)
     parser.add_argument("folders", nargs="*", help="default: the newest sweep")
     arguments = parser.parse_args()
-    path = find_chromium()
-    if path is None:
-        sys.exit("vae-lab: error: no Chromium: install the system's package chromium.")
-    with board(*arguments.folders, cwd=Path.cwd()) as served, browser(path) as started:
+    with browser() as started, board(*arguments.folders, cwd=Path.cwd()) as served:
         page = Visit(started, SIZE).go(served.links["side by side"])
         page.locator("image-card img").nth(3).wait_for()
         page.wait_for_load_state("networkidle")

@@ -1,11 +1,10 @@
 """Makes the pictures of an explorer for docs/reference/explorer.md: `make film-explorer`."""
 
 import argparse
-import sys
 from io import BytesIO
 from pathlib import Path
 
-from chromium import Visit, browser, find_chromium, keep
+from chromium import browser, keep, open_explorer
 from PIL import Image
 
 SIZE = (1180, 900)
@@ -21,12 +20,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="for explorer_plane.png and explorer_image.png")
     parser.add_argument("page", type=Path, help="an explorer.html of one run")
     arguments = parser.parse_args()
-    path = find_chromium()
-    if path is None:
-        sys.exit("vae-lab: error: no Chromium: install the system's package chromium.")
-    with browser(path) as started:
-        page = Visit(started, SIZE).go(arguments.page.resolve().as_uri())
-        page.wait_for_selector("body[data-ready=true]")
+    with browser() as started:
+        page = open_explorer(started, arguments.page, SIZE)
         page.locator("#test-image").fill(str(IMAGE))
         page.locator(".run-card").get_by_text("64 draws", exact=True).wait_for()
         page.wait_for_timeout(4000)  # the map becomes finer

@@ -1,12 +1,11 @@
 """Makes the pictures of a report that the README shows: `make screenshot-report ARGS=FILE`."""
 
 import argparse
-import sys
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from chromium import Visit, browser, find_chromium, keep
+from chromium import Visit, browser, keep
 from PIL import Image
 
 SIZE = (1440, 900)
@@ -24,11 +23,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="for report.png and report_first_lines.png")
     parser.add_argument("page", type=Path, help="a report.html")
     arguments = parser.parse_args()
-    path = find_chromium()
-    if path is None:
-        sys.exit("vae-lab: error: no Chromium: install the system's package chromium.")
-    with browser(path) as started:
-        page = Visit(started, SIZE).go(arguments.page.resolve().as_uri())
+    with browser() as started:
+        page = Visit(started, SIZE).open(arguments.page)
         screen = Image.open(BytesIO(page.screenshot()))
         lines = screen.crop(first_lines(page))
     keep(screen, arguments.folder / "report.png", LIMIT)

@@ -26,8 +26,11 @@ def find_chromium() -> str | None:
 
 
 @contextmanager
-def browser(path: str) -> Iterator[Any]:
-    """Starts the browser, and ends it."""
+def browser() -> Iterator[Any]:
+    """Starts the browser, and ends it. Exits if the system has none."""
+    path = find_chromium()
+    if path is None:
+        sys.exit("vae-lab: error: no Chromium: install the system's package chromium.")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -55,6 +58,10 @@ class Visit:
         self.page.goto(address)
         return self.page
 
+    def open(self, path: Path) -> Any:
+        """Opens a file and returns the page."""
+        return self.go(path.resolve().as_uri())
+
     def _on_console(self, message: Any) -> None:
         if message.type == "error":
             self.errors.append(message.text)
@@ -63,6 +70,13 @@ class Visit:
         parts = urlsplit(request.url)
         if parts.scheme not in ("data", "blob") and parts.hostname not in LOOPBACK:
             self.left_loopback.append(request.url)
+
+
+def open_explorer(started: Any, path: Path, size: tuple[int, int]) -> Any:
+    """Opens an explorer's file and returns the page when all of it is drawn."""
+    page = Visit(started, size).open(path)
+    page.wait_for_selector("body[data-ready=true]")
+    return page
 
 
 def keep(picture: Image.Image, target: Path, limit: int) -> None:
