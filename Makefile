@@ -13,6 +13,9 @@ INSTALLED_BROWSER := $(VENV)/.installed-browser
 INSTALLED_ENGINES := $(VENV)/.installed-engines
 INSTALLED_DOCS := $(VENV)/.installed-docs
 
+# What the notebooks printed, where the site looks for it.
+NOTEBOOKS := outputs/docs/.jupyter_cache
+
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -52,7 +55,12 @@ film-explorer: $(INSTALLED_BROWSER) ## draw docs/images/explorer* again: ARGS=FO
 	PYTHONPATH=tests/support $(BIN)/python tools/draw_strokes.py docs/images/explorer_four_to_nine.png $(ARGS)/conv-z10/explorer.html
 	PYTHONPATH=tests/support $(BIN)/python tools/screenshot_explorer.py docs/images $(ARGS)/conv-z10/explorer.html
 
+# Notebooks run side by side first, one on each core. The site shows what they printed; one that failed
+# is executed again there, and its error ends the build.
 docs: $(INSTALLED_DOCS) ## build the site and execute its notebooks: outputs/docs/html/index.html
+	@mkdir -p outputs/docs
+	@$(BIN)/jcache notebook -p $(NOTEBOOKS) add -r jupytext docs/notebooks/*.py <<< y > outputs/docs/notebooks.log
+	$(BIN)/jcache project -p $(NOTEBOOKS) execute -e local-parallel -t 900
 	$(BIN)/python -m sphinx -W --keep-going -q -b html -d outputs/docs/doctrees docs outputs/docs/html $(ARGS)
 
 golden: $(INSTALLED_DEV) ## run the long tests of the numbers (minutes; longer with VAE_LAB_DATA)
