@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from vae_lab.cli.jobs import compose_jobs
+from vae_lab.config.channels import chosen_channels
 from vae_lab.config.resolve import resolved
-from vae_lab.networks.conv import bottleneck, chosen_channels
+from vae_lab.networks.conv import bottleneck
 from vae_lab.networks.resnet import Residual
 from vae_lab.vae import VAE
 

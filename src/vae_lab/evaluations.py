@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,6 +29,9 @@ DEFAULTS = ("evaluate.yaml", "picture_metrics/thorough.yaml")
 
 # What a run measures at its end, too.
 _OF_THE_RUN = ("elbo", "recon", "kl", "active_units")
+
+# The two parts of the distance from log p(x) to the bound, by the names of their numbers.
+GAPS = ("approximation_gap", "amortisation_gap")
 
 # A recorded number; see `Number`.
 _NUMBER: dict[str, Any] = {
@@ -149,13 +152,14 @@ def record_of(name: str, content: Mapping[str, Any]) -> EvaluationRecord:
 def evaluations_of(run: RunFolder) -> list[EvaluationRecord]:
     """Returns the evaluations of the weights and test images that a run's bound is of.
 
-    That with the most samples comes first.
+    That with the most samples comes first; of equal ones, that with the most numbers.
     """
     weights = run.require_result().protocol.get("weights")
     paths = sorted(run.path.glob("evaluation-test-*.json"))
     records = [record_of(path.name, it) for path in paths if (it := read_content(run, path))]
     known = [record for record in records if record.protocol.get("weights") == weights]
-    return sorted(known, key=lambda record: (*record.size, record.name), reverse=True)
+    order = lambda it: (*it.size, len(it.numbers), it.name)  # noqa: E731
+    return sorted(known, key=order, reverse=True)
 
 
 def numbers_of(record: Any) -> dict[str, Number]:
@@ -175,7 +179,20 @@ def read_per_image(run: RunFolder) -> "dict[str, np.ndarray]":
     Raises:
         UserError: The file is damaged, or not one of ours.
     """
-    path = run.per_image
+    return _read_values(run, run.per_image, ("elbo", "recon", "kl"))
+
+
+def read_gaps(run: RunFolder, name: str) -> "dict[str, np.ndarray]":
+    """Returns the `GAPS` of every image of the evaluation `name`, each (N,); empty if not kept.
+
+    Raises:
+        UserError: The file is damaged, or not one of ours.
+    """
+    return _read_values(run, (run.path / name).with_suffix(".npz"), GAPS)
+
+
+def _read_values(run: RunFolder, path: Path, names: Sequence[str]) -> "dict[str, np.ndarray]":
+    """Returns the values of images in a file of a run's folder, by name, each (N,)."""
     if not path.exists():
         return {}
     import numpy as np
@@ -185,7 +202,7 @@ def read_per_image(run: RunFolder) -> "dict[str, np.ndarray]":
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             check_members(archive, len(data))
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            values = {name: file[name] for name in ("elbo", "recon", "kl")}
+            values = {name: file[name] for name in names}
         kinds = {(value.ndim, value.dtype.kind, len(value)) for value in values.values()}
         if len(kinds) > 1 or next(iter(kinds))[:2] != (1, "f"):
             raise ValueError("it does not hold a number of each image")

@@ -18,6 +18,8 @@ Record = dict[str, Any]
 # How a distance from the prior is found: of the standard normal, and of a learned prior.
 BY_MOMENTS, BY_DRAWS = "moments", "draws"
 
+AIS = "annealed importance sampling"
+
 PROTOCOL = {
     "data": "made-up",
     "targets": "grey values in [0, 1], not binarised",
@@ -85,21 +87,59 @@ def write_run(
 
 
 def write_evaluation(
-    folder: Path, numbers: dict[str, Any], *, samples: int = 500, weights: str = "best"
+    folder: Path,
+    numbers: dict[str, Any],
+    *,
+    samples: int = 500,
+    weights: str = "best",
+    digest: str = "0",
+    **settings: Any,
 ) -> Path:
     """Writes the evaluation of a run with 500 samples per image, or another number."""
     result = json.loads((folder / "result.json").read_text())
-    path = folder / f"evaluation-test-{weights}-k{samples}-0.json"
+    path = folder / f"evaluation-test-{weights}-k{samples}-{digest}.json"
     record = {
         "run": result["name"],
         "config_hash": result["config_hash"],
         "protocol": {"weights": weights, "weights_epoch": 3, "seed": 0},
-        "settings": {"num_samples": samples, "num_images": 1000, "seed": 0},
+        "settings": {"num_samples": samples, "num_images": 1000, "seed": 0, **settings},
         "numbers": numbers,
         "picture_metrics": {},
     }
     path.write_text(json.dumps(record))
     return path
+
+
+def write_anatomy(
+    folder: Path, approximation: float, amortisation: float, *, error: float = 0.05,
+    images: int = 100, sandwich: float | None = None, per_image: bool = True, **more: Any,
+) -> Path:  # fmt: skip
+    """Writes an evaluation with both gaps of a run, each with a standard error over images."""
+    random = np.random.default_rng(len(str(folder)))
+    gaps = {"approximation_gap": approximation, "amortisation_gap": amortisation}
+    scale = error * np.sqrt(images)
+    values = {name: scale * _standardised(random, images) + gap for name, gap in gaps.items()}
+    protocol = {"images": images, "samples": 64, "steps": 300, "posterior": "diagonal"}
+    numbers = {name: number(gap, error) for name, gap in gaps.items()} | {
+        "log_likelihood": number(-100.0, 1.0, by="grid" if sandwich is None else AIS),
+        "best_bound": number(-100.0 - approximation, 1.0),
+        "encoder_bound": number(-100.0 - approximation - amortisation, 1.0),
+    }
+    for it in numbers.values():
+        it["protocol"] |= protocol
+    if sandwich is not None:
+        numbers["sandwich"] = number(sandwich, 0.01)
+    numbers |= more.pop("numbers", {})
+    path = write_evaluation(folder, numbers, digest="1", anatomy=True, **more)
+    if per_image:
+        np.savez(path.with_suffix(".npz"), **values)
+    return path
+
+
+def _standardised(random: np.random.Generator, count: int) -> np.ndarray:
+    """Values whose mean is 0 and whose standard deviation is 1."""
+    values = random.normal(size=count)
+    return (values - values.mean()) / values.std(ddof=1)
 
 
 def make_former(folder: Path) -> Path:

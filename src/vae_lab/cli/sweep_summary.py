@@ -25,7 +25,9 @@ from vae_lab.run_folder import (
 from vae_lab.terminal import in_this_shell, print_error, print_warning
 
 # Columns of texts, the name first: the others are left out of the table if all runs agree.
-LEFT_ALIGNED = ("run", "status", "data", "images", "binarize", "likelihood", "bound", "samples")
+LEFT_ALIGNED = (
+    *("run", "status", "data", "images", "binarize", "likelihood", "posterior", "bound", "samples"),
+)
 
 # What the name of a run says, or another column, or what is only for the file.
 IN_THE_NAME = (

@@ -10,6 +10,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vae_lab.config.channels import chosen_channels
 from vae_lab.networks.base import Decoder, Encoder
 from vae_lab.posteriors import Family
 
@@ -101,16 +102,6 @@ def odd_pixels(image_shape: Sequence[int], halvings: int) -> list[tuple[int, int
     """Returns of each doubling, in the decoder's order, the pixels (height, width) left over."""
     _, height, width = image_shape
     return [((height >> k) % 2, (width >> k) % 2) for k in reversed(range(halvings))]
-
-
-def chosen_channels(image_shape: Sequence[int], channels: Sequence[int] | None) -> Sequence[int]:
-    """Returns the channels, for None those that suit the image: 64, 128, 256, 256, ...
-
-    These are as many as there are halvings that leave 4 pixels or more: 8 x 8 images are halved
-    once, 28 x 28 twice, 32 x 32 three times, 64 x 64 four times.
-    """
-    halvings = max(1, (min(image_shape[1:]) // 4).bit_length() - 1)
-    return [min(64 * 2**k, 256) for k in range(halvings)] if channels is None else channels
 
 
 def bottleneck(image_shape: Sequence[int], channels: Sequence[int]) -> tuple[int, int, int]:

@@ -13,8 +13,9 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from vae_lab.config.channels import chosen_channels
 from vae_lab.networks.base import Decoder, Encoder
-from vae_lab.networks.conv import Doubling, bottleneck, chosen_channels, halving, odd_pixels
+from vae_lab.networks.conv import Doubling, bottleneck, halving, odd_pixels
 from vae_lab.posteriors import Family
 
 # Channels that share a mean and a variance, at most.

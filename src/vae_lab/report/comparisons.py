@@ -5,6 +5,7 @@ from itertools import combinations
 from typing import Any
 
 from vae_lab.report.factors import Factor, crossings, factors, tetrads
+from vae_lab.report.gaps import Gaps
 from vae_lab.report.grouping import Group, Setting, contrasts
 from vae_lab.report.picture_metrics import COMPARED, DISTANCE_NAME, PictureMetrics
 from vae_lab.report.statistics import Difference, Sample, contrast, difference, holm
@@ -21,9 +22,9 @@ class Comparisons:
     """The differences between the settings of a page, each corrected for all of them.
 
     Of each quantity: all pairs of settings that differ in one key; the main effects, which are
-    means of such pairs; of the bound also all other pairs, and the interactions. A page names the
-    highest and the lowest of several settings, which is a choice among all pairs: all of them
-    count, also those of which it says nothing.
+    means of such pairs; of the bound also all other pairs, and the interactions; and the two gaps
+    of each setting. A page names the highest and the lowest of several settings, which is a choice
+    among all pairs: all of them count, also those of which it says nothing.
     """
 
     def __init__(self, metrics: Sequence[PictureMetrics]) -> None:
@@ -42,6 +43,7 @@ class Comparisons:
                 found |= _effects(group, name, samples)
             bounds = {id(setting): sample for setting, sample in terms(group, "elbo")}
             found |= _interactions(group, bounds)
+            found |= _excesses(group)
         corrected = holm(list(found.values()))
         self._differences = dict(zip(found, corrected, strict=True))
         self.count = sum(it.p_value is not None for it in corrected)
@@ -80,6 +82,13 @@ class Comparisons:
         None if no settings tell it.
         """
         return self._differences.get(("interaction", id(group), a.key, b.key, *at))
+
+    def excess(self, setting: Setting) -> Difference | None:
+        """Returns by how much a setting's amortisation gap is larger than its approximation gap.
+
+        None if both were not measured.
+        """
+        return self._differences.get(("excess", id(setting)))
 
     def best_and_ties(self, group: Group) -> tuple[Setting, list[Setting]]:
         """Returns the setting of the highest bound, and those that may be as good."""
@@ -124,6 +133,14 @@ def _interactions(group: Group, samples: Mapping[int, Sample]) -> dict[Key, Diff
             key = ("interaction", id(group), a.key, b.key, *at)
             found[key] = contrast([samples[id(setting)] for setting in corners], weights)
     return found
+
+
+def _excesses(group: Group) -> dict[Key, Difference]:
+    """Returns by how much one part of the distance from log p(x) is larger than the other."""
+    return {
+        ("excess", id(setting)): contrast([parts.excess], [1.0])
+        for setting, parts in Gaps(group).measured()
+    }
 
 
 def terms(group: Group, name: str) -> Measured:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from vae_lab.report.gaps import AMORTISATION, APPROXIMATION, Gaps
 from vae_lab.report.grouping import Group
 from vae_lab.report.likelihoods import Likelihoods
 from vae_lab.report.statistics import Sample
@@ -44,10 +45,17 @@ TERMS = (
 EVALUATED = (
     Column("iw_bound", "IW bound", 1),
     Column("exact", r"$\log p(x)$", 1),
+    Column("annealed", r"$\log p(x)$, AIS", 1),
     Column("bits_per_dimension", "bits/dim", -1),
     Column("knn_accuracy", r"$k$-NN (\%)", 1),
     Column("precision", r"precision (\%)", 1),
     Column("recall", r"recall (\%)", 1),
+)
+
+# Those of an evaluation with anatomy=true, which may be another one.
+PARTS = (
+    Column(APPROXIMATION, "approximation gap", -1),
+    Column(AMORTISATION, "amortisation gap", -1),
 )
 
 
@@ -75,10 +83,11 @@ def escaped(text: str) -> str:
 
 
 def _table(group: Group) -> str:
-    likelihoods = Likelihoods(group)
+    likelihoods, gaps = Likelihoods(group), Gaps(group)
     samples = {column: [it.sample(column.name) for it in group.settings] for column in TERMS}
     for column in EVALUATED:
         samples[column] = [likelihoods.sample(it, column.name) for it in group.settings]
+    samples |= {it: [gaps.sample(setting, it.name) for setting in group.settings] for it in PARTS}
     columns = [
         [column.title, *_cells(column, of_column)]
         for column, of_column in samples.items()
@@ -86,9 +95,12 @@ def _table(group: Group) -> str:
     ]
     parts = [columns[start : start + WIDEST] for start in range(0, len(columns), WIDEST)]
     has_bound = any(samples[EVALUATED[0]])
+    caption = _caption(group, likelihoods if has_bound else None)
+    if any(samples[PARTS[0]]):
+        caption = f"{caption} {_gaps_explained(gaps)}"
     lines = [
         *(r"\begin{table}", r"  \centering", r"  \small"),
-        f"  \\caption{{{_caption(group, likelihoods if has_bound else None)}}}",
+        f"  \\caption{{{caption}}}",
         "\n\n  \\medskip\n".join(_tabular(_keys(group), part) for part in parts),
         r"\end{table}",
     ]
@@ -147,6 +159,14 @@ def _cell(sample: Sample | None, *, is_best: bool) -> str:
     mean = shown(scale * sample.mean, error)
     mean = rf"\mathbf{{{mean}}}" if is_best else mean
     return rf"${mean}$" if error is None else rf"${mean} \pm {shown(error, error)}$"
+
+
+def _gaps_explained(gaps: Gaps) -> str:
+    images = counted(gaps.num_images_of(APPROXIMATION) or 0, "image")
+    return (
+        rf"Approximation gap: $\log p(x)$ minus the best bound of the posterior's family; "
+        f"amortisation gap: the best bound minus that of the encoder; of {images}."
+    )
 
 
 def _caption(group: Group, likelihoods: Likelihoods | None) -> str:

@@ -7,20 +7,20 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from vae_lab.evaluations import EvaluationRecord, overrides_of
+from vae_lab.evaluations import overrides_of
 from vae_lab.report.blocks import Block, Cell, Commands, Note, Subheading, Table
+from vae_lab.report.evaluated import Evaluated
 from vae_lab.report.grouping import Group, Setting
-from vae_lab.report.picture_metrics import sample_of
-from vae_lab.report.runs import Run
-from vae_lab.report.statistics import Sample
 from vae_lab.report.tables import sample_cell
 from vae_lab.report.wording import counted, listed, shown
-from vae_lab.run_folder import COMMANDS, Number
+from vae_lab.run_folder import COMMANDS
 
 # The numbers of the two tables, and their headings.
 BOUNDS = {
     "iw_bound": "iw_bound",
     "exact": "exact",
+    "annealed": "annealed",
+    "sandwich": "sandwich",
     "gap_elbo_to_iw_bound": "gap",
     "bits_per_dimension": "bits per dimension",
 }
@@ -42,6 +42,12 @@ BOUNDS_NOTE = (
     "the two on the same images; exact is log p(x) by a grid, for two latent dimensions."
 )
 
+ANNEALED_NOTE = (
+    "annealed is log p(x) by annealed importance sampling, which is too low on average; sandwich "
+    "is the distance between a lower and an upper bound of log p(x), on images that the model "
+    "itself made: annealed is about that close."
+)
+
 CODES_NOTE = (
     "Accuracies are of classifiers of the codes, precision and recall of samples. Information is "
     "what a code tells of its image, between two bounds, in nats."
@@ -53,22 +59,8 @@ NO_LIKELIHOODS = (
 )
 
 
-class Likelihoods:
-    """The evaluations of a group by one protocol; runs that were not measured by it have none."""
-
-    def __init__(self, group: Group) -> None:
-        self.group = group
-        by_protocol: dict[str, dict[int, EvaluationRecord]] = {}
-        for run in group.runs:
-            for record in run.evaluations:
-                by_protocol.setdefault(record.name, {})[id(run)] = record
-        # The protocol that most runs have; of two, that with more samples.
-        self._records = max(by_protocol.values(), key=_num_runs_and_size, default={})
-
-    @property
-    def record(self) -> EvaluationRecord | None:
-        """One of the evaluations, for what all have in common; None if there is none."""
-        return next(iter(self._records.values()), None)
+class Likelihoods(Evaluated):
+    """The evaluations of a group by one protocol, with what their bounds have in common."""
 
     @property
     def num_samples(self) -> int:
@@ -78,30 +70,12 @@ class Likelihoods:
     @property
     def num_images(self) -> int | None:
         """The images that the weighted bound is of, if it was measured."""
-        numbers = [it.numbers.get("iw_bound") for it in self._records.values()]
-        counts = [number.protocol.get("images") for number in numbers if number]
-        return next((count for count in counts if isinstance(count, int)), None)
+        return self.num_images_of("iw_bound")
 
     @property
     def targets_are_means(self) -> bool:
         """Whether the targets are means of binary draws: the values are not likelihoods then."""
-        numbers = [it.numbers.get("iw_bound") for it in self._records.values()]
-        return any(number.protocol.get("targets_are_means") for number in numbers if number)
-
-    @property
-    def missing(self) -> list[Run]:
-        """The runs that were not measured."""
-        return [run for run in self.group.runs if id(run) not in self._records]
-
-    def numbers(self, setting: Setting, name: str) -> list[Number]:
-        """Returns a number as it was recorded in those of a setting's runs that have it."""
-        records = [self._records.get(id(run)) for run in setting.runs]
-        return [it.numbers[name] for it in records if it and name in it.numbers]
-
-    def sample(self, setting: Setting, name: str) -> Sample | None:
-        """Returns a number of a setting; None if one of its runs lacks it."""
-        numbers = self.numbers(setting, name)
-        return sample_of(name, numbers) if len(numbers) == len(setting.runs) else None
+        return self.are_means("iw_bound")
 
     def names(self) -> list[str]:
         """Returns the names of the numbers that a setting has."""
@@ -117,10 +91,11 @@ def section(group: Group) -> list[Block]:
         return []
     blocks: list[Block] = [Note(protocol(likelihoods))]
     if bounds:
-        blocks += [bounds, Note(BOUNDS_NOTE), *map(Note, _doubts(likelihoods))]
+        notes = [ANNEALED_NOTE] if "annealed" in likelihoods.names() else []
+        blocks += [bounds, *map(Note, [BOUNDS_NOTE, *notes, *_doubts(likelihoods)])]
     if codes:
         blocks += [Subheading("Codes and samples"), codes, Note(CODES_NOTE)]
-    return [*blocks, *_not_measured(likelihoods)]
+    return [*blocks, *not_measured(likelihoods)]
 
 
 def _table(likelihoods: Likelihoods, headings: Mapping[str, str]) -> Table | None:
@@ -182,8 +157,9 @@ def _doubts(likelihoods: Likelihoods) -> list[str]:
     return doubts
 
 
-def _not_measured(likelihoods: Likelihoods) -> list[Block]:
-    missing, record = likelihoods.missing, likelihoods.record
+def not_measured(evaluated: Evaluated) -> list[Block]:
+    """Returns which runs were not measured, and the command that does it."""
+    missing, record = evaluated.missing, evaluated.record
     if not missing or record is None:
         return []
     names = _named([run.name for run in missing], "run")
@@ -206,7 +182,3 @@ def command(paths: Sequence[Path], overrides: Sequence[str]) -> str:
 
 def _named(names: Sequence[str], noun: str) -> str:
     return listed(names) if len(names) <= MOST_NAMES else counted(len(names), noun)
-
-
-def _num_runs_and_size(records: dict[int, EvaluationRecord]) -> tuple[int, tuple[int, int]]:
-    return len(records), next(iter(records.values())).size

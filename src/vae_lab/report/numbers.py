@@ -6,15 +6,18 @@ is NaN or infinite.
 - `written_by`, `written`: the version, and the time in UTC.
 - `parts`: for each group of runs that can be compared
   - `title`, `keys`: those that vary
-  - `evaluation`: the name of the files that `likelihoods` come from
+  - `evaluation`: the name of the files that `likelihoods` come from, `evaluation_of_gaps` that of
+    the files that `gaps` come from
   - `answer`: `headline`, `certainty`, `ties` as text; `numbers` of the headline; `findings`, each
     with `subject`, `title`, `text`, `numbers`, `remedies` (overrides) and `evidence` (a section)
   - `settings`: `label`, `values` of the keys, `runs` (`name`, `folder`, `seed`, `epochs`,
     `seconds`, `parameters`, `active_units`, `validation_bound`, `kl_per_dimension`, the largest
     first, `curves` by tag and epoch), `elbo`, `recon`, `kl` of the test images,
-    `likelihoods` that `python -m vae_lab.evaluate` found, and `picture_metrics`. A quantity has
-    `mean`, `standard_error` over images, 95 % `interval` and the `values` of the seeds; one by
-    label has a number for each; `by_step` are shares at each step of the interpolations
+    `likelihoods` that `python -m vae_lab.evaluate` found, `gaps` below log p(x) that it found with
+    `anatomy=true`, with their `difference` (amortisation - approximation), and `picture_metrics`.
+    A quantity has `mean`, `standard_error` over images, 95 % `interval` and the `values` of the
+    seeds; one by label has a number for each; `by_step` are shares at each step of the
+    interpolations
   - `comparisons`: `quantity`, `a`, `b` (labels), `value` of a - b, `standard_error`, `interval`,
     `p`, `p_corrected` by Holm for the whole page, `differs`
   - `effects`: the same of two levels of a `key` on average over the other keys
@@ -30,13 +33,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
+from vae_lab.report.anatomy import HEADINGS
 from vae_lab.report.blocks import Answer
 from vae_lab.report.comparisons import TERMS, Comparisons, quantities
 from vae_lab.report.factors import crossings, factors
+from vae_lab.report.gaps import Gaps
 from vae_lab.report.grouping import Setting
 from vae_lab.report.likelihoods import Likelihoods
 from vae_lab.report.picture_metrics import PictureMetrics
 from vae_lab.report.runs import Run, Skipped
+from vae_lab.report.statistics import Difference
 
 Record = dict[str, Any]
 
@@ -61,14 +67,19 @@ def to_json(
 def part(metrics: PictureMetrics, comparisons: Comparisons, answer: Answer) -> Record:
     """Returns the numbers of a group."""
     group = metrics.group
-    likelihoods = Likelihoods(group)
+    likelihoods, gaps = Likelihoods(group), Gaps(group)
     said = answer._asdict() | {"findings": [it._asdict() for it in answer.findings]}
     return {
         "title": group.title,
         "keys": group.keys,
         "answer": said,
         "evaluation": likelihoods.record.name if likelihoods.record else None,
-        "settings": [_setting(metrics, likelihoods, setting) for setting in group.settings],
+        "evaluation_of_gaps": gaps.record.name if gaps.record else None,
+        "settings": [
+            _setting(metrics, likelihoods, setting)
+            | {"gaps": _gaps(gaps, comparisons.excess(setting), setting)}
+            for setting in group.settings
+        ],
         "comparisons": list(_comparisons(metrics, comparisons)),
         "effects": list(_effects(metrics, comparisons)),
         "interactions": list(_interactions(metrics, comparisons)),
@@ -97,6 +108,12 @@ def _setting(metrics: PictureMetrics, likelihoods: Likelihoods, setting: Setting
         },
         "picture_metrics": pictures,
     }
+
+
+def _gaps(gaps: Gaps, excess: Difference | None, setting: Setting) -> Record:
+    samples = {name: gaps.sample(setting, name) for name in HEADINGS}
+    found: Record = {name: sample.numbers() for name, sample in samples.items() if sample}
+    return found | ({"difference": excess.numbers()} if excess else {})
 
 
 def _run(run: Run) -> Record:

@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vae_lab.config.identity import flatten, is_volatile
+from vae_lab.config.identity import ADDED_LATER, flatten, is_volatile
 from vae_lab.errors import UserError, refusing
 from vae_lab.evaluations import EvaluationRecord, evaluations_of, numbers_of, read_per_image
 from vae_lab.loggers.event_files import Curves, read_curves
 from vae_lab.ownership import COMPARISON, EXPLORER, FIGURES, is_ours
 from vae_lab.run_folder import RESULT, RUNNING, SUCCESS, Number, RunFolder
-
 
 class Skipped(NamedTuple):
     """A folder that the report leaves out."""
@@ -36,9 +35,12 @@ class Run:
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """Every key of the configuration that can matter, and the option of each group."""
+        """Every key of the configuration that can matter, and the option of each group.
+
+        Of keys that the run's version did not have, the value that computes the same.
+        """
         keys = {key: value for key, value in flatten(self.config) if not is_volatile(key)}
-        return {**self.result.choices, **keys}
+        return {**self.result.options, **ADDED_LATER, **keys}
 
     @cached_property
     def per_image(self) -> dict[str, np.ndarray]:

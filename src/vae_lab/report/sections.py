@@ -1,9 +1,9 @@
 """The content of a page on a group of comparable runs: the answer first, then its evidence."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from vae_lab.report import gallery, latent_pictures, likelihoods, tables
+from vae_lab.report import anatomy, gallery, latent_pictures, likelihoods, tables
 from vae_lab.report.blocks import Answer, Block, Chart, Commands, Facts, Note, Section, Subheading
 from vae_lab.report.charts import draw_all
 from vae_lab.report.comparisons import Comparisons
@@ -31,6 +31,8 @@ DIFFERENCES_NOTE = (
     "its value is slightly optimistic."
 )
 
+GAPS_TITLE = "Why the bound is below log p(x)"
+
 METRICS_NOTE = (
     "Brackets: 95 % interval. Sharpness: root mean square step between neighbouring pixels, "
     "divided by their standard deviation. Contrast: standard deviation of the pixels. {distance} "
@@ -56,10 +58,11 @@ def content_of(
     metrics: PictureMetrics, comparisons: Comparisons, prefix: str, most_findings: int
 ) -> Content:
     """Returns all there is to show of a group; `prefix` begins the names of its pictures' files."""
-    group = metrics.group
+    group, charts = metrics.group, draw_all(metrics, prefix)
     sections = [
-        *_pictures(metrics, prefix),
+        *_pictures(group, charts, prefix),
         Section("likelihoods", "Likelihoods", likelihoods.section(group)),
+        Section("anatomy", GAPS_TITLE, anatomy.section(group, charts.get("gaps"), prefix), "Gaps"),
         _differences(metrics, comparisons, prefix),
         _metrics(metrics),
         _run(group),
@@ -112,8 +115,7 @@ def _results(group: Group, comparisons: Comparisons) -> list[Block]:
     return [*tables.results(group, comparisons), *([Note(" ".join(notes))] if notes else [])]
 
 
-def _pictures(metrics: PictureMetrics, prefix: str) -> list[Section]:
-    group, charts = metrics.group, draw_all(metrics, prefix)
+def _pictures(group: Group, charts: Mapping[str, Chart], prefix: str) -> list[Section]:
     curves, bound, kl = (charts.get(name, NO_CHART) for name in ("curves", "bound", "kl"))
     samples = gallery.whole_samples(group, prefix)
     reconstructions = _explained(gallery.reconstruction_strips(group, prefix), RECONSTRUCTIONS_NOTE)

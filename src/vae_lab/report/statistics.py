@@ -174,7 +174,7 @@ def difference(a: Sample, b: Sample) -> Difference:
 
 
 def contrast(samples: Sequence[Sample], weights: Sequence[float]) -> Difference:
-    """Returns a weighted sum of means, as the only comparison; the weights sum to 0.
+    """Returns a weighted sum of means, as the only comparison; it is 0 if nothing differs.
 
     Its variance has two parts. Over images: of the same sum for each image, or of all means. Over
     seeds (Welch): only if a setting has several; one that has a single seed, or a standard

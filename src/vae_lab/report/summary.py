@@ -24,6 +24,7 @@ COLUMNS = (
     ("images", ("data", "fingerprint"), "{:.8}"),
     ("binarize", ("protocol", "binarize"), "{}"),
     ("likelihood", ("choices", "likelihood"), "{}"),
+    ("posterior", ("options", "posterior"), "{}"),
     ("bound", ("protocol", "bound"), "{}"),
     ("samples", ("protocol", "num_samples"), "{}"),
     ("epochs", ("epochs",), "{}"),
@@ -40,6 +41,7 @@ COLUMNS = (
 EVALUATED = (
     *("iw_bound", "exact", "bits_per_dimension", "knn_accuracy", "linear_probe_accuracy"),
     *("precision", "recall", "mutual_information_lower", "mutual_information_upper"),
+    *("annealed", "log_likelihood", "approximation_gap", "amortisation_gap"),
 )
 HEADINGS = (
     *(heading for heading, _, _ in COLUMNS),

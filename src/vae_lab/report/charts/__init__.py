@@ -1,10 +1,10 @@
-"""The charts of a report: curves, the parts of the bound, latent dimensions, interpolations."""
+"""The charts of a report: curves, parts of the bound, gaps, latent dimensions, interpolations."""
 
 from matplotlib import rc_context
 
 from vae_lab.report.blocks import Chart
 from vae_lab.report.chart_style import STYLE, finish
-from vae_lab.report.charts import bound, curves, kl, paths
+from vae_lab.report.charts import anatomy, bound, curves, kl, paths
 from vae_lab.report.colours import styles
 from vae_lab.report.picture_metrics import PictureMetrics
 
@@ -22,6 +22,7 @@ def draw_all(metrics: PictureMetrics, prefix: str) -> dict[str, Chart]:
             "bound": bound.draw(group),
             "kl": kl.draw(group),
             "paths": paths.draw(metrics),
+            "gaps": anatomy.draw(group),
         }
         for name, drawing in drawings.items():
             if drawing:

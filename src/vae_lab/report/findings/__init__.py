@@ -5,7 +5,8 @@ In the order of their importance:
 1. the main effect of each key on the test bound, the largest first, if it is significant: at most
    two; the interaction of two keys stands with the smaller effect. One setting has its quality,
    and two, whose difference is the headline, the terms of it;
-2. a bound closer to the likelihood, if it was measured and names another setting as the best;
+2. a bound closer to the likelihood, if it was measured and names another setting as the best; and
+   the parts of the distance from log p(x), if they were measured;
 3. the trade-off: reconstruction against KL, sharpness against plausibility;
 4. the most serious fault, with an override that may help;
 5. what the latent plane shows;
@@ -19,6 +20,7 @@ p < 5 % after Holm's correction over all comparisons of the page.
 from vae_lab.report.blocks import Answer, Finding
 from vae_lab.report.comparisons import Comparisons
 from vae_lab.report.findings import headline
+from vae_lab.report.findings.anatomy import anatomy
 from vae_lab.report.findings.effects import effects
 from vae_lab.report.findings.faults import faults
 from vae_lab.report.findings.likelihoods import likelihoods
@@ -49,7 +51,8 @@ def _chosen(metrics: PictureMetrics, comparisons: Comparisons) -> list[Finding]:
     balance = tradeoffs(metrics, comparisons)
     wrong, shown = faults(metrics, comparisons), plane(metrics)
     best, _ = comparisons.best_and_ties(group)
-    few, closer = MOST_OF_A_KIND, likelihoods(group, best)
+    few = MOST_OF_A_KIND
+    closer = [*likelihoods(group, best), *anatomy(group, comparisons)]
     ordered = [*first[:few], *closer, *balance, *wrong[:1], *shown, *wrong[1:few], *first[few:]]
     return ordered[:MOST]
 

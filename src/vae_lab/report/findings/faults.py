@@ -101,6 +101,16 @@ def is_collapsed(setting: Setting) -> bool:
     return kl is not None and kl.mean < COLLAPSED
 
 
+def overfits(setting: Setting) -> bool:
+    """Tells whether the validation bound fell from its best, or ends far below the training."""
+    return _overfitting(setting) is not None
+
+
+def uses_all_dimensions(setting: Setting) -> bool:
+    """Tells whether every latent dimension is in use."""
+    return _active(setting) == setting.runs[0].result.latent_dim and not is_collapsed(setting)
+
+
 def _collapses(settings: list[Setting]) -> Iterator[Finding]:
     # A lower beta is a remedy only if the lowest that was tried did not collapse too.
     lowest = min((_beta(it) for it in settings if is_collapsed(it)), default=1.0)

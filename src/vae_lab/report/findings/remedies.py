@@ -5,10 +5,15 @@ There is none if the run's command says something that an override would contrad
 
 import shlex
 
+from vae_lab.config.channels import chosen_channels
+from vae_lab.reading import is_kind
 from vae_lab.report.runs import Run
 
 # Of these data sets a larger one exists.
 LARGER_DATA = {"mnist_5k": "mnist"}
+
+# The keys of an encoder that hold the sizes of its layers.
+WIDTHS = ("hidden_dims", "channels")
 
 # The keys that all objectives share which hold a KL above 0.
 SHARED_KEYS = {"objective.beta", "objective.num_samples"}
@@ -54,6 +59,26 @@ def other_size(run: Run, latent_dim: int) -> tuple[str, ...]:
     """Returns another number of latent dimensions, with which the objective has a meaning."""
     is_meaningless = latent_dim == 1 and run.result.choices.get("objective") == "beta_tc"
     return () if is_meaningless else (f"latent_dim={latent_dim}",)
+
+
+def wider_encoder(run: Run) -> tuple[str, ...]:
+    """Returns twice the size of each layer of the encoder only, if its sizes are a key."""
+    model = run.config.get("model")
+    encoder = model.get("encoder") if isinstance(model, dict) else None
+    keys = encoder if isinstance(encoder, dict) else {}
+    for key in (name for name in WIDTHS if name in keys):
+        sizes, shape = keys[key], run.result.image_shape or ()
+        if sizes is None and len(shape) == 3:
+            sizes = chosen_channels(shape, None)
+        if is_kind(sizes, list[int]) and sizes:
+            return (f"model.encoder.{key}=[{','.join(str(2 * size) for size in sizes)}]",)
+    return ()
+
+
+def richer_posterior(run: Run) -> tuple[str, ...]:
+    """Returns the family with a full covariance; one dimension has no other."""
+    is_diagonal = run.settings.get("posterior") == "diagonal"
+    return ("posterior=full",) if is_diagonal and (run.result.latent_dim or 0) > 1 else ()
 
 
 def _keys_of(run: Run, prefix: str) -> set[str]:
