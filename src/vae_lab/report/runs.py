@@ -16,6 +16,7 @@ from vae_lab.loggers.event_files import Curves, read_curves
 from vae_lab.ownership import COMPARISON, EXPLORER, FIGURES, is_ours
 from vae_lab.run_folder import RESULT, RUNNING, SUCCESS, Number, RunFolder
 
+
 class Skipped(NamedTuple):
     """A folder that the report leaves out."""
 
