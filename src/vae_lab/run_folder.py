@@ -30,9 +30,6 @@ EVENT_FILES = "events.out.tfevents.*"
 # In the folder of a sweep: the command lines that made its runs, one per line.
 COMMANDS = "command.txt"
 
-# Config groups that came later, each with the option that computes what was computed before.
-GROUPS_ADDED_LATER = {"posterior": "diagonal"}
-
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
@@ -104,11 +101,6 @@ class RunResult:
     ] = field(default_factory=dict)
     peak_memory_mb: Annotated[float | None, "peak of the resident memory, MB"] = None
     diverged: Annotated[dict[str, Any] | None, "where the bound stopped being a number"] = None
-
-    @property
-    def options(self) -> dict[str, str]:
-        """The option of each config group, also of groups that the run's version did not have."""
-        return {**GROUPS_ADDED_LATER, **self.choices} if self.choices else {}
 
     def to_json(self) -> str:
         """Returns the content of `result.json`; what is not known is left out."""

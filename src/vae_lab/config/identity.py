@@ -31,6 +31,9 @@ NOT_IN_HASH = (
 # Keys that came later: with this value a run computes what it computed before, with the same hash.
 ADDED_LATER = {"best_by": None, "posterior._target_": "vae_lab.posteriors.Diagonal"}
 
+# The option of a group that came later, with which a run computes what it computed before.
+GROUPS_ADDED_LATER = {"posterior": "diagonal"}
+
 # What a name says by itself, or need not say.
 NOT_IN_NAME = ("model", "data", "latent_dim", "experiment")
 
@@ -53,6 +56,11 @@ def config_hash(values: Mapping[str, Any], *, with_modules: bool = False) -> str
         if is_class and value.startswith("vae_lab.") and not with_modules:
             relevant[key] = value.rpartition(".")[2]
     return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def options_of(choices: Mapping[str, str]) -> dict[str, str]:
+    """Returns the option of each group, for the choices of an older run of later groups too."""
+    return {**GROUPS_ADDED_LATER, **choices} if choices else {}
 
 
 def has_hash(values: Mapping[str, Any], recorded: str) -> bool:

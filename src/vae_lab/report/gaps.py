@@ -21,7 +21,7 @@ from vae_lab.report.statistics import Sample
 APPROXIMATION, AMORTISATION = GAPS
 
 
-class Parts(NamedTuple):
+class BothGaps(NamedTuple):
     """Both gaps of a setting, their sum, and by how much the amortisation gap is the larger."""
 
     approximation: Sample
@@ -36,7 +36,7 @@ class Gaps(Evaluated):
     def __init__(self, group: Group) -> None:
         super().__init__(group, GAPS)
 
-    def parts(self, setting: Setting) -> Parts | None:
+    def parts(self, setting: Setting) -> BothGaps | None:
         """Returns the gaps of a setting; None if one of its runs lacks one."""
         gaps = [self.sample(setting, name) for name in GAPS]
         approximation, amortisation = gaps
@@ -46,9 +46,9 @@ class Gaps(Evaluated):
         distance, excess = (
             _combined((approximation, amortisation), (sign, 1.0), per_image) for sign in (1.0, -1.0)
         )
-        return Parts(approximation, amortisation, distance, excess)
+        return BothGaps(approximation, amortisation, distance, excess)
 
-    def measured(self) -> list[tuple[Setting, Parts]]:
+    def measured(self) -> list[tuple[Setting, BothGaps]]:
         """Returns the settings that have both gaps."""
         return [(it, parts) for it in self.group.settings if (parts := self.parts(it))]
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vae_lab.config.identity import ADDED_LATER, flatten, is_volatile
+from vae_lab.config.identity import ADDED_LATER, flatten, is_volatile, options_of
 from vae_lab.errors import UserError, refusing
 from vae_lab.evaluations import EvaluationRecord, evaluations_of, numbers_of, read_per_image
 from vae_lab.loggers.event_files import Curves, read_curves
@@ -41,7 +41,7 @@ class Run:
         Of keys that the run's version did not have, the value that computes the same.
         """
         keys = {key: value for key, value in flatten(self.config) if not is_volatile(key)}
-        return {**self.result.options, **ADDED_LATER, **keys}
+        return {**options_of(self.result.choices), **ADDED_LATER, **keys}
 
     @cached_property
     def per_image(self) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from vae_lab.config.identity import options_of
 from vae_lab.evaluations import evaluations_of
 from vae_lab.files import write_text
 from vae_lab.ownership import SUMMARY
@@ -24,7 +25,7 @@ COLUMNS = (
     ("images", ("data", "fingerprint"), "{:.8}"),
     ("binarize", ("protocol", "binarize"), "{}"),
     ("likelihood", ("choices", "likelihood"), "{}"),
-    ("posterior", ("options", "posterior"), "{}"),
+    ("posterior", ("choices", "posterior"), "{}"),
     ("bound", ("protocol", "bound"), "{}"),
     ("samples", ("protocol", "num_samples"), "{}"),
     ("epochs", ("epochs",), "{}"),
@@ -55,6 +56,7 @@ def row(result: RunResult) -> dict[str, str]:
     cells = {}
     for heading, (field, *keys), form in COLUMNS:
         value: Any = getattr(result, field)
+        value = options_of(value) if field == "choices" else value
         for key in keys:
             value = value.get(key)
         text = "" if value is None else form.format(value)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from vae_lab.report.chart_style import INK, Drawing
 from vae_lab.report.colours import styles
-from vae_lab.report.gaps import Gaps, Parts
+from vae_lab.report.gaps import BothGaps, Gaps
 from vae_lab.report.grouping import Group, in_colour
 from vae_lab.report.wording import shown, with_error
 
@@ -55,7 +55,7 @@ def draw(group: Group) -> Drawing:
     return figure, alt, CAPTION
 
 
-def _draw_bar(axis: Axes, place: int, colour: str, parts: Parts) -> None:
+def _draw_bar(axis: Axes, place: int, colour: str, parts: BothGaps) -> None:
     """Draws both parts one after the other, with their standard errors and their sum."""
     start = reach = 0.0
     for name, (alpha, _) in LOOKS.items():

@@ -11,7 +11,7 @@ from vae_lab.report.findings.remedies import (
     richer_posterior,
     wider_encoder,
 )
-from vae_lab.report.gaps import AMORTISATION, APPROXIMATION, Gaps, Parts
+from vae_lab.report.gaps import AMORTISATION, APPROXIMATION, BothGaps, Gaps
 from vae_lab.report.grouping import Group, Setting, ranked_settings
 from vae_lab.report.statistics import Difference
 from vae_lab.report.wording import NATS, counted, estimate, listed
@@ -67,7 +67,9 @@ def _larger(gaps: Gaps, setting: Setting, excess: Difference | None) -> str | No
     return AMORTISATION if not sandwich or excess.value > sandwich.mean else None
 
 
-def _of_parts(setting: Setting, parts: Parts, larger: str | None, excess: Difference | None) -> str:
+def _of_parts(
+    setting: Setting, parts: BothGaps, larger: str | None, excess: Difference | None
+) -> str:
     """Returns the sentence on both parts of one setting."""
     sizes = {APPROXIMATION: parts.approximation, AMORTISATION: parts.amortisation}
     if larger:
