@@ -13,6 +13,8 @@ INSTALLED_BROWSER := $(VENV)/.installed-browser
 INSTALLED_ENGINES := $(VENV)/.installed-engines
 INSTALLED_DOCS := $(VENV)/.installed-docs
 
+# A file is one worker's, and files begin in the order of tests/conftest.py, the longest first.
+BY_FILE := --dist loadfile --no-loadscope-reorder
 # What the notebooks printed, where the site looks for it.
 NOTEBOOKS := outputs/docs/.jupyter_cache
 
@@ -36,10 +38,10 @@ tensorboard: $(INSTALLED) ## show the newest sweep side by side (another folder:
 	@$(BIN)/python -m vae_lab.board $(ARGS)
 
 test: $(INSTALLED_DEV) ## run the tests (some of them: ARGS="-k wheel")
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 $(BY_FILE) $(ARGS)
 
 test-browser: $(INSTALLED_BROWSER) ## test TensorBoard, the report and the explorer in a browser (Chromium)
-	$(BIN)/python -m pytest -m browser tests/slow/browser $(ARGS)
+	$(BIN)/python -m pytest -m browser -n 2 $(BY_FILE) tests/slow/browser $(ARGS)
 
 test-engines: $(INSTALLED_ENGINES) ## test sweeps, searches and loggers on every engine (installs 1 GB more)
 	$(BIN)/python -m pytest -m engines -s tests/slow/engines tests/training/test_distributed.py tests/cli/test_launchers.py $(ARGS)

@@ -5,7 +5,6 @@ import logging
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +16,8 @@ import pytest
 from chromium import browser, find_chromium
 from command import Command, Done
 from fault_counts import COUNTS
-from real_sweep import SWEEP, train
+from real_sweep import train_sweep
+from shared_folders import shared_folder
 from stripes import write_conf
 
 from vae_lab.cli.main import main
@@ -55,10 +55,14 @@ CACHES = (
     "TRITON_HOME",
 )
 
+# The temporary folder of the machine, for parallel workers.
+TEMPORARY = "VAE_LAB_TEST_TEMPORARY"
+
 # The files that take longest, most of them because they start processes.
 LONG = (
     *("test_rules", "test_main", "test_resume", "test_check"),
-    *("test_launchers", "test_run", "test_traps"),
+    *("test_launchers", "test_run", "test_traps", "test_tensorboard", "test_evaluation"),
+    *("test_learned_priors", "test_options_of_callbacks", "test_terminal"),
 )
 
 _scratch = pytest.StashKey[Path]()
@@ -79,9 +83,12 @@ def pytest_configure(config: pytest.Config) -> None:
         _take_one_core(config.workerinput["workerid"])
     # Not in a fixture: some libraries read these when they are imported, during collection.
     # The first call fixes this process's own choice, so that pytest keeps failed tests' folders
-    # where it always does; TMPDIR then reaches the processes that tests start.
-    tempfile.gettempdir()
-    scratch = config.stash[_scratch] = Path(tempfile.mkdtemp(prefix="vae-lab-tests-"))
+    # where it always does; TMPDIR then reaches the processes that tests start. A parallel worker is
+    # one of them, and takes the first choice: Chromium takes no path of more than 107 letters.
+    temporary = os.environ.setdefault(TEMPORARY, tempfile.gettempdir())
+    scratch = config.stash[_scratch] = Path(
+        tempfile.mkdtemp(prefix="vae-lab-tests-", dir=temporary)
+    )
     for name in CACHES:
         folder = scratch / name.lower()
         folder.mkdir()
@@ -112,6 +119,9 @@ def pytest_terminal_summary(
         terminalreporter.section("faults: tried, lost")
         for fault, tried, lost in COUNTS:
             terminalreporter.line(f"{fault}: {tried} tried, {lost} lost")
+    passed = terminalreporter.stats.get("passed", [])
+    if any("browser" in report.keywords for report in passed):
+        terminalreporter.line(f"Look at the screenshots: {_screenshots()}")
     reports = terminalreporter.stats.get("skipped", [])
     if skipped := [report.nodeid for report in reports if "real_mnist" in report.keywords]:
         terminalreporter.section(f"tests on real MNIST that did not run: {len(skipped)}")
@@ -153,12 +163,7 @@ def mnist_root(request: pytest.FixtureRequest) -> Path:
 @pytest.fixture(scope="session")
 def four_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished sweep of four jobs, trained by the command line."""
-    folder = tmp_path_factory.mktemp("sweep")
-    done = subprocess.run(
-        train(*SWEEP, folder=folder), cwd=folder, capture_output=True, text=True, timeout=900
-    )
-    assert done.returncode == 0, done.stderr
-    return folder / "outputs" / "sweeps" / "four"
+    return shared_folder(tmp_path_factory, "sweep", train_sweep) / "outputs" / "sweeps" / "four"
 
 
 @pytest.fixture(scope="session")
@@ -172,15 +177,18 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def screenshots(pytestconfig: pytest.Config) -> Iterator[Path]:
-    """Where the pictures of the pages stay: VAE_LAB_SCREENSHOTS, or a temporary folder."""
-    # Not one of pytest's: it deletes those of tests that pass.
-    default = Path(tempfile.gettempdir()) / "vae-lab-screenshots"
-    folder = Path(os.environ.get("VAE_LAB_SCREENSHOTS", default)).absolute()
+def screenshots() -> Path:
+    """Where the pictures of the pages stay."""
+    folder = _screenshots()
     folder.mkdir(parents=True, exist_ok=True)
-    yield folder
-    terminal: Any = pytestconfig.pluginmanager.get_plugin("terminalreporter")
-    terminal.write_line(f"\nLook at the screenshots: {folder}")
+    return folder
+
+
+def _screenshots() -> Path:
+    """Returns the folder VAE_LAB_SCREENSHOTS, or a temporary one."""
+    # Not one of pytest's: it deletes those of tests that pass.
+    default = Path(os.environ[TEMPORARY]) / "vae-lab-screenshots"
+    return Path(os.environ.get("VAE_LAB_SCREENSHOTS", default)).absolute()
 
 
 # The command line in this process, for tests that need no process of its own.

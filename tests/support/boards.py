@@ -67,7 +67,7 @@ def board(*arguments: str, cwd: Path) -> Iterator[Board]:
             process.terminate()
 
 
-def eventually(find: Callable[[], Any], seconds: float = 30) -> Any:
+def eventually(find: Callable[[], Any], seconds: float = 60) -> Any:
     """Returns the first true thing that is found; TensorBoard reads its files meanwhile."""
     deadline = time.monotonic() + seconds
     while not (found := find()):

@@ -9,7 +9,7 @@ from user_images import discs
 from vae_lab.cli.jobs import compose_jobs
 from vae_lab.config.resolve import resolved
 
-COMMON = ("trainer.max_epochs=1", "callbacks=none", "report=null", "logger=none", "threads=2")
+COMMON = ("trainer.max_epochs=1", "callbacks=none", "report=null", "logger=none", "threads=1")
 # By the names of their folders, which are the names on the page.
 RUNS = {
     "plain": ("data=mnist_5k", "latent_dim=2"),

@@ -1,38 +1,41 @@
-"""The explorers that a browser opens: pages of real runs, made by the commands."""
+"""The explorers that a browser opens: pages of real runs."""
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from explorer_pages import ExplorerPage
-from explorer_runs import train_runs
+from explorer_runs import RUNS, train_runs
+from shared_folders import shared_folder
+
+from vae_lab.explore import choose, explore
 
 Explore = Callable[..., ExplorerPage]
 
 
 @pytest.fixture(scope="session")
-def explorer_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The folders of four small runs, by name; each has its `explorer.html`."""
-    return train_runs(tmp_path_factory.mktemp("explorer"))
+def explorers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The pages of four small runs by their names, and "pair", two runs in one page."""
+    folder = shared_folder(tmp_path_factory, "explorer", make_explorers)
+    pages = {name: folder / name / "explorer.html" for name in RUNS}
+    return {**pages, "pair": folder / "pair.html"}
 
 
 @pytest.fixture(scope="session")
-def explorers(explorer_runs: dict[str, Path]) -> dict[str, Path]:
-    """The pages of the runs by their names, and "pair", two runs in one page."""
-    pages = {name: folder / "explorer.html" for name, folder in explorer_runs.items()}
-    pair = explorer_runs["plain"].parent / "pair.html"
-    explore(explorer_runs["plain"], explorer_runs["convolutional"], "--to", pair)
-    return {**pages, "pair": pair}
+def explorer_runs(explorers: dict[str, Path]) -> dict[str, Path]:
+    """The folders of the four runs, by name."""
+    return {name: explorers[name].parent for name in RUNS}
 
 
-def explore(*arguments: object) -> None:
-    """Makes a page by the command line."""
-    line = [sys.executable, "-m", "vae_lab.explore", *map(str, arguments)]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
+def make_explorers(folder: Path) -> None:
+    """Trains the runs in a folder, and makes the page of two."""
+    runs = train_runs(folder)
+    pair = [runs["plain"], runs["convolutional"]]
+    explore(
+        choose(pair, folder / "pair.html", trust=False),
+        {"data_root": None, "data_path": None, "trust": False},
+    )
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The report of a real sweep, as a person sees it in Chromium: light, dark, and on a phone."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,13 +51,16 @@ SIZES = {"light": SIZE, "dark": SIZE, "phone": (390, 844)}
 
 
 @pytest.fixture(params=[*SIZES])
-def opened(
-    request: pytest.FixtureRequest, four_runs: Path, chromium: Any, screenshots: Path
-) -> Iterator[Any]:
+def screen(request: pytest.FixtureRequest) -> str:
+    """The name of a screen, from SIZES."""
+    return str(request.param)
+
+
+@pytest.fixture
+def opened(screen: str, four_runs: Path, chromium: Any) -> Iterator[Any]:
     """The page, as the sweep left it; nothing was asked for, and nothing went wrong."""
-    name = request.param
-    width, height = SIZES[name]
-    scheme = "dark" if name == "dark" else "light"
+    width, height = SIZES[screen]
+    scheme = "dark" if screen == "dark" else "light"
     context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
     page, trouble = context.new_page(), []
     page.on("console", lambda message: trouble.append(message.text))
@@ -69,13 +71,13 @@ def opened(
     )
     page.goto((four_runs / "report.html").as_uri())
     yield page
-    test = re.sub(r"\W+", "-", request.node.name.removeprefix("test_")).strip("-")
-    page.screenshot(path=screenshots / f"report-{test}.png", full_page=True)
     context.close()
     assert trouble == []
 
 
-def test_every_picture_is_loaded_and_says_what_it_shows(opened: Any) -> None:
+def test_every_picture_is_loaded_and_says_what_it_shows(
+    opened: Any, screen: str, screenshots: Path
+) -> None:
     opened.evaluate(UNFOLD)
     assert opened.locator("main img").count() > 30
     broken = "[...document.querySelectorAll('main img')].filter((one) => !one.naturalWidth).length"
@@ -87,6 +89,7 @@ def test_every_picture_is_loaded_and_says_what_it_shows(opened: Any) -> None:
     charts = opened.locator("figure.chart [role=img]")
     labels = charts.evaluate_all("(all) => all.map((one) => one.getAttribute('aria-label'))")
     assert len(labels) >= 4 and all(len(label) > 20 for label in labels)
+    opened.screenshot(path=screenshots / f"report-{screen}.png", full_page=True)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -217,6 +220,6 @@ def test_no_table_or_chart_is_wider_than_the_paper(four_runs: Path, chromium: An
     context.close()
 
 
-def test_the_page_of_four_runs_is_below_five_megabytes(four_runs: Path) -> None:
+def test_the_page_of_four_runs_is_below_five_megabytes(four_runs: Path, tmp_path: Path) -> None:
     assert (four_runs / "report.html").stat().st_size < 5_000_000
-    assert write_report([four_runs / "linear-z2-5k"], four_runs / "linear-z2-5k").num_runs == 1
+    assert write_report([four_runs / "linear-z2-5k"], tmp_path).num_runs == 1

@@ -167,7 +167,7 @@ def test_a_killed_sweep_keeps_the_row_of_its_second_job_which_is_no_success(
         command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as sweep:
         try:
-            eventually(weights.exists, 120)  # an epoch of the second job is over
+            eventually(weights.exists, 300)  # an epoch of the second job is over
         finally:
             sweep.kill()
     with board("outputs/sweeps/killed", cwd=tmp_path) as served:
@@ -356,7 +356,7 @@ def test_a_run_has_its_row_from_the_start(tmp_path: Path) -> None:
         command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as run:
         try:
-            eventually(lambda: list(tmp_path.glob("live/events.*")), 120)
+            eventually(lambda: list(tmp_path.glob("live/events.*")), 300)
             time.sleep(1)
             with board("live", cwd=tmp_path) as served:
                 ((name, row),) = served.rows().items()
