@@ -132,8 +132,8 @@ class DiagonalGaussian(NamedTuple):
 class FullGaussian(NamedTuple):
     """The Gaussian with the covariance L L^T, L = diag(exp(log_scale)) (I + lower).
 
-    `mean` and `log_scale` have shape (B, Z). `lower` (B, Z, Z) is zero on and above its diagonal:
-    row j says how dimension j follows the noise of those before it, in units of its own scale.
+    `mean` and `log_scale` have shape (B, Z). Of `lower` (B, Z, Z) only what is below the diagonal
+    counts: row j says how dimension j follows the noise of those before it, in units of its scale.
     """
 
     mean: Tensor
@@ -141,13 +141,18 @@ class FullGaussian(NamedTuple):
     lower: Tensor
 
     @property
+    def below(self) -> Tensor:
+        """`lower` with zeros on and above its diagonal."""
+        return self.lower.tril(-1)
+
+    @property
     def variance(self) -> Tensor:
-        return torch.exp(2 * self.log_scale) * (1 + self.lower.square().sum(dim=-1))
+        return torch.exp(2 * self.log_scale) * (1 + self.below.square().sum(dim=-1))
 
     @property
     def covariance(self) -> Tensor:
         unit = torch.eye(self.mean.shape[-1]).to(self.lower)
-        factor = self.log_scale.exp().unsqueeze(-1) * (self.lower + unit)
+        factor = self.log_scale.exp().unsqueeze(-1) * (self.below + unit)
         return factor @ factor.mT
 
     def map(self, function: Callable[[Tensor], Tensor]) -> "FullGaussian":
@@ -158,7 +163,7 @@ class FullGaussian(NamedTuple):
 
     def sample(self, noise: Tensor) -> Tensor:
         # A product per image of its matrix and its vectors of noise, (..., B, Z).
-        mixed = torch.einsum("bij,...bj->...bi", self.lower, noise)
+        mixed = torch.einsum("bij,...bj->...bi", self.below, noise)
         return self.mean + self.log_scale.exp() * (noise + mixed)
 
     def log_prob(self, z: Tensor) -> Tensor:
@@ -186,7 +191,7 @@ class FullGaussian(NamedTuple):
         # Given the noise before it, dimension j has the variance exp(2 log_scale) and a mean that
         # varies: mean^2 and all of the variance count, and the log of what is left of it.
         log_var = 2 * self.log_scale
-        varies = log_var.exp() * self.lower.square().sum(dim=-1)
+        varies = log_var.exp() * self.below.square().sum(dim=-1)
         return 0.5 * (self.mean.square() + varies + torch.expm1(log_var) - log_var)
 
     def standardised(self, mean: Tensor, variance: Tensor) -> "FullGaussian":

@@ -1,4 +1,4 @@
-"""Every combination of objective, likelihood and prior: refused by the table, or trained."""
+"""Every combination of objective, likelihood, prior and posterior: refused, or trained."""
 
 import inspect
 import itertools
@@ -22,9 +22,14 @@ from vae_lab.random_streams import stream
 from vae_lab.vae import VAE
 
 CONF = compose.conf_folder()
-GROUPS = ("objective", "likelihood", "prior")
+GROUPS = ("objective", "likelihood", "prior", "posterior")
 PAGES = ROOT / "docs" / "explanation"
-PLURAL = {"objective": "objectives.md", "likelihood": "likelihoods.md", "prior": "priors.md"}
+PAGE = {
+    "objective": "objectives.md",
+    "likelihood": "likelihoods.md",
+    "prior": "priors.md",
+    "posterior": "posterior.md",
+}
 BINARIZE = ("none", "dynamic")
 
 
@@ -32,11 +37,9 @@ def options(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
-def is_meaningless(objective: str, likelihood: str, prior: str, binarize: str) -> bool:
-    values = {
-        **{"objective": objective, "likelihood": likelihood, "prior": prior},
-        **{"data.binarize": binarize, "data.batch_size": 6, "latent_dim": 3},
-    }
+def is_meaningless(*combination: str) -> bool:
+    values: dict[str, Any] = dict(zip((*GROUPS, "data.binarize"), combination, strict=True))
+    values |= {"data.batch_size": 6, "latent_dim": 3}
     return any(
         all(values[key] in allowed for key, allowed in (row.first, row.second))
         for row in INVALID_COMBINATIONS
@@ -53,12 +56,13 @@ def composed(option: str) -> dict[str, Any]:
     return resolved(job.config)
 
 
-def made_of(objective: str, likelihood: str, prior: str) -> dict[str, Any]:
+def made_of(*chosen: str) -> dict[str, Any]:
     """Returns the configuration, put together from those of its options: composing takes long."""
-    return composed(f"objective={objective}") | {
-        "likelihood": composed(f"likelihood={likelihood}")["likelihood"],
-        "prior": composed(f"prior={prior}")["prior"],
+    parts = {
+        group: composed(f"{group}={option}")[group]
+        for group, option in zip(GROUPS, chosen, strict=True)
     }
+    return composed(f"{GROUPS[0]}={chosen[0]}") | parts
 
 
 def images(binarize: str) -> Tensor:
@@ -66,12 +70,10 @@ def images(binarize: str) -> Tensor:
     return x if binarize == "none" else x.round()
 
 
-@pytest.mark.parametrize(("objective", "likelihood", "prior", "binarize"), COMBINATIONS)
-def test_a_combination_with_a_meaning_trains_two_steps(
-    objective: str, likelihood: str, prior: str, binarize: str
-) -> None:
-    named = {"objective": objective, "likelihood": likelihood, "prior": prior}
-    model = VAE.from_config(made_of(**named), (1, 28, 28), trust=False)
+@pytest.mark.parametrize("combination", COMBINATIONS, ids="-".join)
+def test_a_combination_with_a_meaning_trains_two_steps(combination: tuple[str, ...]) -> None:
+    *chosen, binarize = combination
+    model = VAE.from_config(made_of(*chosen), (1, 28, 28), trust=False)
     optimizer = model.optimization.optimizer(params=model.named_parameters())
     before = {name: value.detach().clone() for name, value in model.named_parameters()}
     x, samples = images(binarize), model.objective.num_samples
@@ -162,7 +164,7 @@ def escaped(line: str) -> str:
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_option_has_a_row_on_the_page_of_its_group(group: str) -> None:
-    text = (PAGES / PLURAL[group]).read_text(encoding="utf-8").split("## Invalid combinations")[0]
+    text = (PAGES / PAGE[group]).read_text(encoding="utf-8").split("## Invalid combinations")[0]
     for option in options(group):
         start = f"| `{group}={option}` | "
         (line,) = [one for one in text.splitlines() if one.startswith(start)]
