@@ -18,6 +18,7 @@ from vae_lab.config.channels import chosen_channels
 from vae_lab.config.resolve import resolved
 from vae_lab.networks.conv import bottleneck
 from vae_lab.networks.resnet import Residual
+from vae_lab.posteriors import Family
 from vae_lab.vae import VAE
 
 PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "networks.md"
@@ -68,6 +69,8 @@ def rows(network: nn.Module, x: Tensor) -> list[tuple[str, str, int]]:
     """Returns layer, output shape and parameters; an activation joins the row before it."""
     found: list[tuple[str, str, int]] = []
     for layer in units(network):
+        if isinstance(layer, Family):  # it gives the outputs a meaning
+            continue
         x = layer(x)
         if isinstance(layer, nn.ReLU | nn.Tanh):
             before, shape, parameters = found.pop()

@@ -143,6 +143,16 @@ def test_conv_takes_its_sizes_from_the_image(shape: tuple[int, int, int]) -> Non
     assert decoder(latents(2, 3)).shape == (2, *shape)
 
 
+def test_the_starting_weights_are_drawn_layer_by_layer() -> None:
+    """A seed keeps its starting weights, and so its numbers, from version to version."""
+    encoder, decoder = pair("linear", 3, [5])
+    torch.manual_seed(0)
+    layers = [nn.Linear(784, 5), nn.Linear(5, 6), nn.Linear(3, 5), nn.Linear(5, 784)]
+    weights = [*encoder.parameters(), *decoder.parameters()]
+    expected = [parameter for layer in layers for parameter in layer.parameters()]
+    assert all(map(torch.equal, weights, expected)) and len(weights) == len(expected)
+
+
 def resnet(shape: tuple[int, int, int], *, latent_dim: int) -> tuple[ResNetEncoder, ResNetDecoder]:
     family = Diagonal(latent_dim=latent_dim)
     return (

@@ -64,6 +64,7 @@ GROUPS = {
     "decoder_distribution output_distribution",
     "optimizer": "optim opt optimiser optimizers",
     "prior": "priors prior_type",
+    "posterior": "posteriors q posterior_type covariance posterior_family variational_family",
     "trainer": "gpu gpus n_gpus num_gpus use_gpu cuda use_cuda device accelerator mps",
     "logger": "log loggers logging wandb use_wandb tensorboard use_tensorboard mlflow csv",
     "callbacks": "callback pictures",
@@ -116,6 +117,10 @@ OPTIONS: dict[str, dict[str, str]] = {
         "prior=standard": "normal gaussian gauss standard_normal isotropic unit_gaussian",
         "prior=gaussian_mixture": "gmm mog mixture mixture_of_gaussians",
         "prior=vamp": "vamp_prior",
+    },
+    "posterior": {
+        "posterior=diagonal": "diag normal gaussian gauss mean_field standard factorised factorized",
+        "posterior=full": "full_covariance full_cov full_rank cholesky dense correlated covariance",
     },
     "trainer": {
         "trainer=auto": "true yes on 0 1 cuda cuda:0 mps best",

@@ -81,7 +81,7 @@ def _shown(
     size = max(1, 500 // len(noise))
     elbos = []
     for some, of_some in zip(torch.split(x, size), torch.split(noise, size, dim=1), strict=True):
-        posterior = encode(some).float()
+        posterior = encode(some).map(Tensor.float)
         z = posterior.sample(of_some)
         outputs = decode(z.flatten(0, 1)).float().unflatten(0, of_some.shape[:2])
         log_likelihood = model.likelihood.log_prob(outputs, some)

@@ -55,8 +55,9 @@ class LinearEncoder(Encoder):
         self, *, image_shape: Sequence[int], hidden_dims: Sequence[int], posterior: Family
     ) -> None:
         sizes = (math.prod(image_shape), *hidden_dims)
-        last = nn.Linear(sizes[-1], posterior.num_outputs)
-        super().__init__(nn.Flatten(), *_dense(sizes), last, posterior=posterior)
+        # In this order: a seed's starting weights depend on it.
+        layers = [*_dense(sizes), nn.Linear(sizes[-1], posterior.num_outputs)]
+        super().__init__(nn.Flatten(), *layers, posterior=posterior)
 
 
 class LinearDecoder(Decoder):
