@@ -107,12 +107,15 @@ class DiagonalGaussian(NamedTuple):
         return self.mean + torch.exp(0.5 * self.log_var) * noise
 
     def log_prob(self, z: Tensor) -> Tensor:
-        return self.log_prob_per_dimension(z).sum(dim=-1)
+        return -0.5 * self._minus_twice_log_prob(z).sum(dim=-1)
 
     def log_prob_per_dimension(self, z: Tensor) -> Tensor:
         """Returns the log-density of each dimension of z (..., B, Z), same shape."""
+        return -0.5 * self._minus_twice_log_prob(z)
+
+    def _minus_twice_log_prob(self, z: Tensor) -> Tensor:
         standardised = (z - self.mean) * torch.exp(-0.5 * self.log_var)
-        return -0.5 * (standardised.square() + self.log_var + math.log(2 * math.pi))
+        return standardised.square() + self.log_var + math.log(2 * math.pi)
 
     def log_prob_of_draw(self, noise: Tensor) -> Tensor:
         return -0.5 * (noise.square() + self.log_var + math.log(2 * math.pi)).sum(dim=-1)

@@ -119,7 +119,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "prior=vamp": "vamp_prior",
     },
     "posterior": {
-        "posterior=diagonal": "diag normal gaussian gauss mean_field standard factorised factorized",
+        "posterior=diagonal": "diag normal gaussian gauss mean_field factorised factorized",
         "posterior=full": "full_covariance full_cov full_rank cholesky dense correlated covariance",
     },
     "trainer": {
