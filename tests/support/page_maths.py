@@ -19,7 +19,6 @@ from vae_lab.vae import VAE
 _BRIDGE = """
 const unpack = (text) => new Arrays(Uint8Array.from(text, (letter) => letter.charCodeAt(0)).buffer);
 const floats = (list) => Float32Array.from(list);
-const posteriorOf = (lists) => ({ mean: floats(lists.mean), logVar: floats(lists.logVar) });
 const plain = (value) => {
   if (ArrayBuffer.isView(value)) return Array.from(value);
   if (Array.isArray(value)) return value.map(plain);
@@ -80,6 +79,7 @@ def set_model(
         "image_shape": image_shape,
         "encoder": {"layers": network_layers(model.encoder, keep)},
         "decoder": {"layers": network_layers(model.decoder, keep)},
+        "posterior": {"kind": "diagonal"},
         "likelihood": likelihood_description(model.likelihood),
         "prior": prior_description(model.prior, arrays),
         "bound": {"kind": model.objective.bound, "num_samples": model.objective.num_samples},

@@ -3,13 +3,15 @@
 // Outputs and images are Float32Arrays of as many numbers; log-probabilities are sums over pixels
 // and channels, in nats.
 
-// Returns {isKnown, mean, logProb} of the likelihood of a run. One that is not known has no mean
-// image, and its log-probability is NaN.
+// Returns {isKnown, mean, logProb, logNormaliser} of the likelihood of a run. One that is not known
+// has no mean image, and its log-probability is NaN. If log p is the sum of x * output minus what does
+// not depend on x, logNormaliser(outputs) is the latter; else it is null.
 function makeLikelihood(description) {
   const make = LIKELIHOODS[description.kind];
   if (!make) return { isKnown: false, mean: () => null, logProb: () => NaN };
-  const { logProbOfPixel, mean } = make(description);
-  return { isKnown: true, mean, logProb: sumOverPixels(logProbOfPixel) };
+  const { logProbOfPixel, mean, logNormaliserOfPixel } = make(description);
+  const logNormaliser = logNormaliserOfPixel ? sumOf(logNormaliserOfPixel) : null;
+  return { isKnown: true, mean, logProb: sumOverPixels(logProbOfPixel), logNormaliser };
 }
 
 function sumOverPixels(logProbOfPixel) {
@@ -20,10 +22,15 @@ function sumOverPixels(logProbOfPixel) {
   };
 }
 
+function sumOf(functionOfPixel) {
+  return (outputs) => outputs.reduce((sum, output) => sum + functionOfPixel(output), 0);
+}
+
 // log p of x, in [0, 1], at a logit: x log(sigmoid) + (1 - x) log(1 - sigmoid).
 function makeBernoulli() {
   return {
     logProbOfPixel: (logit, x) => x * logit - softplus(logit),
+    logNormaliserOfPixel: softplus,
     mean: (outputs) => outputs.map(sigmoid),
   };
 }
@@ -32,6 +39,7 @@ function makeBernoulli() {
 function makeContinuousBernoulli() {
   return {
     logProbOfPixel: (logit, x) => x * logit - logNormaliser(logit),
+    logNormaliserOfPixel: logNormaliser,
     mean: (outputs) => outputs.map(continuousBernoulliMean),
   };
 }

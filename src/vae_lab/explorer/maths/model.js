@@ -15,6 +15,7 @@ class Model {
     this.knowsEncoder = run.encoder !== null;
     this.knowsDecoder = "layers" in run.decoder;
     if (this.knowsEncoder) {
+      this.posteriorOf = POSTERIORS[run.posterior.kind];
       this.encoder = makeNetwork(run.encoder.layers, arrays, run.image_shape);
     }
     this.decoder = this.knowsDecoder
@@ -28,11 +29,9 @@ class Model {
     return knowsNetworks && this.likelihood.isKnown && this.prior.isKnown;
   }
 
-  // Returns the posterior q(z|x) of an image: its mean and its log-variance, both (Z,).
+  // Returns the posterior q(z|x) of an image, a Gaussian.
   encode(x) {
-    const parameters = this.encoder.run(x);
-    const Z = this.latentDim;
-    return { mean: parameters.slice(0, Z), logVar: parameters.slice(Z, 2 * Z) };
+    return this.posteriorOf(this.encoder.run(x), this.latentDim);
   }
 
   // Returns the mean image E[x|z] of a latent point, not cut to [0, 1].
@@ -53,22 +52,15 @@ class Model {
   }
 
   // Returns of the draw that noise gives: log p(x|z), log p(z) and log q(z|x).
-  draw(x, { mean, logVar }, noise) {
-    const z = mean.map((value, d) => value + Math.exp(0.5 * logVar[d]) * noise[d]);
-    // From the noise and not from z: z - mean is lost if q is narrower than the rounding of z.
-    const logQ = noise.reduce(
-      (sum, value, d) => sum - 0.5 * (value * value + logVar[d] + LOG_TWO_PI),
-      0,
-    );
+  draw(x, posterior, noise) {
+    const z = posterior.sample(noise);
     const logLikelihood = this.likelihood.logProb(this.decoder.run(z), x);
-    return { logLikelihood, logPrior: this.prior.logProb(z), logQ };
+    return { logLikelihood, logPrior: this.prior.logProb(z), logQ: posterior.logProbOfDraw(noise) };
   }
 
   // Returns KL(q(z|x) || p(z)) per latent dimension, (Z,); null if the prior has no formula for it.
-  klPerDimension({ mean, logVar }) {
-    if (this.prior.kind !== "standard") return null;
-    // expm1 keeps precision where log_var is near 0, the posterior of an unused dimension.
-    return mean.map((m, d) => 0.5 * (m * m + Math.expm1(logVar[d]) - logVar[d]));
+  klPerDimension(posterior) {
+    return this.prior.kind === "standard" ? posterior.klToStandardNormal() : null;
   }
 }
 

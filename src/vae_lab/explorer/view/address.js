@@ -13,6 +13,7 @@ function formatAddress(state, runs) {
     run: runs.length > 1 ? state.run : null,
     plane: textOfPlane(state.plane),
     image: isTest ? state.image.index : null,
+    posterior: state.truePosterior ? "true" : null,
     z: isMoved && !isTest ? textOfPoints(state.points) : null,
     ends: ends && !ends.isFirst ? `${textOfEnd(ends.start)}/${textOfEnd(ends.end)}` : null,
     share: state.share === 0.5 ? null : state.share,
@@ -49,7 +50,8 @@ function parsedAddress(hash, runs) {
     const value = ADDRESS_READERS[key](text, runs);
     if (value !== null) found[key] = value;
   }
-  const { z, image, ...change } = found;
+  const { z, image, posterior, ...change } = found;
+  if (posterior) change.truePosterior = true;
   if (image) Object.assign(change, { image, points: pointsOfImage(runs, runs.map((run) => run.priorMean), image) });
   if (z) Object.assign(change, { points: z, image: image ?? null });
   return change;
@@ -69,6 +71,7 @@ const ADDRESS_READERS = {
   plane: planeOf,
   z: pointsOf,
   image: imageOf,
+  posterior: (text) => (text === "true" ? true : null),
   ends: endsOf,
   share: (text) => numberOf(text, 0, 1),
   path: (text) => (["straight", "sphere"].includes(text) ? text : null),
@@ -129,7 +132,7 @@ function mountAddress({ runs, store }) {
   addEventListener("hashchange", open);
   let timer = 0;
   let isOpening = true;
-  store.subscribe(["run", "plane", "points", "image", "ends", "share", "path", "samples"], () => {
+  store.subscribe(["run", "plane", "points", "image", "truePosterior", "ends", "share", "path", "samples"], () => {
     // An untouched page keeps the address that it was opened with.
     if (isOpening) return void (isOpening = false);
     timer ||= setTimeout(() => {

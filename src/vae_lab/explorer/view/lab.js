@@ -74,7 +74,7 @@ class Run {
   // Returns q(z|x) of a test image, as it was computed when the page was made: for a run whose
   // encoder the page does not know.
   posterior(index) {
-    return { mean: this.means[index], logVar: this.logVars[index] };
+    return new Gaussian(this.means[index], this.logVars[index]);
   }
 
   // Returns the lowest and the highest value of a dimension that the page shows: that of the codes,

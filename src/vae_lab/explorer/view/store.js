@@ -35,6 +35,8 @@ function startOf(runs) {
     plane: startingPlane(runs),
     points: runs.map((run) => Float32Array.from(run.priorMean)), // z of each run
     image: null, // or {kind: "test", index}, or {kind: "drawn", pixels}
+    truePosterior: false, // whether it is shown
+    grids: runs.map(() => null), // the PosteriorGrid of the image in each run, if it is shown
     ends: null, // of the interpolation: {start, end}, see strips/paths.js
     share: 0.5, // how far between the ends, in [0, 1]
     path: "straight", // or "sphere"

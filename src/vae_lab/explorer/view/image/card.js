@@ -1,16 +1,18 @@
 // What one run makes of an image: pictures, posterior, bound; or why it cannot say it.
 
 class RunCard {
-  constructor(run, axis) {
+  constructor(run, axis, lab) {
     this.run = run;
     this.pictures = new Pictures(run);
     this.posterior = new PosteriorTable(run);
     this.bound = new BoundView(run, axis);
+    this.anatomy = knowsTruePosterior(run) ? new Anatomy(run, lab) : null;
     this.glanceText = element("figcaption");
     this.glance = element("figure", { class: "glance", "aria-hidden": "true" }, this.pictures.glance, this.glanceText);
     this.note = element("p", { class: "quiet note" });
     this.content = element("div", { class: "card-body" },
-      element("div", { class: "card-main" }, this.pictures.element, this.bound.element), this.posterior.element);
+      element("div", { class: "card-main" }, this.pictures.element, this.bound.element), this.posterior.element,
+      ...(this.anatomy ? [this.anatomy.element] : []));
     this.element = element("article", { class: "run-card" },
       element("h3", {}, run.name), this.note, this.content);
   }
@@ -35,6 +37,11 @@ class RunCard {
     }
     this.bound.showRecorded(index);
     return { run, pixels, posterior, changed: (estimate) => this.showBound(estimate) };
+  }
+
+  // Shows the PosteriorGrid of the image; null if there is none.
+  showGrid(grid, image) {
+    this.anatomy?.show(grid, grid && posteriorOf(this.run, image));
   }
 
   showBound(estimate) {

@@ -4,7 +4,7 @@ function mountImage(panel, lab) {
   const { runs, store } = lab;
   const used = [...new Set(runs.map((run) => run.set))];
   const axes = boundAxes(lab);
-  const cards = runs.map((run, k) => new RunCard(run, axes[k]));
+  const cards = runs.map((run, k) => new RunCard(run, axes[k], lab));
   let shown = { kind: "test", index: 0 };
   const sources = used.map((setIndex) => new ImageSource(lab, setIndex, cards, () => shown));
   const title = element("p", { class: "shown-image" });
@@ -31,7 +31,12 @@ function mountImage(panel, lab) {
   show(shown);
   // Nothing is looked at when the page opens or points are reset: the last image stays.
   store.subscribe(["image"], ({ image }) => image && image !== shown && show(image));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => show(shown));
+  const showGrids = ({ grids, image }) => cards.forEach((card, k) => card.showGrid(grids[k], image));
+  store.subscribe(["grids"], showGrids);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    show(shown);
+    showGrids(store.state);
+  });
   store.subscribe(["run"], ({ run }) => {
     for (const source of sources) source.element.hidden = source.setIndex !== runs[run].set;
   });

@@ -52,10 +52,11 @@ class PosteriorTable {
     mark.style.width = `${percent(to) - percent(from)}%`;
   }
 
-  // Shows a posterior {mean (Z,), logVar (Z,)} and its KL per dimension (Z,) in nats, or null.
-  show({ mean, logVar }, klPerDimension) {
+  // Shows a posterior, a Gaussian, and its KL per dimension (Z,) in nats, or null.
+  show(posterior, klPerDimension) {
+    const [mean, deviations] = [posterior.mean, posterior.deviations()];
     for (const { dimension, marks, text, kl } of this.rows) {
-      const deviation = Math.exp(0.5 * logVar[dimension]);
+      const deviation = deviations[dimension];
       this.place(marks.deviation, mean[dimension] - deviation, mean[dimension] + deviation);
       this.place(marks.mean, mean[dimension], mean[dimension]);
       text.textContent = `${formatted(mean[dimension])} ± ${formatted(deviation)}`;

@@ -3,7 +3,7 @@
 class PlaneFigure {
   // `layers` says what is drawn: {map, codes, prior}, the same for all runs.
   constructor(lab, index, slices, layers) {
-    Object.assign(this, { lab, index, layers, run: lab.runs[index], label: null });
+    Object.assign(this, { lab, index, layers, run: lab.runs[index], label: null, result: null, truth: null });
     const { run } = this;
     this.canvas = element("canvas", { class: "plane", tabindex: 0, role: "application", "data-run": index });
     this.image = picture(`The image at the cursor, ${run.name}`, { class: "pixels cursor-image" });
@@ -69,6 +69,7 @@ class PlaneFigure {
     this.canvas.classList.toggle("on-map", this.layers.map && !this.isLine);
     this.canvas.classList.toggle("light-images", this.run.images.background > 0.5);
     this.scene.readColours();
+    this.truth = null;
     this.scene.drawCodes(this.places, this.plane, this.run.images, (n) => this.isShown(n));
     this.updateMap();
     this.redraw({ still: true });
@@ -104,6 +105,14 @@ class PlaneFigure {
     this.redraw({ still: false });
   }
 
+  // Shows a PosteriorGrid of the image; null takes it away.
+  showGrid(grid) {
+    if (this.result === (grid?.result ?? null)) return;
+    this.result = grid?.result ?? null;
+    this.truth = null;
+    this.redraw({ still: false });
+  }
+
   redraw({ still }) {
     const { plane, layers, band, names, axes } = this;
     if (!axes) return;
@@ -111,7 +120,8 @@ class PlaneFigure {
       const map = layers.map && this.map;
       this.scene.drawStill({ plane, map, band, drawPrior: layers.prior && this.drawPrior, hasCodes: layers.codes, names });
     }
-    this.scene.drawFrame(plane, band, this.placeOf(this.z), this.posterior && this.posteriorOnPlane());
+    if (this.result) this.truth ??= truthOf(this.result, axes.directions[0][0] === 0, this.scene.colours.density);
+    this.scene.drawFrame(plane, band, this.placeOf(this.z), this.posterior && this.posteriorOnPlane(), this.truth);
   }
 
   placeOf(z) {
@@ -120,9 +130,8 @@ class PlaneFigure {
   }
 
   posteriorOnPlane() {
-    const { mean, logVar } = this.posterior;
-    const covariance = covarianceOnPlane(logVar, this.axes.directions);
-    return { place: this.placeOf(mean), covariance, isLine: this.isLine };
+    const covariance = covarianceOnPlane(this.posterior, this.axes.directions);
+    return { place: this.placeOf(this.posterior.mean), covariance, isLine: this.isLine };
   }
 
   // Returns the place and the bound of the point in words, for readers of the screen.

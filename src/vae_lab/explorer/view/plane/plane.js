@@ -17,6 +17,7 @@ function mountPlane(panel, lab) {
   store.subscribe(["plane"], ({ plane }) => setPlanes(lab, figures, plane));
   store.subscribe(["plane", "points"], () => figures.forEach((figure) => figure.showPoint()));
   store.subscribe(["image"], ({ image }) => figures.forEach((figure) => figure.showImage(image)));
+  store.subscribe(["grids"], ({ grids }) => figures.forEach((figure, k) => figure.showGrid(grids[k])));
   store.subscribe(["run"], ({ run }) => sliders.showRun(run));
   store.subscribe(["points"], ({ points, run }) => sliders.showPoint(points[run]));
   const announce = afterPause(() => { live.textContent = figures.map((figure) => figure.inWords()).join(" "); }, 700);
@@ -60,10 +61,12 @@ function legends({ runs }, figures) {
   }));
 }
 
-function layersRow({ runs }, layers, figures) {
+function layersRow(lab, layers, figures) {
+  const { runs } = lab;
   const names = { map: "Decoded images", codes: "Codes of test images" };
   if (runs.some((run) => run.prior.isKnown)) names.prior = "Prior";
   const row = layerChecks(layers, names, () => figures.forEach((figure) => figure.resize()));
+  if (runs.some(knowsTruePosterior)) row.push(truePosteriorCheck(lab));
   return element("fieldset", { class: "row layers" }, element("legend", { class: "unseen" }, "Shown on the plane"), ...row);
 }
 

@@ -24,7 +24,7 @@ class Scene {
   // The colours of the page's scheme, or of the map's ground.
   readColours() {
     const style = getComputedStyle(this.canvas);
-    const names = ["ground", "line", "ink", "edge", "code", "axis"];
+    const names = ["ground", "line", "ink", "edge", "code", "axis", "density", "best"];
     this.colours = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--plane-${name}`).trim()]));
   }
 
@@ -75,16 +75,19 @@ class Scene {
     context.drawImage(layer, 0, 0, this.width, this.height);
   }
 
-  // Draws a frame: the still layer, the posterior and the cursor.
-  drawFrame(plane, band, [u, v], posterior) {
+  // Draws a frame: the still layer, the true posterior, the encoder's, and the cursor if it has a place.
+  // `truth` is {density, best}, see true_posterior/density.js, or null.
+  drawFrame(plane, band, cursor, posterior, truth = null) {
     const context = this.begin(this.canvas);
     this.drawLayer(context, this.layers.still);
     context.save();
     context.beginPath();
     context.rect(plane.left, plane.top, plane.width, plane.height + band);
     context.clip();
+    if (truth) drawDensity(context, plane, truth.density);
     if (posterior) drawPosterior(context, plane, posterior, this.colours);
-    drawCursor(context, plane, band, [u, v], this.colours);
+    if (truth?.best) drawBest(context, plane, truth.best, this.colours);
+    if (cursor) drawCursor(context, plane, band, cursor, this.colours);
     context.restore();
   }
 }
@@ -101,24 +104,29 @@ function strokeOnMap(context, colours, width) {
 
 // `posterior` is {place, covariance}: ellipses at one and two standard deviations.
 function drawPosterior(context, plane, { place, covariance: [uu, uv, vv], isLine }, colours) {
-  const { scaleX, scaleY } = plane;
-  const [x, y] = [plane.x(place[0]), plane.y(place[1])];
   if (isLine) {
+    const [x, y] = [plane.x(place[0]), plane.y(place[1])];
     for (const deviations of [1, 2]) {
-      const half = deviations * Math.sqrt(uu) * scaleX;
+      const half = deviations * Math.sqrt(uu) * plane.scaleX;
       context.beginPath();
       context.roundRect(x - half, y - 3 * (3 - deviations), 2 * half, 6 * (3 - deviations), 3);
       strokeOnMap(context, colours, 1.5);
     }
     return;
   }
-  // On the screen v points down.
-  const { major, minor, angle } = ellipseOf([uu * scaleX ** 2, -uv * scaleX * scaleY, vv * scaleY ** 2]);
   for (const deviations of [2, 1]) {
-    context.beginPath();
-    context.ellipse(x, y, deviations * major, deviations * minor, angle, 0, 2 * Math.PI);
+    traceEllipse(context, plane, { mean: place, covariance: [uu, uv, vv] }, deviations);
     strokeOnMap(context, colours, deviations === 1 ? 2 : 1.2);
   }
+}
+
+// Begins a path: the ellipse of a Gaussian of the plane at so many standard deviations.
+function traceEllipse(context, plane, { mean, covariance: [uu, uv, vv] }, deviations) {
+  const { scaleX, scaleY } = plane;
+  // On the screen v points down.
+  const { major, minor, angle } = ellipseOf([uu * scaleX ** 2, -uv * scaleX * scaleY, vv * scaleY ** 2]);
+  context.beginPath();
+  context.ellipse(plane.x(mean[0]), plane.y(mean[1]), deviations * major, deviations * minor, angle, 0, 2 * Math.PI);
 }
 
 function drawCursor(context, plane, band, [u, v], colours) {

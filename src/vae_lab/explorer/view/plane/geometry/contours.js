@@ -13,7 +13,7 @@ function componentsOnPlane({ logWeights, means, logVars }, { origin, directions 
     return {
       weight: Math.exp(logWeight),
       place: directions.map((direction) => along(mean, origin, direction)),
-      covariance: covarianceOnPlane(logVars.subarray(m * Z, (m + 1) * Z), directions),
+      covariance: covarianceOnPlane(new Gaussian(mean, logVars.subarray(m * Z, (m + 1) * Z)), directions),
     };
   });
 }
