@@ -17,6 +17,7 @@ from vae_lab.explorer.content import TrainedRun, page_content
 from vae_lab.explorer.image_sets import ImageSets
 from vae_lab.explorer.page import page
 from vae_lab.likelihoods import Bernoulli
+from vae_lab.posteriors import Full
 from vae_lab.priors import StandardNormal
 
 LIMITS = {"num_images": 12, "pixel_bytes": 750_000}
@@ -114,6 +115,29 @@ def test_a_prior_and_a_likelihood_of_ones_own(tmp_path: Path) -> None:
     # What its outputs mean is not known: they are decoded here.
     assert described["decoder"]["lattice"]["pixels"]["shape"][2:] == [1, 28, 28]
     assert described["encoder"]["layers"]
+
+
+@pytest.mark.parametrize("kind", ["diagonal", "full"])
+def test_families_of_the_posterior(kind: str, tmp_path: Path) -> None:
+    (run,) = content_of(untrained(tmp_path, f"posterior={kind}"))["runs"]
+    assert run["posterior"] == {"kind": kind}
+    assert run["encoder"]["layers"][-1]["weight"]["shape"][0] == {"diagonal": 4, "full": 5}[kind]
+    assert run["codes"]["log_var"] is None
+
+
+def test_a_family_of_ones_own(tmp_path: Path) -> None:
+    class OwnFamily(Full):
+        pass
+
+    run = untrained(tmp_path, "posterior=full")
+    run.model.encoder.posterior = OwnFamily(latent_dim=2)
+    (described,) = content_of(run)["runs"]
+    assert described["posterior"] == {"kind": None}
+    # As of an encoder that is not known: the page has codes and their variances.
+    assert described["encoder"] is None
+    assert described["codes"]["log_var"]["shape"] == described["codes"]["mean"]["shape"]
+    note = "OwnFamily: the page does not know it: new images cannot be encoded"
+    assert ["encoder", note] in [list(fact) for fact in described["facts"]]
 
 
 def test_text_from_outside_ends_neither_the_script_nor_the_json(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from vae_lab.networks import (
 from vae_lab.objectives.base import Objective
 from vae_lab.objectives.elbo import Elbo
 from vae_lab.objectives.iwae import Iwae
+from vae_lab.posteriors import Diagonal, Family, Full
 from vae_lab.priors import GaussianMixture, Prior, StandardNormal, VampPrior
 from vae_lab.vae import VAE
 
@@ -65,14 +66,13 @@ def make(
     latent_dim: int,
     objective: Objective | None = None,
     prior: Prior | None = None,
+    family: type[Family] = Diagonal,
 ) -> VAE:
     torch.manual_seed(0)
-    encoder, decoder = (
-        part(image_shape=shape, latent_dim=latent_dim) for part in NETWORKS[network]
-    )
+    encoder, decoder = NETWORKS[network]
     model = VAE(
-        encoder=encoder,
-        decoder=decoder,
+        encoder=encoder(image_shape=shape, posterior=family(latent_dim=latent_dim)),
+        decoder=decoder(image_shape=shape, latent_dim=latent_dim),
         prior=prior or StandardNormal(latent_dim=latent_dim),
         likelihood=LIKELIHOODS[likelihood],
         objective=objective or Elbo(beta=4, num_samples=2),
@@ -106,10 +106,13 @@ def page_terms(maths: PageMaths, x: Tensor, noise: Tensor) -> dict[str, float]:
 def check(maths: PageMaths, model: VAE, x: Tensor, noise: Tensor, tolerance: float) -> None:
     """Compares codes, mean image and terms."""
     posterior = model.encode(x)
-    found = maths.call("(x) => model.encode(floats(x))", x.flatten().tolist())
+    function = """(x) => {
+      const posterior = model.encode(floats(x));
+      return [posterior.mean, posterior.deviations()];
+    }"""
+    found = torch.tensor(maths.call(function, x.flatten().tolist()))
     near = partial(torch.testing.assert_close, rtol=tolerance, atol=tolerance)
-    near(torch.tensor(found["mean"]), posterior.mean[0])
-    near(torch.tensor(found["logVar"]), posterior.variance.log()[0])
+    near(found, torch.stack([posterior.mean[0], posterior.variance[0].sqrt()]))
     z = noise[0, 0]
     image = torch.tensor(maths.call("(z) => model.decode(floats(z))", z.tolist()))
     near(image, model.decode(z[None]).flatten())
@@ -175,6 +178,32 @@ def test_terms_of_each_prior_and_bound_are_those_of_torch(
     check(maths, model, levels(shape), normals(5, 3), 1e-5)
 
 
+@pytest.mark.parametrize("latent_dim", [1, 2, 10])
+@pytest.mark.parametrize("prior", ["standard", "gaussian_mixture"])
+def test_a_full_covariance_is_that_of_torch(maths: PageMaths, prior: str, latent_dim: int) -> None:
+    shape = (1, 8, 9)
+    model = make("conv", "bernoulli", shape, latent_dim, family=Full)
+    # Numbers of the size of 1, as of an encoder that was trained.
+    for weights in model.encoder.layers[-1].parameters():
+        weights.mul_(10)
+    if prior != "standard":
+        model.prior = GaussianMixture(latent_dim=latent_dim, num_components=3)
+    set_model(maths, model, shape)
+    x = levels(shape)
+    check(maths, model, x, normals(3, latent_dim), 1e-5)
+    q = model.encode(x)
+    if prior == "standard":
+        function = "(x) => model.klPerDimension(model.encode(floats(x)))"
+        found = torch.tensor(maths.call(function, x.flatten().tolist()))
+        torch.testing.assert_close(found, q.kl_to_standard_normal()[0], rtol=1e-5, atol=1e-5)
+    directions = torch.randn(2, latent_dim, generator=torch.Generator().manual_seed(3))
+    expected = directions @ q.covariance[0] @ directions.T
+    assert latent_dim == 1 or (expected[0, 1].abs() > 0.01)
+    function = "(x, both) => covarianceOnPlane(model.encode(floats(x)), both)"
+    found = torch.tensor(maths.call(function, x.flatten().tolist(), directions.tolist()))
+    torch.testing.assert_close(found, expected[[0, 0, 1], [0, 1, 1]], rtol=1e-5, atol=1e-5)
+
+
 def test_the_kl_of_dimensions_is_the_closed_one_of_the_standard_prior_only(
     maths: PageMaths,
 ) -> None:
@@ -191,7 +220,7 @@ def test_the_kl_of_dimensions_is_the_closed_one_of_the_standard_prior_only(
 
 
 def test_a_kl_near_0_keeps_its_precision(maths: PageMaths) -> None:
-    kl = "(m, v) => model.klPerDimension({ mean: floats(m), logVar: floats(v) })[0]"
+    kl = "(m, v) => model.klPerDimension(new Gaussian(floats(m), floats(v)))[0]"
     model = make("linear", "bernoulli", (1, 8, 8), 1)
     set_model(maths, model, (1, 8, 8))
     # v^2 / 4 for small v; the difference of e^v - 1 and v would be 0 or noise.

@@ -15,7 +15,7 @@ from py_mini_racer import MiniRacer
 from vae_lab.explorer.page import scripts
 
 FILES = (
-    *("view/store", "view/plane/geometry/window", "view/plane/geometry/ellipse"),
+    *("maths/posteriors", "maths/ellipse", "view/store", "view/plane/geometry/window"),
     *("view/plane/geometry/contours", "view/plane/drawing/slices", "view/plane/drawing/map"),
     *("view/plane/drawing/codes", "view/plane/drawing/axes"),
 )
@@ -110,7 +110,7 @@ def test_an_ellipse_is_that_of_the_covariance_on_the_plane(page: Page) -> None:
     log_var = random.normal(size=5)
     directions = np.linalg.qr(random.normal(size=(5, 2)))[0].T
     found = page.value(
-        "return covarianceOnPlane(logVar, directions);",
+        "return covarianceOnPlane(new Gaussian(logVar, logVar), directions);",
         logVar=log_var.tolist(),
         directions=directions.tolist(),
     )

@@ -10,7 +10,11 @@ from py_mini_racer import MiniRacer
 from torch import Tensor, nn
 
 from vae_lab.explorer.arrays import FLOAT32, Arrays, NumberFormat
-from vae_lab.explorer.distributions import likelihood_description, prior_description
+from vae_lab.explorer.distributions import (
+    likelihood_description,
+    posterior_description,
+    prior_description,
+)
 from vae_lab.explorer.networks import network_layers, weights_in
 from vae_lab.explorer.page import SCRIPTS, scripts
 from vae_lab.vae import VAE
@@ -79,7 +83,7 @@ def set_model(
         "image_shape": image_shape,
         "encoder": {"layers": network_layers(model.encoder, keep)},
         "decoder": {"layers": network_layers(model.decoder, keep)},
-        "posterior": {"kind": "diagonal"},
+        "posterior": posterior_description(model.encoder),
         "likelihood": likelihood_description(model.likelihood),
         "prior": prior_description(model.prior, arrays),
         "bound": {"kind": model.objective.bound, "num_samples": model.objective.num_samples},

@@ -20,7 +20,11 @@ from vae_lab.evaluate.bound import bound_per_image, standard_error
 from vae_lab.evaluate.printing import value_with_error
 from vae_lab.evaluations import evaluations_of, read_per_image
 from vae_lab.explorer.arrays import FIXED16, FLOAT32, Arrays, NumberFormat
-from vae_lab.explorer.distributions import likelihood_description, prior_description
+from vae_lab.explorer.distributions import (
+    likelihood_description,
+    posterior_description,
+    prior_description,
+)
 from vae_lab.explorer.image_sets import ImageSets, ShownImages
 from vae_lab.explorer.lattice import lattice
 from vae_lab.explorer.networks import Layer, UnknownLayer, network_layers, weights_in
@@ -127,11 +131,15 @@ def _networks(
     if decoder and likelihood_description(model.likelihood)["kind"] is None:
         name = type(model.likelihood).__name__
         decoder, why_not_decoder = None, f"{name}: the page does not know it"
+    family = posterior_description(model.encoder)
+    if encoder and family["kind"] is None:
+        name = type(model.encoder.posterior).__name__
+        encoder, why_not_encoder = None, f"{name}: the page does not know it"
     precision = Precision(FLOAT32, 0.0, 0.0)
     if encoder or decoder:
         precision = choose_precision(model, shown.images)
     keep = weights_in(arrays, precision.number_format)
-    networks: dict[str, Any] = {"encoder": None}
+    networks: dict[str, Any] = {"encoder": None, "posterior": family}
     notes = []
     if encoder:
         networks["encoder"] = {"layers": network_layers(model.encoder, keep)}

@@ -1,13 +1,13 @@
-"""The likelihood and the prior as a page computes them: by their exact class.
+"""The likelihood, the prior and the family of the posterior as a page computes them: by their class.
 
-One that is not known has no formula in the page: the likelihood then has the kind null, and the
-prior is described by draws.
+One that is not known has no formula in the page: likelihood and posterior then have the kind null,
+and the prior is described by draws.
 """
 
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vae_lab.explorer.arrays import FLOAT32, Arrays, Reference
 from vae_lab.likelihoods import (
@@ -19,6 +19,7 @@ from vae_lab.likelihoods import (
     Likelihood,
     ScaledLikelihood,
 )
+from vae_lab.posteriors import Diagonal, Full
 from vae_lab.priors import GaussianMixture, Mixture, Prior, StandardNormal, VampPrior
 
 Description = dict[str, Any]
@@ -30,6 +31,7 @@ _LIKELIHOODS: dict[type, str] = {
     Laplace: "laplace",
     DiscretizedLogistic: "discretized_logistic",
 }
+_POSTERIORS: dict[type, str] = {Diagonal: "diagonal", Full: "full"}
 # Draws that describe a prior that the page does not know.
 _DRAWS = 2000
 
@@ -40,6 +42,11 @@ def likelihood_description(likelihood: Likelihood) -> Description:
     if kind is None or not isinstance(likelihood, ScaledLikelihood):
         return {"kind": kind}
     return {"kind": kind, "log_scale": likelihood.log_scale.item()}
+
+
+def posterior_description(encoder: nn.Module) -> Description:
+    """Returns the kind of the family of q(z|x), null if it is not known."""
+    return {"kind": _POSTERIORS.get(type(getattr(encoder, "posterior", None)))}
 
 
 @torch.no_grad()

@@ -32,7 +32,7 @@ SCRIPTS = (
     *("view/plane/geometry/window", "view/plane/geometry/contours"),
     *("view/plane/drawing/slices", "view/plane/drawing/map", "view/plane/drawing/codes"),
     *("view/plane/drawing/prior", "view/plane/drawing/axes", "view/plane/drawing/scene"),
-    *("view/true_posterior/density", "view/true_posterior/grids"),
+    *("view/true_posterior/density", "view/true_posterior/close_up", "view/true_posterior/grids"),
     *("view/plane/controls/pointer", "view/plane/controls/sliders", "view/plane/controls/choice"),
     *("view/plane/controls/legend", "view/plane/figure", "view/plane/plane"),
     *("view/image/drawing/preparation", "view/image/drawing/steps", "view/image/drawing/pad"),

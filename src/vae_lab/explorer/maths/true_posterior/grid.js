@@ -6,7 +6,7 @@
 // Convergent Trapezoidal Rule, SIAM Review 2014).
 
 // Points of the first grid from its middle to each side.
-const FIRST_REACH = 10;
+const FIRST_REACH = 8;
 // A point is refined if its density is within this many nats of the largest; on coarse grids, which
 // can miss the largest, within more.
 const NEAR = 14;
@@ -16,8 +16,8 @@ const DEVIATIONS = 5;
 // The grid is fine enough if halving the spacing changed log p(x) by less, in nats, and if it holds q and
 // the best Gaussian.
 // A picture asks for so many points at least.
-const FINE_CHANGE = 0.01;
-const FINE_POINTS = 200;
+const FINE_CHANGE = 0.03;
+const FINE_POINTS = 150;
 
 class PosteriorGrid {
   // points: DecodedPoints. x: the image, (C * H * W,). q: its posterior by the encoder, a Gaussian.

@@ -31,11 +31,10 @@ function mountImage(panel, lab) {
   show(shown);
   // Nothing is looked at when the page opens or points are reset: the last image stays.
   store.subscribe(["image"], ({ image }) => image && image !== shown && show(image));
-  const showGrids = ({ grids, image }) => cards.forEach((card, k) => card.showGrid(grids[k], image));
-  store.subscribe(["grids"], showGrids);
+  store.subscribe(["grids"], ({ grids, image }) => cards.forEach((card, k) => card.showGrid(grids[k], image)));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     show(shown);
-    showGrids(store.state);
+    for (const card of cards) card.anatomy?.closeUp.draw();
   });
   store.subscribe(["run"], ({ run }) => {
     for (const source of sources) source.element.hidden = source.setIndex !== runs[run].set;

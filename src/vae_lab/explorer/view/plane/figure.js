@@ -10,12 +10,13 @@ class PlaneFigure {
     this.image.style.aspectRatio = `${run.images.shape[2]} / ${run.images.shape[1]}`;
     this.values = element("dl", { class: "at-cursor" });
     this.scene = new Scene(this.canvas);
+    this.closeUp = knowsTruePosterior(run) ? new CloseUp(run) : null;
     this.map = new DecodedMap(run.model, slices);
     this.map.shown = () => this.redraw({ still: true });
     this.element = element("figure", { class: "plane-figure" },
       ...(lab.runs.length > 1 ? [element("h3", {}, run.name)] : []),
       element("div", { class: "plane-box" }, this.canvas),
-      element("div", { class: "readout" }, this.image, this.values));
+      element("div", { class: "readout" }, this.image, this.values, ...(this.closeUp ? [this.closeUp.canvas] : [])));
     followPointer(this);
     followKeys(this);
     new ResizeObserver(() => this.resize()).observe(this.canvas);
@@ -69,7 +70,8 @@ class PlaneFigure {
     this.canvas.classList.toggle("on-map", this.layers.map && !this.isLine);
     this.canvas.classList.toggle("light-images", this.run.images.background > 0.5);
     this.scene.readColours();
-    this.truth = null;
+    this.truth = null; // its colour is that of the page
+    this.closeUp?.draw();
     this.scene.drawCodes(this.places, this.plane, this.run.images, (n) => this.isShown(n));
     this.updateMap();
     this.redraw({ still: true });
@@ -110,6 +112,7 @@ class PlaneFigure {
     if (this.result === (grid?.result ?? null)) return;
     this.result = grid?.result ?? null;
     this.truth = null;
+    this.closeUp?.show(this.result, this.posterior);
     this.redraw({ still: false });
   }
 

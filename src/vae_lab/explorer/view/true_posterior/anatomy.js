@@ -1,20 +1,22 @@
-// The true posterior of an image from near, and the bound beside log p(x): what the family of the
-// posterior loses, and what the encoder loses.
+// The bound of an image beside log p(x): what the family of the posterior loses, and what the encoder
+// loses.
 
 class Anatomy {
   constructor(run, lab) {
-    this.run = run;
-    this.canvas = element("canvas", { class: "close-up", role: "img" });
-    this.scene = new Scene(this.canvas);
+    this.closeUp = new CloseUp(run);
     this.progress = element("p", { class: "quiet progress" });
-    this.rows = { logProb: anatomyRow("density", "log p(x), about"), best: anatomyRow("best", ""), encoder: anatomyRow("encoder", "Bound of the encoder’s q(z|x)") };
+    this.rows = {
+      truth: anatomyRow("density", "log p(x)"),
+      best: anatomyRow("best", "Bound of the best Gaussian"),
+      encoder: anatomyRow("encoder", "Bound of the encoder’s q(z|x)"),
+    };
     this.caption = element("caption");
-    const table = element("table", { class: "anatomy" }, this.caption,
-      element("thead", { class: "unseen" }, element("tr", {}, ...["Quantity", "Nats", "Gap"].map((text) => element("th", { scope: "col" }, text)))),
+    this.table = element("table", { class: "anatomy" }, this.caption,
+      element("thead", { class: "unseen" }, element("tr", {}, ...["Quantity", "Nats"].map((text) => element("th", { scope: "col" }, text)))),
       element("tbody", {}, ...Object.values(this.rows).map(({ row }) => row)));
-    this.body = element("div", { class: "anatomy-body" }, this.canvas, element("div", {}, this.progress, table));
-    this.element = element("div", { class: "anatomy-part" }, element("p", { class: "not-saved" }, truePosteriorCheck(lab)), this.body);
-    this.table = table;
+    this.body = element("div", { class: "anatomy-body" },
+      this.closeUp.canvas, element("div", {}, this.progress, this.table));
+    this.element = element("div", { class: "anatomy-part" }, truePosteriorCheck(lab), this.body);
     this.show(null, null);
   }
 
@@ -23,63 +25,47 @@ class Anatomy {
     this.body.hidden = grid === null;
     if (!grid) return;
     const { result, isDone } = grid;
-    this.progress.textContent = isDone ? "" : `Computing: point ${grid.at} of ${grid.indices.length}, grid ${grid.halvings + 1}`;
+    this.progress.textContent = `Computing: point ${grid.at} of ${grid.indices.length} of grid ${grid.halvings + 1}`;
     this.progress.hidden = isDone;
-    for (const part of [this.canvas, this.table]) part.hidden = !result;
+    this.table.hidden = !result;
+    if (this.result !== result) this.closeUp.show(result, posterior);
+    this.result = result;
     if (!result) return;
     this.showNumbers(result, posterior, isDone);
-    this.draw(result, posterior);
+    this.caption.textContent = sumOfGridInWords(result, isDone);
   }
 
-  showNumbers({ logProb, kl, best, values, spacing, change, isFine }, posterior, isDone) {
-    const { rows } = this;
-    rows.best.name.textContent = `Bound of the best ${posterior.isDiagonal ? "diagonal " : ""}Gaussian`;
+  showNumbers({ logProb, kl, best }, { isDiagonal }, isDone) {
+    const { truth, best: ofBest, encoder } = this.rows;
+    // NaN until the last grid is done: it has the best Gaussian.
     const least = isDone ? best.kl : NaN;
-    rows.logProb.value.textContent = formatted(logProb);
-    rows.best.value.textContent = formatted(logProb - least);
-    rows.best.gap.textContent = gapInWords(least, "approximation gap");
-    rows.encoder.value.textContent = formatted(logProb - kl);
-    rows.encoder.gap.textContent = gapInWords(kl - least, "amortisation gap");
-    const sum = `A sum over ${values.length.toLocaleString("en")} points of the latent plane, ${Number(spacing.toPrecision(2))} apart; halving the distance changed it by ${formatted(change, 3)} nats.`;
-    const coarse = isDone && !isFine ? " The grid is too coarse for this image: the numbers can be wrong." : "";
-    this.caption.textContent = `${sum}${coarse} Ellipses: one and two standard deviations.`;
-  }
-
-  draw(result, posterior) {
-    const side = this.canvas.clientWidth;
-    if (!side) return;
-    const q = planarOf(posterior);
-    const [left, top, width, height] = this.scene.resize(side, side);
-    this.scene.readColours();
-    const truth = truthOf(result, false, this.scene.colours.density);
-    const plane = closeWindow(result, [q, ...(truth.best ? [truth.best] : [])]);
-    plane.fit(left, top, width, height);
-    this.scene.drawStill({ plane, map: null, band: 0, drawPrior: null, hasCodes: false, names: ["z[0]", "z[1]"] });
-    this.scene.drawFrame(plane, 0, null, { place: q.mean, covariance: q.covariance }, truth);
-    this.canvas.setAttribute("aria-label", `The true posterior of the image in ${this.run.name}, from near, with the encoder’s posterior and the best Gaussian`);
+    truth.value.textContent = `about ${formatted(logProb)}`;
+    ofBest.name.textContent = `Bound of the best ${isDiagonal ? "diagonal " : ""}Gaussian`;
+    ofBest.value.textContent = formatted(logProb - least);
+    ofBest.gap.textContent = gapInWords("approximation gap", least);
+    encoder.value.textContent = formatted(logProb - kl);
+    encoder.gap.textContent = gapInWords("amortisation gap", kl - least);
   }
 }
 
 function anatomyRow(kind, text) {
-  const name = element("span", {}, text);
-  const [value, gap] = [element("td", { class: "number" }), element("td", { class: "gap" })];
-  const row = element("tr", {}, element("th", { scope: "row" }, element("span", { class: `mark-of ${kind}` }), name), value, gap);
-  return { row, name, value, gap };
+  const [name, gap] = [element("span", {}, text), element("span", { class: "quiet gap" })];
+  const value = element("td", { class: "number" });
+  const mark = element("span", { class: `mark-of ${kind}` });
+  return { row: element("tr", {}, element("th", { scope: "row" }, mark, name, gap), value), name, value, gap };
 }
 
-function gapInWords(gap, name) {
-  return Number.isFinite(gap) ? `${formatted(Math.max(0, gap))} below: ${name}` : "";
+function gapInWords(name, gap) {
+  return Number.isFinite(gap) ? `${name}: ${formatted(Math.max(0, gap))} nats` : "";
 }
 
-// Returns a square window that holds the density down to e^-6 of its largest, and the ellipses.
-function closeWindow({ us, vs, values }, gaussians) {
-  const largest = values.reduce((a, b) => Math.max(a, b), -Infinity);
-  const extent = [us, vs].map((places, axis) => {
-    const shown = Array.from(places).filter((_, k) => values[k] > largest - 6);
-    const ends = gaussians.flatMap(({ mean, covariance }) =>
-      [-2.2, 2.2].map((deviations) => mean[axis] + deviations * Math.sqrt(covariance[2 * axis])));
-    return [Math.min(...shown, ...ends), Math.max(...shown, ...ends)];
-  });
-  const half = Math.max(...extent.map(([low, high]) => (1.05 * (high - low)) / 2));
-  return new PlaneWindow(extent.map(([low, high]) => (low + high) / 2), [half, half]);
+// Says how log p(x) was computed.
+function sumOfGridInWords({ values, spacing, change, isFine }, isDone) {
+  const moved = change < 0.001 ? "less than 0.001" : formatted(change, 3);
+  const texts = [
+    `log p(x) is a sum over ${values.length.toLocaleString("en")} points of the latent plane, ${Number(spacing.toPrecision(2))} apart. Halving the distance changed it by ${moved} nats.`,
+  ];
+  if (isDone && !isFine) texts.push("The grid is still too coarse for this image: the numbers can be wrong.");
+  texts.push("Orange: the true posterior p(z|x). Ellipses: one and two standard deviations.");
+  return texts.join(" ");
 }

@@ -2,7 +2,7 @@
 // a little in each frame, and kept in the state as `grids`.
 
 // Milliseconds of decoding in a frame, and for an image after its first grid.
-const GRID_SLICE = 12;
+const GRID_SLICE = 25;
 const GRID_BUDGET = 5000;
 
 // Whether the page can compute the true posterior of images in a run.

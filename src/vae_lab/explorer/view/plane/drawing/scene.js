@@ -5,8 +5,8 @@ const EDGE = { left: 36, bottom: 36, right: 8, top: 8 };
 const MAP_STRENGTH = 0.55;
 
 class Scene {
-  constructor(canvas) {
-    this.canvas = canvas;
+  constructor(canvas, edge = EDGE) {
+    Object.assign(this, { canvas, edge });
     this.layers = { codes: document.createElement("canvas"), still: document.createElement("canvas") };
   }
 
@@ -18,7 +18,8 @@ class Scene {
       canvas.width = Math.round(width * this.density);
       canvas.height = Math.round(height * this.density);
     }
-    return [EDGE.left, EDGE.top, width - EDGE.left - EDGE.right, height - EDGE.top - EDGE.bottom];
+    const { left, top, right, bottom } = this.edge;
+    return [left, top, width - left - right, height - top - bottom];
   }
 
   // The colours of the page's scheme, or of the map's ground.
