@@ -184,7 +184,7 @@ def test_a_full_covariance_is_that_of_torch(maths: PageMaths, prior: str, latent
     shape = (1, 8, 9)
     model = make("conv", "bernoulli", shape, latent_dim, family=Full)
     # Numbers of the size of 1, as of an encoder that was trained.
-    for weights in model.encoder.layers[-1].parameters():
+    for weights in list(model.encoder.parameters())[-2:]:
         weights.mul_(10)
     if prior != "standard":
         model.prior = GaussianMixture(latent_dim=latent_dim, num_components=3)

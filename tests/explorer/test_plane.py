@@ -126,8 +126,8 @@ def test_an_ellipse_is_that_of_the_covariance_on_the_plane(page: Page) -> None:
 
 
 NORMAL = (
-    "const mixture = {logWeights: [0], means: Float32Array.of(1, -1, 7),"
-    " logVars: Float32Array.of(0, 0, 2)};"
+    "const gaussian = new Gaussian(Float32Array.of(1, -1, 7), Float32Array.of(0, 0, 2));"
+    "const mixture = {logWeights: [0], components: [gaussian]};"
     "const axes = {origin: [0, 0, 0], directions: [[1, 0, 0], [0, 1, 0]]};"
     "const components = componentsOnPlane(mixture, axes);"
     "const w = new PlaneWindow([1, -1], [4, 4]);"

@@ -12,7 +12,7 @@ from torch import Tensor
 from vae_lab.explorer.arrays import Arrays
 from vae_lab.explorer.distributions import prior_description
 from vae_lab.networks import LinearEncoder
-from vae_lab.posteriors import Diagonal
+from vae_lab.posteriors import Diagonal, Full
 from vae_lab.priors import GaussianMixture, Prior, StandardNormal, VampPrior
 
 SHAPE = (1, 6, 5)
@@ -23,11 +23,13 @@ def priors(latent_dim: int) -> list[Prior]:
     mixture = GaussianMixture(latent_dim=latent_dim, num_components=3)
     torch.nn.init.normal_(mixture.logits)
     torch.nn.init.normal_(mixture.log_vars)
-    encoder = LinearEncoder(
-        image_shape=SHAPE, hidden_dims=[8], posterior=Diagonal(latent_dim=latent_dim)
-    )
-    vamp = VampPrior(encoder=encoder, image_shape=SHAPE, num_components=4)
-    return [StandardNormal(latent_dim=latent_dim), mixture, vamp]
+    vamps: list[Prior] = []
+    for family in (Diagonal(latent_dim=latent_dim), Full(latent_dim=latent_dim)):
+        encoder = LinearEncoder(image_shape=SHAPE, hidden_dims=[8], posterior=family)
+        # Numbers of the size of 1, as of an encoder that was trained.
+        encoder.layers[-1].weight.data.mul_(3)
+        vamps.append(VampPrior(encoder=encoder, image_shape=SHAPE, num_components=4))
+    return [StandardNormal(latent_dim=latent_dim), mixture, *vamps]
 
 
 CASES = [pytest.param(p, d, id=f"{type(p).__name__}-{d}") for d in (1, 2, 10) for p in priors(d)]

@@ -1,4 +1,4 @@
-"""The likelihood, the prior and the family of the posterior as a page computes them: by their class.
+"""Likelihood, prior and family of the posterior as a page computes them: by their exact class.
 
 One that is not known has no formula in the page: likelihood and posterior then have the kind null,
 and the prior is described by draws.
@@ -19,7 +19,7 @@ from vae_lab.likelihoods import (
     Likelihood,
     ScaledLikelihood,
 )
-from vae_lab.posteriors import Diagonal, Full
+from vae_lab.posteriors import Diagonal, DiagonalGaussian, Full, FullGaussian
 from vae_lab.priors import GaussianMixture, Mixture, Prior, StandardNormal, VampPrior
 
 Description = dict[str, Any]
@@ -56,18 +56,31 @@ def prior_description(prior: Prior, arrays: Arrays) -> Description:
         return {"kind": "standard"}
     if type(prior) in (GaussianMixture, VampPrior):
         assert isinstance(prior, Mixture)
-        return {"kind": "mixture", **_components(prior, arrays)}
+        logits, each = prior.components()
+        if isinstance(each, DiagonalGaussian | FullGaussian):
+            return {"kind": "mixture", **_components(logits, each, arrays)}
     draws = prior.sample(_DRAWS, torch.Generator().manual_seed(0))
     return {"kind": "draws", "draws": _add(draws, arrays)}
 
 
-def _components(prior: Mixture, arrays: Arrays) -> Description:
-    """Returns the weights (M,), and the means and log-variances (M, Z), of the components."""
-    logits, each = prior.components()
+def _components(
+    logits: Tensor, each: DiagonalGaussian | FullGaussian, arrays: Arrays
+) -> Description:
+    """Returns the weights (M,), the means (M, Z), and what gives the covariances of components.
+
+    `log_vars` (M, Z) are those of the Cholesky factor's diagonal, `lowers` (M, Z (Z - 1) / 2) its
+    entries below, row by row, null if dimensions are independent: as an encoder puts them out.
+    """
+    size = each.mean.shape[1]
+    rows, columns = torch.tril_indices(size, size, -1)
+    log_vars, lowers = each[1], None
+    if isinstance(each, FullGaussian):
+        log_vars, lowers = 2 * each.log_scale, _add(each.lower[:, rows, columns], arrays)
     return {
         "log_weights": _add(logits.log_softmax(dim=0), arrays),
         "means": _add(each.mean, arrays),
-        "log_vars": _add(each.variance.log(), arrays),
+        "log_vars": _add(log_vars, arrays),
+        "lowers": lowers,
     }
 
 

@@ -1,4 +1,5 @@
-// The posterior q(z|x) of an image, by the formulas of `posteriors.py`: a Gaussian.
+// The posterior q(z|x) of an image, by the formulas of `posteriors.py`: a Gaussian. Components of a
+// prior are Gaussians too.
 //
 // Shapes: Z latent dimensions. Row d of `lower` has d numbers, how dimension d follows the noise of
 // those before it, in units of its own scale.
@@ -23,6 +24,16 @@ class Gaussian {
       const mixed = this.row(d).reduce((sum, share, c) => sum + share * noise[c], noise[d]);
       return mean + Math.exp(0.5 * this.logVar[d]) * mixed;
     });
+  }
+
+  // Returns log q(z|x) of a point z (Z,), in nats.
+  logProb(z) {
+    const noise = new Float64Array(z.length);
+    for (let d = 0; d < z.length; d++) {
+      const mixed = this.row(d).reduce((sum, share, c) => sum + share * noise[c], 0);
+      noise[d] = (z[d] - this.mean[d]) * Math.exp(-0.5 * this.logVar[d]) - mixed;
+    }
+    return this.logProbOfDraw(noise);
   }
 
   // Returns log q(z|x) of the draw that noise gives, in nats. From the noise and not from z: z - mean

@@ -16,30 +16,28 @@ function standardNormal(latentDim) {
 }
 
 function mixture(description, latentDim, arrays) {
-  const names = ["log_weights", "means", "log_vars"];
-  const [logWeights, means, logVars] = names.map((name) => arrays.get(description[name]).data);
-  const precisions = logVars.map((logVar) => Math.exp(-logVar));
-  // Of each component what does not depend on z.
-  const constants = Float64Array.from(logWeights, (logWeight, m) => {
-    const ofDimensions = logVars.subarray(m * latentDim, (m + 1) * latentDim);
-    return ofDimensions.reduce((sum, logVar) => sum - 0.5 * (logVar + LOG_TWO_PI), logWeight);
-  });
-  const terms = new Float64Array(logWeights.length);
+  const { logWeights, components } = mixtureOf(description, latentDim, arrays);
+  const terms = new Float64Array(components.length);
   const logProb = (z) => {
-    for (let m = 0, i = 0; m < terms.length; m++) {
-      let sum = constants[m];
-      for (let d = 0; d < latentDim; d++, i++) sum -= 0.5 * precisions[i] * (z[d] - means[i]) ** 2;
-      terms[m] = sum;
-    }
+    components.forEach((gaussian, m) => { terms[m] = logWeights[m] + gaussian.logProb(z); });
     return logSumExp(terms);
   };
   const sample = (random) => {
-    const first = component(logWeights, random.uniform()) * latentDim;
-    return random.normals(latentDim).map((noise, d) => {
-      return means[first + d] + Math.exp(0.5 * logVars[first + d]) * noise;
-    });
+    const gaussian = components[component(logWeights, random.uniform())];
+    return gaussian.sample(random.normals(latentDim));
   };
   return { isKnown: true, kind: "mixture", logProb, sample };
+}
+
+// Returns the logs of a mixture's weights (M,), and its components, Gaussians.
+function mixtureOf(description, Z, arrays) {
+  const [logWeights, means, logVars] = ["log_weights", "means", "log_vars"].map((name) => arrays.get(description[name]).data);
+  const lowers = description.lowers && arrays.get(description.lowers).data;
+  const row = (values, m, width) => values.subarray(m * width, (m + 1) * width);
+  const components = Array.from(logWeights, (_, m) => {
+    return new Gaussian(row(means, m, Z), row(logVars, m, Z), lowers && row(lowers, m, (Z * (Z - 1)) / 2));
+  });
+  return { logWeights, components };
 }
 
 // Returns the component that a uniform number falls on.

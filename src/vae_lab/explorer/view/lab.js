@@ -48,7 +48,7 @@ class Run {
     this.prior = this.model.prior;
     this.priorMean = Float32Array.from(content.prior_mean);
     this.priorScale = Float32Array.from(content.prior_scale);
-    this.mixture = mixtureOf(content.prior, arrays);
+    this.mixture = content.prior.kind === "mixture" ? mixtureOf(content.prior, this.latentDim, arrays) : null;
     this.lattice = content.decoder.lattice ?? null;
     this.kl = content.kl_per_dimension; // nats
     this.klReference = content.kl_reference;
@@ -93,13 +93,6 @@ class Run {
     }
     return [low, high];
   }
-}
-
-// Returns the components of a mixture prior: (M,), (M * Z,) and (M * Z,); null of other priors.
-function mixtureOf(prior, arrays) {
-  if (prior.kind !== "mixture") return null;
-  const [logWeights, means, logVars] = ["log_weights", "means", "log_vars"].map((name) => arrays.get(prior[name]).data);
-  return { logWeights, means, logVars };
 }
 
 // Returns the rows of an array (N, Z), each (Z,), without a copy.

@@ -14,8 +14,8 @@ function priorComponents(run, axes) {
   if (run.mixture) return componentsOnPlane(run.mixture, axes);
   if (run.prior.kind !== "standard") return null;
   const Z = run.latentDim;
-  const standard = { logWeights: [0], means: new Float32Array(Z), logVars: new Float32Array(Z) };
-  return componentsOnPlane(standard, axes);
+  const standard = new Gaussian(new Float32Array(Z), new Float32Array(Z));
+  return componentsOnPlane({ logWeights: [0], components: [standard] }, axes);
 }
 
 function circles([u, v]) {

@@ -6,16 +6,12 @@
 const MASSES = [1 - Math.exp(-0.5), 1 - Math.exp(-2)];
 
 // Returns the components on the plane: of the other directions nothing is known (the marginal).
-function componentsOnPlane({ logWeights, means, logVars }, { origin, directions }) {
-  const Z = origin.length;
-  return Array.from(logWeights, (logWeight, m) => {
-    const mean = means.subarray(m * Z, (m + 1) * Z);
-    return {
-      weight: Math.exp(logWeight),
-      place: directions.map((direction) => along(mean, origin, direction)),
-      covariance: covarianceOnPlane(new Gaussian(mean, logVars.subarray(m * Z, (m + 1) * Z)), directions),
-    };
-  });
+function componentsOnPlane({ logWeights, components }, { origin, directions }) {
+  return components.map((gaussian, m) => ({
+    weight: Math.exp(logWeights[m]),
+    place: directions.map((direction) => along(gaussian.mean, origin, direction)),
+    covariance: covarianceOnPlane(gaussian, directions),
+  }));
 }
 
 // Returns the density at the nodes of a grid over a window, (nodes * nodes,): columns along u, the
