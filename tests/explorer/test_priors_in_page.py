@@ -27,7 +27,8 @@ def priors(latent_dim: int) -> list[Prior]:
     for family in (Diagonal(latent_dim=latent_dim), Full(latent_dim=latent_dim)):
         encoder = LinearEncoder(image_shape=SHAPE, hidden_dims=[8], posterior=family)
         # Numbers of the size of 1, as of an encoder that was trained.
-        encoder.layers[-1].weight.data.mul_(3)
+        for weights in list(encoder.parameters())[-2:]:
+            weights.data.mul_(3)
         vamps.append(VampPrior(encoder=encoder, image_shape=SHAPE, num_components=4))
     return [StandardNormal(latent_dim=latent_dim), mixture, *vamps]
 
