@@ -42,6 +42,9 @@ class HasDensity(Protocol):
         is the caller's, so that training and evaluation each draw from a generator of their own.
         """
 
+    def noise_of(self, z: Tensor) -> Tensor:
+        """Returns the noise of which `sample` makes z (..., B, Z), same shape."""
+
     def log_prob(self, z: Tensor) -> Tensor:
         """Returns log q(z|x) for z (..., B, Z), shape (..., B)."""
 
@@ -106,6 +109,9 @@ class DiagonalGaussian(NamedTuple):
     def sample(self, noise: Tensor) -> Tensor:
         return self.mean + torch.exp(0.5 * self.log_var) * noise
 
+    def noise_of(self, z: Tensor) -> Tensor:
+        return (z - self.mean) * torch.exp(-0.5 * self.log_var)
+
     def log_prob(self, z: Tensor) -> Tensor:
         return -0.5 * self._minus_twice_log_prob(z).sum(dim=-1)
 
@@ -114,8 +120,7 @@ class DiagonalGaussian(NamedTuple):
         return -0.5 * self._minus_twice_log_prob(z)
 
     def _minus_twice_log_prob(self, z: Tensor) -> Tensor:
-        standardised = (z - self.mean) * torch.exp(-0.5 * self.log_var)
-        return standardised.square() + self.log_var + math.log(2 * math.pi)
+        return self.noise_of(z).square() + self.log_var + math.log(2 * math.pi)
 
     def log_prob_of_draw(self, noise: Tensor) -> Tensor:
         return -0.5 * (noise.square() + self.log_var + math.log(2 * math.pi)).sum(dim=-1)
@@ -169,14 +174,17 @@ class FullGaussian(NamedTuple):
         mixed = torch.einsum("bij,...bj->...bi", self.below, noise)
         return self.mean + self.log_scale.exp() * (noise + mixed)
 
-    def log_prob(self, z: Tensor) -> Tensor:
-        # The noise that z is the draw of: one triangular system per image, its columns are the z.
+    def noise_of(self, z: Tensor) -> Tensor:
+        # One triangular system per image, its columns are the z.
         scaled = (z - self.mean) * torch.exp(-self.log_scale)
         columns = scaled.reshape(-1, *self.mean.shape).permute(1, 2, 0)
         noise = torch.linalg.solve_triangular(
             self.lower, columns, upper=False, unitriangular=True
         ).permute(2, 0, 1)
-        return self.log_prob_of_draw(noise.reshape(scaled.shape))
+        return noise.reshape(scaled.shape)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        return self.log_prob_of_draw(self.noise_of(z))
 
     def log_prob_of_draw(self, noise: Tensor) -> Tensor:
         constant = 2 * self.log_scale + math.log(2 * math.pi)

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from vae_lab.checkpoints import trained_model
 from vae_lab.errors import UserError
-from vae_lab.evaluate.marginal_likelihood import EvaluationImages, importance_weighted
+from vae_lab.evaluate.marginal_likelihood import importance_weighted
+from vae_lab.inference.images import EvaluationImages
 from vae_lab.posteriors import Posterior
 from vae_lab.random_streams import stream
 from vae_lab.run_folder import RunFolder

@@ -15,11 +15,8 @@ from vae_lab.evaluate import grid
 from vae_lab.evaluate.bound import bound_per_image
 from vae_lab.evaluate.grid import GridIntegral, exact_on_grid
 from vae_lab.evaluate.latent_space import information
-from vae_lab.evaluate.marginal_likelihood import (
-    EvaluationImages,
-    ImportanceWeighted,
-    importance_weighted,
-)
+from vae_lab.evaluate.marginal_likelihood import ImportanceWeighted, importance_weighted
+from vae_lab.inference.images import EvaluationImages
 from vae_lab.inference.joint import log_weights
 from vae_lab.likelihoods import Bernoulli, Gaussian
 from vae_lab.objectives.elbo import Elbo

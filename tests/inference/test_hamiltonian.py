@@ -1,6 +1,7 @@
 """The leapfrog and its transition on Gaussians, of which every number is known."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -66,7 +67,7 @@ def test_the_leapfrog_keeps_the_energy_up_to_the_square_of_the_step(beta: float)
     errors = [error(step) for step in (0.1, 0.05, 0.025)]
     # A half step too few makes an error of order 1; a force of the wrong sign one without limit.
     assert errors[0] < 0.1
-    for coarse, fine in zip(errors, errors[1:], strict=False):
+    for coarse, fine in pairwise(errors):
         assert coarse / fine == pytest.approx(4, rel=0.1)
 
 
@@ -86,9 +87,7 @@ def test_the_leapfrog_keeps_volumes() -> None:
     weight = gaussian_weight()
 
     def phase(both: Tensor) -> Tensor:
-        end, after = leapfrog(
-            weight, weight(both[:3]), both[3:], beta=0.7, step=0.4, num_steps=3
-        )
+        end, after = leapfrog(weight, weight(both[:3]), both[3:], beta=0.7, step=0.4, num_steps=3)
         return torch.cat([end.position, after])
 
     jacobian: Tensor = torch.autograd.functional.jacobian(phase, random(6).double())  # type: ignore[no-untyped-call]
@@ -98,7 +97,7 @@ def test_the_leapfrog_keeps_volumes() -> None:
 @pytest.mark.parametrize("step", [0.15, 0.6])
 @pytest.mark.parametrize("beta", [0.0, 0.4, 1.0])
 def test_transitions_keep_the_density(beta: float, step: float) -> None:
-    """Draws stay draws; a rule of acceptance that is wrong shifts their variance at a large step."""
+    # A wrong rule of acceptance shifts the variance at the large step.
     mean, variance = gaussian(beta)
     weight, count = gaussian_weight(), 40_000
     generator = torch.Generator().manual_seed(1)
@@ -109,9 +108,7 @@ def test_transitions_keep_the_density(beta: float, step: float) -> None:
             torch.randn(count, 3, generator=generator).double(),
             torch.rand(count, generator=generator).double(),
         )
-        point, probability = transition(
-            weight, point, noise, beta=beta, step=step, num_steps=3
-        )
+        point, probability = transition(weight, point, noise, beta=beta, step=step, num_steps=3)
         assert ((probability >= 0) & (probability <= 1)).all()
         shares.append(probability.mean().item())
     assert (point.position != start).any(dim=1).float().mean() > 0.5

@@ -14,7 +14,8 @@ from torch.distributions import Categorical, MixtureSameFamily, MultivariateNorm
 
 import vae_lab
 from vae_lab.evaluate.grid import GridIntegral, exact_on_grid
-from vae_lab.evaluate.marginal_likelihood import EvaluationImages, importance_weighted
+from vae_lab.evaluate.marginal_likelihood import importance_weighted
+from vae_lab.inference.images import EvaluationImages
 from vae_lab.likelihoods import Gaussian
 from vae_lab.posteriors import DiagonalGaussian, Posterior
 from vae_lab.priors import GaussianMixture

@@ -22,10 +22,11 @@ from vae_lab.evaluate import grid, marginal_likelihood
 from vae_lab.evaluate.bound import PerImage, bound_per_image, elbo
 from vae_lab.evaluate.classifiers import probes
 from vae_lab.evaluate.latent_space import active_units, mutual_information
-from vae_lab.evaluate.marginal_likelihood import Advance, EvaluationImages, ImportanceWeighted
+from vae_lab.evaluate.marginal_likelihood import ImportanceWeighted
 from vae_lab.evaluate.picture_metrics import picture_metrics
 from vae_lab.evaluate.progress import EvaluationProgress
 from vae_lab.evaluate.sample_quality import RealImageReference, sample_quality
+from vae_lab.inference.images import Advance, EvaluationImages
 from vae_lab.objectives.elbo import Elbo
 from vae_lab.posteriors import Posterior, of_images
 from vae_lab.random_streams import stream, subset

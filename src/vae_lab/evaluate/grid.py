@@ -12,12 +12,8 @@ import torch
 from torch import Tensor
 
 from vae_lab.evaluate.bound import mean_over_images
-from vae_lab.evaluate.marginal_likelihood import (
-    Advance,
-    EvaluationImages,
-    protocol_of_samples,
-    protocol_of_targets,
-)
+from vae_lab.evaluate.marginal_likelihood import protocol_of_samples, protocol_of_targets
+from vae_lab.inference.images import Advance, EvaluationImages
 from vae_lab.inference.joint import log_prior
 from vae_lab.posteriors import HasMean
 from vae_lab.run_folder import Number

@@ -5,7 +5,7 @@ Values in nats per image. Memory grows with the root of K: the largest weights a
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,17 +14,15 @@ from torch import Tensor
 
 from vae_lab.evaluate.bound import mean_over_images, standard_error
 from vae_lab.evaluate.pareto import LargestWeights
+from vae_lab.inference.images import Advance, EvaluationImages
 from vae_lab.inference.joint import log_weights
-from vae_lab.posteriors import Posterior, of_images
+from vae_lab.posteriors import of_images
 from vae_lab.random_streams import stream
 from vae_lab.run_folder import Number
 
 if TYPE_CHECKING:
     from vae_lab.evaluate.evaluation import Evaluation
     from vae_lab.vae import VAE
-
-# Takes how much is done and how much there is.
-Advance = Callable[[int, int], None]
 
 # A mean of weights whose Pareto k exceeds this cannot be relied on, with any feasible number of
 # draws (Vehtari et al., arXiv:1507.02646, section 2.4).
@@ -115,19 +113,6 @@ class ImportanceWeighted(NamedTuple):
                     f"num_samples"
                 )
         return details | ({"warning": "; ".join(warnings)} if warnings else {})
-
-
-class EvaluationImages(NamedTuple):
-    """Some images of a split, float in [0, 1], (N, C, H, W), and their places in it, (N,).
-
-    `posterior` is q(z|x) of them on the CPU. The noise of an image belongs to its place.
-    """
-
-    images: Tensor
-    posterior: Posterior
-    rows: Tensor
-    split: str
-    split_size: int
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
-from vae_lab.evaluate.marginal_likelihood import Advance
+from vae_lab.inference.images import Advance
 
 # Seconds over which the speed is averaged: all of it, for stages differ.
 _WHOLE = 1e9

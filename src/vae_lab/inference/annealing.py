@@ -8,19 +8,15 @@ Quantitative Analysis of Decoder-Based Generative Models, arXiv:1611.04273.
 """
 
 import math
-from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from vae_lab.inference.chains import Chains
 from vae_lab.inference.hamiltonian import Point
-
-# Takes how much is done and how much there is.
-Advance = Callable[[int, int], None]
+from vae_lab.inference.images import Advance
 
 # The share of moves that step sizes aim at (Neal, arXiv:1206.1901, section 4.4, finds 0.65 for long
 # trajectories; of short ones more should arrive), and where the search for them begins.

@@ -72,9 +72,7 @@ class Chains:
             _put(point, batch, self._weight(batch[1])(positions[batch]))
         return point
 
-    def move(
-        self, point: Point, number: int, *, beta: float, step: float
-    ) -> tuple[Point, Tensor]:
+    def move(self, point: Point, number: int, *, beta: float, step: float) -> tuple[Point, Tensor]:
         """Returns the points (K, N) after a move, and the probability of each to be accepted.
 
         Args:

@@ -3,11 +3,15 @@
 Shapes: N images, C, H, W of an image.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from torch import Tensor
 
 from vae_lab.posteriors import Posterior
+
+# Takes how much is done and how much there is.
+Advance = Callable[[int, int], None]
 
 
 class EvaluationImages(NamedTuple):

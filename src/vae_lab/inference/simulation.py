@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae_lab.inference.annealing import Advance, Path, anneal
+from vae_lab.inference.annealing import Path, anneal
 from vae_lab.inference.chains import Chains, ChainSettings
-from vae_lab.inference.images import EvaluationImages
+from vae_lab.inference.images import Advance, EvaluationImages
 from vae_lab.posteriors import joined
 from vae_lab.random_streams import stream
 
