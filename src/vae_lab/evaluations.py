@@ -24,6 +24,12 @@ MOST_PER_IMAGE = 1 << 30
 # Settings that change no value, and so no file's name.
 NOT_IN_NAME = ("threads", "device", "data_root", "data_path", "trust", "decoder_batch")
 
+# Settings of annealed importance sampling, which count only where one of the first two is on.
+_ANNEALING = (
+    *("ais", "anatomy"),
+    *("temperatures", "chains", "leapfrog_steps", "start_width", "simulated_images"),
+)
+
 # The files of conf/ that hold the settings and their defaults.
 DEFAULTS = ("evaluate.yaml", "picture_metrics/thorough.yaml")
 
@@ -99,7 +105,10 @@ def file_name(weights: str, settings: Mapping[str, Any], other_images: str | Non
     `weights` are best or last. `other_images` is the fingerprint of images that are not those of
     the run: no report takes the values of that file for those of the run.
     """
-    protocol = {key: value for key, value in settings.items() if key not in NOT_IN_NAME}
+    # An evaluation without what came later keeps the name that it always had.
+    anneals = any(settings.get(key) for key in _ANNEALING[:2])
+    off = () if anneals else _ANNEALING
+    protocol = {key: it for key, it in settings.items() if key not in (*NOT_IN_NAME, *off)}
     text = json.dumps(protocol | {"weights": weights}, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     images = f"of-images-{other_images}-" if other_images else ""

@@ -12,7 +12,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
 
 
 def numbers() -> dict[str, Number]:
-    evaluation = evaluation_of_copier(2, num_samples=30, grid_tolerance=1, grid_points=5000)
+    evaluation = evaluation_of_copier(
+        2, num_samples=30, grid_tolerance=1, grid_points=5000, ais=1, temperatures=3, chains=2,
+        leapfrog_steps=1, start_width=2, simulated_images=4,
+    )  # fmt: skip
     return {number.name: number for metric in METRICS for number in metric(evaluation)}
 
 

@@ -143,13 +143,14 @@ RULES = (
         callbacks.*.every_n_epochs callbacks.*.num_images callbacks.*.columns
         callbacks.*.scale callbacks.*.max_rows callbacks.*.max_width
         callbacks.*.update_every_n_steps num_samples decoder_batch grid_points
+        temperatures chains leapfrog_steps
         explorer.num_images explorer.pixel_bytes
         """
         + _report("neighbours manifold_neighbours"),
     ),
     at_least(
         2,
-        "callbacks.*.steps callbacks.*.max_frames "
+        "callbacks.*.steps callbacks.*.max_frames simulated_images "
         + _report("num_images num_train num_generated num_pairs map_steps"),
     ),
     at_least(3, _report("num_steps")),
@@ -169,6 +170,7 @@ RULES = (
         """
         model.lr optimizer.lr optimizer.adam_lr optimizer.eps objective.bandwidth
         callbacks.*.extent callbacks.*.threshold callbacks.*.max_megabytes grid_tolerance
+        start_width
         """,
     ),
     _number(

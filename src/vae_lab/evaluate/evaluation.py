@@ -4,6 +4,7 @@ A metric is a function that yields numbers; `METRICS` lists them. Shapes: N imag
 image, Z latent dimensions. Log-likelihoods in nats per image.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,7 +19,7 @@ from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.data.images import ImageArray
 from vae_lab.data.user_images import prepare_recorded
 from vae_lab.errors import UserError, refusing
-from vae_lab.evaluate import grid, marginal_likelihood
+from vae_lab.evaluate import annealed, grid, marginal_likelihood
 from vae_lab.evaluate.bound import PerImage, bound_per_image, elbo
 from vae_lab.evaluate.classifiers import probes
 from vae_lab.evaluate.latent_space import active_units, mutual_information
@@ -26,6 +27,7 @@ from vae_lab.evaluate.marginal_likelihood import ImportanceWeighted
 from vae_lab.evaluate.picture_metrics import picture_metrics
 from vae_lab.evaluate.progress import EvaluationProgress
 from vae_lab.evaluate.sample_quality import RealImageReference, sample_quality
+from vae_lab.inference.annealing import Annealed
 from vae_lab.inference.images import Advance, EvaluationImages
 from vae_lab.objectives.elbo import Elbo
 from vae_lab.posteriors import Posterior, of_images
@@ -148,6 +150,11 @@ class Evaluation:
         )
 
     @cached_property
+    def annealed(self) -> Annealed:
+        """log p(x) of the images drawn, by annealed importance sampling."""
+        return annealed.annealed_importance_sampling(self)
+
+    @cached_property
     def samples(self) -> Tensor:
         """Mean images of prior draws, cut to [0, 1], on the CPU, (N, C, H, W)."""
         generator = stream("generated", self.settings["seed"])
@@ -215,6 +222,7 @@ METRICS: tuple[Metric, ...] = (
     elbo,
     marginal_likelihood.importance_weighted_bound,
     grid.exact,
+    annealed.annealed,
     active_units,
     mutual_information,
     probes,
@@ -262,6 +270,10 @@ def _costs(evaluation: Evaluation) -> dict[str, float]:
     costs = {metric.__name__: SECONDS.get(metric.__name__, 0.1) for metric in METRICS}
     if "importance_weighted_bound" in costs:
         costs["importance_weighted_bound"] *= share * settings["num_samples"] / 500
+    if annealed.is_wanted(evaluation):
+        gradients = [settings[key] for key in ("temperatures", "chains", "leapfrog_steps")]
+        # A gradient takes about three times as long as one of the samples above.
+        costs["annealed"] = 60 * share * math.prod(gradients) / 500
     if "exact" in costs and evaluation.model.latent_dim != 2:
         costs["exact"] = 0.1
     return costs
