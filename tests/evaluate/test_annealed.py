@@ -18,7 +18,7 @@ from vae_lab.evaluations import default_settings, file_name
 from vae_lab.likelihoods import Gaussian, Likelihood
 from vae_lab.run_folder import Number
 
-FEW = {
+FEW: dict[str, Any] = {
     "ais": 1, "temperatures": 3, "chains": 4, "leapfrog_steps": 2, "start_width": 2,
     "simulated_images": 6,
 }  # fmt: skip

@@ -49,7 +49,7 @@ def annealed(evaluation: "Evaluation") -> Iterator[Number]:
 
 
 def is_wanted(evaluation: "Evaluation") -> bool:
-    """Tells whether the settings ask for it: `anatomy` does where no grid gives log p(x)."""
+    """Tells whether the settings ask for it: `anatomy` does if log p(x) has no grid."""
     settings, has_grid = evaluation.settings, evaluation.model.latent_dim == 2
     return bool(settings.get("ais") or (settings.get("anatomy") and not has_grid))
 

@@ -52,7 +52,7 @@ def simulate(model: "VAE", num_images: int, seed: int) -> SimulatedImages:
     z = model.prior.sample(num_images, stream("simulated", "z", seed))
     generator = stream("simulated", "x", seed)
     parts, posteriors = [], []
-    for points in z.split(_IMAGES):
+    for points in torch.split(z, _IMAGES):
         outputs = model.decoder(points.to(model.device)).float()
         x = model.likelihood.sample(outputs, generator)
         parts.append(x.cpu())
