@@ -3,8 +3,6 @@
 Source: Tipping and Bishop, Probabilistic Principal Component Analysis, 1999.
 """
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
@@ -39,18 +37,24 @@ class Affine(nn.Module):
         return DiagonalGaussian(y, self.log_var.expand_as(y))
 
 
-def linear_gaussian(*, latent_dim: int, posterior_shift: float) -> tuple[VAE, MultivariateNormal]:
+def linear_gaussian(
+    *, latent_dim: int, posterior_shift: float, correlation: float = 0.0
+) -> tuple[VAE, MultivariateNormal]:
     """Returns a VAE over p(z) = N(0, I), p(x|z) = N(Wz + b, s^2 I), and its exact p(x).
 
-    W has orthogonal columns, so the exact posterior is diagonal, the encoder can hold it, and the
-    bound is tight; `posterior_shift` moves the encoder's mean away from it.
+    Without `correlation` W has orthogonal columns, so the exact posterior is diagonal, the encoder
+    can hold it, and the bound is tight. With it each column leans to the one before, the exact
+    posterior is a Gaussian with a full covariance, and the encoder is the best diagonal one: it has
+    the exact mean, and the variances are 1 over the diagonal of the exact precision.
+    `posterior_shift` moves the encoder's mean away from it.
     """
     weight = torch.linalg.qr(random(PIXELS, latent_dim, dtype=torch.float64)).Q * GAIN
+    weight[:, 1:] += correlation * weight[:, :-1].clone()
     bias = random(PIXELS, seed=20, dtype=torch.float64)
-    to_z = weight.T / SCALE**2 / PRECISION
-    log_var = torch.full((latent_dim,), -math.log(PRECISION)).double()
+    precision = exact_precision(weight)
+    to_z = torch.linalg.solve(precision, weight.T) / SCALE**2
     model = VAE(
-        encoder=Affine(to_z, -to_z @ bias + posterior_shift, log_var),
+        encoder=Affine(to_z, -to_z @ bias + posterior_shift, -precision.diagonal().log()),
         decoder=Affine(weight, bias, None),
         prior=StandardNormal(latent_dim=latent_dim),
         likelihood=Gaussian(scale=SCALE, learn_scale=False),
@@ -61,6 +65,11 @@ def linear_gaussian(*, latent_dim: int, posterior_shift: float) -> tuple[VAE, Mu
     )
     covariance = weight @ weight.T + SCALE**2 * torch.eye(PIXELS)
     return model.float().eval(), MultivariateNormal(bias, covariance)
+
+
+def exact_precision(weight: Tensor) -> Tensor:
+    """Returns the precision of the exact posterior, (Z, Z), which is that of every image."""
+    return torch.eye(weight.shape[1]).to(weight) + weight.T @ weight / SCALE**2
 
 
 def log_likelihood(exact: MultivariateNormal, x: Tensor) -> Tensor:

@@ -78,8 +78,9 @@ def best_posterior(
     """Returns the q(z|x) of the highest bound for each image x (B, C, H, W) in [0, 1].
 
     Of the family of `start`, and optimised from there, from the prior's mean and scale, and from
-    the likeliest of some draws of the prior. The best of these and of `start` itself is chosen by
-    samples that no step used; measured with the same samples it would seem too good.
+    the likeliest of some draws of the prior: after a quarter of the steps the best of the three
+    goes on. It is chosen by samples that no step used, and so is `start` itself if nothing was
+    better; measured with the same samples the result would seem too good.
 
     An image's result depends on no other image, up to rounding, if its `noise` does not.
     `decoder_batch` is how many latent points are decoded at a time.
@@ -114,23 +115,37 @@ class _Batch(NamedTuple):
 
     def best(self, given: Posterior, optimization: Optimization, advance: Advance) -> BestPosterior:
         """Returns the best of what is given and of what each start leads to."""
-        starts = [given, *self._starts_of_the_prior(given)]
-        results = []
-        for index, start in enumerate(starts):
-            results.append(self._optimised(start, optimization))
-            advance(index + 1, len(starts))
-        halves, ends = ([*each] for each in zip(*results, strict=True))
-        # The same samples for all, and none of those of the steps.
+        # The same samples for all choices, and none of those of the steps.
         first = optimization.steps * _DRAWS
         samples = range(first, first + optimization.samples)
-        candidates = [*ends, given]
+        quarter, half = optimization.steps // 4, max(optimization.steps // 2, 1)
+        ends = []
+        for start in (given, *self._starts_of_the_prior(given)):
+            ends.append(self._optimised(start, optimization, range(quarter))[1])
+            advance(len(ends), 6)
+        start, chosen, _ = self._best_of(ends, samples)
+        later = range(quarter, optimization.steps)
+        halfway, end = self._optimised(start, optimization, later, averaged=range(quarter, half))
+        best, is_given, bound = self._best_of([end, given], samples)
+        moved = bound - self._bound(halfway, samples)
+        is_given = is_given.bool()
+        advance(6, 6)
+        return BestPosterior(
+            best.map(Tensor.cpu),
+            chosen.masked_fill(is_given, STARTS.index("not optimised")),
+            moved.masked_fill(is_given, 0.0),
+        )
+
+    def _best_of(
+        self, candidates: Sequence[Posterior], samples: range
+    ) -> tuple[Posterior, Tensor, Tensor]:
+        """Returns the q of the highest bound for each image, its place, and the bound, (B,)."""
+        # What led nowhere, to no number, is never the best.
         bounds = torch.stack([self._bound(q, samples) for q in candidates])
-        # A start that led nowhere, to no number, is never the best.
-        chosen = bounds.nan_to_num(-math.inf).argmax(dim=0)  # (B,)
-        # What is given has not moved.
-        half = self._bound(_chosen([*halves, given], chosen), samples)
-        top = bounds.gather(0, chosen[None])[0]
-        return BestPosterior(_chosen(candidates, chosen).map(Tensor.cpu), chosen, top - half)
+        highest, place = bounds.nan_to_num(-math.inf).max(dim=0)
+        fields = iter([torch.stack(field) for field in zip(*candidates, strict=True)])
+        images = torch.arange(len(place))
+        return candidates[0].map(lambda _: next(fields)[place, images]), place, highest
 
     def _starts_of_the_prior(self, given: Posterior) -> list[Posterior]:
         """Returns the prior's mean and scale as a q of the family, and a narrower one at a draw."""
@@ -148,31 +163,33 @@ class _Batch(NamedTuple):
         return [_moved_to(standard, mean, scale), _moved_to(standard, likeliest, _NARROWER * scale)]
 
     def _optimised(
-        self, start: Posterior, optimization: Optimization
+        self,
+        start: Posterior,
+        optimization: Optimization,
+        steps: range,
+        averaged: range = range(0),
     ) -> tuple[Posterior, Posterior]:
-        """Returns q at half of the steps, and at their end.
+        """Returns the mean of q over some of the steps, and q at their end.
 
-        The former as the mean over the steps before, which the noise of one step does not move.
+        The noise of a single step does not move the mean.
         """
         # In units of the start's own width, so that a rate suits narrow posteriors and wide ones.
         centre, scale = start.mean, start.variance.sqrt()
-        fields = start.standardised(centre, scale.square()).map(lambda it: it.clone())
+        fields = start.standardised(centre, scale.square()).map(torch.clone)
         adam = torch.optim.Adam(tuple(fields), lr=optimization.rate, betas=_BETAS)
-        steps = optimization.steps
-        before_half = range(steps // 4, max(steps // 2, steps // 4 + 1))
         total = fields.map(torch.zeros_like)
-        for step in range(steps):
-            if step in before_half:
-                total = _sum(total, fields)
-            share = step / steps
+        for step in steps:
+            share = step / optimization.steps
             adam.param_groups[0]["lr"] = optimization.rate * (1 + math.cos(math.pi * share)) / 2
             noise = self._noise(range(step * _DRAWS, (step + 1) * _DRAWS))
             slopes = self._slopes(fields, centre, scale, noise)
             for field, slope in zip(fields, slopes, strict=True):
                 field.grad = -slope
             adam.step()
-        half = total.map(lambda field: field / len(before_half))
-        return _moved_to(half, centre, scale), _moved_to(fields, centre, scale)
+            if step in averaged:
+                total = _sum(total, fields)
+        mean = total.map(lambda field: field / max(1, len(averaged)))
+        return _moved_to(mean, centre, scale), _moved_to(fields, centre, scale)
 
     @torch.enable_grad()
     def _slopes(
@@ -221,10 +238,3 @@ def _sum(first: Posterior, second: Posterior) -> Posterior:
     """Returns the sums of the fields of two of a family."""
     others = iter(second)
     return first.map(lambda field: field + next(others))
-
-
-def _chosen(candidates: Sequence[Posterior], chosen: Tensor) -> Posterior:
-    """Returns for each image the one of the candidates with the place `chosen` (B,)."""
-    fields = iter([torch.stack(field) for field in zip(*candidates, strict=True)])
-    images = torch.arange(len(chosen), device=chosen.device)
-    return candidates[0].map(lambda _: next(fields)[chosen, images])
