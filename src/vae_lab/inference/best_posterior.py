@@ -42,7 +42,7 @@ _BETAS = (0.9, 0.95)
 _PRIOR_DRAWS, _NARROWER = 1000, 0.3
 
 
-class Optimization(NamedTuple):
+class OptimizationSettings(NamedTuple):
     """How to optimise: Adam's `steps`, and the `rate` that it begins with and that falls to 0.
 
     `samples` is the number of draws by which the best of several q is chosen.
@@ -69,7 +69,7 @@ def best_posterior(
     model: "VAE",
     x: Tensor,
     start: Posterior,
-    optimization: Optimization,
+    optimization: OptimizationSettings,
     *,
     noise: Noise,
     decoder_batch: int,
@@ -113,7 +113,9 @@ class _Batch(NamedTuple):
     rows: slice
     decoder_batch: int
 
-    def best(self, given: Posterior, optimization: Optimization, advance: Advance) -> BestPosterior:
+    def best(
+        self, given: Posterior, optimization: OptimizationSettings, advance: Advance
+    ) -> BestPosterior:
         """Returns the best of what is given and of what each start leads to."""
         # The same samples for all choices, and none of those of the steps.
         first = optimization.steps * _DRAWS
@@ -165,7 +167,7 @@ class _Batch(NamedTuple):
     def _optimised(
         self,
         start: Posterior,
-        optimization: Optimization,
+        optimization: OptimizationSettings,
         steps: range,
         averaged: range = range(0),
     ) -> tuple[Posterior, Posterior]:
@@ -224,8 +226,9 @@ def bound_of(
     """Returns the ELBO of q for each image x (B, C, H, W), the mean over samples, float64 (B,)."""
     total = torch.zeros(len(x), dtype=torch.float64)
     width = max(1, decoder_batch // len(x))
+    q = q.map(Tensor.cpu)
     for part in (samples[left : left + width] for left in range(0, len(samples), width)):
-        total += log_weights(model, x, q, noise(part)).sum(dim=0)
+        total += log_weights(model, x, q, noise(part).cpu()).sum(dim=0)
     return total / len(samples)
 
 
