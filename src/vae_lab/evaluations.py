@@ -24,11 +24,14 @@ MOST_PER_IMAGE = 1 << 30
 # Settings that change no value, and so no file's name.
 NOT_IN_NAME = ("threads", "device", "data_root", "data_path", "trust", "decoder_batch")
 
-# Settings of annealed importance sampling, which count only where one of the first two is on.
-_ANNEALING = (
-    *("ais", "anatomy"),
-    *("temperatures", "chains", "leapfrog_steps", "start_width", "simulated_images"),
-)
+# Settings that say how a part is done, by the switches of which one at least is on if it counts. A
+# part that is off changes no file's name: evaluations from before there was it keep theirs.
+_OF_PARTS = {
+    ("ais", "anatomy"): (
+        *("ais", "temperatures", "chains", "leapfrog_steps", "start_width", "simulated_images"),
+    ),
+    ("anatomy",): ("anatomy", "posterior_steps", "posterior_samples", "posterior_rate"),
+}
 
 # The files of conf/ that hold the settings and their defaults.
 DEFAULTS = ("evaluate.yaml", "picture_metrics/thorough.yaml")
@@ -105,10 +108,13 @@ def file_name(weights: str, settings: Mapping[str, Any], other_images: str | Non
     `weights` are best or last. `other_images` is the fingerprint of images that are not those of
     the run: no report takes the values of that file for those of the run.
     """
-    # An evaluation without what came later keeps the name that it always had.
-    anneals = any(settings.get(key) for key in _ANNEALING[:2])
-    off = () if anneals else _ANNEALING
-    protocol = {key: it for key, it in settings.items() if key not in (*NOT_IN_NAME, *off)}
+    off = {
+        key
+        for switches, keys in _OF_PARTS.items()
+        for key in keys
+        if not any(settings.get(switch) for switch in switches)
+    }
+    protocol = {key: it for key, it in settings.items() if key not in {*NOT_IN_NAME, *off}}
     text = json.dumps(protocol | {"weights": weights}, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     images = f"of-images-{other_images}-" if other_images else ""

@@ -15,6 +15,7 @@ from vae_lab.vae import VAE, Optimization
 SETTINGS = {
     "num_images": 20, "num_train": 80, "num_generated": 30, "num_pairs": 6, "num_steps": 5,
     "map_steps": 6, "neighbours": 3, "manifold_neighbours": 2, "seed": 0,
+    "anatomy": False, "posterior_steps": 8, "posterior_samples": 4, "posterior_rate": 0.1,
 }  # fmt: skip
 
 

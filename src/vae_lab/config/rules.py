@@ -144,6 +144,7 @@ RULES = (
         callbacks.*.scale callbacks.*.max_rows callbacks.*.max_width
         callbacks.*.update_every_n_steps num_samples decoder_batch grid_points
         temperatures chains leapfrog_steps
+        posterior_samples
         explorer.num_images explorer.pixel_bytes
         """
         + _report("neighbours manifold_neighbours"),
@@ -154,6 +155,7 @@ RULES = (
         + _report("num_images num_train num_generated num_pairs map_steps"),
     ),
     at_least(3, _report("num_steps")),
+    at_least(4, "posterior_steps"),
     Rule(
         "at most 100,000, for they are in memory together",
         lambda value: not is_number(value) or value <= 100_000,
@@ -171,6 +173,7 @@ RULES = (
         model.lr optimizer.lr optimizer.adam_lr optimizer.eps objective.bandwidth
         callbacks.*.extent callbacks.*.threshold callbacks.*.max_megabytes grid_tolerance
         start_width
+        posterior_rate
         """,
     ),
     _number(
@@ -251,7 +254,7 @@ RULES = (
         lambda value: value is None or isinstance(value, str),
         "data_root data_path data.path",
     ),
-    Rule("true or false", lambda value: isinstance(value, bool), "model.gains_from_bf16"),
+    Rule("true or false", lambda value: isinstance(value, bool), "model.gains_from_bf16 anatomy"),
     Rule(
         "null, or changed key by key, as in report.seed=1",
         lambda value: value is None or isinstance(value, dict),

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from vae_lab.config.help_pages import setting_topic, settings_help
 from vae_lab.errors import JobFailed, command, describe_os_error, in_one_line
 from vae_lab.evaluate.requests import USAGE, EvaluationPlan, Measured, Request, check
 from vae_lab.evaluations import DEFAULTS
-from vae_lab.files import write_text
+from vae_lab.files import atomic, write_text
 from vae_lab.help_layout import page
 from vae_lab.terminal import print_error, printable
 
@@ -142,18 +142,29 @@ def _measure(request: Request, progress: "EvaluationProgress") -> Measured:
         "git_commit": environment.git_commit(),
         "machine": environment.machine(),
     }
-    return Measured(request.file(evaluation.other_images), content, is_new=True)
+    path = request.file(evaluation.other_images)
+    return Measured(path, content, is_new=True, per_image=evaluation.per_image)
 
 
 def _keep(measured: Measured) -> None:
     if not measured.is_new:
         return
     try:
+        # The numbers last: a file of them says that all is there.
+        if measured.per_image:
+            _write_arrays(measured.path.with_suffix(".npz"), measured.per_image)
         write_text(measured.path, json.dumps(measured.content, indent=2) + "\n")
     except OSError as error:
         raise JobFailed(
             f"the values above are not kept: {describe_os_error(error, measured.path)}"
         ) from error
+
+
+def _write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    import numpy as np
+
+    with atomic(path) as partial, partial.open("wb") as file:
+        np.savez(file, **arrays)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from vae_lab.checkpoints import trained_model
@@ -20,6 +21,7 @@ from vae_lab.data.images import ImageArray
 from vae_lab.data.user_images import prepare_recorded
 from vae_lab.errors import UserError, refusing
 from vae_lab.evaluate import annealed, grid, marginal_likelihood
+from vae_lab.evaluate.anatomy import anatomy
 from vae_lab.evaluate.bound import PerImage, bound_per_image, elbo
 from vae_lab.evaluate.classifiers import probes
 from vae_lab.evaluate.latent_space import active_units, mutual_information
@@ -54,6 +56,8 @@ class Evaluation:
     other_images: str | None = None
     # Takes how much of a metric is done.
     advance: Advance = lambda done, total: None
+    # Values of each image of `drawn`, which a metric leaves here for the file beside the numbers.
+    per_image: dict[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def load(cls, run: RunFolder, checkpoint: Path, settings: Mapping[str, Any]) -> "Evaluation":
@@ -155,6 +159,17 @@ class Evaluation:
         return annealed.annealed_importance_sampling(self)
 
     @cached_property
+    def grid_integral(self) -> grid.GridIntegral:
+        """log p(x) of the images drawn, by a grid; only for two latent dimensions."""
+        return grid.exact_on_grid(
+            self.model,
+            self.drawn,
+            tolerance=self.settings["grid_tolerance"],
+            max_points=self.settings["grid_points"],
+            advance=self.advance,
+        )
+
+    @cached_property
     def samples(self) -> Tensor:
         """Mean images of prior draws, cut to [0, 1], on the CPU, (N, C, H, W)."""
         generator = stream("generated", self.settings["seed"])
@@ -223,6 +238,7 @@ METRICS: tuple[Metric, ...] = (
     marginal_likelihood.importance_weighted_bound,
     grid.exact,
     annealed.annealed,
+    anatomy,
     active_units,
     mutual_information,
     probes,
@@ -274,6 +290,9 @@ def _costs(evaluation: Evaluation) -> dict[str, float]:
         gradients = [settings[key] for key in ("temperatures", "chains", "leapfrog_steps")]
         # A gradient takes about three times as long as one of the samples above.
         costs["annealed"] = 60 * share * math.prod(gradients) / 500
+    if settings["anatomy"]:
+        # A step takes about as long as 25 of the samples above.
+        costs["anatomy"] = 20 * share * settings["posterior_steps"] / 20
     if "exact" in costs and evaluation.model.latent_dim != 2:
         costs["exact"] = 0.1
     return costs

@@ -37,13 +37,7 @@ def exact(evaluation: "Evaluation") -> Iterator[Number]:
     if evaluation.model.latent_dim != 2:
         return
     tolerance = evaluation.settings["grid_tolerance"]
-    log_p, num_points, _, change = exact_on_grid(
-        evaluation.model,
-        evaluation.drawn,
-        tolerance=tolerance,
-        max_points=evaluation.settings["grid_points"],
-        advance=evaluation.advance,
-    )
+    log_p, num_points, _, change = evaluation.grid_integral
     protocol: dict[str, Any] = {"grid_points": num_points, **protocol_of_targets(evaluation)}
     details: dict[str, Any] = {
         "moved_at_last_refinement": change if math.isfinite(change) else None,

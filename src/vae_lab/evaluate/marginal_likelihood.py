@@ -107,7 +107,8 @@ class ImportanceWeighted(NamedTuple):
             half, rise = float(self.of_halves[0].mean()), self.log_likelihood - self.of_halves[0]
             details["with_half_the_samples"] = half
             error = standard_error(rise) or 0.0
-            if rise.mean() > max(RISE, 2 * error):
+            details["still_rising"] = bool(rise.mean() > max(RISE, 2 * error))
+            if details["still_rising"]:
                 warnings.append(
                     f"still rising, by {rise.mean():.2g} nats from half of the samples: raise "
                     f"num_samples"
@@ -168,7 +169,7 @@ def _log_sums(
     width = max(1, decoder_batch // num_images)
     for start in samples[::width]:
         some = range(start, min(start + width, samples.stop))
-        noise = _noise(drawn, some, model.latent_dim, seed)
+        noise = noise_of_images("iw", drawn, some, model.latent_dim, seed)
         for left in range(0, num_images, decoder_batch):
             rows = slice(left, left + decoder_batch)
             q = of_images(drawn.posterior, rows)
@@ -181,12 +182,14 @@ def _log_sums(
     return log_sum, log_square_sum
 
 
-def _noise(drawn: EvaluationImages, samples: range, latent_dim: int, seed: int) -> Tensor:
-    """Returns the noise of some samples, (K, N, Z).
+def noise_of_images(
+    name: str, drawn: EvaluationImages, samples: range, latent_dim: int, seed: int
+) -> Tensor:
+    """Returns the noise of some samples, (K, N, Z), from the stream of a name.
 
     That of sample k of an image depends only on the seed, the image's place in its split, and k:
     neither batches nor the choice of images change it, and a larger K keeps the first ones.
     """
     shape = (drawn.split_size, latent_dim)
-    generators = (stream("iw", drawn.split, seed, k) for k in samples)
+    generators = (stream(name, drawn.split, seed, k) for k in samples)
     return torch.stack([torch.randn(shape, generator=each)[drawn.rows] for each in generators])

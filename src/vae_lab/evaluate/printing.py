@@ -1,6 +1,5 @@
 """What an evaluation prints: the numbers of one run, or a table of several."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,7 +7,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from vae_lab.evaluate.highlights import ANATOMY, anatomy_block, weights_block
 from vae_lab.evaluate.requests import Request
+from vae_lab.evaluate.values import digits, value_with_error
 from vae_lab.evaluations import EvaluationRecord, record_of
 from vae_lab.run_folder import Number
 from vae_lab.terminal import in_this_shell
@@ -27,13 +28,13 @@ COLUMNS = {
     "elbo": "elbo",
     "iw_bound": "iw_bound",
     "exact": "exact",
+    "approximation_gap": "approximation gap",
+    "amortisation_gap": "amortisation gap",
     "bits_per_dimension": "bits/dim",
     "knn_accuracy": "kNN accuracy",
     "precision": "precision",
     "recall": "recall",
 }
-
-_MOST_DECIMALS = 4
 
 # Labels whose shares are columns; more would not fit.
 _MOST_LABELS = 10
@@ -56,9 +57,18 @@ def format_evaluation(name: str, content: Mapping[str, Any]) -> str:
         f"better; ± standard error over images",
     ]
     pictures = record.picture_metrics
+    first = [*weights_block(record.numbers), *anatomy_block(record.numbers)]
     notes = [*_notes(record.numbers), *_common_notes({**record.numbers, **pictures})]
     of_pictures = ["", "pictures and interpolations, for the report", *_pictures(pictures)]
-    parts = [*head, "", *_by_protocol(record), "", *notes, *(of_pictures if pictures else [])]
+    parts = [
+        *head,
+        "",
+        *first,
+        *_by_protocol(record),
+        "",
+        *notes,
+        *(of_pictures if pictures else []),
+    ]
     return "\n".join(parts).rstrip()
 
 
@@ -141,6 +151,8 @@ def _by_protocol(record: EvaluationRecord) -> list[str]:
     hidden = {*record.protocol, *_FOOTNOTES, *_BEHIND, "targets_are_means"}
     groups: dict[str, list[Number]] = {}
     for number in record.numbers.values():
+        if number.name in ANATOMY:
+            continue  # they stand above
         shown = {key: it for key, it in number.protocol.items() if key not in hidden}
         groups.setdefault(_listed(shown), []).append(number)
     width = max(map(len, record.numbers), default=0)
@@ -162,6 +174,8 @@ def _notes(numbers: Mapping[str, Number]) -> list[str]:
     for name, number in numbers.items():
         details = {key: it for key, it in number.details.items() if it is not None}
         warning = details.pop("warning", None)
+        if name == "iw_bound":
+            continue  # they stand above
         lines += [f"{name}: {_listed(details)}"] if details else []
         lines += [f"{name}: {warning}"] if warning else []
     return lines
@@ -188,7 +202,7 @@ def _pictures(numbers: Mapping[str, Number]) -> list[str]:
     labels = list(dict.fromkeys(label for value in by_label.values() for label in value))
     if labels and len(labels) <= _MOST_LABELS:
         columns = [
-            [label, *(_digits(value.get(label)) for value in by_label.values())] for label in labels
+            [label, *(digits(value.get(label)) for value in by_label.values())] for label in labels
         ]
         tables += _tables(["", *by_label], columns)
         by_label = {}
@@ -198,7 +212,7 @@ def _pictures(numbers: Mapping[str, Number]) -> list[str]:
 
 
 def _listed(notes: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key.replace('_', ' ')} {_digits(it)}" for key, it in notes.items())
+    return ", ".join(f"{key.replace('_', ' ')} {digits(it)}" for key, it in notes.items())
 
 
 def _shown(record: EvaluationRecord, name: str) -> str:
@@ -208,26 +222,6 @@ def _shown(record: EvaluationRecord, name: str) -> str:
 def _scalar(number: Number | None) -> float:
     value = number.value if number else None
     return float(value) if isinstance(value, int | float) else float("-inf")
-
-
-def value_with_error(number: Number | None) -> str:
-    """Returns a value with as many digits as its error allows, and the error; `–` without any."""
-    if number is None:
-        return "–"
-    if isinstance(number.value, dict):
-        return ", ".join(f"{label}: {_digits(part)}" for label, part in number.value.items())
-    value, error = number.value, number.standard_error
-    if not error or not isinstance(value, float) or not math.isfinite(error):
-        return _digits(value)
-    # As many digits as the error allows, two of the error's.
-    decimals = min(max(0, 1 - math.floor(math.log10(error))), _MOST_DECIMALS)
-    return f"{value:.{decimals}f} ± {error:.{decimals}f}"
-
-
-def _digits(value: Any) -> str:
-    if not isinstance(value, float):
-        return "–" if value is None else str(value)
-    return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4g}"
 
 
 def _width() -> int:

@@ -3,8 +3,9 @@
 Everything that can be checked is checked here, before torch is imported.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import yaml
@@ -54,11 +55,15 @@ class Request(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What an evaluation found, the file that it belongs into, and whether it is still missing."""
+    """What an evaluation found, the file that it belongs into, and whether it is still missing.
+
+    `per_image` are arrays of values of single images, which belong into a file beside it.
+    """
 
     path: Path
     content: dict[str, Any]
     is_new: bool
+    per_image: Mapping[str, Any] = MappingProxyType({})
 
 
 class EvaluationPlan(NamedTuple):

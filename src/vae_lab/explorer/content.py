@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from vae_lab.callbacks.latent_scatter import principal_directions
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.evaluate.bound import bound_per_image, standard_error
-from vae_lab.evaluate.printing import value_with_error
+from vae_lab.evaluate.values import value_with_error
 from vae_lab.evaluations import evaluations_of, read_per_image
 from vae_lab.explorer.arrays import FIXED16, FLOAT32, Arrays, NumberFormat
 from vae_lab.explorer.distributions import (
