@@ -1,5 +1,7 @@
 """A VAE that learns nothing and copies real images, and its evaluation on the striped digits."""
 
+from typing import Any
+
 import torch
 from stripes import StripedDigits
 from torch import Tensor, nn
@@ -58,7 +60,7 @@ def copier(images: Tensor, prior: Prior, latent_dim: int) -> VAE:
 
 
 def evaluation_of_copier(
-    latent_dim: int, *, labels: bool = True, prior: Prior | None = None, **settings: int
+    latent_dim: int, *, labels: bool = True, prior: Prior | None = None, **settings: Any
 ) -> Evaluation:
     """Returns the evaluation of a copier of the training images, on the test images."""
     data = ImageDataModule(

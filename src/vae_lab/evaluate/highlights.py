@@ -21,7 +21,7 @@ def weights_block(numbers: Mapping[str, Number]) -> list[str]:
     number = numbers.get("iw_bound")
     if number is None or "median_effective_samples" not in number.details:
         return []
-    details, samples = number.details, number.protocol.get("samples")
+    details, samples = number.details, int(number.protocol["samples"])
     rows = {
         "effective samples": f"smallest {_shown(details, 'smallest_effective_samples')}, lowest "
         f"tenth below {_shown(details, 'tenth_percentile_effective_samples')}, median "
