@@ -104,7 +104,7 @@ bench: $(INSTALLED_BROWSER) ## measure speed against other ways to train (20 min
 	$(BIN)/python bench/startup.py --out outputs/bench/startup.json $(ARGS)
 	$(BIN)/python bench/growth.py --out outputs/bench/growth.json $(ARGS)
 	$(BIN)/python bench/pictures.py --out outputs/bench/pictures.json
-	$(BIN)/python bench/explorer.py --out outputs/bench/explorer.json
+	PYTHONPATH=tests/support $(BIN)/python bench/explorer.py --out outputs/bench/explorer.json
 
 bench-quick: $(INSTALLED_DEV) ## the same in under 3 minutes: fewer repeats, fewer points
 	$(BIN)/python bench/training.py --quick --out outputs/bench-quick/training.json $(ARGS)

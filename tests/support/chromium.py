@@ -47,7 +47,7 @@ class Visit:
         self.left_loopback: list[str] = []
         width, height = size
         context = started.new_context(viewport={"width": width, "height": height})
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(120_000)
         self.page = context.new_page()
         self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))

@@ -6,15 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from described_models import described
 from py_mini_racer import MiniRacer
 from torch import Tensor, nn
 
 from vae_lab.explorer.arrays import FLOAT32, Arrays, NumberFormat
-from vae_lab.explorer.distributions import (
-    likelihood_description,
-    posterior_description,
-    prior_description,
-)
 from vae_lab.explorer.networks import network_layers, weights_in
 from vae_lab.explorer.page import SCRIPTS, scripts
 from vae_lab.vae import VAE
@@ -76,16 +72,5 @@ def set_model(
     maths: PageMaths, model: VAE, image_shape: tuple[int, ...], weights: NumberFormat = FLOAT32
 ) -> None:
     """Makes the page's `Model` of a VAE, and keeps it as `model`."""
-    arrays = Arrays()
-    keep = weights_in(arrays, weights)
-    run = {
-        "latent_dim": model.latent_dim,
-        "image_shape": image_shape,
-        "encoder": {"layers": network_layers(model.encoder, keep)},
-        "decoder": {"layers": network_layers(model.decoder, keep)},
-        "posterior": posterior_description(model.encoder),
-        "likelihood": likelihood_description(model.likelihood),
-        "prior": prior_description(model.prior, arrays),
-        "bound": {"kind": model.objective.bound, "num_samples": model.objective.num_samples},
-    }
+    run, arrays = described(model, image_shape, weights)
     maths.set("model", "(run, text) => new Model(run, unpack(text))", run, packed(arrays))
