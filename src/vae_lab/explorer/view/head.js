@@ -30,7 +30,7 @@ function foldedIfNarrow(facts) {
 function tools(lab) {
   const copied = element("output", { class: "quiet copied" });
   const copy = button("Copy link", () => copyLink(lab, copied), {
-    title: "The link holds the run, the plane, the cursor, the test image and the interpolation. A drawn image is not in it.",
+    title: "The link holds the run, the plane, the cursor, the test image, whether the true posterior is shown, and the interpolation. A drawn image is not in it.",
   });
   return element("div", { class: "row head-tools" }, copied, copy, talkButton(null));
 }
