@@ -57,14 +57,14 @@ def test_the_density_in_a_window_is_the_exact_one(scale: float) -> None:
     model, x, _, posterior = correlated(scale=scale)
     for k, mass in enumerate(masses(model, x, shifted(posterior, 0.1))):
         low, high = mass.box(0.999)
-        side = (high - low).max().item()
-        values = log_density(model, x[k], mass, low=low.tolist(), side=side, steps=30)
-        cells = (torch.arange(30).double() + 0.5) * side / 30
+        edges = torch.stack([low, high], dim=1).tolist()
+        values = log_density(model, x[k], mass, edges, steps=30)
+        cells = (torch.arange(30).double()[:, None] + 0.5) * (high - low) / 30
         for row, column in ((3, 20), (15, 15), (28, 1)):  # rows upwards, columns to the right
-            z = low + torch.stack([cells[column], cells[row]])
+            z = low + torch.stack([cells[column, 0], cells[row, 1]])
             expected = posterior.log_prob(z)[k].item()
             assert values[row, column].item() == pytest.approx(expected, abs=1e-3 / scale)
-        in_window = (values.exp().sum() * (side / 30) ** 2).item()
+        in_window = (values.exp().sum() * (high - low).prod() / 900).item()
         assert 0.998 < in_window < 1.001
 
 

@@ -140,6 +140,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "callbacks=latent_map": "map manifold latent_plane plane",
         "callbacks=latent_scatter": "scatter latent latent_space pca tsne",
         "callbacks=traversals": "traversal latent_traversal latent_traversals",
+        "callbacks=posteriors": "posterior true_posterior posterior_picture densities density",
         "callbacks=kl_per_dim": "kl kl_per_dimension",
         "callbacks=histograms": "histogram hist",
         "callbacks=embedding": "embeddings projector",

@@ -103,14 +103,16 @@ def _halved(
 
 @torch.no_grad()
 def log_density(
-    model: "VAE", image: Tensor, mass: Mass, *, low: Sequence[float], side: float, steps: int
+    model: "VAE", image: Tensor, mass: Mass, edges: Sequence[Sequence[float]], *, steps: int
 ) -> Tensor:
-    """Returns log p(z|x) of an image (C, H, W) in the middle of each cell of a square, (S, S).
+    """Returns log p(z|x) of an image (C, H, W) in the middle of each cell of a box, (S, S).
 
-    `low` is the square's lowest corner. The rows go upwards in z[1], the columns in z[0].
+    `edges` are the lowest and the highest z[0], and those of z[1]. The rows go upwards in z[1], the
+    columns in z[0].
     """
-    middles = (torch.arange(steps, dtype=torch.float64) + 0.5) * side / steps
-    up, right = torch.meshgrid(low[1] + middles, low[0] + middles, indexing="ij")
+    shares = (torch.arange(steps, dtype=torch.float64) + 0.5) / steps
+    first, second = (low + (high - low) * shares for low, high in edges)
+    up, right = torch.meshgrid(second, first, indexing="ij")
     points = torch.stack([right.flatten(), up.flatten()], dim=1)
     return _log_joint(model, points, image[None]).view(steps, steps) - mass.log_likelihood
 
