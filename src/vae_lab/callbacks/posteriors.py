@@ -59,8 +59,8 @@ class Posteriors(Picture):
         "The true posterior p(z\\|x) of test images in the latent plane, by a grid: the darker, "
         "the larger its density, in shades of each panel's own. Solid ellipses (disc): one and "
         "two standard deviations of q(z\\|x), which the encoder gives. Dashed ellipses (plus): "
-        "those of the best q of the same family, optimised for this image. Beside the disc stands the "
-        "amortisation gap, what the encoder loses against the best q; beside the plus the "
+        "those of the best q of the same family, optimised for this image. Beside the disc stands "
+        "the amortisation gap, what the encoder loses against the best q; beside the plus the "
         "approximation gap, what the best q still lies below log p(x); both in nats. Each panel "
         "has axes of its own. Only of two latent dimensions."
     )

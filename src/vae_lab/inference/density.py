@@ -92,7 +92,7 @@ def _halved(
             break
         best = values.topk(min(ENOUGH, len(values))).indices
         nearest = (points - code.place).abs().sum(dim=1).argmin()
-        parents = points[torch.cat([best, nearest[None]]).unique()]
+        parents = points[torch.unique(torch.cat([best, nearest[None]]))]
         spacing /= 2
         signs = torch.tensor([-0.5, 0.5], dtype=torch.float64)
         points = (parents[:, None] + spacing * torch.cartesian_prod(signs, signs)).flatten(0, 1)
