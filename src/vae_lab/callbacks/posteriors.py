@@ -38,7 +38,7 @@ RATE, SAMPLES = 0.1, 500
 DECODER_BATCH = 1000
 
 
-class Gaps(NamedTuple):
+class BoundGaps(NamedTuple):
     """log p(x), and how far the best bound and the encoder's lie below, in nats: all (N,)."""
 
     log_likelihood: Tensor
@@ -128,11 +128,11 @@ def _noise(samples: range, *, shape: tuple[int, ...], seed: int) -> Tensor:
 
 def gaps_of(
     model: "VAE", images: Tensor, found: Sequence[Mass], q: Posterior, best: Posterior
-) -> Gaps:
+) -> BoundGaps:
     """Returns the gaps of images (N, C, H, W) in [0, 1]."""
     exact = torch.tensor([mass.log_likelihood for mass in found], dtype=torch.float64)
     of_q, of_best = (bound(model, images, each) for each in (q, best))
-    return Gaps(exact, exact - of_best, of_best - of_q)
+    return BoundGaps(exact, exact - of_best, of_best - of_q)
 
 
 def moments(posterior: Posterior, row: int) -> Moments:
@@ -152,7 +152,7 @@ def window_of(mass: Mass, gaussians: Sequence[Moments]) -> Window:
     return Window((x, y), (high - low).max().item() / 2 / (1 - 2 * ROOM))
 
 
-def _facts(window: Window, gaps: Gaps, row: int) -> dict[str, Any]:
+def _facts(window: Window, gaps: BoundGaps, row: int) -> dict[str, Any]:
     """Returns what a reader of the file gets to know of a panel."""
     x, y = window.edges()
     return {
