@@ -79,7 +79,7 @@ def best_posterior(
 
     Of the family of `start`, and optimised from there, from the prior's mean and scale, and from
     the likeliest of some draws of the prior: after a quarter of the steps the best of the three
-    goes on. It is chosen by samples that no step used, and so is `start` itself if nothing was
+    continues. It is chosen by samples that no step used, and so is `start` itself if nothing was
     better; measured with the same samples the result would seem too good.
 
     An image's result depends on no other image, up to rounding, if its `noise` does not.
