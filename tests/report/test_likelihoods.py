@@ -141,3 +141,14 @@ def test_settings_that_change_no_value_change_no_name(key: str) -> None:
     assert file_name("best", settings | {key: "other"}) == name
     assert file_name("best", settings | {"num_images": 7}) != name
     assert "of-images-abc" in file_name("best", settings, "abc")
+
+
+def test_annealed_importance_sampling_has_its_sandwich_and_its_warning(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "a", elbo=-150.0)
+    annealed = number(-148.0, 1.5) | {"warning": "the sandwich is wide"}
+    write_evaluation(folder, {"annealed": annealed, "sandwich": number(0.4, 0.1)}, ais=True)
+    blocks = blocks_of(tmp_path)
+    (row,) = texts(blocks)
+    assert (row["annealed"], row["sandwich"]) == ("-148.0 ± 1.5", "0.40 ± 0.10")
+    told = notes(blocks)
+    assert "which is too low on average" in told and "of a: the sandwich is wide." in told

@@ -8,7 +8,7 @@ from vae_lab.report.blocks import Block, Cards, Cell, Note, PagePicture, Table
 from vae_lab.report.colours import styles
 from vae_lab.report.gaps import APPROXIMATION, Gaps
 from vae_lab.report.grouping import Group, Setting, in_colour
-from vae_lab.report.likelihoods import NO_LIKELIHOODS, not_measured
+from vae_lab.report.likelihoods import NO_LIKELIHOODS, not_measured, warnings_of
 from vae_lab.report.strips import whole
 from vae_lab.report.tables import sample_cell
 from vae_lab.report.wording import counted
@@ -107,10 +107,8 @@ def _explanations(gaps: Gaps) -> list[str]:
     if any(map(gaps.are_means, GAPS)):
         notes.append(NO_LIKELIHOODS)
     for setting in settings:
-        numbers = [it for name in HEADINGS for it in gaps.numbers(setting, name)]
-        warnings = [it.details.get("warning") for it in numbers]
-        texts = [it for it in warnings if isinstance(it, str)]  # a stranger's may be anything
-        notes += [f"{setting.label}: {it}." for it in dict.fromkeys(texts)]
+        numbers = [it for name in (*HEADINGS, "annealed") for it in gaps.numbers(setting, name)]
+        notes += [f"{setting.label}: {it}." for it in warnings_of(numbers)]
     return notes
 
 

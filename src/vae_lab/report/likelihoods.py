@@ -13,7 +13,7 @@ from vae_lab.report.evaluated import Evaluated
 from vae_lab.report.grouping import Group, Setting
 from vae_lab.report.tables import sample_cell
 from vae_lab.report.wording import counted, listed, shown
-from vae_lab.run_folder import COMMANDS
+from vae_lab.run_folder import COMMANDS, Number
 
 # The numbers of the two tables, and their headings.
 BOUNDS = {
@@ -154,7 +154,16 @@ def _doubts(likelihoods: Likelihoods) -> list[str]:
             f"iw_bound{whose} may be too low: few weights decide it, or it still rises with the "
             f"samples."
         )
+    for setting in likelihoods.group.settings:
+        warnings = warnings_of(likelihoods.numbers(setting, "annealed"))
+        doubts += [f"annealed of {setting.label}: {it}." for it in warnings]
     return doubts
+
+
+def warnings_of(numbers: Sequence[Number]) -> list[str]:
+    """Returns what numbers warn of, each warning once; a stranger's may be anything."""
+    warnings = [it.details.get("warning") for it in numbers]
+    return list(dict.fromkeys(it for it in warnings if isinstance(it, str)))
 
 
 def not_measured(evaluated: Evaluated) -> list[Block]:
