@@ -4,7 +4,7 @@ Numbers in nats per image, from `python -m vae_lab.evaluate RUN anatomy=true`.
 """
 
 from vae_lab.evaluations import GAPS
-from vae_lab.report.blocks import Block, Cards, Cell, Note, PagePicture, Table
+from vae_lab.report.blocks import Block, Cards, Cell, Note, PagePicture, Subheading, Table
 from vae_lab.report.colours import styles
 from vae_lab.report.gaps import APPROXIMATION, Gaps
 from vae_lab.report.grouping import Group, Setting, in_colour
@@ -43,7 +43,9 @@ AIS_NOTE = (
 
 PICTURE = "posteriors"
 
-PICTURES_NOTE = "The true posterior p(z|x) of test images, with the encoder's and the best one."
+PICTURES_TITLE = "True posteriors of test images"
+
+SEEDS_NOTE = "Of several seeds, the first is shown."
 
 
 def section(group: Group, chart: Block | None, prefix: str) -> list[Block]:
@@ -113,7 +115,7 @@ def _explanations(gaps: Gaps) -> list[str]:
 
 
 def _pictures(group: Group, prefix: str) -> list[Block]:
-    """Returns the posteriors that the first run of each setting drew, with what they are."""
+    """Returns the posteriors that the first run of each setting drew, with a heading."""
     looks, pictures = styles(group), list[PagePicture]()
     chosen = in_colour(group)
     for number, setting in enumerate(chosen, start=1):
@@ -121,5 +123,8 @@ def _pictures(group: Group, prefix: str) -> list[Block]:
         file = f"{prefix}{PICTURE}-{number}.png"
         if picture := whole(setting.runs[0], PICTURE, setting.label, alt, file):
             pictures.append(picture._replace(colours=looks[id(setting)].on_both))
-    first = " Of several seeds, the first is shown." if len(chosen) < len(group.runs) else ""
-    return [Cards(pictures, is_large=True), Note(PICTURES_NOTE + first)] if pictures else []
+    if not pictures:
+        return []
+    several = any(len(setting.runs) > 1 for setting in chosen)
+    notes = [Note(SEEDS_NOTE)] if several else []
+    return [Subheading(PICTURES_TITLE), Cards(pictures, is_large=True), *notes]
