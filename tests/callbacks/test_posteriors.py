@@ -9,6 +9,7 @@ import pytest
 import torch
 from linear_gaussian import PIXELS, PRECISION, linear_gaussian, log_likelihood, random
 from PIL import Image
+from runs import train
 
 from vae_lab.callbacks.drawing.charts.scatter import Window
 from vae_lab.callbacks.posteriors import Posteriors, moments, window_of
@@ -128,3 +129,21 @@ def test_it_is_the_same_each_time_and_needs_no_labels() -> None:
     first, second = (draw(picture(), snapshot(num_images=2, labelled=False)) for _ in range(2))
     assert first.facts == second.facts
     assert [panel.name for panel in first.panels] == ["", ""]
+
+
+def test_a_training_is_the_same_with_it_bit_for_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # After each epoch, so that the next one would show what a picture changes.
+    monkeypatch.setattr(Posteriors, "is_due", lambda self, epochs_done: True)
+    ends = {}
+    for callbacks in ("none", "posteriors"):
+        result, folder = train(
+            tmp_path / callbacks, f"callbacks={callbacks}", "logger=none", "model.hidden_dims=[8]"
+        )
+        checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+        ends[callbacks] = checkpoint["state_dict"], result.metrics
+    assert sorted(RunFolder(folder).figures("posteriors")) == [0, 1, 2]
+    (weights, metrics), (weights_drawn, metrics_drawn) = ends.values()
+    assert all(torch.equal(weights[name], weights_drawn[name]) for name in weights)
+    assert metrics == metrics_drawn

@@ -37,14 +37,13 @@ def write_page(folder: RunFolder, kinds: Iterable[Kind], *, title: str, epochs_d
     path = folder.path / "figures" / FIGURES_PAGE
     sections = []
     for kind in kinds:
-        files = {n: file for n, file in folder.figures(kind.name).items() if n <= epochs_done}
-        if files:
+        if files := _files(folder, kind, epochs_done):
             sections.append(_section(kind, files))
     if (film := path.with_name(FILM)).exists():
         sections.append(_film(film))
     if not sections or not is_ours(path):
         return
-    links = [f'<a href="#{name}">{name}</a>' for name, _ in sections]
+    links = [_link(name) for name, _ in sections]
     lines = [
         "<!doctype html>",
         '<html lang="en">',
@@ -78,6 +77,34 @@ def link_explorer(explorer: Path) -> None:
         text = read_inside(page, explorer.parent, most=MOST_TEXT).decode()
         if _EXPLORER_LINK not in text:
             write_text(page, text.replace("</header>", f"{_EXPLORER_LINK}\n</header>", 1))
+
+
+def show_on_page(folder: RunFolder, kind: Kind, *, epochs_done: int) -> None:
+    """Shows a kind of pictures on the page of the run, in place of what the page shows of it.
+
+    Without such a page of ours, or without pictures of the kind, nothing is written.
+    """
+    page, files = folder.path / "figures" / FIGURES_PAGE, _files(folder, kind, epochs_done)
+    if not (files and page.is_file() and is_ours(page)):
+        return
+    text = folder.read(page).decode()
+    name, section = _section(kind, files)
+    known = re.compile(rf'<section id="{re.escape(name)}">.*?</section>', re.DOTALL)
+    if known.search(text):
+        text = known.sub(lambda _: section, text, count=1)
+    else:
+        text = text.replace("</nav>", f" {_link(name)}</nav>", 1)
+        text = text.replace("</main>", f"{section}\n</main>", 1)
+    write_text(page, text)
+
+
+def _files(folder: RunFolder, kind: Kind, epochs_done: int) -> dict[int, Path]:
+    """Returns the pictures of a kind by their epoch, none of a later one than the last."""
+    return {n: file for n, file in folder.figures(kind.name).items() if n <= epochs_done}
+
+
+def _link(name: str) -> str:
+    return f'<a href="#{name}">{name}</a>'
 
 
 def _section(kind: Kind, files: dict[int, Path]) -> tuple[str, str]:

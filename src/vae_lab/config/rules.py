@@ -155,7 +155,7 @@ RULES = (
         + _report("num_images num_train num_generated num_pairs map_steps"),
     ),
     at_least(3, _report("num_steps")),
-    at_least(4, "posterior_steps"),
+    at_least(4, "posterior_steps callbacks.*.posterior_steps"),
     Rule(
         "at most 100,000, for they are in memory together",
         lambda value: not is_number(value) or value <= 100_000,

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,8 @@ def evaluate_run(request: Request) -> dict[str, Any]:
     print(printable(format_evaluation(request.name, measured.content)), flush=True)
     _keep(measured)
     print(printable(f"\n{'kept in' if measured.is_new else 'measured before:'} {measured.path}"))
+    if picture := measured.draw():
+        print(printable(f"true posteriors of test images: {picture}"))
     return measured.content
 
 
@@ -99,6 +102,7 @@ def evaluate_runs(plan: EvaluationPlan) -> None:
                 found = found or _measure(request, progress)
                 measured.append((request, found.content))
                 _keep(found)
+                found.draw()
             # Whatever happens to a run, the others do not depend on it.
             except Exception as error:
                 failed.append(request.name)
@@ -125,6 +129,7 @@ def _measure(request: Request, progress: "EvaluationProgress") -> Measured:
     import torch
 
     from vae_lab.evaluate.evaluation import Evaluation, evaluate
+    from vae_lab.evaluate.posteriors_picture import draw_posteriors
 
     run, checkpoint, settings = request
     torch.set_num_threads(settings["threads"])
@@ -143,7 +148,8 @@ def _measure(request: Request, progress: "EvaluationProgress") -> Measured:
         "machine": environment.machine(),
     }
     path = request.file(evaluation.other_images)
-    return Measured(path, content, is_new=True, per_image=evaluation.per_image)
+    draw = partial(draw_posteriors, evaluation, run)
+    return Measured(path, content, is_new=True, per_image=evaluation.per_image, draw=draw)
 
 
 def _keep(measured: Measured) -> None:

@@ -3,7 +3,7 @@
 Everything that can be checked is checked here, before torch is imported.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -57,13 +57,15 @@ class Request(NamedTuple):
 class Measured(NamedTuple):
     """What an evaluation found, the file that it belongs into, and whether it is still missing.
 
-    `per_image` are arrays of values of single images, which belong into a file beside it.
+    `per_image` are arrays of values of single images, which belong into a file beside it. `draw`
+    draws what belongs to the numbers once they are kept, and returns the file, if there is one.
     """
 
     path: Path
     content: dict[str, Any]
     is_new: bool
     per_image: Mapping[str, Any] = MappingProxyType({})
+    draw: Callable[[], Path | None] = lambda: None
 
 
 class EvaluationPlan(NamedTuple):
