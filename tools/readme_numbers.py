@@ -25,7 +25,7 @@ README = ROOT / "README.md"
 NUMBERS = ROOT / "docs" / "readme_numbers.json"
 
 SWEEP = "python -m vae_lab -m model=linear,conv latent_dim=2,10 trainer.precision=32-true threads=1"
-EVALUATE = "python -m vae_lab.evaluate outputs/sweeps/NAME"
+EVALUATE = "python -m vae_lab.evaluate outputs/sweeps/NAME anatomy=true"
 
 # The course report's test bounds after 100 epochs, in nats per image.
 COURSE_REPORT = {
@@ -131,6 +131,10 @@ EVALUATION_ROWS = (
     ("`exact`, by a grid, the same 1,000", ("exact",), None),
     ("gap from `elbo` to `iw_bound`", ("gap_elbo_to_iw_bound",), None),
     ("gap from `iw_bound` to `exact`", ("gap_iw_bound_to_exact",), None),
+    ("`annealed`, by annealed importance sampling", ("annealed",), None),
+    ("`sandwich`: how far off `annealed` can be", ("sandwich",), None),
+    ("`approximation_gap`: even the best q is below log p(x)", ("approximation_gap",), None),
+    ("`amortisation_gap`: the encoder is below the best q", ("amortisation_gap",), None),
     ("`bits_per_dimension`", ("bits_per_dimension",), 3),
     ("`active_units`", ("active_units",), 0),
     ("`knn_accuracy`, `linear_probe_accuracy`", ("knn_accuracy", "linear_probe_accuracy"), 3),
