@@ -10,6 +10,8 @@ from explorer_pages import ExplorerPage
 from repository import ROOT
 
 import vae_lab
+from vae_lab.evaluate.grid import exact_on_grid
+from vae_lab.evaluate.marginal_likelihood import EvaluationImages
 from vae_lab.random_streams import stream
 from vae_lab.run_folder import RunFolder
 
@@ -48,6 +50,62 @@ def test_the_terms_of_test_images_are_the_recorded_ones_on_the_same_noise(
     for key in ("elbo", "recon", "kl"):
         shown = [of_image[key] for of_image in terms]
         assert shown == pytest.approx(recorded[key][rows].tolist(), abs=tolerance), key
+
+
+GRIDS = """async (rows) => {
+    const lab = await opened;
+    const run = lab.runs[0];
+    const shown = () => new Promise((done) => {
+        const look = () => (lab.store.state.grids[0]?.isDone ? done() : setTimeout(look, 20));
+        setTimeout(look, 100);
+    });
+    const found = [];
+    for (const row of rows) {
+        showImage(lab, { kind: "test", index: run.images.rows.indexOf(row) });
+        await shown();
+        const { logProb, kl, best, isFine, us, vs, values } = lab.store.state.grids[0].result;
+        const largest = values.indexOf(Math.max(...values));
+        found.push({ logProb, kl, best: best.kl, isFine, place: [us[largest], vs[largest]] });
+    }
+    return found;
+}"""
+
+
+IMAGES = """async (rows) => {
+    const { images } = (await opened).runs[0];
+    return rows.map((row) => Array.from(images.pixels(images.rows.indexOf(row))));
+}"""
+
+
+@torch.no_grad()
+def test_log_p_by_the_grid_of_the_page_is_that_of_the_package(
+    visit: Callable[..., ExplorerPage], explorer_runs: dict[str, Path]
+) -> None:
+    run = RunFolder(explorer_runs["plain"])
+    model = vae_lab.load(run.path).model
+    page = visit("plain").page
+    page.locator("input.true-posterior").first.check()
+    found = page.evaluate(GRIDS, ROWS)
+    images = torch.tensor(page.evaluate(IMAGES, ROWS)).view(-1, 1, 28, 28)
+    posterior = model.encode(images)
+    drawn = EvaluationImages(
+        images, posterior, torch.arange(len(ROWS)), split="test", split_size=len(ROWS)
+    )
+    exact = exact_on_grid(model, drawn, tolerance=0.01, max_points=300_000)
+    assert [one["logProb"] for one in found] == pytest.approx(
+        exact.log_likelihood.tolist(), abs=0.05
+    )
+    for one in found:
+        assert one["isFine"] and -0.01 < one["best"] <= one["kl"] + 1e-6
+    # The heat map is strongest at the point with the largest p(z|x) of the package's grid.
+    for one, image in zip(found, images, strict=True):
+        place = torch.tensor([one["place"]])
+        around = place + 0.3 * torch.cartesian_prod(*[torch.linspace(-1, 1, 41)] * 2)
+        points = torch.cat([place, around])
+        outputs = model.decoder(points)
+        log_joint = model.likelihood.log_prob_of_pairs(outputs, image[None])[:, 0]
+        log_joint = log_joint + model.prior.log_prob(points)
+        assert (log_joint[0] > log_joint.max() - 0.5).item()
 
 
 # A decoded image and a million multiply-adds in a plain loop take about as long, in milliseconds:
