@@ -25,6 +25,7 @@ from vae_lab.inference.best_posterior import (
     best_posterior,
     bound_of,
 )
+from vae_lab.inference.images import Advance, EvaluationImages
 from vae_lab.posteriors import DiagonalGaussian, FullGaussian, Posterior
 from vae_lab.run_folder import Number
 
@@ -46,7 +47,7 @@ def anatomy(evaluation: "Evaluation") -> Iterator[Number]:
     if not evaluation.settings["anatomy"]:
         return
     log_p, by = _log_likelihood(evaluation)
-    best = _best(evaluation)
+    best = evaluation.best
     given = evaluation.drawn.posterior
     bound, encoder_bound = (_bound(evaluation, q) for q in (best.posterior, given))
     values = {
@@ -102,17 +103,18 @@ def _protocols(evaluation: "Evaluation", by: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def _best(evaluation: "Evaluation") -> BestPosterior:
-    settings, drawn = evaluation.settings, evaluation.drawn
+def best_of(evaluation: "Evaluation", images: EvaluationImages, advance: Advance) -> BestPosterior:
+    """Returns the best posterior of each of some images, as the settings say."""
+    settings = evaluation.settings
     names = ("posterior_steps", "posterior_rate", "posterior_samples")
     return best_posterior(
         evaluation.model,
-        drawn.images,
-        drawn.posterior,
+        images.images,
+        images.posterior,
         OptimizationSettings(*(settings[name] for name in names)),
-        noise=_noise(evaluation, "best posterior"),
+        noise=_noise(evaluation, "best posterior", images),
         decoder_batch=settings["decoder_batch"],
-        advance=evaluation.advance,
+        advance=advance,
     )
 
 
@@ -123,15 +125,15 @@ def _bound(evaluation: "Evaluation", q: Posterior) -> np.ndarray:
         evaluation.model,
         drawn.images,
         q,
-        _noise(evaluation, "bound of a posterior"),
+        _noise(evaluation, "bound of a posterior", drawn),
         range(settings["posterior_samples"]),
         decoder_batch=settings["decoder_batch"],
     ).numpy()
 
 
-def _noise(evaluation: "Evaluation", name: str) -> Noise:
+def _noise(evaluation: "Evaluation", name: str, images: EvaluationImages) -> Noise:
     latent_dim, seed = evaluation.model.latent_dim, evaluation.settings["seed"]
-    return lambda samples: noise_of_images(name, evaluation.drawn, samples, latent_dim, seed)
+    return lambda samples: noise_of_images(name, images, samples, latent_dim, seed)
 
 
 def _details(best: BestPosterior) -> dict[str, Any]:

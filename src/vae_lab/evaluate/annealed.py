@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from vae_lab.evaluate.anatomy import best_of
 from vae_lab.evaluate.bound import mean_over_images, standard_error
 from vae_lab.evaluate.marginal_likelihood import protocol_of_targets
 from vae_lab.inference.annealing import Annealed, adapted_path, anneal
 from vae_lab.inference.chains import Chains, ChainSettings
-from vae_lab.inference.images import EvaluationImages
+from vae_lab.inference.images import Advance, EvaluationImages
 from vae_lab.inference.simulation import Sandwich, sandwich, simulate
 from vae_lab.random_streams import subset
 from vae_lab.run_folder import Number
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 # Training images that the step sizes are adapted on, with a chain each.
 _ADAPTATION_IMAGES = 100
+
+# What share of the stage the chains of the images take, and those of the sandwich; the best
+# posteriors come first.
+_CHAINS, _SANDWICH = (0.4, 0.85), (0.85, 1.0)
 
 # Nats that the bounds may lie apart in the mean, and that the finite number of chains may move the
 # mean by, before a warning says so.
@@ -57,34 +62,41 @@ def is_wanted(evaluation: "Evaluation") -> bool:
 def annealed_importance_sampling(evaluation: "Evaluation") -> Annealed:
     """Returns the estimates of the images drawn; step sizes are adapted on training images."""
     settings, model = _chain_settings(evaluation), evaluation.model
-    adaptation = Chains(
-        model, _training_images(evaluation), settings._replace(num_chains=1), name="adaptation"
-    )
+    others = _from_best(evaluation, _training_images(evaluation))
+    adaptation = Chains(model, others, settings._replace(num_chains=1), name="adaptation")
     path = adapted_path(adaptation, evaluation.settings["temperatures"])
-    chains = Chains(model, evaluation.drawn, settings, name="annealing")
-    num_images, simulated = len(evaluation.drawn.images), evaluation.settings["simulated_images"]
+    drawn = evaluation.drawn._replace(posterior=evaluation.best.posterior)
+    chains = Chains(model, drawn, settings, name="annealing")
+    return anneal(chains, path, advance=_part(evaluation, *_CHAINS))
 
-    def advance(done: int, total: int) -> None:
-        # After these images come those of the sandwich, twice.
-        evaluation.advance(done * num_images, total * (num_images + 2 * simulated))
 
-    return anneal(chains, path, advance=advance)
+def _from_best(evaluation: "Evaluation", images: EvaluationImages) -> EvaluationImages:
+    """Returns images with the best posterior of each, which chains start from.
+
+    That of the encoder can lie beside the true posterior, and chains would not find it.
+    """
+    best = best_of(evaluation, images, lambda done, total: None)
+    return images._replace(posterior=best.posterior)
+
+
+def _part(evaluation: "Evaluation", first: float, last: float) -> Advance:
+    """Returns what takes how much of a part of the stage is done, from a share to another."""
+    width = last - first
+    return lambda done, total: evaluation.advance(
+        round(1000 * (first + width * done / total)), 1000
+    )
 
 
 def _sandwich(evaluation: "Evaluation") -> Sandwich | None:
     """Returns bounds on log p(x) of images that the model made; None if it cannot draw any."""
-    settings, num_images = evaluation.settings, len(evaluation.drawn.images)
-    number, steps = settings["simulated_images"], settings["temperatures"]
+    settings, model = evaluation.settings, evaluation.model
     try:
-        simulated = simulate(evaluation.model, number, settings["seed"])
+        simulated = simulate(model, settings["simulated_images"], settings["seed"])
     except NotImplementedError:
         return None
-
-    def advance(done: int, _: int) -> None:
-        evaluation.advance(steps * num_images + done * number, steps * (num_images + 2 * number))
-
-    path = evaluation.annealed.path
-    return sandwich(evaluation.model, simulated, path, _chain_settings(evaluation), advance)
+    simulated = simulated._replace(drawn=_from_best(evaluation, simulated.drawn))
+    path, advance = evaluation.annealed.path, _part(evaluation, *_SANDWICH)
+    return sandwich(model, simulated, path, _chain_settings(evaluation), advance)
 
 
 def _chain_settings(evaluation: "Evaluation") -> ChainSettings:

@@ -21,7 +21,7 @@ from vae_lab.data.images import ImageArray
 from vae_lab.data.user_images import prepare_recorded
 from vae_lab.errors import UserError, refusing
 from vae_lab.evaluate import annealed, grid, marginal_likelihood
-from vae_lab.evaluate.anatomy import anatomy
+from vae_lab.evaluate.anatomy import anatomy, best_of
 from vae_lab.evaluate.bound import PerImage, bound_per_image, elbo
 from vae_lab.evaluate.classifiers import probes
 from vae_lab.evaluate.latent_space import active_units, mutual_information
@@ -30,6 +30,7 @@ from vae_lab.evaluate.picture_metrics import picture_metrics
 from vae_lab.evaluate.progress import EvaluationProgress
 from vae_lab.evaluate.sample_quality import RealImageReference, sample_quality
 from vae_lab.inference.annealing import Annealed
+from vae_lab.inference.best_posterior import BestPosterior
 from vae_lab.inference.images import Advance, EvaluationImages
 from vae_lab.objectives.elbo import Elbo
 from vae_lab.posteriors import Posterior, of_images
@@ -152,6 +153,11 @@ class Evaluation:
             seed=self.settings["seed"],
             advance=self.advance,
         )
+
+    @cached_property
+    def best(self) -> BestPosterior:
+        """The best posterior of the family for each of the images drawn."""
+        return best_of(self, self.drawn, self.advance)
 
     @cached_property
     def annealed(self) -> Annealed:

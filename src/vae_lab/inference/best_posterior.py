@@ -15,15 +15,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from vae_lab.inference.images import Advance
 from vae_lab.inference.joint import log_weights
 from vae_lab.posteriors import Posterior, joined, of_images
 from vae_lab.random_streams import stream
 
 if TYPE_CHECKING:
     from vae_lab.vae import VAE
-
-# Takes how much is done and how much there is.
-Advance = Callable[[int, int], None]
 
 # Takes the numbers of samples, and returns their noise, standard normal, (K, B, Z).
 Noise = Callable[[range], Tensor]
