@@ -134,8 +134,9 @@ def default_settings() -> dict[str, Any]:
 def overrides_of(settings: Mapping[str, Any]) -> list[str]:
     """Returns what to write behind `python -m vae_lab.evaluate` for the same protocol."""
     defaults = default_settings()
+    # As JSON: true, and not Python's True.
     return [
-        f"{key}={settings[key]}"
+        f"{key}={json.dumps(settings[key])}"
         for key, default in defaults.items()
         if key not in NOT_IN_NAME and settings.get(key, default) != default
     ]

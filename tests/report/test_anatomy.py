@@ -249,7 +249,7 @@ def test_if_the_best_was_not_measured_the_best_of_the_others_is_told(tmp_path: P
     four(tmp_path, without="a")
     assert told(tmp_path).startswith("The bound of z3 is 4.000 ± 0.0")
     (commands,) = (block for block in blocks_of(tmp_path) if isinstance(block, Commands))
-    assert commands.lines[0].endswith(f"vae_lab.evaluate {tmp_path / 'a'}")
+    assert commands.lines[0].endswith(f"vae_lab.evaluate {tmp_path / 'a'} anatomy=true")
 
 
 def test_several_seeds_are_one_setting_with_the_interval_over_them(tmp_path: Path) -> None:
