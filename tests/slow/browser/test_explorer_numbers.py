@@ -11,7 +11,7 @@ from repository import ROOT
 
 import vae_lab
 from vae_lab.evaluate.grid import exact_on_grid
-from vae_lab.evaluate.marginal_likelihood import EvaluationImages
+from vae_lab.inference.images import EvaluationImages
 from vae_lab.random_streams import stream
 from vae_lab.run_folder import RunFolder
 
