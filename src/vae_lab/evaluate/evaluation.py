@@ -4,7 +4,6 @@ A metric is a function that yields numbers; `METRICS` lists them. Shapes: N imag
 image, Z latent dimensions. Log-likelihoods in nats per image.
 """
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,6 +23,7 @@ from vae_lab.evaluate import annealed, grid, marginal_likelihood
 from vae_lab.evaluate.anatomy import anatomy, best_of
 from vae_lab.evaluate.bound import PerImage, bound_per_image, elbo
 from vae_lab.evaluate.classifiers import probes
+from vae_lab.evaluate.costs import seconds
 from vae_lab.evaluate.latent_space import active_units, mutual_information
 from vae_lab.evaluate.marginal_likelihood import ImportanceWeighted
 from vae_lab.evaluate.picture_metrics import picture_metrics
@@ -253,17 +253,6 @@ METRICS: tuple[Metric, ...] = (
 )
 
 
-# About how many seconds those take that take longest, by the default settings, for the time left.
-# The weighted bound takes 5 of the linear model on MNIST, and a hundred of the convolutional one.
-SECONDS = {
-    "importance_weighted_bound": 20.0,
-    "exact": 3.0,
-    "probes": 0.5,
-    "sample_quality": 15.0,
-    "picture_metrics": 6.0,
-}
-
-
 def evaluate(evaluation: Evaluation, progress: EvaluationProgress) -> dict[str, dict[str, Any]]:
     """Returns the numbers of every metric, as they are kept.
 
@@ -272,7 +261,7 @@ def evaluate(evaluation: Evaluation, progress: EvaluationProgress) -> dict[str, 
     """
     numbers: dict[str, Any] = {}
     pictures: dict[str, Any] = {}
-    costs = _costs(evaluation)
+    costs = seconds(evaluation, [metric.__name__ for metric in METRICS])
     for metric in METRICS:
         is_of_pictures = metric is picture_metrics
         kept, common = (pictures, {}) if is_of_pictures else (numbers, evaluation.protocol)
@@ -283,22 +272,3 @@ def evaluate(evaluation: Evaluation, progress: EvaluationProgress) -> dict[str, 
     settings = dict(evaluation.settings)
     record = {"protocol": evaluation.protocol, "settings": settings, "numbers": numbers}
     return record | {"picture_metrics": pictures}
-
-
-def _costs(evaluation: Evaluation) -> dict[str, float]:
-    """Returns about how long each metric takes, by the name of its stage."""
-    settings = evaluation.settings
-    share = min(settings["num_images"], len(evaluation.images)) / 1000
-    costs = {metric.__name__: SECONDS.get(metric.__name__, 0.1) for metric in METRICS}
-    if "importance_weighted_bound" in costs:
-        costs["importance_weighted_bound"] *= share * settings["num_samples"] / 500
-    if annealed.is_wanted(evaluation):
-        gradients = [settings[key] for key in ("temperatures", "chains", "leapfrog_steps")]
-        # A gradient takes about three times as long as one of the samples above.
-        costs["annealed"] = 60 * share * math.prod(gradients) / 500
-    if settings["anatomy"]:
-        # A step takes about as long as 25 of the samples above.
-        costs["anatomy"] = 20 * share * settings["posterior_steps"] / 20
-    if "exact" in costs and evaluation.model.latent_dim != 2:
-        costs["exact"] = 0.1
-    return costs
