@@ -61,6 +61,7 @@ def measured(sweep: Path) -> dict[str, Any]:
     return {
         "commands": [SWEEP, EVALUATE],
         "git_commit": first.git_commit,
+        "evaluation_commit": environment.git_commit(),
         "machine": first.machine,
         "versions": first.versions,
         "runs": {name: values_of(runs[name]) for name in COURSE_REPORT},
@@ -166,9 +167,12 @@ def markdown(rows: list[list[str]]) -> str:
 
 
 def origin(numbers: Numbers) -> str:
-    """Returns the commit, the machine and the version of PyTorch behind the numbers."""
-    commit, torch = numbers["git_commit"][:7], numbers["versions"]["torch"]
-    return f"Measured at commit {commit}: {numbers['machine']}, torch {torch}."
+    """Returns the commits, the machine and the version of PyTorch behind the numbers."""
+    trained, evaluated = (numbers[key][:7] for key in ("git_commit", "evaluation_commit"))
+    commits = f"{trained}, evaluated at {evaluated}" if trained != evaluated else trained
+    return (
+        f"Measured at commit {commits}: {numbers['machine']}, torch {numbers['versions']['torch']}."
+    )
 
 
 TABLES: dict[str, Callable[[Numbers], str]] = {
