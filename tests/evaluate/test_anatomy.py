@@ -38,6 +38,7 @@ def evaluation_of_linear_gaussian(**settings: Any) -> Evaluation:
 
 
 def values(numbers: dict[str, Number]) -> dict[str, float]:
+    # All of these are single numbers.
     return {name: float(one.value) for name, one in numbers.items()}  # type: ignore[arg-type]
 
 

@@ -33,6 +33,7 @@ def test_the_picture_is_in_the_folder_and_once_on_the_page(
         picture = folder / "figures" / f"posteriors_{epoch:04d}.png"
         assert str(picture) in capsys.readouterr().out
         with Image.open(picture) as file:
+            # Only PNG files have texts.
             about = json.loads(file.text["vae_lab"])  # type: ignore[attr-defined]
         assert about["picture"] == "posteriors" and about["epoch"] == epoch
         assert len(about["panels"]) == 8

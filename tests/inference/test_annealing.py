@@ -138,6 +138,7 @@ def test_the_slope_is_the_gradient_of_the_weight(family: object, width: float) -
     model, _ = far_off()
     x = images()[:5] / 255
     with torch.no_grad():
+        # pytest passes the families as objects.
         q = family(model.encode(x)).map(Tensor.double)  # type: ignore[operator]
     weight = weight_of(model, x, q, width)
     e = random(4, 5, 3, seed=8, dtype=torch.float64)

@@ -330,6 +330,7 @@ def test_a_bar_begins_at_log_p_and_ends_at_the_bound(tmp_path: Path) -> None:
     assert drawing is not None
     figure, alt, _ = drawing
     (axis,) = figure.axes
+    # All patches of this chart are rectangles.
     bars = [(it.get_x(), it.get_width()) for it in axis.patches][:8]  # type: ignore[attr-defined]
     assert bars[:4] == [
         pytest.approx(it) for it in ((0.0, 1.0), (1.0, 4.0), (0.0, 3.0), (3.0, 1.0))

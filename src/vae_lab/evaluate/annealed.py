@@ -27,7 +27,7 @@ _ADAPTATION_IMAGES = 100
 
 # What share of the stage the chains of the images take, and those of the sandwich; the best
 # posteriors come first.
-_CHAINS, _SANDWICH = (0.4, 0.85), (0.85, 1.0)
+_CHAINS, _SANDWICH = (0.5, 0.85), (0.85, 1.0)
 
 # Nats that the bounds may lie apart in the mean, and that the finite number of chains may move the
 # mean by, before a warning says so.

@@ -157,7 +157,8 @@ class Evaluation:
     @cached_property
     def best(self) -> BestPosterior:
         """The best posterior of the family for each of the images drawn."""
-        return best_of(self, self.drawn, self.advance)
+        # In the stage of annealed importance sampling it is the first half.
+        return best_of(self, self.drawn, lambda done, total: self.advance(done, 2 * total))
 
     @cached_property
     def annealed(self) -> Annealed:
