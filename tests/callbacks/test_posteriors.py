@@ -104,6 +104,7 @@ def test_the_file_says_what_it_shows_and_an_svg_lies_beside_it(tmp_path: Path) -
     folder, of = RunFolder(tmp_path), snapshot(num_images=9)
     picture().publish(of, folder, [])
     with Image.open(folder.figure("posteriors", 7)) as file:
+        # Only PNG files have texts.
         about = json.loads(file.text["vae_lab"])  # type: ignore[attr-defined]
         assert file.size[0] >= about["grid"][2] and file.size[1] >= about["grid"][3]
     assert about["picture"] == "posteriors" and about["epoch"] == 7
