@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from linear_gaussian import GAIN, PIXELS, PRECISION, SCALE, linear_gaussian
+from linear_gaussian import GAIN, PIXELS, PRECISION, SCALE, Counting, linear_gaussian
 from linear_gaussian import log_likelihood as exact_log_likelihood
 from torch import Tensor, nn
 
@@ -150,19 +150,6 @@ def test_an_exact_posterior_gives_the_exact_figure_from_one_sample() -> None:
     assert details["monte_carlo_error"] < 1e-4
     assert "warning" not in details
     assert np.isnan(many.pareto_k).all(), "equal weights have no tail"
-
-
-class Counting(nn.Module):
-    """A decoder that counts the latent points it decodes, and the most at a time."""
-
-    def __init__(self, decoder: nn.Module) -> None:
-        super().__init__()
-        self.decoder, self.total, self.most = decoder, 0, 0
-
-    def forward(self, z: Tensor) -> Tensor:
-        self.total += len(z)
-        self.most = max(self.most, len(z))
-        return self.decoder(z)
 
 
 @pytest.mark.parametrize("num_samples", [1, 7, 100])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from chains import SETTINGS, annealed, bytes_of, drawn, equal_path
-from linear_gaussian import PIXELS, PRECISION, linear_gaussian, log_likelihood, random
-from torch import Tensor, nn
+from linear_gaussian import PIXELS, PRECISION, Counting, linear_gaussian, log_likelihood, random
+from torch import Tensor
 
 from vae_lab.inference.annealing import Annealed
 from vae_lab.inference.chains import Chains, weight_of
@@ -147,19 +147,6 @@ def test_the_slope_is_the_gradient_of_the_weight(family: object, width: float) -
     for axis in torch.eye(3).double():
         difference = weight(e + 0.2 * axis).log_weight - weight(e - 0.2 * axis).log_weight
         torch.testing.assert_close(difference / 0.4, point.slope @ axis, rtol=1e-3, atol=1e-3)
-
-
-class Counting(nn.Module):
-    """A decoder that counts the points it decodes at a time, and knows no gradient of its own."""
-
-    def __init__(self, decoder: nn.Module) -> None:
-        super().__init__()
-        self.decoder, self.total, self.most = decoder, 0, 0
-
-    def forward(self, z: Tensor) -> Tensor:
-        self.total += len(z)
-        self.most = max(self.most, len(z))
-        return self.decoder(z)
 
 
 @pytest.mark.parametrize("batch", [1, 3, 8, 50, 10_000])

@@ -37,6 +37,19 @@ class Affine(nn.Module):
         return DiagonalGaussian(y, self.log_var.expand_as(y))
 
 
+class Counting(nn.Module):
+    """A decoder that counts the latent points it decodes, and the most at a time."""
+
+    def __init__(self, decoder: nn.Module) -> None:
+        super().__init__()
+        self.decoder, self.total, self.most = decoder, 0, 0
+
+    def forward(self, z: Tensor) -> Tensor:
+        self.total += len(z)
+        self.most = max(self.most, len(z))
+        return self.decoder(z)
+
+
 def linear_gaussian(
     *, latent_dim: int, posterior_shift: float, correlation: float = 0.0
 ) -> tuple[VAE, MultivariateNormal]:
