@@ -41,7 +41,7 @@ def overview(descriptions: Descriptions) -> str:
     keys = [(key.name, first_sentence(key.meaning)) for key in descriptions.top_level()]
     return page(
         "python -m vae_lab [-m] [group=option ...] [key=value ...]",
-        "VAE Lab trains variational auto-encoders, compares them, and shows what they learned.",
+        "Trains variational auto-encoders, compares them, and shows what they learned.",
         _EXAMPLES,
         {
             "Groups: choose with group=option. The first option is the default.": groups,
@@ -55,7 +55,11 @@ def _summary(group: ConfigGroup) -> list[str]:
     options = ", ".join([*(["null"] * (group.default == "null")), *group.options])
     lines = table([(group.name, group.sentence)], left=_GROUPS)
     # A single option is not a choice.
-    return [*lines, *paragraph(options, indent=_GROUPS)] if len(group.options) > 1 else [*lines]
+    if len(group.options) == 1:
+        return lines
+    # On the same line if there is room.
+    joined = table([(group.name, f"{group.sentence} Options: {options}")], left=_GROUPS)
+    return joined if len(joined) == len(lines) else [*lines, *paragraph(options, indent=_GROUPS)]
 
 
 def first_sentence(text: str) -> str:
