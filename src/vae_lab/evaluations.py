@@ -174,8 +174,7 @@ def evaluations_of(run: RunFolder) -> list[EvaluationRecord]:
     paths = sorted(run.path.glob("evaluation-test-*.json"))
     records = [record_of(path.name, it) for path in paths if (it := read_content(run, path))]
     known = [record for record in records if record.protocol.get("weights") == weights]
-    order = lambda it: (*it.size, len(it.numbers), it.name)  # noqa: E731
-    return sorted(known, key=order, reverse=True)
+    return sorted(known, key=lambda it: (*it.size, len(it.numbers), it.name), reverse=True)
 
 
 def numbers_of(record: Any) -> dict[str, Number]:

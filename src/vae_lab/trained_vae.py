@@ -53,7 +53,7 @@ class TrainedVAE:
 
     @torch.no_grad()
     def encode(self, images: Array) -> Posterior:
-        """Returns q(z|x) of images (N, C, H, W): `mean` and `log_var`, both (N, Z)."""
+        """Returns q(z|x) of images (N, C, H, W), with `mean` and `variance`, both (N, Z)."""
         return self.model.encode(self._images(images))
 
     @torch.no_grad()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 _EXAMPLES = {
-    "python -m vae_lab.evaluate outputs/runs/NAME": "all numbers of a run",
+    "python -m vae_lab.evaluate outputs/runs/NAME": "the numbers of a run",
     "python -m vae_lab.evaluate outputs/sweeps/NAME": "a table of the runs of a sweep",
     "python -m vae_lab.evaluate outputs/runs/NAME num_images=10000": "smaller standard errors",
 }
