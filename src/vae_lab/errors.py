@@ -10,9 +10,10 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from vae_lab.help_layout import page, table
+from vae_lab.outcome import JSON_FLAG, as_json, name_of_command, prints_on_stderr
 from vae_lab.terminal import keep_streams_writable, print_error, print_note
 
 if TYPE_CHECKING:
@@ -112,20 +113,41 @@ def _help_of(action: argparse.Action) -> str:
     return (action.help or "") % vars(action)
 
 
-def command(work: Callable[[Sequence[str]], None]) -> None:
+def command(work: Callable[[Sequence[str]], Mapping[str, Any] | None]) -> None:
     """Gives a command line to what works on it; exits with 2 for wrong input, 130 at Ctrl-C.
 
-    An unexpected error is one line too; HYDRA_FULL_ERROR=1 adds its traceback.
+    An unexpected error is one line too; HYDRA_FULL_ERROR=1 adds its traceback. With `--json` the
+    outcome, which is what `work` returns, is printed as one JSON document (docs/how-to/desk.md).
     """
     keep_streams_writable()
+    program, *words = sys.argv
+    arguments = [word for word in words if word != JSON_FLAG]
+    if arguments == words:
+        code, _ = _outcome(work, arguments)
+    else:
+        with prints_on_stderr() as stdout:
+            code, outcome = _outcome(work, arguments)
+            stdout.write(as_json({"command": name_of_command(program), **outcome}))
+    if code:
+        sys.exit(code)
+
+
+def _outcome(
+    work: Callable[[Sequence[str]], Mapping[str, Any] | None], arguments: Sequence[str]
+) -> tuple[int, dict[str, Any]]:
+    """Returns the exit code and the outcome of a command, after its error, if any, was told."""
+    words: str | None = None
+    code, outcome = 0, None
     try:
-        work(sys.argv[1:])
+        outcome = work(arguments)
     except Exception as error:
         tell(error)
-        sys.exit(WRONG_INPUT if isinstance(error, UserError) else JOB_FAILED)
+        code = WRONG_INPUT if isinstance(error, UserError) else JOB_FAILED
+        words = in_one_line(error)
     except KeyboardInterrupt:
-        print_note("interrupted.")
-        sys.exit(128 + signal.SIGINT)  # as shells report it
+        words, code = "interrupted.", 128 + signal.SIGINT  # as shells report it
+        print_note(words)
+    return code, {"exit_code": code, "error": words, **(outcome or {})}
 
 
 def tell(error: Exception) -> None:

@@ -5,6 +5,7 @@ before torch is imported: the configuration, the data, the output folder. Then H
 """
 
 import math
+import runpy
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -50,9 +51,19 @@ from vae_lab.training.distributed import join_run, joined_run
 from vae_lab.training.request import RunRequest
 from vae_lab.training.signals import handle_signals, signals_as_keyboard_interrupt
 
+# `vae-lab report FOLDER` is `python -m vae_lab.report FOLDER`; a first word that is none of these
+# is a setting of a training.
+COMMANDS = {
+    name: f"vae_lab.{name}"
+    for name in ("apply", "board", "evaluate", "explore", "export", "report")
+} | {name: f"vae_lab.desk.{name}" for name in ("compare", "query", "schema", "watch")}
+
 
 def main() -> None:
     """Runs the command line and exits: 0 done, 1 a job failed, 2 wrong input, 130, 143 stopped."""
+    if sys.argv[1:2] and sys.argv[1] in COMMANDS:
+        runpy.run_module(COMMANDS[sys.argv.pop(1)], run_name="__main__", alter_sys=True)
+        return
     keep_streams_writable()
     code = 0
     try:

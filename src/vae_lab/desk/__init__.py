@@ -1,0 +1,1 @@
+"""All runs at a glance: compared, queried, watched; the schema of the configuration. No torch."""
