@@ -19,6 +19,8 @@ from torch import Tensor
 from vae_lab.config.check import check_recorded
 from vae_lab.environment import memory_bytes
 from vae_lab.errors import UserError, first_line, refusing
+from vae_lab.exported import CONFIG as EXPORTED_CONFIG
+from vae_lab.exported import WEIGHTS, ExportedModel, read_config, read_weights
 from vae_lab.files import atomic
 from vae_lab.reading import check_inside, check_members, read_inside
 from vae_lab.run_folder import CONFIG, LAST, PREVIOUS, RunFolder
@@ -102,15 +104,43 @@ def trained_model(run: RunFolder, path: Path, *, trust: bool) -> tuple[VAE, int]
         check_inside(run.path)
     content = read_checkpoint(path)
     with refusing(f"no model can be made of {run.path / CONFIG}"):
-        if not trust:
-            # First without memory: sizes that the checkpoint does not have may be beyond all of it.
-            with torch.device("meta"):
-                model = VAE.from_config(config, shape, trust=trust)
-            _check_shapes(path, content["state_dict"], model.state_dict())
-        model = VAE.from_config(config, shape, trust=trust)
+        model = _model_for(content["state_dict"], path, config, shape, trust=trust)
     # The configuration belongs to this result, whose hash may be of an earlier version.
     model.config_hash = run.require_result().config_hash
     return model, _put(content, model, path)
+
+
+def exported_model(folder: Path, *, trust: bool) -> tuple[VAE, ExportedModel]:
+    """Returns the model of an exported folder, and what is known of it.
+
+    Raises:
+        UserError: if no model can be made of the configuration, or the weights are another's.
+    """
+    about, path = read_config(folder), folder / WEIGHTS
+    check_recorded(about.config)
+    weights = read_weights(folder)
+    with refusing(f"no model can be made of {folder / EXPORTED_CONFIG}"):
+        model = _model_for(weights, path, about.config, about.image_shape, trust=trust)
+    model.config_hash = about.config_hash
+    _put({"state_dict": weights, "epoch": about.weights_epoch - 1}, model, path)
+    return model, about
+
+
+def _model_for(
+    weights: dict[str, Any],
+    path: Path,
+    config: Mapping[str, Any],
+    shape: tuple[int, ...],
+    *,
+    trust: bool,
+) -> VAE:
+    """Returns the model of a configuration, to put these weights in, which are those of a file."""
+    if not trust:
+        # First without memory: sizes that the file does not have may be beyond all of it.
+        with torch.device("meta"):
+            model = VAE.from_config(config, shape, trust=trust)
+        _check_shapes(path, weights, model.state_dict())
+    return VAE.from_config(config, shape, trust=trust)
 
 
 def check_size(config: Mapping[str, Any], shape: tuple[int, ...]) -> None:

@@ -1,4 +1,4 @@
-"""A finished run as an object to use: `vae_lab.load(RUN_FOLDER)`. No data set is needed.
+"""A trained model as an object to use: `vae_lab.load(FOLDER)`. No data set is needed.
 
 Shapes: N images, C, H, W of an image, Z latent dimensions, S steps. Values in nats per image.
 """
@@ -11,30 +11,55 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae_lab.checkpoints import trained_model
+from vae_lab.checkpoints import exported_model, trained_model
 from vae_lab.errors import UserError
 from vae_lab.evaluate.marginal_likelihood import importance_weighted
+from vae_lab.exported import is_exported, located
 from vae_lab.inference.images import EvaluationImages
 from vae_lab.posteriors import Posterior
 from vae_lab.random_streams import stream
-from vae_lab.run_folder import RunFolder
+from vae_lab.run_folder import RunFolder, RunResult
 from vae_lab.vae import VAE
 
 Array = Tensor | np.ndarray
 
 
 def load(folder: Path | str, *, weights: str | None, trust: bool) -> "TrainedVAE":
-    """Returns the model of a run's folder; see `vae_lab.load`.
+    """Returns the model of a run's or an exported folder; see `vae_lab.load`.
 
     Raises:
-        UserError: The folder is not a run, or its checkpoint is not whole or of another run.
+        UserError: The folder is neither, or its weights are not whole or of another run.
     """
-    run = RunFolder(Path(folder).expanduser())
-    _ = run.config  # raises if the folder is not a run
+    path = located(folder)
     # Building draws starting weights from torch's own generator: the caller's is left as it was.
     with torch.random.fork_rng(devices=[]):
-        model, _ = trained_model(run, run.checkpoint(weights), trust=trust)
-    return TrainedVAE(model=model.float().eval(), image_shape=run.image_shape, config=run.config)
+        return (_of_export if is_exported(path) else _of_run)(path, weights, trust)
+
+
+def _of_run(folder: Path, weights: str | None, trust: bool) -> "TrainedVAE":
+    run = RunFolder(folder)
+    _ = run.config  # raises if the folder is not a run
+    model, _ = trained_model(run, run.checkpoint(weights), trust=trust)
+    return TrainedVAE(
+        model=model.float().eval(),
+        image_shape=run.image_shape,
+        config=run.config,
+        result=run.require_result(),
+        folder=folder,
+    )
+
+
+def _of_export(folder: Path, weights: str | None, trust: bool) -> "TrainedVAE":
+    model, about = exported_model(folder, trust=trust)
+    if weights not in (None, about.weights):
+        raise UserError(f"{folder} holds the weights {about.weights} only, got weights={weights}.")
+    return TrainedVAE(
+        model=model.float().eval(),
+        image_shape=about.image_shape,
+        config=about.config,
+        result=about.result,
+        folder=folder,
+    )
 
 
 class TrainedVAE:
@@ -42,13 +67,20 @@ class TrainedVAE:
 
     Images are floats in [0, 1], (N, C, H, W). Latent points are floats, (N, Z). Both can be tensors
     or numpy arrays. Results are tensors. `latent_dim` is Z, `image_shape` is (C, H, W), `config`
-    is the configuration of the run.
+    is the configuration of the run, `result` what is known of it, `folder` its place.
     """
 
     def __init__(
-        self, *, model: VAE, image_shape: tuple[int, ...], config: Mapping[str, Any]
+        self,
+        *,
+        model: VAE,
+        image_shape: tuple[int, ...],
+        config: Mapping[str, Any],
+        result: RunResult,
+        folder: Path,
     ) -> None:
         self.model, self.image_shape, self.config = model, image_shape, config
+        self.result, self.folder = result, folder
         self.latent_dim = model.latent_dim
 
     @torch.no_grad()
