@@ -150,6 +150,10 @@ def _outcome(
     return code, {"exit_code": code, "error": words, **(outcome or {})}
 
 
+# What becomes of an error whose work ends with it: it is printed, or kept for somebody.
+Tell = Callable[[Exception], None]
+
+
 def tell(error: Exception) -> None:
     """Prints one line; the traceback before it for those who ask Hydra for tracebacks."""
     if os.environ.get(TRACEBACKS, os.environ.get(FULL_ERROR)) == "1":

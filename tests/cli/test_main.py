@@ -207,7 +207,7 @@ def test_a_job_that_is_refused_counts_as_failed(
         )
         return launch(*arguments)
 
-    monkeypatch.setattr("vae_lab.cli.main.launch", late)
+    monkeypatch.setattr("vae_lab.cli.execution.launch", late)
     done = vae_lab("-m", *FAST, "latent_dim=2,3", "sweep_name=s")
     assert done.code == 1
     assert "linear-z3-stripes holds a run of another configuration" in done.err
@@ -374,7 +374,7 @@ def test_what_was_finished_when_a_sweep_lost_a_worker_is_no_failure(
         RunFolder(folder).write_result(RunResult(name=folder.name, status="success"))
         raise JobFailed("a process was ended from outside")
 
-    monkeypatch.setattr(main_module, "launch", lose)
+    monkeypatch.setattr("vae_lab.cli.execution.launch", lose)
     argv = ["-m", "data=digits", "seed=0,1", f"hydra.sweep.dir={tmp_path / 's'}", "report=null"]
     assert main_module._main(argv) == 1
     with (tmp_path / "s" / "summary.csv").open() as file:

@@ -16,7 +16,6 @@ import pytest
 from vae_lab.cli.resume import can_resume
 from vae_lab.cli.sweep_summary import close_sweep
 from vae_lab.run_folder import RunFolder, RunResult
-from vae_lab.terminal import in_this_shell
 
 
 def write(folder: Path, elbo: float, **others: Any) -> Path:
@@ -48,7 +47,7 @@ def test_the_table_has_the_best_first_with_its_error_and_the_file_has_all(
     assert [line[:2] for line in lines] == [["[red]high", "*"], ["low", "success"]]
     assert "-7.25 ± 0.25" in printed and "x[/b]y" in printed
     assert "FAILED lost: never started" in printed
-    assert f"To resume: {in_this_shell('python AGAIN')}" in printed
+    assert "To resume: python AGAIN" in printed
     with (root / "summary.csv").open() as file:
         row = next(csv.DictReader(file))
     wanted = ("run", "model", "latent_dim", "seed", "elbo/test", "elbo/test standard error", "path")

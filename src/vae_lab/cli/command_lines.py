@@ -2,11 +2,11 @@
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hydra._internal.utils import get_args_parser
 
@@ -21,6 +21,22 @@ PROGRAM = ("python", "-m", "vae_lab")
 RESUME, TRUST, DATA_PATH = "resume", "trust", "data.path"
 
 
+def in_shell(words: Sequence[str]) -> str:
+    """Returns the words of a command line as a person's shell takes them."""
+    return in_this_shell(shlex.join([*PROGRAM, *words]))
+
+
+class Interface(NamedTuple):
+    """Where a person types."""
+
+    # The words of a command line -> what to type.
+    typed: Callable[[Sequence[str]], str]
+    to_sweep: str  # what asks for a sweep
+
+
+SHELL = Interface(in_shell, "add -m")
+
+
 @dataclass(frozen=True)
 class CommandLine:
     """The parts of a command line."""
@@ -32,6 +48,7 @@ class CommandLine:
     show: tuple[str, ...]  # what Hydra shows of the configuration instead of a run: --cfg, --info
     asks_help: bool  # the overrides are then what it is about
     asks_hydra: bool  # for its own help or completion, which need no configuration either
+    interface: Interface = SHELL
 
     @property
     def is_sweep(self) -> bool:
@@ -49,15 +66,15 @@ class CommandLine:
         """Returns the arguments for Hydra: the user's flags, and the overrides as decided."""
         return [*["--multirun"] * multirun, *self.flags, *self.show, *overrides]
 
-    def repeat_sweep(self, root: Path) -> str:
-        """Returns the command line that repeats or resumes the sweep in the folder `root`."""
-        words = [*PROGRAM, *self.flags, "-m", *self.overrides]
+    def words_to_repeat(self, root: Path) -> list[str]:
+        """Returns the words that repeat or resume the sweep in the folder `root`."""
+        words = [*self.flags, "-m", *self.overrides]
         if not {"sweep_name", "hydra.sweep.dir"} & {key_of(line) for line in self.overrides}:
             words.append(f"sweep_name={root.name}")
-        return shlex.join(words)
+        return words
 
 
-def parse_words(argv: Sequence[str]) -> CommandLine:
+def parse_words(argv: Sequence[str], interface: Interface = SHELL) -> CommandLine:
     """Returns the parts of a command line; UserError for a flag that does not exist."""
     parser = get_args_parser()
 
@@ -74,6 +91,7 @@ def parse_words(argv: Sequence[str]) -> CommandLine:
         if value := getattr(words, flag):
             show += [f"--{flag}", value]
     return CommandLine(
+        interface=interface,
         overrides=tuple(words.overrides),
         multirun=bool(words.multirun),
         config_dir=words.config_dir,
@@ -92,11 +110,11 @@ def command_of(overrides: Sequence[str]) -> str:
     )
 
 
-def command_to_resume(folder: Path, *, trust: bool, data_path: object = None) -> str:
-    """Returns the command line that resumes the run of a folder, whose data may have moved."""
+def words_to_resume(folder: Path, *, trust: bool, data_path: object = None) -> list[str]:
+    """Returns the words that resume the run of a folder, whose data may have moved."""
     path = str(folder) if re.fullmatch(r"[\w./-]+", str(folder)) else quoted(folder)
     moved = [] if data_path is None else [f"{DATA_PATH}={quoted(data_path)}"]
-    return shlex.join([*PROGRAM, f"{RESUME}={path}", *moved, *[f"{TRUST}=true"] * trust])
+    return [f"{RESUME}={path}", *moved, *[f"{TRUST}=true"] * trust]
 
 
 def command_for(module: str, folder: Path) -> str:

@@ -55,7 +55,8 @@ def jobs_of(composer: Composer, line: CommandLine, now: datetime) -> Jobs:
     elif swept:
         (first,) = _lines(swept[:1])
         raise UserError(
-            f"{first.lstrip('+')} names several values: add -m to run them all as a sweep."
+            f"{first.lstrip('+')} names several values: {line.interface.to_sweep} to run "
+            f"them all as a sweep."
         )
     else:
         lines = _lines(overrides)

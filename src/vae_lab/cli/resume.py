@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vae_lab.cli.command_lines import DATA_PATH, RESUME, TRUST, CommandLine, command_to_resume
+from vae_lab.cli.command_lines import DATA_PATH, RESUME, TRUST, CommandLine, words_to_resume
 from vae_lab.config.check import check_resumed, check_values
 from vae_lab.config.compose import Composer
 from vae_lab.config.identity import NOT_IN_HASH, config_hash, is_volatile
@@ -31,7 +31,7 @@ class Resumed(NamedTuple):
     config: dict[str, Any]
     data: dict[str, Any]
     trust: bool
-    again: str  # the command line that resumes it once more
+    again: list[str]  # the words that resume it once more
 
 
 def can_resume(run: RunFolder) -> bool:
@@ -83,7 +83,7 @@ def read_resumed(composer: Composer, command_line: CommandLine) -> Resumed:
     data = _located(run, config["data"], moved)
     root = values.get("data.root")
     prepare_recorded(data, root=None if root is None else str(root), trust=trust)
-    again = command_to_resume(run.path, trust=trust, data_path=moved)
+    again = words_to_resume(run.path, trust=trust, data_path=moved)
     return Resumed(run, config, data, trust, again)
 
 

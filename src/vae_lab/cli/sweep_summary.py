@@ -22,7 +22,7 @@ from vae_lab.run_folder import (
     RunFolder,
     RunResult,
 )
-from vae_lab.terminal import in_this_shell, print_error, print_warning
+from vae_lab.terminal import print_error, print_warning
 
 # Columns of texts, the name first: the others are left out of the table if all runs agree.
 LEFT_ALIGNED = (
@@ -67,7 +67,7 @@ def close_sweep(
         root: the sweep's folder.
         runs: the folders of its jobs.
         refused: those of jobs that failed. A finished run in such a folder is another one.
-        again: the command that resumes the sweep.
+        again: the line to type that resumes the sweep.
         report: whether the page is written too.
     """
     results = {run: _result(run, is_refused=run in refused) for run in runs}
@@ -88,7 +88,7 @@ def close_sweep(
         for run, result in failed.items():
             console.print(_ending(run.name, result))
         if any(can_resume(RunFolder(run)) for run in failed):
-            print("To resume:", in_this_shell(again))
+            print("To resume:", again)
         if report and len(failed) < len(runs):
             _report(root)
             _comparison(root)

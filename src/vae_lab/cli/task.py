@@ -22,7 +22,7 @@ from vae_lab.cli.sweep_time import Rest, SweepTime
 from vae_lab.config.compose import register_resolvers
 from vae_lab.config.job import choices_of
 from vae_lab.config.resolve import resolved
-from vae_lab.errors import WRONG_INPUT, JobFailed, UserError, tell
+from vae_lab.errors import WRONG_INPUT, JobFailed, Tell, UserError, tell
 from vae_lab.files import locked
 from vae_lab.run_folder import RunFolder
 from vae_lab.terminal import keep_streams_writable, print_error
@@ -34,12 +34,12 @@ version.setbase("1.3")
 register_resolvers()
 
 
-def job(config: DictConfig, rest: Rest | None = None) -> float | None:
+def job(config: DictConfig, rest: Rest | None = None, tell: Tell = tell) -> float | None:
     """Runs one job for Hydra and returns its validation bound (NaN: none), or None if it failed.
 
     A failure is printed here and recorded in the run's folder. It is not raised, so that a sweep
     continues, whatever launches it. Optuna takes None for a trial that failed. `rest`: see
-    `SweepPlace`.
+    `SweepPlace`. `tell` takes the failure in place of printing it.
     """
     context = HydraConfig.get()
     folder = Path(context.runtime.output_dir)
@@ -67,7 +67,7 @@ def job(config: DictConfig, rest: Rest | None = None) -> float | None:
                 trust=True,
                 place=SweepPlace(title, rest),
             )
-            return perform(request)
+            return perform(request, tell)
     except UserError as error:
         tell(error)
         return None
@@ -82,8 +82,8 @@ def timed_job(config: DictConfig, *, sweep_time: SweepTime) -> float | None:
     return bound
 
 
-def perform(request: RunRequest) -> float | None:
-    """Does a run and returns its validation bound, or None if it failed."""
+def perform(request: RunRequest, tell: Tell) -> float | None:
+    """Does a run and returns its validation bound, or None if it failed; `tell` takes the error."""
     try:
         from vae_lab.training.run import run  # imports torch and Lightning
     except (ImportError, RuntimeError) as error:

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Callable, Sequence
 
-from vae_lab.cli.command_lines import PROGRAM, parse_words
+from vae_lab.cli.command_lines import PROGRAM, Interface, parse_words
 from vae_lab.cli.suggestions.draft import Draft
 from vae_lab.cli.suggestions.settings import mend_settings
 from vae_lab.cli.suggestions.words import mend_words
@@ -17,12 +17,13 @@ def with_line_to_type(
     error: UserError,
     composer_of: Callable[[str | None, str | None], Composer],
     check: Callable[[Sequence[str]], object],
+    interface: Interface,
 ) -> UserError:
     """Returns the error of a command line with the line that is meant, if that can be told.
 
     `check` raises `UserError` for a line that is wrong: only a line that passes is proposed.
     """
-    draft = Draft([*argv])
+    draft = Draft([*argv], to_sweep=interface.to_sweep)
     try:
         mend_words(draft, composer_of(None, None))
         if not draft.module:
@@ -39,10 +40,13 @@ def with_line_to_type(
         except UserError as left:
             same = str(left) == str(error)
             return error if same else UserError(f"{wrong}. With {shlex.join(draft.words)}: {left}")
-    return UserError(f"{wrong}. {'For example' if draft.is_example else 'Type'}: {_line(draft)}")
+    return UserError(
+        f"{wrong}. {'For example' if draft.is_example else 'Type'}: {_line(draft, interface)}"
+    )
 
 
-def _line(draft: Draft) -> str:
-    *python, package = PROGRAM
-    module = f"{package}.{draft.module}" if draft.module else package
-    return in_this_shell(shlex.join([*python, module, *draft.words]))
+def _line(draft: Draft, interface: Interface) -> str:
+    if not draft.module:
+        return interface.typed(draft.words)
+    *python, package = PROGRAM  # a command of its own: of a shell
+    return in_this_shell(shlex.join([*python, f"{package}.{draft.module}", *draft.words]))

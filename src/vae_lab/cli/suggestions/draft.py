@@ -23,6 +23,7 @@ class Draft:
     """The words of a command line, and why some of them were replaced."""
 
     words: list[str]
+    to_sweep: str = "add -m"  # what asks for a sweep
     # What is wrong -> with which of them.
     reasons: dict[str, list[str]] = field(default_factory=dict)
     # The module of the package that the words are for; "": `vae_lab` itself.

@@ -209,7 +209,7 @@ def _mend_sweep(draft: Draft, composer: Composer) -> None:
             draft.replace(place, place + 1, [f"{key}={number}"], f"{reason}, a number has a point")
         else:
             draft.make_sweep()
-            draft.give(f"{reason}: add -m for a run of each")
+            draft.give(f"{reason}: {draft.to_sweep} for a run of each")
             return
 
 
