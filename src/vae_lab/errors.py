@@ -100,6 +100,7 @@ class ArgumentParser(argparse.ArgumentParser):
             for it in self._actions
             if it.dest != "help"
         ]
+        rows.append((JSON_FLAG, "print the outcome as one JSON document, and nothing else"))
         usage = " ".join(self.format_usage().removeprefix("usage: ").split())
         arguments = {"Arguments": table(rows)}
         return page(usage, str(self.description), self._examples, arguments) + "\n"

@@ -33,8 +33,8 @@ def load_runs(*folders: Path | str) -> "pd.DataFrame":
     """
     import pandas as pd  # takes a second
 
-    runs, skipped = find_runs([Path(folder).expanduser() for folder in folders], look=_row)
-    frame = pd.DataFrame([_row(run) for run in runs])
+    runs, skipped = find_runs([Path(folder).expanduser() for folder in folders], look=row_of)
+    frame = pd.DataFrame([row_of(run) for run in runs])
     frame.attrs["left_out"] = [(str(path), reason) for path, reason in skipped]
     if skipped:
         path, reason = skipped[0]
@@ -45,7 +45,8 @@ def load_runs(*folders: Path | str) -> "pd.DataFrame":
     return frame
 
 
-def _row(run: Run) -> dict[str, Any]:
+def row_of(run: Run) -> dict[str, Any]:
+    """Returns what the table has of a run, by column."""
     result = run.result
     errors = {f"{name} standard error": error for name, error in result.standard_errors.items()}
     return {

@@ -60,11 +60,12 @@ def row(result: RunResult) -> dict[str, str]:
         for key in keys:
             value = value.get(key)
         text = "" if value is None else form.format(value)
-        cells[heading] = _no_formula(text) if isinstance(value, str) else text
+        cells[heading] = without_formula(text) if isinstance(value, str) else text
     return cells
 
 
-def _no_formula(text: str) -> str:
+def without_formula(text: str) -> str:
+    """Returns a text for a cell of a table, marked as a text if it looks like a formula."""
     # A spreadsheet takes such a text for a formula, which can start programs.
     return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) else text
 
@@ -110,7 +111,7 @@ def write_rows(folder: Path, table: list[dict[str, str]]) -> list[dict[str, str]
     for cells in table:
         path = cells.get("path", "")
         evaluated = _evaluated(RunFolder(Path(path))) if cells["status"] == SUCCESS else {}
-        writer.writerow(cells | evaluated | {"path": _no_formula(path)})
+        writer.writerow(cells | evaluated | {"path": without_formula(path)})
     write_text(folder / SUMMARY, text.getvalue())
     return table
 
