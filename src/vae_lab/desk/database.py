@@ -33,7 +33,7 @@ _READING = (
 )
 
 
-class Answer(NamedTuple):
+class QueryResult(NamedTuple):
     """What a query found; `is_complete` is False if there are more rows than are read."""
 
     columns: list[str]
@@ -72,7 +72,7 @@ class RunDatabase:
         self.rows = [row_of(run) for run in self.runs]
         self._write(RUNS, self.rows)
 
-    def select(self, query: str) -> Answer:
+    def select(self, query: str) -> QueryResult:
         """Returns what a query in SQL finds.
 
         Raises:
@@ -84,7 +84,7 @@ class RunDatabase:
             self._write(name, rows_of(self.runs, self.left_out), columns)
         return self._read(query, self.names.exact(query))
 
-    def _read(self, query: str, exact: str) -> Answer:
+    def _read(self, query: str, exact: str) -> QueryResult:
         connection, end = self._connection, time.monotonic() + MOST_SECONDS
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
         connection.set_authorizer(_may)
@@ -112,7 +112,7 @@ class RunDatabase:
         if cursor.description is None:
             raise UserError("the query is empty: write a select, such as 'select run from runs'.")
         columns = _different([name for name, *_ in cursor.description])
-        return Answer(columns, rows[:MOST_ROWS], len(rows) <= MOST_ROWS)
+        return QueryResult(columns, rows[:MOST_ROWS], len(rows) <= MOST_ROWS)
 
     def _write(self, table: str, rows: Iterable[Record], first: Sequence[str] = ()) -> None:
         """Makes a table of rows, unless it was made before; it has the `first` columns anyway."""

@@ -10,7 +10,7 @@ from vae_lab.errors import ArgumentParser, UserError, command
 from vae_lab.terminal import print_note, print_warning
 
 if TYPE_CHECKING:
-    from vae_lab.desk.database import Answer
+    from vae_lab.desk.database import QueryResult
 
 # Where runs are if no folder is named.
 FOLDERS = (Path("outputs/runs"), Path("outputs/sweeps"))
@@ -94,7 +94,7 @@ def _folders(named: Sequence[Path] | None) -> list[Path]:
     return folders
 
 
-def _print_csv(answer: "Answer") -> None:
+def _print_csv(answer: "QueryResult") -> None:
     from vae_lab.report.summary import without_formula
 
     writer = csv.writer(sys.stdout, lineterminator="\n")

@@ -11,7 +11,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from vae_lab.desk.columns import Column, shown
-from vae_lab.desk.database import Answer
+from vae_lab.desk.database import QueryResult
 from vae_lab.terminal import print_note
 
 # The width if no terminal gives one: as many characters as a line needs.
@@ -33,7 +33,7 @@ def console() -> Console:
     return found
 
 
-def print_answer(answer: Answer) -> None:
+def print_answer(answer: QueryResult) -> None:
     """Prints an answer; of columns that do not fit, the first that do."""
     screen, rows = console(), answer.rows[:MOST_ROWS]
     columns = [[row[place] for row in rows] for place in range(len(answer.columns))]
