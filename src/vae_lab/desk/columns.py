@@ -10,7 +10,7 @@ from vae_lab.reading import is_kind
 MOST_TEXTS, MOST_LETTERS = 4, 20
 
 
-class Column(NamedTuple):
+class TableColumn(NamedTuple):
     """A column: its name, how SQL without quotes writes it, and what it holds.
 
     `num_runs` have a value, `num_values` different ones. `values` are the smallest and the largest
@@ -34,19 +34,19 @@ class Column(NamedTuple):
         return f"{named} and {others} more" if others > 0 else named
 
 
-def columns_of(rows: Sequence[Mapping[str, Any]]) -> list[Column]:
+def columns_of(rows: Sequence[Mapping[str, Any]]) -> list[TableColumn]:
     """Returns the columns of the table of runs, in its order."""
     names = dict.fromkeys(name for row in rows for name in row)
     return [_column(name, [row.get(name) for row in rows]) for name in names]
 
 
-def _column(name: str, values: Sequence[Any]) -> Column:
+def _column(name: str, values: Sequence[Any]) -> TableColumn:
     known = [value for value in values if value is not None]
     distinct = [*{str(value): value for value in known}.values()]
     is_number = bool(distinct) and all(is_kind(value, float) for value in distinct)
     few = sorted(distinct) if is_number else distinct
     few = [few[0], few[-1]] if is_number and len(few) > 1 else few[:MOST_TEXTS]
-    return Column(name, as_word(name), len(known), len(distinct), is_number, few)
+    return TableColumn(name, as_word(name), len(known), len(distinct), is_number, few)
 
 
 def _shortened(text: str) -> str:

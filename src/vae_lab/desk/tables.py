@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 
-from vae_lab.desk.columns import Column, shown
+from vae_lab.desk.columns import TableColumn, shown
 from vae_lab.desk.database import QueryResult
 from vae_lab.terminal import print_note
 
@@ -81,7 +81,7 @@ def _aligned(values: Sequence[Any]) -> list[str]:
     return ["" if value is None else f"{value:.{decimals}f}" for value in values]
 
 
-def print_columns(columns: Sequence[Column], num_runs: int, *, every: bool) -> None:
+def print_columns(columns: Sequence[TableColumn], num_runs: int, *, every: bool) -> None:
     """Prints the columns in which the runs differ; `every`: the others below them too."""
     screen = console()
     differing = [it for it in columns if it.num_values > 1 or it.num_runs not in (0, num_runs)]
@@ -93,7 +93,7 @@ def print_columns(columns: Sequence[Column], num_runs: int, *, every: bool) -> N
         screen.print(f"{len(same)} more are the same in all runs: vae-lab query --columns")
 
 
-def _listed(what: str, columns: Sequence[Column], num_runs: int) -> Table:
+def _listed(what: str, columns: Sequence[TableColumn], num_runs: int) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column(f"column {what}", overflow="fold")
     table.add_column("values", overflow="ellipsis", no_wrap=True)
