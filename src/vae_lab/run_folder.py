@@ -19,9 +19,8 @@ from vae_lab.errors import UserError, refusing
 from vae_lab.files import write_text
 from vae_lab.reading import MOST_TEXT, is_kind, parse_json, parse_yaml, read_inside
 
-RUNNING, SUCCESS, FAILED, INTERRUPTED = "running", "success", "failed", "interrupted"
-DIVERGED = "diverged"
-STATUSES = (RUNNING, SUCCESS, FAILED, INTERRUPTED, DIVERGED)
+STATUSES = ("running", "success", "failed", "interrupted", "diverged")
+RUNNING, SUCCESS, FAILED, INTERRUPTED, DIVERGED = STATUSES
 
 RESULT, CONFIG = "result.json", "config.yaml"
 # Checkpoints: the best by the validation images; what a run resumes from, the newest first.
@@ -41,6 +40,8 @@ class RunResult:
     name: Annotated[str, "name of the run"] = ""
     status: Annotated[str, f"{', '.join(STATUSES[:-1])} or {STATUSES[-1]}"] = RUNNING
     error: Annotated[str | None, "why the run failed"] = None
+    note: Annotated[str | None, "what a person says about the run"] = None
+    tags: Annotated[list[str], "words by which a person finds it"] = field(default_factory=list)
     config_hash: Annotated[str, "identifies what `config.yaml` computes"] = ""
     choices: Annotated[dict[str, str], "the option of each config group"] = field(
         default_factory=dict

@@ -23,7 +23,7 @@ from vae_lab.cli.hydra_jobs import NUM_JOBS, launch, run_hydra
 from vae_lab.cli.jobs import Jobs, jobs_of
 from vae_lab.cli.launchers import is_parallel, mark_lost_runs
 from vae_lab.cli.plan import Plan, check_place, plan, time_of
-from vae_lab.cli.resume import Resumed, can_resume
+from vae_lab.cli.resume import Resumed, can_resume, write_remarks
 from vae_lab.cli.sweep_summary import close_sweep, open_sweep
 from vae_lab.cli.task import job, perform, timed_job
 from vae_lab.config.compose import Composer, key_of
@@ -34,6 +34,7 @@ from vae_lab.errors import JobFailed, Stopped, Tell, UserError, describe_os_erro
 from vae_lab.files import check_writable, locked
 from vae_lab.ownership import check_run_folder
 from vae_lab.run_folder import RunFolder, runs_in
+from vae_lab.terminal import print_note
 from vae_lab.training.request import RunRequest
 from vae_lab.training.signals import signals_as_keyboard_interrupt
 
@@ -154,13 +155,17 @@ def _resume(composer: Composer, resumed: Resumed, line: CommandLine, tell: Tell)
 
     Nothing is downloaded: addresses and places in a file that somebody sent are not to be followed.
     """
-    run, config, data, trust, again = resumed
+    run, config, data, trust, again, remarks = resumed
     folder, result = run.path, run.require_result()
     check_place(folder)
     if not run.is_finished:
         check_writable(folder)
 
     def go_on() -> None:
+        if remarks:
+            write_remarks(resumed)
+            if run.is_finished:
+                return print_note(f"{folder}: {' and '.join(remarks)} changed, nothing else.")
         place = f"hydra.runtime.output_dir={quoted(folder.absolute())}"
         settings = composer.job([place], RunMode.RUN).hydra
         try:

@@ -7,13 +7,16 @@ checkout, or somebody else's folder.
 import builtins
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from vae_lab.cli.command_lines import DATA_PATH, RESUME, TRUST, CommandLine, words_to_resume
 from vae_lab.config.check import check_resumed, check_values
 from vae_lab.config.compose import Composer
 from vae_lab.config.identity import NOT_IN_HASH, config_hash, is_volatile
+from vae_lab.config.remarks import NOTE, TAGS, remarks_of
 from vae_lab.data.user_images import prepare_recorded
 from vae_lab.errors import UserError
 from vae_lab.reading import check_inside
@@ -32,6 +35,7 @@ class Resumed(NamedTuple):
     data: dict[str, Any]
     trust: bool
     again: list[str]  # the words that resume it once more
+    remarks: Mapping[str, Any] = MappingProxyType({})  # note and tags to be changed
 
 
 def can_resume(run: RunFolder) -> bool:
@@ -77,14 +81,25 @@ def read_resumed(composer: Composer, command_line: CommandLine) -> Resumed:
     check_resumed(config)
     given = values.pop(DATA_PATH, None)
     moved = None if given is None else Path(str(given)).absolute()
+    config |= remarks_of(vars(run.require_result()))
     for key, value in values.items():
         _set(config, key, value)
     check_values(config)
+    remarks = {key: value for key, value in remarks_of(config).items() if key in values}
     data = _located(run, config["data"], moved)
     root = values.get("data.root")
-    prepare_recorded(data, root=None if root is None else str(root), trust=trust)
+    # What a person says about a finished run can be changed when its images are gone.
+    if not (remarks and run.is_finished):
+        prepare_recorded(data, root=None if root is None else str(root), trust=trust)
     again = words_to_resume(run.path, trust=trust, data_path=moved)
-    return Resumed(run, config, data, trust, again)
+    return Resumed(run, config, data, trust, again, remarks)
+
+
+def write_remarks(resumed: Resumed) -> None:
+    """Writes the changed note and tags of a run into its folder, which is locked."""
+    run = resumed.run
+    run.write_config(resumed.config, run.require_result().choices)
+    run.write_result(replace(run.require_result(), **resumed.remarks))
 
 
 def placed(recorded: Mapping[str, Any], directory: Path) -> dict[str, Any]:
@@ -123,6 +138,8 @@ def _located(run: RunFolder, recorded: dict[str, Any], moved: Path | None) -> di
 
 def _set(config: dict[str, Any], key: str, value: Any) -> None:
     """Sets a key that does not enter the hash."""
+    if key in (NOTE, TAGS):
+        config[key] = value  # an older run has none
     if not is_volatile(key) or key in ("run_name", "sweep_name"):
         allowed = [name for name in NOT_IN_HASH if not name.endswith("_name")]
         raise UserError(

@@ -36,7 +36,11 @@ IN_THE_NAME = (
 )
 
 # What a narrow terminal has no place for, the first to go first.
-LEAST = ("seconds", "epochs", "recon/test", "kl/test")
+LEAST = ("seconds", "epochs", "recon/test", "kl/test", "tags", "note")
+
+# What a person says about the runs, which contradicts no comparison. A long text is cut.
+REMARKS = ("tags", "note")
+LONGEST_REMARK = 30
 
 # Columns of text if no terminal says how many there are.
 WIDE = 160
@@ -147,6 +151,8 @@ def _table(rows: Sequence[Mapping[str, str]], title: str, console: Console) -> T
     """
     # A job that failed before it had a value does not contradict the others.
     values = {name: {cells[name] for cells in rows} - {""} for name in LEFT_ALIGNED[1:]}
+    # A run without a note differs from one that has a note.
+    values |= {name: {cells[name] for cells in rows} for name in REMARKS}
     same = {name: "".join(of_column) for name, of_column in values.items() if len(of_column) < 2}
     is_ranked = len(rows) > 1 and {*LEFT_ALIGNED[2:]} <= {*same}
     if is_ranked:
@@ -157,12 +163,12 @@ def _table(rows: Sequence[Mapping[str, str]], title: str, console: Console) -> T
     empty = {name for name in rows[0] if not any(cells[name] for cells in rows)}
     shown = [name for name in rows[0] if name not in (*same, *IN_THE_NAME, *empty)]
     table, unlimited = _of_columns(lines, shown), console.options.update(max_width=10_000)
-    for least in LEAST:
+    for least in [name for name in LEAST if name in shown]:
         if console.measure(table, options=unlimited).maximum > console.width:
             shown.remove(least)
             table = _of_columns(lines, shown)
     table.title, table.title_justify = title, "left"
-    told = [f"{name}: {same[name]}" for name in ("data", "status") if same.get(name)]
+    told = [f"{name}: {same[name]}" for name in ("data", "status", *REMARKS) if same.get(name)]
     table.caption = ", ".join(told)
     table.caption_justify = "left"
     return table
@@ -172,8 +178,11 @@ def _of_columns(rows: Sequence[Mapping[str, str]], shown: Sequence[str]) -> Tabl
     table = Table(box=SIMPLE_HEAD)
     for heading in shown:
         justify: JustifyMethod = "left" if heading in LEFT_ALIGNED else "right"
-        # A long name continues in the next line: cut, two could be alike.
-        table.add_column(heading, justify=justify, no_wrap=heading != "run", overflow="fold")
+        if heading in REMARKS:
+            table.add_column(heading, no_wrap=True, max_width=LONGEST_REMARK)
+        else:
+            # A long name continues in the next line: cut, two could be alike.
+            table.add_column(heading, justify=justify, no_wrap=heading != "run", overflow="fold")
     for cells in rows:
         table.add_row(*(cells[name] for name in shown))
     return table

@@ -49,6 +49,8 @@ KEYS = {
     "matmul_precision": "tf32 float32_matmul_precision",
     "run_name": "name exp_name experiment_name run_id tag",
     "sweep_name": "project group_name",
+    "note": "notes comment comments description message remark",
+    "tags": "labels_of_run keywords",
     "hydra.run.dir": "out outdir out_dir output output_dir save_dir save_path log_dir run_dir "
     "results_dir checkpoint_dir ckpt_dir",
     "resume": "resume_from ckpt ckpt_path checkpoint checkpoint_path resume_from_checkpoint "

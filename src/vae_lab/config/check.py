@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from vae_lab.config.combinations import INVALID_COMBINATIONS, OPTIONS, check_stopping
 from vae_lab.config.constructors import check_keys, named_classes
 from vae_lab.config.identity import flatten
+from vae_lab.config.remarks import REMARK_RULES
 from vae_lab.config.resolve import resolved
 from vae_lab.config.rules import (
     OPTIONAL,
@@ -219,7 +220,7 @@ def rules_of(key: str) -> list[Rule]:
     """Returns the rules that the value of a key must hold."""
     return [
         rule
-        for rule in (*RULES, *TRAINER_RULES, *CALLBACK_RULES)
+        for rule in (*RULES, *REMARK_RULES, *TRAINER_RULES, *CALLBACK_RULES)
         if any(fnmatch(key, pattern) for pattern in rule.patterns.split())
     ]
 

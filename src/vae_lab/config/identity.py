@@ -16,6 +16,8 @@ from typing import Any
 NOT_IN_HASH = (
     "sweep_name",
     "run_name",
+    "note",
+    "tags",
     "report",
     "picture_metrics@report",
     "explorer",

@@ -15,12 +15,16 @@ from vae_lab.errors import UserError
 # Keys whose value is a text, whatever it looks like.
 TEXTS = frozenset(
     """
-    data.path data.root run_name sweep_name resume hydra.run.dir hydra.sweep.dir hydra.sweep.subdir
+    data.path data.root run_name sweep_name note resume hydra.run.dir hydra.sweep.dir
+    hydra.sweep.subdir
     """.split()
 )
 
+# Of these those that are not paths: a tilde is a tilde.
+_PROSE = frozenset({"note"})
+
 # Of these those that a sweep cannot change: a comma is part of the text.
-_ONE = frozenset("sweep_name resume hydra.run.dir hydra.sweep.dir hydra.sweep.subdir".split())
+_ONE = frozenset("sweep_name note resume hydra.run.dir hydra.sweep.dir hydra.sweep.subdir".split())
 
 _QUOTED = r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\""""
 _FUNCTION = re.compile(r"(choice|glob|shuffle|sort|tag|str)\s*\(.*\)")
@@ -72,7 +76,8 @@ def _as_text(value: str, start: str, parses: Callable[[str], bool], is_text: boo
         return value
     # An escaped comma or bracket is Hydra's; a double backslash is a path of Windows.
     escaped = re.search(r"\\[()\[\]{}:=, ]", value) and "\\\\" not in value
-    at_home = value == "~" or value.startswith("~/")
+    is_path = start.lstrip("+").removesuffix("=") not in _PROSE
+    at_home = is_path and (value == "~" or value.startswith("~/"))
     expanded = str(Path(value).expanduser()) if at_home else value
     if expanded == value and (escaped or not is_text) and parses(start + value):
         return value

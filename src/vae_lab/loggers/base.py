@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from pytorch_lightning.loggers import Logger
 from torch import Tensor
 
+from vae_lab.config.remarks import remarks_in_words
 from vae_lab.loggers import hparams
 from vae_lab.run_folder import RunResult
 
@@ -65,6 +66,9 @@ def logged_run(
     for logger in run_loggers if is_new else []:
         logger.open_run(hparams.values(config, result.choices))
         logger.log_text("command", f"```\n{_folded(result.command)}\n```")
+        if remarks := remarks_in_words(result.note, result.tags):
+            # Indented by four: a text as it is, whatever signs of Markdown and HTML it has.
+            logger.log_text("note", f"    {remarks}")
         logger.log_text("config", f"```yaml\n{OmegaConf.to_yaml(dict(config))}```")
     try:
         yield

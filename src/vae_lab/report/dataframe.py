@@ -16,7 +16,8 @@ def load_runs(*folders: Path | str) -> "pd.DataFrame":
 
     The columns are:
 
-    - `run`, `folder`, `seed`, `latent_dim`, and the option of each group (`model`, `data`, ...);
+    - `run`, `folder`, `note`, `tags` (a list), `seed`, `latent_dim`, and the option of each group
+      (`model`, `data`, ...);
     - every key of the configuration (`optimizer.lr`);
     - the metrics of the run: `elbo/test` in nats per image, `elbo/test standard error`, ...;
       `bound` says which kind of bound it is, `fingerprint` which images it is of;
@@ -52,6 +53,8 @@ def row_of(run: Run) -> dict[str, Any]:
     return {
         "run": run.name,
         "folder": str(run.path),
+        "note": result.note,
+        "tags": result.tags,
         **result.metrics,
         **errors,
         **(run.evaluations[0].columns() if run.evaluations else {}),

@@ -160,7 +160,9 @@ def _metrics(metrics: PictureMetrics) -> Section:
 
 def _run(group: Group) -> Section:
     several_seeds = len(group.runs) > len(group.settings)
-    every_run = [tables.every_run(group)] if several_seeds or group.keys else []
+    has_remarks = any(run.result.note or run.result.tags for run in group.runs)
+    show_all = several_seeds or group.keys or has_remarks
+    every_run = [tables.every_run(group)] if show_all else []
     warnings = tables.warnings(group)
     blocks = [
         Facts(tables.facts(group)),

@@ -36,6 +36,8 @@ COLUMNS = (
     ("kl/test", ("metrics", "kl/test"), "{:.2f}"),
     ("kl/test standard error", ("standard_errors", "kl/test"), "{:.2f}"),
     ("seconds", ("seconds", "total"), "{:.1f}"),
+    ("tags", ("tags",), "{}"),
+    ("note", ("note",), "{}"),
 )
 
 # What `python -m vae_lab.evaluate` adds to them; of several evaluations that with the most samples.
@@ -59,6 +61,8 @@ def row(result: RunResult) -> dict[str, str]:
         value = options_of(value) if field == "choices" else value
         for key in keys:
             value = value.get(key)
+        if isinstance(value, list):
+            value = ", ".join(value)
         text = "" if value is None else form.format(value)
         cells[heading] = without_formula(text) if isinstance(value, str) else text
     return cells

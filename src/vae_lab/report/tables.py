@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from vae_lab.config.remarks import NOTE, TAGS
 from vae_lab.reading import MOST_TEXT, is_kind, read_inside
 from vae_lab.report.blocks import Cell, PageLink, Table
 from vae_lab.report.colours import styles
@@ -12,6 +13,7 @@ from vae_lab.report.grouping import Group, Setting, ranked_settings
 from vae_lab.report.picture_metrics import PictureMetrics
 from vae_lab.report.runs import Run
 from vae_lab.report.statistics import Sample
+from vae_lab.report.summary import row
 from vae_lab.report.wording import counted, listed, plural, share_shown, shown, with_error
 from vae_lab.run_folder import COMMANDS
 from vae_lab.terminal import printable
@@ -90,19 +92,21 @@ def results(group: Group, comparisons: Comparisons) -> list[Table]:
 
 
 def every_run(group: Group) -> Table:
-    """Returns a row per run, folded up."""
+    """Returns a row per run, with what a person says about it, folded up."""
+    said = [name for name in (TAGS, NOTE) if any(getattr(run.result, name) for run in group.runs)]
     rows = [
         [
             _value(run.name),
             _value(setting.label),
             Cell(str(run.seed), float(run.seed or 0)),
             *(sample_cell(setting._replace(runs=[run]).sample(name)) for name in TERMS),
+            *(_value(row(run.result)[name]) for name in said),
             _value(str(run.path)),
         ]
         for setting in group.settings
         for run in setting.runs
     ]
-    headings = ["run", "setting", "seed", "test bound", "reconstruction", "KL", "folder"]
+    headings = ["run", "setting", "seed", "test bound", "reconstruction", "KL", *said, "folder"]
     return Table(headings, rows, summary="Every run")
 
 

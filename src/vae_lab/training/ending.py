@@ -1,4 +1,4 @@
-"""Why a training ended, and which of its limits cannot be reached."""
+"""Why a training ended, what is said then, and which of its limits cannot be reached."""
 
 import logging
 from typing import Any
@@ -6,7 +6,10 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import EarlyStopping, Timer
 
+from vae_lab.config.remarks import remarks_in_words
 from vae_lab.epochs import callbacks_of
+from vae_lab.run_folder import RunFolder, RunResult
+from vae_lab.terminal import printable
 
 log = logging.getLogger(__name__)
 
@@ -55,3 +58,21 @@ def ended_by(trainer: Trainer) -> str:
     reasons = [stop.stopping_reason_message for stop in callbacks_of(trainer, EarlyStopping)]
     texts = [" ".join(reason.split()) for reason in reasons if reason]
     return f"early_stopping: {texts[0]}" if texts else "a callback that asked for it"
+
+
+def announce_end(result: RunResult, folder: RunFolder) -> None:
+    """Logs why the training ended, the test bound, and what the person says about the run."""
+    if result.ended_by != "max_epochs":
+        log.info(
+            "%s: the training ended in epoch %s, after step %s: %s",
+            *(result.name, result.epochs, result.steps, result.ended_by),
+        )
+    log.info(
+        "%s: test elbo %.2f = -(recon %.2f + kl %.2f) nats per image, %.1f s, in %s",
+        result.name,
+        *(result.metrics[f"{name}/test"] for name in ("elbo", "recon", "kl")),
+        result.seconds["total"],
+        folder.path,
+    )
+    if remarks := remarks_in_words(result.note, result.tags):
+        log.info("%s: %s", result.name, printable(remarks))

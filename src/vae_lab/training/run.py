@@ -17,6 +17,7 @@ import numpy as np
 from vae_lab import environment
 from vae_lab.callbacks.progress import Progress
 from vae_lab.config.identity import config_hash
+from vae_lab.config.remarks import remarks_of
 from vae_lab.config.resolve import stated
 from vae_lab.epochs import callbacks_of
 from vae_lab.errors import JobFailed, NonFiniteError, Stopped, describe_os_error
@@ -34,7 +35,7 @@ from vae_lab.run_folder import (
     RunResult,
 )
 from vae_lab.training.distributed import rank_zero
-from vae_lab.training.ending import ending
+from vae_lab.training.ending import announce_end, ending
 from vae_lab.training.final_test import final_test
 from vae_lab.training.request import RunRequest
 from vae_lab.training.resume_state import (
@@ -82,7 +83,7 @@ def run(request: RunRequest) -> RunResult:
         raise
     except Exception as error:
         raise _failure(error, request, initial) from error
-    _announce_end(result, folder)
+    announce_end(result, folder)
     _explore(request, parts)
     return result
 
@@ -93,6 +94,7 @@ def _initial_result(request: RunRequest) -> RunResult:
     return RunResult(
         name=config["run_name"] or request.folder.name,
         status=RUNNING,
+        **remarks_of(config),
         config_hash=config_hash(config),
         choices=dict(request.choices),
         latent_dim=config["latent_dim"],
@@ -124,6 +126,8 @@ def _begin(request: RunRequest, result: RunResult, earlier: RunResult | None) ->
         result = replace(
             result,
             started=earlier.started or result.started,
+            note=result.note or earlier.note,
+            tags=result.tags or earlier.tags,
             ended_by=earlier.ended_by,
             resumed_after=[*before, point.epochs_done],
         )
@@ -215,21 +219,6 @@ def _announce_start(result: RunResult, config: Mapping[str, Any]) -> None:
         log.warning("%s: trainer.precision=%s is %s on this device", result.name, asked, used)
     for warning in result.warnings:
         log.warning("%s: %s", result.name, warning)
-
-
-def _announce_end(result: RunResult, folder: RunFolder) -> None:
-    if result.ended_by != "max_epochs":
-        log.info(
-            "%s: the training ended in epoch %s, after step %s: %s",
-            *(result.name, result.epochs, result.steps, result.ended_by),
-        )
-    log.info(
-        "%s: test elbo %.2f = -(recon %.2f + kl %.2f) nats per image, %.1f s, in %s",
-        result.name,
-        *(result.metrics[f"{name}/test"] for name in ("elbo", "recon", "kl")),
-        result.seconds["total"],
-        folder.path,
-    )
 
 
 def _explore(request: RunRequest, parts: Parts) -> None:
