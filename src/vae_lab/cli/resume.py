@@ -20,7 +20,7 @@ from vae_lab.config.remarks import NOTE, TAGS, remarks_of
 from vae_lab.data.user_images import prepare_recorded
 from vae_lab.errors import UserError
 from vae_lab.reading import check_inside
-from vae_lab.run_folder import DIVERGED, FAILED, LAST, PREVIOUS, RunFolder
+from vae_lab.run_folder import DIVERGED, FAILED, LAST, PREVIOUS, RunFolder, RunResult
 
 
 class Resumed(NamedTuple):
@@ -81,11 +81,7 @@ def read_resumed(composer: Composer, command_line: CommandLine) -> Resumed:
     check_resumed(config)
     given = values.pop(DATA_PATH, None)
     moved = None if given is None else Path(str(given)).absolute()
-    config |= remarks_of(vars(run.require_result()))
-    for key, value in values.items():
-        _set(config, key, value)
-    check_values(config)
-    remarks = {key: value for key, value in remarks_of(config).items() if key in values}
+    remarks = _change(config, run.require_result(), values)
     data = _located(run, config["data"], moved)
     root = values.get("data.root")
     # What a person says about a finished run can be changed when its images are gone.
@@ -93,6 +89,15 @@ def read_resumed(composer: Composer, command_line: CommandLine) -> Resumed:
         prepare_recorded(data, root=None if root is None else str(root), trust=trust)
     again = words_to_resume(run.path, trust=trust, data_path=moved)
     return Resumed(run, config, data, trust, again, remarks)
+
+
+def _change(config: dict[str, Any], result: RunResult, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Sets the keys of a configuration that a person gives; returns note and tags among them."""
+    config |= remarks_of(vars(result))
+    for key, value in values.items():
+        _set(config, key, value)
+    check_values(config)
+    return {key: value for key, value in remarks_of(config).items() if key in values}
 
 
 def write_remarks(resumed: Resumed) -> None:
