@@ -56,11 +56,25 @@ class Outcome(NamedTuple):
         return not self.unfinished and not self.ended_early
 
 
-def execute(checked: CheckedLine, tell: Tell) -> Outcome:
-    """Trains what a command line asks for. A run that fails is handed to `tell`."""
+class PreparedTraining(NamedTuple):
+    """A training of which all is ready: the data are there, and each job has its folder."""
+
+    composer: Composer
+    line: CommandLine
+    jobs: Jobs | None = None
+    planned: Plan | None = None
+    resumed: Resumed | None = None  # in place of the two
+
+
+def prepare(checked: CheckedLine) -> PreparedTraining:
+    """Makes ready what a command line asks for: data and folders. No torch.
+
+    Raises:
+        UserError: if the data cannot be used, or a folder cannot be written.
+    """
     composer, line, now, jobs, resumed = checked
     if resumed is not None:
-        return _resume(composer, resumed, line, tell)
+        return PreparedTraining(composer, line, resumed=resumed)
     assert jobs is not None
     if fallback := ensure_data(jobs.jobs):
         kept = [override for override in line.overrides if key_of(override) != "data"]
@@ -68,6 +82,15 @@ def execute(checked: CheckedLine, tell: Tell) -> Outcome:
         jobs = jobs_of(composer, line, now)
     planned = plan(composer, jobs)
     check_writable(planned.root)
+    return PreparedTraining(composer, line, jobs, planned)
+
+
+def execute(prepared: PreparedTraining, tell: Tell) -> Outcome:
+    """Does what was prepared. A run that fails, and is no job of a sweep, is handed to `tell`."""
+    composer, line, jobs, planned, resumed = prepared
+    if resumed is not None:
+        return _resume(composer, resumed, line, tell)
+    assert jobs is not None and planned is not None
     if jobs.is_sweep:
         return _sweep(composer, line, jobs, planned, tell)
     # A command line may name classes of other packages; a run's folder may not.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from vae_lab.cli.checked_line import check_line
 from vae_lab.cli.command_lines import SHELL, CommandLine, print_commands_to_look
-from vae_lab.cli.execution import execute
+from vae_lab.cli.execution import execute, prepare
 from vae_lab.cli.help import print_help
 from vae_lab.cli.hydra_jobs import run_hydra
 from vae_lab.cli.task import job
@@ -64,7 +64,7 @@ def _main(argv: Sequence[str]) -> int:
     if line.show and checked.resumed is None:
         _show(checked.composer, line)
         return 0
-    outcome = execute(checked, tell)
+    outcome = execute(prepare(checked), tell)
     if not outcome.is_sweep and outcome.is_success:
         if (page := outcome.folder / "figures" / FIGURES_PAGE).exists():
             print("Pictures:    ", page)
