@@ -71,6 +71,11 @@ class RunResult:
     ] = field(default_factory=dict)
     image_shape: Annotated[list[int] | None, "C, H, W of an image"] = None
     num_parameters: Annotated[int | None, "number of weights"] = None
+    warm_start: Annotated[
+        dict[str, Any],
+        "with `init_from`: the `source`, the checksum of its `weights`, those `not_taken`",
+        {"source": str, "weights": str, "not_taken": list[str]},
+    ] = field(default_factory=dict)
     epochs: Annotated[int | None, "epochs trained, the last of which may be cut short"] = None
     steps: Annotated[int | None, "steps of the optimiser"] = None
     ended_by: Annotated[
@@ -266,12 +271,6 @@ class RunFolder:
 def runs_in(folder: Path) -> list[RunFolder]:
     """Returns the runs directly below a folder, by name."""
     return [RunFolder(path.parent) for path in sorted(folder.glob(f"*/{RESULT}"))]
-
-
-def result_fields() -> dict[str, str]:
-    """Returns the fields of `result.json` with their descriptions, for the documentation."""
-    hints = get_type_hints(RunResult, include_extras=True)
-    return {name: hint.__metadata__[0] for name, hint in hints.items()}
 
 
 class Number(NamedTuple):

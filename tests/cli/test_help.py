@@ -80,7 +80,7 @@ def test_the_other_commands_look_alike(
         ("latent_dim=2,3", ["The number of latent dimensions"]),
         ("trainer.max_epochs", ["Default: 20 (debug: 1)."]),
         ("trainer.max_time", ["Default: null.", "days:hours:minutes:seconds"]),
-        ("callbacks", ["default", "samples", "--help callbacks=weight_averaging"]),
+        ("callbacks", ["default", "samples", "--help callbacks=traversals"]),
         ("callbacks=[default,samples]", ["Consists of: progress", "callbacks.samples.columns"]),
         ("callbacks.samples", ["callbacks.samples.scale"]),
         ("lr", ["  model.lr", "  optimizer.lr", "Only with optimizer=muon."]),

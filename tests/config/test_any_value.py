@@ -32,7 +32,7 @@ VALUES = st.recursive(
     max_leaves=4,
 )
 OPTIONS = (
-    "callbacks=[default,early_stopping,weight_averaging] logger=[tensorboard,csv,mlflow,wandb]",
+    "callbacks=[default,early_stopping,ema] logger=[tensorboard,csv,mlflow,wandb]",
     "data=digits model=conv optimizer=muon likelihood=gaussian objective=mmd prior=vamp",
     "data=folder data.path=x model=resnet objective=elbo_capacity trainer=ddp",
 )

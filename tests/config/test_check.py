@@ -156,7 +156,7 @@ MISTAKES = {
         "callbacks.early_stopping.monitor=elbo/val needs validation, which is switched off: add "
         "callbacks.early_stopping.monitor=elbo/train, or validate."
     ),
-    "callbacks=weight_averaging callbacks.weight_averaging.decay=2": (
+    "callbacks=ema callbacks.weight_averaging.decay=2": (
         "callbacks.weight_averaging.decay must be a number from 0 to 1, got 2."
     ),
     "optimizer.amsgrad=1": "optimizer.amsgrad must be true or false, got 1.",

@@ -96,7 +96,7 @@ def test_what_cannot_be_read_is_answered_with_what_to_write(line: str, message: 
         (
             "callbacks=[samples,map]",
             "callbacks=map does not exist: choose from ",
-            "weight_averaging.",
+            "traversals.",
         ),
         ("data=photos/", "data=photos does not exist: choose from cifar10, ", "data.path=FOLDER."),
         ("data=my (1).npz", "data=my (1).npz does not exist: ", "data.path=FOLDER."),

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import zipfile
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from vae_lab.report import page as page_module
 from vae_lab.report.page import write_report
 from vae_lab.report.runs import find_runs
 from vae_lab.report.summary import row
-from vae_lab.run_folder import RunFolder, RunResult, result_fields
+from vae_lab.run_folder import RunFolder, RunResult
 
 # One value of each wrong kind, as JSON text.
 WRONG = (
@@ -61,7 +62,7 @@ def with_config(folder: Path, **values: Any) -> None:
 def hostile_runs(folder: Path) -> int:
     """Writes a run for each field and each wrong kind of value; returns how many."""
     count = 0
-    for field in result_fields():
+    for field in [each.name for each in fields(RunResult)]:
         for value in WRONG:
             change(write_run(folder / f"r{count}", elbo=-120.0, seed=count), field, value)
             count += 1

@@ -27,7 +27,7 @@ KEYS = (
 )
 # Options that bring keys of their own.
 OPTIONS = (
-    "callbacks=[default,early_stopping,weight_averaging]",
+    "callbacks=[default,early_stopping,ema]",
     *("logger=[tensorboard,csv]", "optimizer=muon", "data=digits", "data=npz", "data=folder"),
     *("likelihood=gaussian", "objective=mmd", "objective=elbo_capacity", "prior=vamp"),
     *("model=conv", "model=resnet", "trainer=ddp", "trainer=debug"),

@@ -22,7 +22,7 @@ def test_early_stopping_ends_a_run_whose_bound_has_stopped_rising(tmp_path: Path
 
 
 def test_averaged_weights_lag_behind_the_last(tmp_path: Path) -> None:
-    averaging = ("callbacks=[progress,weight_averaging]", "callbacks.weight_averaging.decay=1")
+    averaging = ("callbacks=[progress,ema]", "callbacks.weight_averaging.decay=1")
     _, plain = train(tmp_path / "a", *LONG, "callbacks=none")
     # With a decay of 1 the average stays where it began, with the first step.
     _, averaged = train(tmp_path / "b", *LONG, *averaging)

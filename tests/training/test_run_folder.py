@@ -12,7 +12,7 @@ from repository import ROOT
 from vae_lab.config.identity import config_hash
 from vae_lab.errors import UserError
 from vae_lab.reading import is_kind
-from vae_lab.run_folder import Number, RunFolder, RunResult, result_fields
+from vae_lab.run_folder import Number, RunFolder, RunResult
 
 # The types of fields, in the words of docs/reference/result.md.
 TYPES_IN_WORDS: dict[str, Any] = {
@@ -106,7 +106,9 @@ def test_the_documentation_has_every_field_of_a_result_with_its_type_and_an_exam
     page = (ROOT / "docs" / "reference" / "result.md").read_text(encoding="utf-8")
     pattern = r"^\| `(\w+)` \| (.*) \| ([\w ]+) \| `(.*)` \|$"
     rows = re.findall(pattern, page, flags=re.MULTILINE)
-    assert {name: meaning for name, meaning, _, _ in rows} == result_fields()
+    hints = get_type_hints(RunResult, include_extras=True)
+    meanings = {name: hint.__metadata__[0] for name, hint in hints.items()}
+    assert {name: meaning for name, meaning, _, _ in rows} == meanings
     hints = get_type_hints(RunResult)
     for name, _, kind, example in rows:
         # What is left out is no part of the type.

@@ -15,12 +15,19 @@ from typing import Any, NamedTuple
 from vae_lab.cli.command_lines import DATA_PATH, RESUME, TRUST, CommandLine, words_to_resume
 from vae_lab.config.check import check_resumed, check_values
 from vae_lab.config.compose import Composer
-from vae_lab.config.identity import NOT_IN_HASH, config_hash, is_volatile
+from vae_lab.config.identity import (
+    INIT_FROM,
+    INIT_WEIGHTS,
+    NOT_IN_HASH,
+    config_hash,
+    is_volatile,
+)
 from vae_lab.config.remarks import NOTE, TAGS, remarks_of
 from vae_lab.data.user_images import prepare_recorded
 from vae_lab.errors import UserError
 from vae_lab.reading import check_inside
 from vae_lab.run_folder import DIVERGED, FAILED, LAST, PREVIOUS, RunFolder, RunResult
+from vae_lab.starting_weights import EXAMPLE, checksum, source_file
 
 
 class Resumed(NamedTuple):
@@ -49,8 +56,11 @@ def can_resume(run: RunFolder) -> bool:
         return True
     kind = getattr(builtins, (result.error or "").partition(":")[0], None)
     from_outside = isinstance(kind, type) and issubclass(kind, OSError | MemoryError)
-    begun = any((run.checkpoints / name).exists() for name in (LAST, PREVIOUS))
-    return result.status == FAILED and (begun or from_outside)
+    return result.status == FAILED and (_has_begun(run) or from_outside)
+
+
+def _has_begun(run: RunFolder) -> bool:
+    return any((run.checkpoints / name).exists() for name in (LAST, PREVIOUS))
 
 
 def read_resumed(composer: Composer, command_line: CommandLine) -> Resumed:
@@ -82,6 +92,7 @@ def read_resumed(composer: Composer, command_line: CommandLine) -> Resumed:
     given = values.pop(DATA_PATH, None)
     moved = None if given is None else Path(str(given)).absolute()
     remarks = _change(config, run.require_result(), values)
+    _check_start(run, config)
     data = _located(run, config["data"], moved)
     root = values.get("data.root")
     # What a person says about a finished run can be changed when its images are gone.
@@ -141,10 +152,34 @@ def _located(run: RunFolder, recorded: dict[str, Any], moved: Path | None) -> di
     return data
 
 
+def _check_start(run: RunFolder, config: Mapping[str, Any]) -> None:
+    """Raises UserError if a run needs the weights that it starts from, and they are gone.
+
+    Once it has a checkpoint, they are in it.
+    """
+    source = config.get(INIT_FROM)
+    if source is None or run.is_finished or _has_begun(run):
+        return
+    try:
+        place = Path(run.require_result().directory or "")
+        is_there = checksum(source_file(source, place)) == config.get(INIT_WEIGHTS)
+    except UserError:
+        is_there = False
+    if not is_there:
+        raise UserError(
+            f"the weights that {run.path} starts from are not at {source} any more: add "
+            f"init_from=FOLDER, where the same weights are now."
+        )
+
+
 def _set(config: dict[str, Any], key: str, value: Any) -> None:
     """Sets a key that does not enter the hash."""
     if key in (NOTE, TAGS):
         config[key] = value  # an older run has none
+    if key == INIT_FROM and config.get(INIT_FROM) is not None:
+        is_example = str(value).startswith(EXAMPLE)
+        config[INIT_FROM] = value if is_example else str(Path(str(value)).expanduser().absolute())
+        return
     if not is_volatile(key) or key in ("run_name", "sweep_name"):
         allowed = [name for name in NOT_IN_HASH if not name.endswith("_name")]
         raise UserError(

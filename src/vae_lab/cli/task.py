@@ -54,7 +54,7 @@ def job(config: DictConfig, rest: Rest | None = None, tell: Tell = tell) -> floa
             # The folder of a single run is locked before Hydra opens the log in it.
             if context.mode == RunMode.MULTIRUN:
                 stack.enter_context(locked(folder))
-            values = resolved(config)
+            values = resolved(config, Path(context.runtime.cwd))
             # Hydra may have left for the job's folder (hydra.job.chdir=true).
             moved = not Path.cwd().samefile(context.runtime.cwd)
             request = RunRequest(

@@ -148,7 +148,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "callbacks=embedding": "embeddings projector",
         "callbacks=evolution": "film gif animation",
         "callbacks=early_stopping": "early_stop patience",
-        "callbacks=weight_averaging": "ema swa averaging",
+        "callbacks=ema": "weight_averaging swa averaging exponential_moving_average",
         "callbacks=none": "false no off null",
     },
 }

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from vae_lab.config.combinations import INVALID_COMBINATIONS, OPTIONS, check_stopping
 from vae_lab.config.constructors import check_keys, named_classes
-from vae_lab.config.identity import flatten
+from vae_lab.config.identity import INIT_WEIGHTS, flatten
 from vae_lab.config.remarks import REMARK_RULES
 from vae_lab.config.resolve import resolved
 from vae_lab.config.rules import (
@@ -114,7 +114,8 @@ def _check_known(
         if group == "trainer" and (why := REFUSED_TRAINER_ARGUMENTS.get(name.partition(".")[0])):
             raise UserError(f"{key} cannot be set: {why}.")
         # A group of which every part was taken away is a key with nothing below it.
-        new = key not in (*reference, *OPTIONAL) and not (key in choices and given[key] == {})
+        new = key not in (*reference, *OPTIONAL, INIT_WEIGHTS)
+        new = new and not (key in choices and given[key] == {})
         if new and not _is_trainer_argument(key) and not _inside(key, reference):
             raise UserError(_unknown(key, reference, choices))
 

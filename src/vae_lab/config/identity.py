@@ -30,14 +30,23 @@ NOT_IN_HASH = (
     "trainer.enable_model_summary",
 )
 
+# The weights that a run starts from: their place, which does not count, and their checksum, which a
+# run with such weights has, and which nobody types.
+INIT_FROM, INIT_WEIGHTS = "init_from", "init_weights"
+
 # Keys that came later: with this value a run computes what it computed before, with the same hash.
-ADDED_LATER = {"best_by": None, "posterior._target_": "vae_lab.posteriors.Diagonal"}
+ADDED_LATER = {
+    "best_by": None,
+    "posterior._target_": "vae_lab.posteriors.Diagonal",
+    "init_strict": True,
+    INIT_WEIGHTS: None,
+}
 
 # The option of a group that came later, with which a run computes what it computed before.
 GROUPS_ADDED_LATER = {"posterior": "diagonal"}
 
 # What a name says by itself, or need not say.
-NOT_IN_NAME = ("model", "data", "latent_dim", "experiment")
+NOT_IN_NAME = ("model", "data", "latent_dim", "experiment", "debug")
 
 # What the name of a single run need not say, if no other job differs in it.
 NOT_IN_SINGLE_RUN_NAME = ("callbacks", "logger", "threads")
@@ -50,6 +59,8 @@ def config_hash(values: Mapping[str, Any], *, with_modules: bool = False) -> str
     versions made it `with_modules`.
     """
     relevant = {key: value for key, value in flatten(values) if not is_volatile(key)}
+    if relevant.pop(INIT_FROM, None) is None:
+        relevant.pop("init_strict", None)
     for key, value in ADDED_LATER.items():
         if relevant.get(key) == value:
             relevant.pop(key, None)
@@ -89,6 +100,9 @@ def _part(key: str, value: str) -> str:
     if key == "data.path":
         # The file's name says it. Where two are alike, their folders are numbered.
         return _short(PurePath(value).stem)
+    if key == INIT_FROM:
+        source = PurePath(value).name.rpartition(":")[2]
+        return "" if value == "null" else f"from-{_short(source)}"
     *parents, name = key.replace("/", ".").split(".")
     if name.isdigit():  # a place in a list
         name = f"{parents[-1]}{name}-"

@@ -8,20 +8,25 @@ are in single precision either way.
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from vae_lab.config.identity import INIT_WEIGHTS
 from vae_lab.environment import available_cores, processor_has_bf16
 from vae_lab.errors import UserError
+from vae_lab.starting_weights import checksum, source_file
 
 
-def resolved(config: DictConfig) -> dict[str, Any]:
+def resolved(config: DictConfig, directory: Path = Path()) -> dict[str, Any]:
     """Returns the configuration as plain values, without Hydra's part, settled for this machine.
 
+    A relative path of `init_from` begins in `directory`.
+
     Raises:
-        UserError: if an interpolation leads nowhere.
+        UserError: if an interpolation leads nowhere, or `init_from` names no weights.
     """
     if "hydra" in config:
         config = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
@@ -38,6 +43,13 @@ def resolved(config: DictConfig) -> dict[str, Any]:
         plain["threads"] = max(1, available_cores() // processes)
     if plain.get("trainer", {}).get("precision") == "auto":
         plain["trainer"]["precision"] = choose(plain)[0]
+    if INIT_WEIGHTS in plain:
+        raise UserError(
+            f"{INIT_WEIGHTS} cannot be set, for it is the checksum of the weights that a run "
+            f"starts from: write init_from=RUN_FOLDER."
+        )
+    if isinstance(source := plain.get("init_from"), str):
+        plain[INIT_WEIGHTS] = checksum(source_file(source, directory))
     return plain
 
 

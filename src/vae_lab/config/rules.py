@@ -133,6 +133,8 @@ CURVES = tuple(f"{name}/{part}" for part in ("val", "train") for name in METRICS
 
 _TEXTS = "logger.*.columns logger.*.metrics data.source.label_names"
 
+_SWITCHES = "model.gains_from_bf16 anatomy init_strict"
+
 RULES = (
     at_least(0, "seed data.split_seed report.seed callbacks.*.patience callbacks.*.first_epochs"),
     at_least(
@@ -245,6 +247,11 @@ RULES = (
     Rule("a name of letters, digits and . _ + -, not beginning with a dot", _is_name, "run_name"),
     Rule("a folder below outputs/sweeps", stays_inside, "sweep_name"),
     Rule(
+        "the folder of a run or of an export, or example:NAME, or null",
+        lambda value: value is None or (isinstance(value, str) and value != ""),
+        "init_from",
+    ),
+    Rule(
         "a folder below data.root",
         lambda value: value == "." or stays_inside(value),
         "data.folder",
@@ -254,7 +261,7 @@ RULES = (
         lambda value: value is None or isinstance(value, str),
         "data_root data_path data.path",
     ),
-    Rule("true or false", lambda value: isinstance(value, bool), "model.gains_from_bf16 anatomy"),
+    Rule("true or false", lambda value: isinstance(value, bool), _SWITCHES),
     Rule(
         "null, or changed key by key, as in report.seed=1",
         lambda value: value is None or isinstance(value, dict),

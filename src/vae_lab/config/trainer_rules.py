@@ -76,7 +76,7 @@ CALLBACK_RULES = (
     Rule(
         "a callback that leaves batch size, learning rate, curves and tested weights as recorded, "
         f"which {', '.join(REFUSED_CALLBACKS)} do not (the curve lr is always there; averages: "
-        "callbacks=[default,weight_averaging])",
+        "callbacks=[default,ema])",
         lambda value: str(value).rpartition(".")[2] not in REFUSED_CALLBACKS,
         "callbacks.*._target_",
     ),

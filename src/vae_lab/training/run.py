@@ -5,14 +5,11 @@ result, adds what it found out, and writes it.
 """
 
 import logging
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-
-import numpy as np
 
 from vae_lab import environment
 from vae_lab.callbacks.progress import Progress
@@ -20,13 +17,11 @@ from vae_lab.config.identity import config_hash
 from vae_lab.config.remarks import remarks_of
 from vae_lab.config.resolve import stated
 from vae_lab.epochs import callbacks_of
-from vae_lab.errors import JobFailed, NonFiniteError, Stopped, describe_os_error
-from vae_lab.files import atomic, remove_partial
+from vae_lab.errors import JobFailed, Stopped, describe_os_error
+from vae_lab.files import remove_partial
 from vae_lab.loggers.base import logged_run
 from vae_lab.ownership import EXPLORER, check_run_folder
 from vae_lab.run_folder import (
-    DIVERGED,
-    FAILED,
     INTERRUPTED,
     LAST,
     RUNNING,
@@ -36,20 +31,19 @@ from vae_lab.run_folder import (
 )
 from vae_lab.training.distributed import rank_zero
 from vae_lab.training.ending import announce_end, ending
+from vae_lab.training.failure import failure, record_end
 from vae_lab.training.final_test import final_test
 from vae_lab.training.request import RunRequest
 from vae_lab.training.resume_state import (
-    FolderGone,
     ResumePoint,
     check_in_place,
     find_resume_point,
     restore_loggers,
 )
 from vae_lab.training.trainer import Parts, assemble, machine_settings
+from vae_lab.training.warm_start import announce
 
 log = logging.getLogger(__name__)
-
-DIVERGED_BATCH = "diverged.npz"
 
 
 def run(request: RunRequest) -> RunResult:
@@ -79,10 +73,10 @@ def run(request: RunRequest) -> RunResult:
         result, parts = _train_and_test(request, point)
     except (Stopped, KeyboardInterrupt, SystemExit):
         # The last two: who calls this from a notebook has handlers of their own.
-        _record_end(request, initial, status=INTERRUPTED)
+        record_end(request, initial, status=INTERRUPTED)
         raise
     except Exception as error:
-        raise _failure(error, request, initial) from error
+        raise failure(error, request, initial) from error
     announce_end(result, folder)
     _explore(request, parts)
     return result
@@ -128,6 +122,7 @@ def _begin(request: RunRequest, result: RunResult, earlier: RunResult | None) ->
             started=earlier.started or result.started,
             note=result.note or earlier.note,
             tags=result.tags or earlier.tags,
+            warm_start=earlier.warm_start,
             ended_by=earlier.ended_by,
             resumed_after=[*before, point.epochs_done],
         )
@@ -150,7 +145,7 @@ def _train_and_test(request: RunRequest, point: ResumePoint) -> tuple[RunResult,
         display.place_in_sweep(*(request.place or ()))
     result = replace(folder.require_result(), **_sizes(config, parts))
     folder.write_result(result)
-    _announce_start(result, config)
+    _announce_start(result, config, parts)
 
     with logged_run(parts.trainer.loggers, config, result, is_new=point.checkpoint is None):
         result = _train(request, point, parts, result)
@@ -202,16 +197,18 @@ def _sizes(config: Mapping[str, Any], parts: Parts) -> dict[str, Any]:
         "warnings": data.warnings,
         "image_shape": list(data.image_shape),
         "num_parameters": sum(p.numel() for p in parts.model.parameters()),
+        **({"warm_start": parts.warm_start} if parts.warm_start else {}),
     }
 
 
-def _announce_start(result: RunResult, config: Mapping[str, Any]) -> None:
+def _announce_start(result: RunResult, config: Mapping[str, Any], parts: Parts) -> None:
     log.info(
         "%s: %s parameters, %s training / %s validation / %s test images",
         result.name,
         f"{result.num_parameters:,}",
         *(f"{result.data[split]:,}" for split in ("train", "val", "test")),
     )
+    announce(result.name, parts.warm_start)
     asked, used = str(config["trainer"]["precision"]), str(result.precision)
     if asked in (used, used.partition("-")[0]):
         log.debug("%s: %s", result.name, stated(config))
@@ -236,52 +233,6 @@ def _explore(request: RunRequest, parts: Parts) -> None:
         words = f"{EXPLORER} is not written: {describe_os_error(error, folder.path)}"
         log.warning("%s: %s", folder.name, words)
         log.debug("The page failed.", exc_info=error)
-
-
-def _failure(error: Exception, request: RunRequest, initial: RunResult) -> JobFailed:
-    """Records a failure and returns it in words."""
-    folder = request.folder
-    # This is why a file could not be written.
-    if folder.result is not None and not folder.exists:
-        error = FolderGone(folder)
-    words = describe_os_error(error, folder.path)
-    # A bound that is NaN or infinite has a status of its own, with its batch.
-    status, facts = FAILED, None
-    if isinstance(error, NonFiniteError):
-        status, facts = DIVERGED, _record_divergence(error, folder)
-    error_text = f"{type(error).__name__}: {words}"
-    _record_end(request, initial, status=status, error=error_text, diverged=facts)
-    # The traceback goes into run.log only; the terminal gets one line.
-    log.debug("The run failed.", exc_info=error)
-    return JobFailed(f"{folder.name} {status}: {words} (more in {folder.path / 'run.log'})")
-
-
-def _record_divergence(error: NonFiniteError, folder: RunFolder) -> dict[str, Any]:
-    """Keeps the batch whose bound is not finite; returns what `result.json` says, NaN as a text."""
-    facts = {
-        name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in error.facts.items()
-    }
-    if error.images is None or error.index is None:
-        return facts
-    try:
-        with atomic(folder.path / DIVERGED_BATCH) as partial, partial.open("wb") as file:
-            np.savez(file, images=error.images.cpu().numpy(), index=error.index.cpu().numpy())
-    except OSError as refused:
-        log.warning("The batch is not kept: %s", describe_os_error(refused, folder.path))
-        return facts
-    return facts | {"batch": DIVERGED_BATCH}
-
-
-def _record_end(request: RunRequest, initial: RunResult, **ending: Any) -> None:
-    """Writes how a run ended, if the disk lets it; else the folder still says `running`."""
-    folder = request.folder
-    try:
-        # Added to what the steps wrote so far; nothing at all is there on a disk that was full.
-        folder.write_result(replace(folder.result or initial, **ending))
-        folder.write_config(request.config, request.choices)
-    except OSError as error:
-        log.debug("The end of the run is not recorded: %s", error)
 
 
 def _now() -> str:

@@ -16,6 +16,7 @@ from pytorch_lightning.loggers import Logger
 
 from vae_lab.callbacks.picture import PictureCallback, Visualization
 from vae_lab.checkpoints import AtomicCheckpointIO, check_size
+from vae_lab.config.identity import INIT_FROM
 from vae_lab.config.instantiate import instantiate
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.environment import gpus_hidden
@@ -23,6 +24,7 @@ from vae_lab.errors import UserError
 from vae_lab.run_folder import BEST, LAST, RunFolder
 from vae_lab.training.ending import LimitWarnings
 from vae_lab.training.resume_state import ResumePoint, ResumeState
+from vae_lab.training.warm_start import start_from
 from vae_lab.vae import VAE
 
 
@@ -33,6 +35,7 @@ class Parts(NamedTuple):
     model: VAE
     resume_state: ResumeState
     trainer: pl.Trainer
+    warm_start: dict[str, Any]  # see `warm_start.start_from`; empty without `init_from`
 
 
 def assemble(
@@ -63,10 +66,15 @@ def assemble(
     images = ImageDataModule.from_config(located, trust=trust)
     images.setup("fit")
     model = _model(config, images.image_shape, trust=trust)
+    warm_start = {}
+    # The weights of a resumed run are in its checkpoint.
+    if config.get(INIT_FROM) is not None and point.checkpoint is None:
+        directory = Path(folder.require_result().directory or "")
+        warm_start = start_from(model, config, directory)
     resume_state = ResumeState(point=point)
     trainer = build_trainer(config, folder, trust=trust, first=[resume_state, LimitWarnings()])
     images.check_processes(trainer.world_size)
-    return Parts(images, model, resume_state, trainer)
+    return Parts(images, model, resume_state, trainer, warm_start)
 
 
 def _model(config: Mapping[str, Any], shape: tuple[int, ...], *, trust: bool) -> VAE:
