@@ -26,7 +26,6 @@ from vae_lab.run_folder import (
     LAST,
     RUNNING,
     SUCCESS,
-    RunFolder,
     RunResult,
 )
 from vae_lab.training.distributed import rank_zero
