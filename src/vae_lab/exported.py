@@ -17,9 +17,11 @@ from vae_lab.reading import MOST_TEXT, is_kind, parse_json, read_inside
 from vae_lab.run_folder import RunResult
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+TEST_BOUNDS = "test_bounds.json"
 ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
 
 FORMAT, VERSION = "vae-lab", 1
@@ -27,6 +29,9 @@ FORMAT, VERSION = "vae-lab", 1
 # Before the name of a model that comes with the package.
 EXAMPLE = "example:"
 _EXAMPLES = Path(__file__).parent / "examples"
+
+# Quantiles of the test images' bounds that are kept, from the lowest to the highest.
+_QUANTILES = 1001
 
 _KINDS: dict[str, Any] = {
     "format_version": int,
@@ -134,3 +139,32 @@ def read_weights(folder: Path) -> "dict[str, Tensor]":
         )
     with refusing(f"{path} cannot be read"):
         return load(data)
+
+
+def test_bounds_as_json(bounds: "np.ndarray") -> str:
+    """Returns the content of `test_bounds.json` for the bounds of test images in nats, (N,)."""
+    import numpy as np
+
+    quantiles = np.quantile(bounds, np.linspace(0, 1, _QUANTILES))
+    return json.dumps({"num_images": len(bounds), "bounds": quantiles.round(2).tolist()}) + "\n"
+
+
+def read_test_bounds(folder: Path) -> "np.ndarray | None":
+    """Returns quantiles of the bounds of the test images in nats, ascending, (1001,).
+
+    They are at equal steps of probability, so the share of them below a value is that of the
+    images. None if the folder does not hold them.
+
+    Raises:
+        UserError: The file is damaged, or not one of ours.
+    """
+    path = folder / TEST_BOUNDS
+    if not path.exists():
+        return None
+    import numpy as np
+
+    with refusing(f"{path} cannot be read"):
+        content = parse_json(read_inside(path, folder, most=MOST_TEXT))
+        if not is_kind(content, {"bounds": list[float]}) or not content["bounds"]:
+            raise ValueError("it does not hold the bounds of images")
+        return np.sort(np.array(content["bounds"], dtype=float))

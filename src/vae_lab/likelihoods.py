@@ -62,6 +62,7 @@ class Bernoulli(Likelihood):
 
     is_discrete = True
     grey_is_a_mean = True
+    pixels_are_alike = True
 
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
         # From logits: exact where a sigmoid would round to 0 or 1, and faster than sigmoid and log.

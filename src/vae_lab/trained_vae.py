@@ -3,7 +3,9 @@
 Shapes: N images, C, H, W of an image, Z latent dimensions, S steps. Values in nats per image.
 """
 
+import warnings
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,10 @@ from torch import Tensor
 from vae_lab.checkpoints import exported_model, trained_model
 from vae_lab.errors import UserError
 from vae_lab.evaluate.marginal_likelihood import importance_weighted
-from vae_lab.exported import is_exported, located
+from vae_lab.evaluate.scores import Scores, score
+from vae_lab.evaluations import read_per_image
+from vae_lab.exported import is_exported, located, read_test_bounds
+from vae_lab.inference.completion.completions import Completion, complete
 from vae_lab.inference.images import EvaluationImages
 from vae_lab.posteriors import Posterior
 from vae_lab.random_streams import stream
@@ -139,6 +144,70 @@ class TrainedVAE:
             self.model, first, num_samples=num_samples, decoder_batch=2000, seed=seed
         )
         return torch.from_numpy(estimate.log_likelihood)
+
+    @torch.no_grad()
+    def score(self, images: Array, *, num_samples: int, seed: int) -> Scores:
+        """Returns the bound of each image (N, C, H, W) in nats, with its error and its rank.
+
+        The rank is the share of the run's test images whose bound is lower: an image that is unlike
+        those of the training has a low one. See `Scores`.
+        """
+        if num_samples < 2:
+            raise UserError(f"num_samples must be at least 2, for an error, got {num_samples}.")
+        return score(
+            self.model,
+            self._images(images),
+            num_samples=num_samples,
+            seed=seed,
+            test_bounds=self.test_bounds,
+        )
+
+    @torch.no_grad()
+    def complete(self, image: Array, mask: Array, *, num_images: int, seed: int) -> Completion:
+        """Returns N ways to fill in the missing pixels of an image (C, H, W), see `Completion`.
+
+        `mask` (H, W) or (C, H, W) is True, or 1, where a pixel is missing; what the image holds
+        there has no effect. The ways are draws of p(missing|seen), not the most likely one: exact
+        with two latent dimensions, else chosen of weighted points, with a warning if these are few.
+        """
+        if num_images < 1:
+            raise UserError(f"num_images must be at least 1, got {num_images}.")
+        missing = self._mask(mask)
+        given = _tensor("image", image)
+        if tuple(given.shape) != self.image_shape:
+            raise UserError(f"image must have shape {self.image_shape}, got {tuple(given.shape)}.")
+        [x] = self._images(torch.where(missing, 0.0, given)[None])
+        generator = stream("complete", seed)
+        completion = complete(self.model, x, missing, num_images=num_images, generator=generator)
+        if completion.warning:
+            warnings.warn(completion.warning, stacklevel=3)
+        return completion
+
+    @cached_property
+    def test_bounds(self) -> np.ndarray | None:
+        """The bounds of the run's test images in nats, ascending; None if they are not known."""
+        if is_exported(self.folder):
+            return read_test_bounds(self.folder)
+        bounds = read_per_image(RunFolder(self.folder)).get("elbo")
+        return None if bounds is None else np.sort(bounds)
+
+    def _mask(self, mask: Array) -> Tensor:
+        """Returns which pixels are missing, bool (C, H, W)."""
+        values = _tensor("mask", mask)
+        if tuple(values.shape) not in (self.image_shape, self.image_shape[1:]):
+            raise UserError(
+                f"mask must have shape {self.image_shape[1:]} or {self.image_shape}, got "
+                f"{tuple(values.shape)}."
+            )
+        if not ((values == 0) | (values == 1)).all():
+            raise UserError(
+                "mask must be True, or 1, where a pixel is missing, and else False, or 0: it has "
+                "other values."
+            )
+        missing = values.bool().expand(self.image_shape)
+        if not missing.any():
+            raise UserError("mask is False everywhere: nothing is missing, nothing to complete.")
+        return missing
 
     def _images(self, images: Array) -> Tensor:
         x = _tensor("images", images)

@@ -62,8 +62,7 @@ def test_the_density_in_a_window_is_the_exact_one(scale: float) -> None:
         cells = (torch.arange(30).double()[:, None] + 0.5) * (high - low) / 30
         for row, column in ((3, 20), (15, 15), (28, 1)):  # rows upwards, columns to the right
             z = low + torch.stack([cells[column, 0], cells[row, 1]])
-            # torch.distributions has no types here.
-            expected = posterior.log_prob(z)[k].item()  # type: ignore[no-untyped-call]
+            expected = posterior.log_prob(z)[k].item()
             assert values[row, column].item() == pytest.approx(expected, abs=1e-3 / scale)
         in_window = (values.exp().sum() * (high - low).prod() / 900).item()
         assert 0.998 < in_window < 1.001

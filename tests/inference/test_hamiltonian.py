@@ -90,8 +90,7 @@ def test_the_leapfrog_keeps_volumes() -> None:
         end, after = leapfrog(weight, weight(both[:3]), both[3:], beta=0.7, step=0.4, num_steps=3)
         return torch.cat([end.position, after])
 
-    # torch has no types for it.
-    jacobian: Tensor = torch.autograd.functional.jacobian(phase, random(6).double())  # type: ignore[no-untyped-call]
+    jacobian: Tensor = torch.autograd.functional.jacobian(phase, random(6).double())
     assert torch.linalg.det(jacobian).abs().item() == pytest.approx(1, abs=1e-9)
 
 

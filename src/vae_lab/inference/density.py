@@ -54,7 +54,7 @@ class Mass(NamedTuple):
 
 
 @torch.no_grad()
-def masses(model: "VAE", images: Tensor, posterior: HasMean) -> list[Mass]:
+def masses(model: "VAE", images: Tensor, posterior: HasMean, *, enough: int = ENOUGH) -> list[Mass]:
     """Returns where the true posterior of each image (N, C, H, W) in [0, 1] has its mass.
 
     The sum over the points times the area of a cell is the trapezoidal rule: far more exact than
@@ -70,7 +70,10 @@ def masses(model: "VAE", images: Tensor, posterior: HasMean) -> list[Mass]:
     coarse = _log_joint(model, points, images)
     at_codes = log_joint(model, images, mean[None])[0]
     return [
-        _halved(model, images[k, None], _Code(mean[k], at_codes[k]), points, coarse[:, k], spacing)
+        _halved(
+            *(model, images[k, None], _Code(mean[k], at_codes[k]), points, coarse[:, k], spacing),
+            enough=enough,
+        )
         for k in range(len(images))
     ]
 
@@ -83,14 +86,21 @@ class _Code(NamedTuple):
 
 
 def _halved(
-    model: "VAE", image: Tensor, code: _Code, points: Tensor, values: Tensor, spacing: float
+    model: "VAE",
+    image: Tensor,
+    code: _Code,
+    points: Tensor,
+    values: Tensor,
+    spacing: float,
+    *,
+    enough: int,
 ) -> Mass:
     """Returns the mass of one image (1, C, H, W), from the values (P,) of a coarser lattice."""
     for _ in range(HALVINGS):
         top = torch.maximum(values.max(), code.value)
-        if int((values > top - DEPTH).sum()) >= ENOUGH:
+        if int((values > top - DEPTH).sum()) >= enough:
             break
-        best = values.topk(min(ENOUGH, len(values))).indices
+        best = values.topk(min(enough, len(values))).indices
         nearest = (points - code.place).abs().sum(dim=1).argmin()
         parents = points[torch.unique(torch.cat([best, nearest[None]]))]
         spacing /= 2

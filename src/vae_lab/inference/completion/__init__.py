@@ -1,0 +1,1 @@
+"""Completion: draws of what is missing of an image, given the rest of it."""
