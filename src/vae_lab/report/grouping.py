@@ -74,7 +74,7 @@ class Group(NamedTuple):
         return [run for setting in self.settings for run in setting.runs]
 
 
-def _common(run: Run, images: str) -> dict[str, Any]:
+def must_share(run: Run, images: str) -> dict[str, Any]:
     """Returns what two runs must share for their bounds to be comparable, by name."""
     protocol, data = run.result.protocol, run.result.data
     shape = run.result.image_shape or ()
@@ -110,8 +110,8 @@ def _likelihood(run: Run) -> str:
 def group_runs(runs: Sequence[Run]) -> tuple[list[Group], list[str]]:
     """Returns the runs in comparable groups, and the names of what differs between groups."""
     groups, images = [], image_identities(runs)
-    comparable = _grouped(runs, lambda run: _common(run, images[run]))
-    common = [_common(of_group[0], images[of_group[0]]) for of_group in comparable]
+    comparable = _grouped(runs, lambda run: must_share(run, images[run]))
+    common = [must_share(of_group[0], images[of_group[0]]) for of_group in comparable]
     differing = [name for name in common[0] if len(_grouped(common, itemgetter(name))) > 1]
     for values, of_group in zip(common, comparable, strict=True):
         first = of_group[0]

@@ -1,0 +1,1 @@
+"""Two runs compared: their configurations, their numbers, their pictures."""
