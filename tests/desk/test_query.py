@@ -13,10 +13,11 @@ import pytest
 from fake_runs import number, write_evaluation, write_run
 from many_runs import bound_of, write_sixty
 
-from vae_lab.desk import database, query
-from vae_lab.desk.columns import columns_of
-from vae_lab.desk.database import RunDatabase
-from vae_lab.desk.names import as_word
+from vae_lab.desk import query
+from vae_lab.desk.tables import database
+from vae_lab.desk.tables.columns import columns_of
+from vae_lab.desk.tables.database import RunDatabase
+from vae_lab.desk.tables.names import as_word
 from vae_lab.errors import UserError
 
 

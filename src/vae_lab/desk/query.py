@@ -10,7 +10,7 @@ from vae_lab.errors import ArgumentParser, UserError, command
 from vae_lab.terminal import print_note, print_warning
 
 if TYPE_CHECKING:
-    from vae_lab.desk.database import QueryResult
+    from vae_lab.desk.tables.database import QueryResult
 
 # Where runs are if no folder is named.
 FOLDERS = (Path("outputs/runs"), Path("outputs/sweeps"))
@@ -51,9 +51,9 @@ def _main(argv: Sequence[str]) -> Mapping[str, Any]:
     arguments = argument_parser().parse_args(argv)
     if arguments.columns and arguments.query:
         raise UserError("--columns answers no query: leave out one of them.")
-    from vae_lab.desk.columns import columns_of
-    from vae_lab.desk.database import RunDatabase  # imports scipy
-    from vae_lab.desk.tables import print_answer, print_columns
+    from vae_lab.desk.tables.columns import columns_of
+    from vae_lab.desk.tables.database import RunDatabase  # imports scipy
+    from vae_lab.desk.tables.printing import print_answer, print_columns
     from vae_lab.report.wording import counted
 
     repeated = [word for folder in arguments.folders or () for word in ("--in", str(folder))]

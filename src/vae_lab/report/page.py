@@ -1,19 +1,8 @@
 """The pages themselves: `report.html`, `report.md` with its figures, their numbers, the table."""
 
-import hashlib
-import html
-import os
-import re
 from collections.abc import Container, Mapping, Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import quote
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
-from jinja2.runtime import Context
-from markupsafe import Markup
+from typing import NamedTuple
 
 from vae_lab.errors import UserError, first_line
 from vae_lab.files import atomic, check_writable, write_text
@@ -25,16 +14,15 @@ from vae_lab.ownership import (
     PAGE,
     REPORT,
     SUMMARY,
-    WRITTEN_BY,
     check_replaceable,
 )
 from vae_lab.report import numbers
-from vae_lab.report.blocks import Chart, PagePicture
 from vae_lab.report.comparisons import Comparisons
 from vae_lab.report.findings import FEW, MOST
 from vae_lab.report.grouping import group_runs
 from vae_lab.report.latex import results
 from vae_lab.report.picture_metrics import PictureMetrics
+from vae_lab.report.rendering import figure_name, page_templates, written_now
 from vae_lab.report.runs import Run, Skipped, find_runs
 from vae_lab.report.sections import Content, content_of, without_repeats
 from vae_lab.report.summary import write_summary
@@ -141,10 +129,7 @@ def _pages(runs: Sequence[Run], skipped: Sequence[Skipped], target: Path) -> Pag
     # Those of all groups are corrected together.
     comparisons = Comparisons(metrics)
     chapters = _chapters(metrics, comparisons)
-    written = {
-        "written_by": f"{WRITTEN_BY} {version('vae-lab')}",
-        "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-    }
+    written = written_now()
     content = written | {
         "title": printable(f"{target.resolve().name}: {counted(num_runs, 'run')}"),
         "chapters": chapters,
@@ -152,8 +137,8 @@ def _pages(runs: Sequence[Run], skipped: Sequence[Skipped], target: Path) -> Pag
         "skipped": [Skipped(it.path, printable(it.reason)) for it in left_out],
     }
     figures: dict[str, bytes] = {}
-    templates = _templates(figures, target)
-    texts = {name: templates.get_template(name).render(content) for name in (MARKDOWN, PAGE)}
+    pages = page_templates(target, figures)
+    texts = {name: pages.get_template(name).render(content) for name in (MARKDOWN, PAGE)}
     parts = [
         numbers.part(of_group, comparisons, chapter.content.answer)
         for of_group, chapter in zip(metrics, chapters, strict=True)
@@ -187,64 +172,5 @@ def _write_figures(folder: Path, figures: Mapping[str, bytes]) -> None:
 def _remove_figures(folder: Path, kept: Container[str]) -> None:
     """Removes the pictures of an earlier page, and nothing else that lies beside them."""
     for path in folder.glob("*.png"):
-        if path.name not in kept and path.name == _name_of(path.stem[:-13], path.read_bytes()):
+        if path.name not in kept and path.name == figure_name(path.stem[:-13], path.read_bytes()):
             path.unlink()
-
-
-def _name_of(title: str, picture: bytes) -> str:
-    """Returns a name that holds a digest of the picture: a file of that name is ours."""
-    return f"{title}-{hashlib.sha256(picture).hexdigest()[:12]}.png"
-
-
-def _templates(figures: dict[str, bytes], target: Path) -> Environment:
-    """Returns the templates of pages in the folder `target`.
-
-    `figures` gets the pictures that a page names as files.
-    """
-
-    def file_of(picture: Chart | PagePicture) -> str:
-        name = _name_of(Path(picture.file).stem, picture.data)
-        figures[name] = picture.data
-        return f"{FIGURES}/{name}"
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        finalize=_escaped_for_markdown,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    # The macro that draws a block has the name of the block's class.
-    environment.filters["kind"] = lambda block: type(block).__name__
-    environment.filters["unbroken"] = _unbroken
-    environment.filters["on_one_line"] = lambda text: " ".join(text.split())
-    environment.filters["file"] = file_of
-    environment.filters["address"] = lambda path: _address(path, target)
-    return environment
-
-
-def _address(path: Path, folder: Path) -> str:
-    """Returns the address of a file in a page of a folder: a relative one, if there is any."""
-    try:
-        relative = Path(os.path.relpath(path, folder))
-    except ValueError:  # on another drive
-        return path.absolute().as_uri()
-    # Names of files may hold bytes that are not letters.
-    return "/".join(quote(os.fsencode(part), safe="") for part in relative.parts)
-
-
-def _unbroken(text: str) -> str:
-    """Returns a sentence in which no line ends within a number with its error or its unit."""
-    return re.sub(
-        r"(?<=[\d±\]]) (?=%|±|nats|\d)|(?<=\d) (?=to -?\d)|(?<=to) (?=-?\d)", "\u00a0", text
-    )
-
-
-@pass_context
-def _escaped_for_markdown(context: Context, value: Any) -> Any:
-    """Returns a value as Markdown shows it letter by letter. For HTML, jinja2 itself escapes."""
-    if context.name != MARKDOWN or isinstance(value, Markup):
-        return value
-    text = html.escape(" ".join(str(value).split()), quote=False)
-    return Markup(re.sub(r"([\\`*_{}\[\]|#~$])", r"\\\1", text))

@@ -9,7 +9,7 @@ from vae_lab.report.runs import Run
 # What stands for the value of a key that a run does not have.
 MISSING = "-"
 
-# Facts of a run that are no keys and can change its numbers, as the last group.
+# Facts of a run beside its keys, which can change its numbers: the last group.
 CIRCUMSTANCES = "circumstances"
 
 

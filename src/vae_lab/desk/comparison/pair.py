@@ -5,6 +5,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from vae_lab.desk.comparison.differences import Differences, differences
 from vae_lab.errors import refusing
 from vae_lab.report.comparisons import TERMS
@@ -16,6 +18,9 @@ from vae_lab.report.statistics import Difference, Sample, difference
 from vae_lab.run_folder import RunFolder
 
 NAMES = ("A", "B")
+
+# Images at each end.
+MOST_EXTREMES = 5
 
 WORDS = {"elbo": "bound (ELBO)", "recon": "reconstruction", "kl": "KL"}
 
@@ -38,6 +43,14 @@ class Compared(NamedTuple):
             "difference": {name: found[name] for name in ("value", "standard_error", "interval")},
             "is_paired": self.difference.kind == "images",
         }
+
+
+class ImageDifference(NamedTuple):
+    """A test image by its place in the test set, its bounds in A and B, and A minus B, in nats."""
+
+    place: int
+    bounds: tuple[float, float]
+    difference: float
 
 
 class Pair:
@@ -89,13 +102,34 @@ class Pair:
                 yield Compared(name, WORDS[name], (a, b), difference(a, b))
 
     @cached_property
+    def per_image(self) -> np.ndarray | None:
+        """The bound of A minus that of B for each test image, (N,); None if it is not known."""
+        a, b = (run.per_image.get("elbo") for run in self.runs)
+        if self.obstacles or a is None or b is None or a.shape != b.shape:
+            return None
+        values: np.ndarray = a.astype(float) - b.astype(float)
+        return values if np.isfinite(values).all() and len(values) else None
+
+    @property
     def share_better(self) -> float | None:
         """The share of test images of which A has the higher bound; None if it is not known."""
-        arrays = [run.per_image.get("elbo") for run in self.runs]
-        a, b = arrays
-        if self.obstacles or a is None or b is None or len(a) != len(b):
-            return None
-        return float((a > b).mean())
+        return None if self.per_image is None else float((self.per_image > 0).mean())
+
+    def extremes(self) -> list[ImageDifference]:
+        """Returns the test images whose bounds differ most: those of A first, then those of B."""
+        if self.per_image is None:
+            return []
+        order = np.argsort(self.per_image, kind="stable")
+        count = min(MOST_EXTREMES, len(order) // 2)
+        chosen = [*order[::-1][:count], *order[:count][::-1]]
+        arrays = [run.per_image["elbo"] for run in self.runs]
+        return [
+            ImageDifference(
+                int(index), (float(arrays[0][index]), float(arrays[1][index])),
+                float(self.per_image[index]),
+            )
+            for index in chosen
+        ]  # fmt: skip
 
     @cached_property
     def evaluations(self) -> Likelihoods:
@@ -119,6 +153,7 @@ class Pair:
     def outcome(self) -> dict[str, Any]:
         """Returns what was found, for JSON."""
         found = self.differences
+        record = self.evaluations.record if self.evaluated else None
         return {
             **{
                 letter: {"name": run.name, "folder": run.path, "status": run.result.status}
@@ -131,7 +166,8 @@ class Pair:
             "not_comparable": self.obstacles,
             "test": {it.name: it.numbers() for it in self.terms},
             "share_of_images_on_which_A_is_better": self.share_better,
-            "evaluation": self.evaluations.record.name if self.evaluated else None,
+            "images_that_differ_most": [it._asdict() for it in self.extremes()],
+            "evaluation": record.name if record else None,
             "evaluated": {it.name: it.numbers() for it in self.evaluated},
         }
 

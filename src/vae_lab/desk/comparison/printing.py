@@ -10,11 +10,10 @@ from rich.text import Text
 
 from vae_lab.callbacks.drawing.style import LINE
 from vae_lab.desk.comparison.pair import NAMES, Compared, Pair
-from vae_lab.desk.comparison.sentences import TEST_TITLE, of_evaluations, result
+from vae_lab.desk.comparison.sentences import TEST_TITLE, cells, of_evaluations, result
 from vae_lab.desk.comparison.text_pictures import rows_of_images
-from vae_lab.report.statistics import Sample
 from vae_lab.report.strips import reconstructions, samples
-from vae_lab.report.wording import counted, rounded, shown, with_error
+from vae_lab.report.wording import counted
 from vae_lab.terminal import printable
 
 # The width if no terminal gives one.
@@ -30,6 +29,7 @@ def print_comparison(pair: Pair, *, pictures: bool) -> None:
     for label, run in zip(pair.labels, pair.runs, strict=True):
         console.print(printable(f"{label}  {run.path}"))
     console.print(_configuration(pair))
+    console.print()
     for sentence in result(pair):
         console.print(sentence)
     numbers = {TEST_TITLE: pair.terms, "evaluation": pair.evaluated}
@@ -52,7 +52,7 @@ def _configuration(pair: Pair) -> Table:
             table.add_row(row.key, *(printable(row.shown(name)) for name in NAMES))
         table.add_section()
     table.caption = f"{found.num_equal} keys have the same value in both."
-    table.caption_justify = "left"
+    table.caption_justify, table.caption_style = "left", ""
     return table
 
 
@@ -65,21 +65,6 @@ def _numbers(compared: Sequence[Compared], title: str) -> Table:
     for row in compared:
         table.add_row(*cells(row))
     return table
-
-
-def cells(row: Compared) -> tuple[str, str, str, str, str]:
-    """Returns a quantity, its values with their standard errors, the difference, its interval."""
-    a, b = map(_value, row.samples)
-    gap = row.difference
-    if gap.interval is None:
-        return row.words, a, b, shown(gap.value), ""
-    low, high = (rounded(end, gap.interval) for end in gap.interval)
-    return row.words, a, b, rounded(gap.value, gap.interval), f"{low} to {high}"
-
-
-def _value(sample: Sample) -> str:
-    is_count = sample.error is None and sample.mean.is_integer()
-    return f"{sample.mean:g}" if is_count else with_error(sample.mean, sample.error)
 
 
 def _table(headings: Sequence[str], *, numbers: bool = False) -> Table:

@@ -1,9 +1,9 @@
 """The result of a comparison in words, for the terminal and for the page."""
 
-from vae_lab.desk.comparison.pair import NAMES, Pair
+from vae_lab.desk.comparison.pair import NAMES, Compared, Pair
 from vae_lab.report.likelihoods import protocol
-from vae_lab.report.statistics import Difference
-from vae_lab.report.wording import PER_IMAGE, percent, size_shown
+from vae_lab.report.statistics import Sample
+from vae_lab.report.wording import PER_IMAGE, percent, rounded, shown, size_shown, with_error
 
 TEST_TITLE = "test images, nats per image"
 
@@ -23,8 +23,9 @@ def result(pair: Pair) -> list[str]:
         return ["Both runs have the same test bound."]
     higher, lower = NAMES if gap.value > 0 else NAMES[::-1]
     size = size_shown(gap, PER_IMAGE)
-    if _may_be_chance(gap):
-        return [f"The test bounds do not differ significantly: {higher} is {size} higher.", COVERED]
+    if gap.interval and gap.interval[0] <= 0 <= gap.interval[1]:
+        words = f"{higher} - {lower} is {size}"
+        return [f"The test bounds do not differ significantly: {words}.", COVERED]
     known = "" if gap.interval else "; its error is unknown"
     better = pair.share_better
     share = None if better is None else better if gap.value > 0 else 1 - better
@@ -32,10 +33,21 @@ def result(pair: Pair) -> list[str]:
     return [f"{higher} has a higher test bound than {lower}: by {size}{on_images}{known}.", COVERED]
 
 
-def _may_be_chance(gap: Difference) -> bool:
-    return gap.interval is not None and gap.interval[0] <= 0 <= gap.interval[1]
-
-
 def of_evaluations(pair: Pair) -> str:
     """Returns how the numbers of the evaluations were measured, and what their intervals are."""
     return f"{protocol(pair.evaluations)} Their intervals take the two runs as independent."
+
+
+def cells(row: Compared) -> tuple[str, str, str, str, str]:
+    """Returns a quantity, its values with their standard errors, the difference, its interval."""
+    a, b = map(_value, row.samples)
+    gap = row.difference
+    if gap.interval is None:
+        return row.words, a, b, shown(gap.value), ""
+    low, high = (rounded(end, gap.interval) for end in gap.interval)
+    return row.words, a, b, rounded(gap.value, gap.interval), f"{low} to {high}"
+
+
+def _value(sample: Sample) -> str:
+    is_count = sample.error is None and sample.mean.is_integer()
+    return f"{sample.mean:g}" if is_count else with_error(sample.mean, sample.error)

@@ -10,8 +10,8 @@ from rich.cells import cell_len
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 
-from vae_lab.desk.columns import TableColumn, shown
-from vae_lab.desk.database import QueryResult
+from vae_lab.desk.tables.columns import TableColumn, shown
+from vae_lab.desk.tables.database import QueryResult
 from vae_lab.terminal import print_note
 
 # The width if no terminal gives one: as many characters as a line needs.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from vae_lab.desk.names import as_word
+from vae_lab.desk.tables.names import as_word
 from vae_lab.reading import is_kind
 
 # Texts of a column that are named, and their letters.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vae_lab.desk.names import Names
+from vae_lab.desk.tables.names import Names
 from vae_lab.errors import UserError
 from vae_lab.report.dataframe import row_of
 from vae_lab.report.runs import Run, Skipped, find_runs
