@@ -3,6 +3,7 @@
 Shapes: B images per batch, S means that a loss follows from. Values in nats per image.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -82,6 +83,23 @@ def share_done(trainer: pl.Trainer, step: int, num_steps: float) -> float:
             elapsed = timer.time_elapsed()
             shares.append(elapsed / (elapsed + left) if left > 0 else 1.0)
     return max(shares)
+
+
+class TrainingClock:
+    """How long a training takes, by what it took so far. Started when it begins, or resumes."""
+
+    def __init__(self, trainer: pl.Trainer) -> None:
+        self._start, self._total = time.monotonic(), trainer.estimated_stepping_batches
+        self._first_share = self.share(trainer)  # done before, in a training that is resumed
+
+    def share(self, trainer: pl.Trainer) -> float:
+        """Returns the share of the training that is done, from 0 to 1."""
+        return min(1.0, share_done(trainer, trainer.global_step, self._total))
+
+    def whole(self, trainer: pl.Trainer) -> float | None:
+        """Returns the seconds of the whole training, None as long as nothing tells them."""
+        done = self.share(trainer) - self._first_share
+        return (time.monotonic() - self._start) / done if done > 0 else None
 
 
 def training_ends(trainer: pl.Trainer) -> bool:

@@ -124,19 +124,19 @@ def command(work: Callable[[Sequence[str]], Mapping[str, Any] | None]) -> None:
     program, *words = sys.argv
     arguments = [word for word in words if word != JSON_FLAG]
     if arguments == words:
-        code, _ = _outcome(work, arguments)
+        outcome = _outcome(work, arguments)
     else:
         with prints_on_stderr() as stdout:
-            code, outcome = _outcome(work, arguments)
+            outcome = _outcome(work, arguments)
             stdout.write(as_json({"command": name_of_command(program), **outcome}))
-    if code:
-        sys.exit(code)
+    if outcome["exit_code"]:
+        sys.exit(outcome["exit_code"])
 
 
 def _outcome(
     work: Callable[[Sequence[str]], Mapping[str, Any] | None], arguments: Sequence[str]
-) -> tuple[int, dict[str, Any]]:
-    """Returns the exit code and the outcome of a command, after its error, if any, was told."""
+) -> dict[str, Any]:
+    """Returns the outcome of a command, after its error, if any, was told."""
     words: str | None = None
     code, outcome = 0, None
     try:
@@ -148,7 +148,7 @@ def _outcome(
     except KeyboardInterrupt:
         words, code = "interrupted.", 128 + signal.SIGINT  # as shells report it
         print_note(words)
-    return code, {"exit_code": code, "error": words, **(outcome or {})}
+    return {"exit_code": code, "error": words, **(outcome or {})}
 
 
 # What becomes of an error whose work ends with it: it is printed, or kept for somebody.

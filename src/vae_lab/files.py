@@ -18,6 +18,8 @@ from vae_lab.errors import UserError, describe_os_error
 PARTIAL = "vae-lab-partial"
 # In a folder: held by the process that uses it.
 LOCK = ".lock"
+# Seconds in which a process that looks whether a folder is held is gone again.
+_LOOK = 0.5
 # A file that nobody has written to for so long is not being written any more.
 _ABANDONED = 3600  # seconds
 
@@ -113,7 +115,7 @@ def locked(folder: Path) -> Iterator[None]:
     """Holds a folder, which is made, against other processes; UserError if one uses it."""
     from filelock import FileLock, Timeout
 
-    lock = FileLock(folder / LOCK, blocking=False)
+    lock = FileLock(folder / LOCK, timeout=_LOOK)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -123,6 +125,35 @@ def locked(folder: Path) -> Iterator[None]:
         ) from None
     except OSError as error:
         raise UserError(describe_os_error(error, folder)) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_locked(folder: Path) -> bool:
+    """Tells whether a process holds a folder. Nothing is written, and nobody is kept waiting."""
+    from filelock import FileLock, Timeout
+
+    try:
+        if not (folder / LOCK).exists():
+            return False
+        with FileLock(folder / LOCK, blocking=False):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # somebody else's: it cannot be told
+        return True
+
+
+@contextmanager
+def locked_if_free(folder: Path) -> Iterator[None]:
+    """Holds a folder, which is there, so that `is_locked` tells it; several may work in it."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / LOCK, timeout=_LOOK)
+    with suppress(Timeout, OSError):
+        lock.acquire()
     try:
         yield
     finally:

@@ -1,7 +1,6 @@
 """How far the training is: a bar on a terminal, one plain line per epoch anywhere else."""
 
 import logging
-import math
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -15,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Column
 
-from vae_lab.epochs import share_done
+from vae_lab.epochs import TrainingClock
 
 ERASE_LINE = "\r\x1b[2K"
 
@@ -43,10 +42,9 @@ class Progress(ProgressBar):
         self._bar: _Bar | None = None
         self._run = ""  # "run 3/4"
         self._rest_of_sweep: Callable[[float], float | None] | None = None
-        self._start = self._epoch_start = self._last_step = self._next_refresh = 0.0
+        self._clock: TrainingClock | None = None
+        self._epoch_start = self._last_step = self._next_refresh = 0.0
         self._images = 0  # of this epoch so far
-        self._total = math.inf  # steps of the training
-        self._first_share = 0.0  # done before, in a resumed run
         self._has_validation = False  # of this epoch
         self._finished: dict[str, str] | None = None  # title and speed of an unreported epoch
         self._values: dict[str, str] = {}
@@ -68,8 +66,7 @@ class Progress(ProgressBar):
         self._enabled = True
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._start, self._total = time.monotonic(), trainer.estimated_stepping_batches
-        self._first_share = share_done(trainer, trainer.global_step, self._total)
+        self._clock = TrainingClock(trainer)
         if self._enabled and trainer.is_global_zero and sys.stdout and sys.stdout.isatty():
             with suppress(OSError, ValueError):
                 self._bar = _Bar(sys.stdout)
@@ -138,11 +135,10 @@ class Progress(ProgressBar):
 
     def _times(self, trainer: Trainer) -> dict[str, str]:
         """Returns what is left of the run and of its sweep, as far as it is known."""
-        share = share_done(trainer, trainer.global_step, self._total)
-        if share <= self._first_share:
+        if self._clock is None or (whole := self._clock.whole(trainer)) is None:
             return {}
-        whole = (time.monotonic() - self._start) / (share - self._first_share)
-        left, times = whole * (1 - min(1.0, share)), {}
+        share = self._clock.share(trainer)
+        left, times = whole * (1 - share), {}
         if share < 1:
             times["left"] = f"{format_time(left)} left"
         # Nothing more is said in the last run of a sweep.

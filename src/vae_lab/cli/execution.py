@@ -22,7 +22,7 @@ from vae_lab.cli.ensure_data import ensure_data
 from vae_lab.cli.hydra_jobs import NUM_JOBS, launch, run_hydra
 from vae_lab.cli.jobs import Jobs, jobs_of
 from vae_lab.cli.launchers import is_parallel, mark_lost_runs
-from vae_lab.cli.plan import Plan, check_place, plan, time_of
+from vae_lab.cli.plan import Plan, check_place, plan, sweep_plan, time_of
 from vae_lab.cli.resume import Resumed, can_resume, write_remarks
 from vae_lab.cli.sweep_summary import close_sweep, open_sweep
 from vae_lab.cli.task import job, perform, timed_job
@@ -31,7 +31,7 @@ from vae_lab.config.instantiate import needs_trust
 from vae_lab.config.overrides import quoted
 from vae_lab.environment import environment_variables
 from vae_lab.errors import JobFailed, Stopped, Tell, UserError, describe_os_error
-from vae_lab.files import check_writable, locked
+from vae_lab.files import check_writable, locked, locked_if_free
 from vae_lab.ownership import check_run_folder
 from vae_lab.run_folder import RunFolder, runs_in
 from vae_lab.terminal import print_note
@@ -104,18 +104,20 @@ def _sweep(composer: Composer, line: CommandLine, jobs: Jobs, planned: Plan, tel
     for run in runs or ():
         check_run_folder(run.folder)
     has_report = any(job.values.get("report") is not None for job in jobs.jobs)
-    open_sweep(planned.root, shlex.join([*PROGRAM, *again]), report=has_report)
+    num_trials = jobs.jobs[0].hydra.sweeper.get("n_trials")
+    announced = sweep_plan(planned, num_trials)
+    open_sweep(planned.root, shlex.join([*PROGRAM, *again]), announced, report=has_report)
     if runs and (repeated := len(jobs.jobs) - len(runs)):
         print(f"{repeated} of {len(jobs.jobs)} jobs are the same as others: each is run once.")
     ended_early = False
     # Until the launcher has returned, no job is known to have failed.
     returned: list[float | None] = [math.nan] * len(runs or ())
-    with ExitStack() as stack:
+    with locked_if_free(planned.root), ExitStack() as stack:
         if parallel := is_parallel(jobs.jobs[0]):
             stack.enter_context(signals_as_keyboard_interrupt())
         try:
             if runs is None:
-                _search(line, planned, jobs.jobs[0].hydra.sweeper.get("n_trials"))
+                _search(line, planned, num_trials)
             else:
                 lines = [run.overrides for run in runs]
                 task = job if parallel else partial(timed_job, sweep_time=time_of(runs))

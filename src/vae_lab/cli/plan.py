@@ -6,6 +6,7 @@ jobs share a folder, and no run is written over.
 
 import os
 import re
+import time
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +31,7 @@ from vae_lab.config.job import Job
 from vae_lab.config.overrides import quoted
 from vae_lab.config.rules import stays_inside
 from vae_lab.errors import UserError, first_line
+from vae_lab.progress_files import PlannedJob, SweepPlan
 from vae_lab.run_folder import RunFolder, runs_in
 
 
@@ -66,6 +68,19 @@ def time_of(runs: Sequence[PlannedRun]) -> SweepTime:
         for run in runs
     ]
     return SweepTime(work)
+
+
+def sweep_plan(planned: Plan, num_trials: int | None) -> SweepPlan:
+    """Returns what a sweep tells other processes of its jobs; of a search, how many trials."""
+    jobs = [
+        PlannedJob(
+            str(run.folder.relative_to(planned.root)),
+            run.job.values["trainer"]["max_epochs"],
+            run.job.choices,
+        )
+        for run in planned.runs or ()
+    ]
+    return SweepPlan(jobs, num_trials if planned.runs is None else len(jobs), time.time())
 
 
 def _plan_run(composer: Composer, jobs: Jobs) -> Plan:

@@ -12,6 +12,7 @@ from vae_lab.cli.resume import can_resume
 from vae_lab.errors import UserError, describe_os_error
 from vae_lab.files import write_text
 from vae_lab.ownership import REPORT, SUMMARY, check_replaceable
+from vae_lab.progress_files import PLAN, SweepPlan
 from vae_lab.report.summary import result_of, row, write_rows
 from vae_lab.run_folder import (
     COMMANDS,
@@ -46,15 +47,16 @@ LONGEST_REMARK = 30
 WIDE = 160
 
 
-def open_sweep(root: Path, command: str, *, report: bool) -> None:
-    """Makes a sweep's folder with the command line in it, below those that were there before.
+def open_sweep(root: Path, command: str, plan: SweepPlan, *, report: bool) -> None:
+    """Makes a sweep's folder with its plan, and the command line below those from before.
 
     Raises:
         UserError: if a file of somebody else is in the place of one that the sweep writes.
     """
-    check_replaceable(root, [COMMANDS, SUMMARY, *REPORT * report])
+    check_replaceable(root, [COMMANDS, PLAN, SUMMARY, *REPORT * report])
     path = root / COMMANDS
     try:
+        plan.write(root)
         before = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         if command not in before:
             write_text(path, "\n".join([*before, command]) + "\n")

@@ -21,6 +21,7 @@ from vae_lab.errors import JobFailed, Stopped, describe_os_error
 from vae_lab.files import remove_partial
 from vae_lab.loggers.base import logged_run
 from vae_lab.ownership import EXPLORER, check_run_folder
+from vae_lab.progress_files import RunProgress
 from vae_lab.run_folder import (
     INTERRUPTED,
     LAST,
@@ -163,6 +164,7 @@ def _train_and_test(request: RunRequest, point: ResumePoint) -> tuple[RunResult,
     )
     check_in_place(folder)
     folder.write_result(result)
+    RunProgress.remove(folder.path)
     return result, parts
 
 

@@ -23,6 +23,7 @@ from vae_lab.environment import gpus_hidden
 from vae_lab.errors import UserError
 from vae_lab.run_folder import BEST, LAST, RunFolder
 from vae_lab.training.ending import LimitWarnings
+from vae_lab.training.progress_file import ProgressFile
 from vae_lab.training.resume_state import ResumePoint, ResumeState
 from vae_lab.training.warm_start import start_from
 from vae_lab.vae import VAE
@@ -72,7 +73,8 @@ def assemble(
         directory = Path(folder.require_result().directory or "")
         warm_start = start_from(model, config, directory)
     resume_state = ResumeState(point=point)
-    trainer = build_trainer(config, folder, trust=trust, first=[resume_state, LimitWarnings()])
+    own = [resume_state, LimitWarnings(), ProgressFile()]
+    trainer = build_trainer(config, folder, trust=trust, first=own)
     images.check_processes(trainer.world_size)
     return Parts(images, model, resume_state, trainer, warm_start)
 
