@@ -112,9 +112,13 @@ def command_of(overrides: Sequence[str]) -> str:
 
 def words_to_resume(folder: Path, *, trust: bool, data_path: object = None) -> list[str]:
     """Returns the words that resume the run of a folder, whose data may have moved."""
-    path = str(folder) if re.fullmatch(r"[\w./-]+", str(folder)) else quoted(folder)
     moved = [] if data_path is None else [f"{DATA_PATH}={quoted(data_path)}"]
-    return [f"{RESUME}={path}", *moved, *[f"{TRUST}=true"] * trust]
+    return [f"{RESUME}={as_value(folder)}", *moved, *[f"{TRUST}=true"] * trust]
+
+
+def as_value(path: Path) -> str:
+    """Returns a path as the value of an override, in quotes if it has signs."""
+    return str(path) if re.fullmatch(r"[\w./-]+", str(path)) else quoted(path)
 
 
 def command_for(module: str, folder: Path) -> str:

@@ -17,11 +17,12 @@ class _Handler:
 
     stopped: Stopped | None = None
     as_keyboard_interrupt = False
+    ends_process = True
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        if self.stopped is not None:
+        if self.stopped is not None and self.ends_process:
             os._exit(128 + number)
-        self.stopped = Stopped(number)
+        self.stopped = self.stopped or Stopped(number)
         raise KeyboardInterrupt if self.as_keyboard_interrupt else self.stopped
 
 
@@ -29,8 +30,10 @@ _handler = _Handler()
 
 
 @contextmanager
-def handle_signals() -> Iterator[None]:
+def handle_signals(*, ends_process: bool = True) -> Iterator[None]:
     """Listens to both signals, and leaves them as they were.
+
+    `ends_process`: whether a second signal ends the process at once. Else it is raised too.
 
     Python's own `KeyboardInterrupt` will not do: at the first one Lightning shuts its ears to
     every further Ctrl-C and ends the process with the code 1.
@@ -39,9 +42,10 @@ def handle_signals() -> Iterator[None]:
     # Only the main thread may set handlers; a thread of a notebook has those of its own.
     in_main = threading.current_thread() is threading.main_thread()
     # Shells start what runs in the background with Ctrl-C ignored: so it stays.
-    ours = [n for n in SIGNALS if in_main and before[n] not in (signal.SIG_IGN, _handler)]
+    # None: whoever embeds Python has a handler that Python cannot set again.
+    ours = [n for n in SIGNALS if in_main and before[n] not in (signal.SIG_IGN, _handler, None)]
     if ours:
-        _handler.stopped = None
+        _handler.stopped, _handler.ends_process = None, ends_process
     for number in ours:
         signal.signal(number, _handler)
     try:
@@ -50,7 +54,7 @@ def handle_signals() -> Iterator[None]:
         for number in ours:
             signal.signal(number, before[number])
         if ours:
-            _handler.stopped = None
+            _handler.stopped, _handler.ends_process = None, True
 
 
 @contextmanager

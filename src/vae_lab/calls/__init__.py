@@ -1,0 +1,1 @@
+"""Training from Python, `vae_lab.train` and `vae_lab.sweep`, as the command line does it."""
