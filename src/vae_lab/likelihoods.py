@@ -214,7 +214,9 @@ class DiscretizedLogistic(ScaledLikelihood):
         # 255 edges that lie below it, so E[x] is the mean probability to lie above an edge.
         edges = torch.arange(0.5, 255, dtype=outputs.dtype, device=outputs.device) / 255
         inverse = torch.exp(-self.log_scale)
-        parts = torch.split(outputs.flatten(), _OUTPUTS)
+        flat = outputs.flatten()
+        # A graph that is exported has no loop over parts.
+        parts = (flat,) if torch.compiler.is_exporting() else torch.split(flat, _OUTPUTS)
         means = [torch.sigmoid((part[:, None] - edges) * inverse).mean(dim=1) for part in parts]
         return torch.cat(means).view_as(outputs)
 

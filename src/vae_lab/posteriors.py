@@ -275,7 +275,8 @@ class Full(Family):
     def forward(self, outputs: Tensor) -> FullGaussian:
         size = self.latent_dim
         mean, log_var, below = outputs.tensor_split((size, 2 * size), dim=1)
-        lower = outputs.new_zeros(len(outputs), size, size)
+        # Not len(): an exported graph would take one number of images only.
+        lower = outputs.new_zeros(outputs.shape[0], size, size)
         rows, columns = torch.tril_indices(size, size, -1, device=outputs.device)
         lower[:, rows, columns] = below
         return FullGaussian(mean, 0.5 * log_var, lower)
