@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vae_lab.environment import memory_bytes
 from vae_lab.errors import UserError, refusing
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 TEST_BOUNDS = "test_bounds.json"
 ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
+# Draws from a prior that is not N(0, I), (N, Z): what a program without torch decodes.
+PRIOR_DRAWS = "prior_draws.npy"
+PICTURES = "pictures"
+
+# The names of what the graphs take, and the version of ONNX's operations: onnxruntime has it since
+# 1.14.
+IMAGE, Z, OPSET = "image", "z", 18
 
 FORMAT, VERSION = "vae-lab", 1
 
@@ -44,6 +51,19 @@ _KINDS: dict[str, Any] = {
     "result": dict[str, Any],
     "evaluations": list[dict[str, Any]],
 }
+
+
+class Graph(NamedTuple):
+    """An ONNX file: what it takes and gives, each with its shape for one image.
+
+    `difference` is the largest to torch, on random batches.
+    """
+
+    file: str
+    given: str
+    given_shape: list[int]
+    results: dict[str, list[int]]
+    difference: float
 
 
 @dataclass(frozen=True, kw_only=True)

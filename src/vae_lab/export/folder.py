@@ -1,29 +1,113 @@
-"""The files of an exported folder that VAE Lab reads back: the weights and `config.json`."""
+"""The files of an exported folder: weights, graphs, pictures, the card, and `config.json`."""
 
 import hashlib
 import json
+import shutil
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
+import numpy as np
 import torch
 
-from vae_lab.checkpoints import trained_model
+from vae_lab.checkpoints import exported_model, trained_model
 from vae_lab.errors import UserError
-from vae_lab.evaluations import evaluations_of, read_content
-from vae_lab.export.portable import portable, portable_config, portable_result
-from vae_lab.exported import CONFIG, FORMAT, VERSION, WEIGHTS
-from vae_lab.files import atomic, write_text
-from vae_lab.run_folder import RunFolder
+from vae_lab.export.card import Card, CardPicture, is_standard
+from vae_lab.export.graphs import write_graphs
+from vae_lab.export.sources import Source
+from vae_lab.exported import (
+    CARD,
+    CONFIG,
+    ENCODER,
+    FORMAT,
+    PICTURES,
+    PRIOR_DRAWS,
+    VERSION,
+    WEIGHTS,
+    ExportedModel,
+    Graph,
+)
+from vae_lab.files import partial_folder, write_text
+from vae_lab.random_streams import stream
 from vae_lab.vae import VAE
 
+# What can be left out.
+ONNX = "onnx"
 
-def model_as_tested(run: RunFolder, *, trust: bool) -> tuple[VAE, int]:
-    """Returns the model of a run with the weights that were tested, and their epoch."""
-    checkpoint = run.checkpoint(run.require_result().protocol.get("weights"))
+# Pictures of a run that a card shows, and what they are.
+_SHOWN = {
+    "samples": "Mean images of draws from the prior",
+    "reconstructions": "Test images, each above its reconstruction",
+    "latent_map": "Mean images of points of the latent plane",
+}
+# Pixels: a wider picture is made half as wide.
+_WIDEST = 800
+
+_NUM_DRAWS = 1000
+
+_LEFT_OUT = "`python -m vae_lab.export THIS_FOLDER --to ANOTHER` writes them."
+
+
+class ExportedFolder(NamedTuple):
+    """What was exported; `no_graphs` says why there are no graphs, if they were asked for."""
+
+    about: ExportedModel
+    graphs: list[Graph]
+    no_graphs: str
+
+
+def write_folder(
+    source: Source, target: Path, *, without: Collection[str], license_id: str, trust: bool
+) -> ExportedFolder:
+    """Exports a model into a new or an empty folder, which appears with all of its files.
+
+    A network that cannot become a graph is no failure: the other files are written.
+
+    Raises:
+        UserError: The weights are not whole, or not those that were tested.
+    """
+    model, about = _trained(source, trust=trust)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with partial_folder(target.parent) as place:
+        folder = place / "exported"
+        folder.mkdir()
+        about = replace(about, weights_sha256=write_weights(model, folder))
+        graphs, why = [], _LEFT_OUT
+        if ONNX not in without:
+            why = ""
+            try:
+                graphs = write_graphs(model, about.image_shape, folder)
+                _write_prior(model, about, folder)
+            except UserError as error:
+                why = str(error)
+                (folder / ENCODER).unlink(missing_ok=True)
+        shown = [] if PICTURES in without else list(_copy_pictures(source, about, folder))
+        card = Card(about=about, license=license_id, graphs=graphs, no_graphs=why, pictures=shown)
+        write_text(folder / CARD, card.text())
+        write_config(about, folder)
+        if target.exists():  # and is empty: not every system replaces it
+            target.rmdir()
+        folder.rename(target)
+    return ExportedFolder(about, graphs, "" if ONNX in without else why)
+
+
+def _trained(source: Source, *, trust: bool) -> tuple[VAE, ExportedModel]:
+    """Returns the model with the weights that were tested, and what is known of it."""
     # Building draws starting weights from torch's own generator: the caller's is left as it was.
     with torch.random.fork_rng(devices=[]):
-        model, epoch = trained_model(run, checkpoint, trust=trust)
-    return model.float().eval(), epoch
+        if source.run is None:
+            model, about = exported_model(source.folder, trust=trust)
+            return model.float().eval(), about
+        checkpoint = source.run.checkpoint(source.about.weights)
+        model, epoch = trained_model(source.run, checkpoint, trust=trust)
+    tested = source.about.weights_epoch
+    if tested not in (0, epoch):
+        raise UserError(
+            f"{checkpoint} has the weights of epoch {epoch}, and those of epoch {tested} were "
+            f"tested: put back the run's own checkpoint."
+        )
+    return model.float().eval(), replace(source.about, weights_epoch=epoch)
 
 
 def write_weights(model: VAE, folder: Path) -> str:
@@ -36,32 +120,49 @@ def write_weights(model: VAE, folder: Path) -> str:
     # Each by itself: weights that two layers share are written twice, and read into both.
     weights = {name: value.detach().contiguous().clone() for name, value in state.items()}
     data = save(weights, metadata={"format": "pt"})
-    with atomic(folder / WEIGHTS) as partial:
-        partial.write_bytes(data)
+    (folder / WEIGHTS).write_bytes(data)
     return hashlib.sha256(data).hexdigest()
 
 
-def write_config(run: RunFolder, folder: Path, *, epoch: int, checksum: str) -> dict[str, Any]:
-    """Writes `config.json`, with which a folder is complete, and returns what it holds."""
-    result = run.require_result()
-    content = {
-        "format": FORMAT,
-        "format_version": VERSION,
-        "config_hash": result.config_hash,
-        "image_shape": list(run.image_shape),
-        "weights": result.protocol.get("weights", "best"),
-        "weights_epoch": epoch,
-        "weights_sha256": checksum,
-        "config": portable_config(run),
-        "result": portable_result(run),
-        "evaluations": _evaluations(run),
-    }
+def write_config(about: ExportedModel, folder: Path) -> None:
+    """Writes `config.json`, which describes the weights beside it."""
+    content = {"format": FORMAT, "format_version": VERSION, **asdict(about)}
+    content["result"] = {key: it for key, it in content["result"].items() if it is not None}
     write_text(folder / CONFIG, json.dumps(content, indent=2) + "\n")
-    return content
 
 
-def _evaluations(run: RunFolder) -> list[dict[str, Any]]:
-    contents = {it.name: read_content(run, run.path / it.name) for it in evaluations_of(run)}
-    return [
-        portable(run, {"name": name, **content}) for name, content in contents.items() if content
-    ]
+def _write_prior(model: VAE, about: ExportedModel, folder: Path) -> None:
+    """Writes draws from the prior, (N, Z), unless everybody can draw from it."""
+    if not is_standard(about.config):
+        with torch.no_grad():
+            draws = model.prior.sample(_NUM_DRAWS, stream("export", 0))
+        np.save(folder / PRIOR_DRAWS, draws.numpy().astype(np.float32))
+
+
+def _copy_pictures(source: Source, about: ExportedModel, folder: Path) -> Iterator[CardPicture]:
+    """Copies the pictures that a card shows, of the exported weights if there are any."""
+    for name, words in _SHOWN.items():
+        if name == "latent_map" and about.config["latent_dim"] != 2:
+            continue
+        files = {
+            path.stem.rpartition("_")[2]: path for path in source.pictures.glob(f"{name}_*.png")
+        }
+        epochs = sorted(int(epoch) for epoch in files if epoch.isdigit())
+        if not epochs:
+            continue
+        epoch = about.weights_epoch if about.weights_epoch in epochs else epochs[-1]
+        (folder / PICTURES).mkdir(exist_ok=True)
+        file = f"{PICTURES}/{name}_{epoch:04d}.png"
+        _copy(source.pictures / Path(file).name, folder / file)
+        other = f"After epoch {epoch}; the weights here are of epoch {about.weights_epoch}."
+        yield CardPicture(file, words, "" if epoch == about.weights_epoch else other)
+
+
+def _copy(path: Path, target: Path) -> None:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        if image.width <= _WIDEST:
+            shutil.copyfile(path, target)
+        else:
+            image.reduce(2).save(target, optimize=True)

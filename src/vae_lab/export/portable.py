@@ -5,7 +5,6 @@ An exported folder is for others: no path of the machine and no address may be i
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import PurePath
 from typing import Any
 
@@ -15,9 +14,6 @@ from vae_lab.run_folder import RunFolder
 # Keys that say where data lie and where numbers are sent. No model depends on them.
 _PLACES = ("data.path", "data.source.path", "logger")
 
-# Of a result: the place of the run, and texts of the system.
-_OF_THE_MACHINE = ("directory", "error")
-
 # A path of two parts or more from the root of a disk or somebody's home; the group is the last.
 _PATH = re.compile(r"""(?<![\w./\\~:-])(?:~|[A-Za-z]:)?(?:[/\\][^/\\\s'",]+)+[/\\]([^/\\\s'",]+)""")
 
@@ -25,12 +21,6 @@ _PATH = re.compile(r"""(?<![\w./\\~:-])(?:~|[A-Za-z]:)?(?:[/\\][^/\\\s'",]+)+[/\
 def portable_config(run: RunFolder) -> dict[str, Any]:
     """Returns the resolved configuration of a run, without volatile keys and without places."""
     return portable(run, _without_places(run.config))
-
-
-def portable_result(run: RunFolder) -> dict[str, Any]:
-    """Returns what is known of a run (see `RunResult`), without what is of the machine."""
-    known = {key: value for key, value in asdict(run.require_result()).items() if value is not None}
-    return portable(run, {key: known[key] for key in known if key not in _OF_THE_MACHINE})
 
 
 def portable(run: RunFolder, value: Any) -> Any:

@@ -1,7 +1,6 @@
 """The templates of pages, and what they do with blocks, addresses and texts."""
 
 import hashlib
-import html
 import os
 import re
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from markupsafe import Markup
 
 from vae_lab.ownership import FIGURES, MARKDOWN, WRITTEN_BY
 from vae_lab.report.blocks import Chart, PagePicture
+from vae_lab.report.wording import markdown_escaped
 
 
 def figure_name(title: str, picture: bytes) -> str:
@@ -81,5 +81,4 @@ def _escaped_for_markdown(context: Context, value: Any) -> Any:
     """Returns a value as Markdown shows it letter by letter. For HTML, jinja2 itself escapes."""
     if context.name != MARKDOWN or isinstance(value, Markup):
         return value
-    text = html.escape(" ".join(str(value).split()), quote=False)
-    return Markup(re.sub(r"([\\`*_{}\[\]|#~$])", r"\\\1", text))
+    return Markup(markdown_escaped(str(value)))

@@ -1,7 +1,9 @@
 """Numbers, settings and differences as text."""
 
+import html
 import json
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -134,3 +136,9 @@ def counted(count: int, noun: str) -> str:
 def listed(items: Sequence[str]) -> str:
     """Returns `a, b and c`."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def markdown_escaped(text: str) -> str:
+    """Returns a text on one line, as Markdown shows it letter by letter."""
+    shown_by_html = html.escape(" ".join(text.split()), quote=False)
+    return re.sub(r"([\\`*_{}\[\]|#~$])", r"\\\1", shown_by_html)

@@ -13,9 +13,9 @@ from stripes import striped_data
 
 import vae_lab
 from vae_lab.errors import UserError
-from vae_lab.export.folder import model_as_tested, write_config, write_weights
-from vae_lab.exported import CONFIG, WEIGHTS, example_names, is_exported, read_config, read_weights
-from vae_lab.run_folder import RunFolder
+from vae_lab.export.folder import write_folder
+from vae_lab.export.sources import read_source
+from vae_lab.exported import CONFIG, WEIGHTS, read_config, read_weights
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +26,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(run: Path, tmp_path: Path) -> Path:
     """An exported folder."""
-    model, epoch = model_as_tested(RunFolder(run), trust=True)
-    checksum = write_weights(model, tmp_path)
-    write_config(RunFolder(run), tmp_path, epoch=epoch, checksum=checksum)
-    return tmp_path
+    source, target = read_source(str(run), trust=True), tmp_path / "exported"
+    write_folder(source, target, without=("onnx",), license_id="mit", trust=True)
+    return target
 
 
 def change(folder: Path, **values: Any) -> None:
@@ -139,16 +138,3 @@ def test_no_json_and_a_link_out_of_the_folder_are_refused(folder: Path) -> None:
     (folder / CONFIG).symlink_to("/etc/hostname")
     with pytest.raises(UserError, match="leads out of"):
         vae_lab.load(folder)
-
-
-def test_the_four_examples_are_loaded_by_name() -> None:
-    assert example_names() == ["conv-z10", "conv-z2", "linear-z10", "linear-z2"]
-    state = torch.get_rng_state()
-    for name in example_names():
-        vae = vae_lab.load(f"example:{name}")
-        assert is_exported(vae.folder) and vae.result.name == name
-        assert vae.sample(2, seed=0).shape == (2, 1, 28, 28)
-        assert vae.latent_dim == int(name.rpartition("z")[2])
-    assert torch.equal(state, torch.get_rng_state())
-    with pytest.raises(UserError, match=r"no trained model example:conv: name one of example:conv"):
-        vae_lab.load("example:conv")
