@@ -100,6 +100,13 @@ def in_this_shell(command: str) -> str:
     return f"{program} {arguments}"
 
 
+def format_time(seconds: float) -> str:
+    """Returns a time such as "0:09", "2:05" or "1:02:05"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
 def progress(*, in_bytes: bool = False) -> "Progress":
     """Returns progress bars for stderr, which show nothing if stderr is not a terminal."""
     # Imported here: what prints one line must not wait for it.

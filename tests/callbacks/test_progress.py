@@ -17,10 +17,10 @@ from vae_lab.callbacks.progress import (
     Progress,
     fitted,
     format_speed,
-    format_time,
     in_a_line,
     values_of,
 )
+from vae_lab.terminal import format_time
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
 

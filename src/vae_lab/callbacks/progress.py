@@ -15,6 +15,7 @@ from rich.progress import Progress as RichProgress
 from rich.table import Column
 
 from vae_lab.epochs import TrainingClock
+from vae_lab.terminal import format_time
 
 ERASE_LINE = "\r\x1b[2K"
 
@@ -182,13 +183,6 @@ def format_speed(images_per_second: float) -> str:
     """Returns "5,200 images/s", or below ten "1.5 images/s": never zero."""
     number = f"{images_per_second:,.0f}" if images_per_second >= 10 else f"{images_per_second:.2g}"
     return f"{number} images/s"
-
-
-def format_time(seconds: float) -> str:
-    """Returns a time such as "0:09", "2:05" or "1:02:05"."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _epoch(trainer: Trainer) -> str:

@@ -19,6 +19,7 @@ from vae_lab.terminal import in_this_shell
 PROGRAM = ("python", "-m", "vae_lab")
 
 RESUME, TRUST, DATA_PATH = "resume", "trust", "data.path"
+DRY_RUN = "--dry-run"
 
 
 def in_shell(words: Sequence[str]) -> str:
@@ -49,6 +50,7 @@ class CommandLine:
     asks_help: bool  # the overrides are then what it is about
     asks_hydra: bool  # for its own help or completion, which need no configuration either
     interface: Interface = SHELL
+    dry_run: bool = False  # whether it is only told what would be done
 
     @property
     def is_sweep(self) -> bool:
@@ -85,7 +87,10 @@ def parse_words(argv: Sequence[str], interface: Interface = SHELL) -> CommandLin
     for action in parser._actions:
         if "--version" in action.option_strings:
             action.version = f"VAE Lab {version('vae-lab')}"  # type: ignore[attr-defined]
+    parser.add_argument(DRY_RUN, action="store_true")
     words = parser.parse_intermixed_args(list(argv))
+    if words.dry_run and any(key_of(line) == RESUME for line in words.overrides):
+        raise UserError(f"{DRY_RUN} is about new runs: leave it or {RESUME}= out.")
     show: list[str] = []
     for flag in ("cfg", "info", "package"):
         if value := getattr(words, flag):
@@ -99,6 +104,7 @@ def parse_words(argv: Sequence[str], interface: Interface = SHELL) -> CommandLin
         show=(*show, *["--resolve"] * bool(words.resolve)) if words.cfg or words.info else (),
         asks_help=bool(words.help),
         asks_hydra=bool(words.hydra_help or words.shell_completion),
+        dry_run=words.dry_run,
     )
 
 

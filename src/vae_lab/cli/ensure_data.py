@@ -49,6 +49,42 @@ def ensure_data(jobs: Sequence[Job]) -> str | None:
     return None
 
 
+def image_shapes(jobs: Sequence[Job]) -> list[tuple[int, ...] | None]:
+    """Returns the shape (C, H, W) of the images of each job, None if only loading them tells.
+
+    Nothing is written and nothing is downloaded.
+
+    Raises:
+        UserError: if a person's own images cannot be used.
+    """
+    own: dict[str, user_images.Prepared | None] = {}
+    shapes: list[tuple[int, ...] | None] = []
+    for config in (job.values for job in jobs):
+        data, shape = config["data"], config["data"].get("image_shape")
+        if data.get("path") is not None:
+            key = repr(data.get("source"))
+            if key not in own:
+                own[key] = user_images.look_at(data)
+            made = own[key]
+            shape = None if made is None else made.shape[1:]
+            if made is not None and made.shape[0]:
+                _check_sizes(config, made)
+        if shape is not None:
+            check_halvings(shape, config["model"].get("channels"))
+        shapes.append(None if shape is None else tuple(shape))
+    return shapes
+
+
+def absent_data(jobs: Sequence[Job]) -> dict[str, Path]:
+    """Returns the published data sets that are not on the disk, each with the folder for it."""
+    absent = {}
+    for data in (job.values["data"] for job in jobs):
+        files = data.get("files")
+        if files and not download.is_there(data["root"], data["folder"], files):
+            absent[str(data["name"])] = Path(data["root"]) / data["folder"]
+    return absent
+
+
 def _tell_fallback(data: Mapping[str, Any], error: download.DataUnavailable) -> None:
     """Prints what happened, what is used instead, and how to change that."""
     name = str(data["name"]).upper()

@@ -87,6 +87,17 @@ def is_parallel(job: Job) -> bool:
     return not job.composition.launcher.endswith(SERIAL)
 
 
+def jobs_at_a_time(job: Job) -> int | None:
+    """Returns how many jobs of a sweep such as this one run at a time, None if not known here."""
+    if not is_parallel(job):
+        return 1
+    number = job.hydra.launcher.get("n_jobs")
+    if not isinstance(number, int) or number == 0:
+        return None
+    # -1 are all cores, -2 all but one.
+    return number if number > 0 else max(1, available_cores() + 1 + number)
+
+
 def parallel_overrides(job: Job) -> list[str]:
     """Returns the overrides that jobs side by side get if the user chose nothing else.
 

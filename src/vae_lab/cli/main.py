@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 from vae_lab.cli.checked_line import check_line
 from vae_lab.cli.command_lines import SHELL, CommandLine, print_commands_to_look
+from vae_lab.cli.dry_run import work_to_do
+from vae_lab.cli.dry_run_table import print_work
 from vae_lab.cli.execution import execute, prepare
 from vae_lab.cli.help import print_help
 from vae_lab.cli.hydra_jobs import run_hydra
@@ -63,6 +65,9 @@ def _main(argv: Sequence[str]) -> int:
         return 0
     if line.show and checked.resumed is None:
         _show(checked.composer, line)
+        return 0
+    if line.dry_run:
+        print_work(work_to_do(checked))
         return 0
     outcome = execute(prepare(checked), tell)
     if not outcome.is_sweep and outcome.is_success:

@@ -59,6 +59,13 @@ def find(root: str | Path, folder: str, files: Files) -> dict[str, Path]:
     return {name: path for name, path in paths.items() if path is not None}
 
 
+def is_there(root: str | Path, folder: str, files: Files) -> bool:
+    """Tells whether each of `files` lies under `root`, intact."""
+    with suppress(BrokenFile):
+        return len(find(root, folder, files)) == len(files)
+    return False
+
+
 def locate(root: str | Path, folder: str, files: Files) -> dict[str, Path]:
     """As `find`, but raises DataUnavailable if a file is absent."""
     paths = find(root, folder, files)

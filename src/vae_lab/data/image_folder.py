@@ -90,6 +90,11 @@ class ImageFolder:
         images = MemmapImages(pixels, np.arange(len(pixels)))
         return UserImages(images, labels, splits, tuple(warnings), inventory["pixels"])
 
+    def image_shape(self) -> tuple[int, int, int]:
+        """Returns the (C, H, W) of the images; UserError if there are none. Nothing is prepared."""
+        self._listing()
+        return (3 if self.colour else 1), self.image_size, self.image_size
+
     def _listing(self) -> Listing:
         try:
             listing = list_files(self.path)

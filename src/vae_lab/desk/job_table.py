@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vae_lab.desk.job_states import ACTIVE, ENDED, FINISHED, WAITING, JobState, Sweep
-from vae_lab.terminal import printable
+from vae_lab.terminal import format_time, printable
 
 BAR_WIDTH = 12
 # What a narrow terminal has no place for, the first to go first.
@@ -45,15 +45,8 @@ def summary_line(sweep: Sweep) -> str:
     counts[WAITING] += sweep.num_jobs - len(sweep.jobs) if sweep.is_alive else 0
     words = [f"{counts[state]} {state}" for state in reversed(_FIRST) if counts[state]]
     number = f"{sweep.num_jobs} job{'s' * (sweep.num_jobs != 1)}"
-    left = "" if sweep.seconds_left is None else f"; about {in_time(sweep.seconds_left)} left"
+    left = "" if sweep.seconds_left is None else f"; about {format_time(sweep.seconds_left)} left"
     return f"{number}: {', '.join(words)}{left}"
-
-
-def in_time(seconds: float) -> str:
-    """Returns a time such as "0:09", "2:05" or "1:02:05"."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _shown(jobs: Sequence[JobState], rows: int | None) -> list[JobState]:
@@ -75,7 +68,7 @@ def _columns(jobs: Sequence[JobState]) -> Mapping[str, Cell]:
         bound: lambda job: _number(job.elbo, "{:.2f}"),
         "elbo/test": lambda job: _number(job.elbo_test, "{:.2f}"),
         "s/epoch": lambda job: _number(job.seconds_per_epoch, "{:.3g}"),
-        "left": lambda job: "" if job.seconds_left is None else in_time(job.seconds_left),
+        "left": lambda job: "" if job.seconds_left is None else format_time(job.seconds_left),
     }
     if all(job.elbo_test is None for job in jobs):
         del columns["elbo/test"]
