@@ -89,7 +89,7 @@ FIRST_TRIES = {
     "use_gpu=0": ("unknown key use_gpu", "trainer=default"),
     "gpus=0": ("unknown key gpus", "trainer=default"),
     "--no-cuda": ("there is no flag --no-cuda", "trainer=default"),
-    "--dry-run": ("there is no flag --dry-run", "trainer=debug"),
+    "--dryrun": ("there is no flag --dryrun", "--dry-run"),
     "early_stopping=true": (
         "unknown key early_stopping",
         "'callbacks=[default,early_stopping]'",
@@ -164,6 +164,7 @@ FIRST_TRIES = {
         "optimizer.lr=1e-3",
     ),
     "latent_dim='10'": (f"latent_dim {WHOLE} 1, got '10'", "latent_dim=10"),
+    "note=my run": (ONE_WORD, "'note=my run'"),
     "run_name=my run": (
         f"{ONE_WORD}; run_name must be a name of letters, digits and . _ + -, not beginning with "
         "a dot, got 'my run'",

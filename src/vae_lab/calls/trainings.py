@@ -12,8 +12,6 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hydra._internal.utils import get_args_parser
-
 from vae_lab.calls.arrays import settings_of
 from vae_lab.calls.process_state import (
     hydra_kept,
@@ -23,7 +21,7 @@ from vae_lab.calls.process_state import (
     torch_kept,
 )
 from vae_lab.cli.checked_line import CheckedLine, check_line
-from vae_lab.cli.command_lines import Interface
+from vae_lab.cli.command_lines import Interface, argument_parser
 from vae_lab.cli.execution import Outcome, execute, prepare
 from vae_lab.errors import JobFailed, Stopped, UserError
 from vae_lab.report.dataframe import load_runs
@@ -119,7 +117,7 @@ def as_python(words: Sequence[str], images: Sequence[str] = ()) -> str:
 
 def _check_words(overrides: Sequence[str]) -> None:
     """Raises UserError for what cannot be an override, and for flags that only a shell has."""
-    options = get_args_parser()._option_string_actions
+    options = argument_parser()._option_string_actions
     for word in overrides:
         if not isinstance(word, str):
             raise UserError(

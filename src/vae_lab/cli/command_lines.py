@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -76,18 +77,25 @@ class CommandLine:
         return words
 
 
+def argument_parser() -> ArgumentParser:
+    """Returns Hydra's parser of command lines, with our own flag."""
+    parser = get_args_parser()
+    words = "tell what would be done, and do nothing"
+    parser.add_argument(DRY_RUN, action="store_true", help=words)
+    for action in parser._actions:
+        if "--version" in action.option_strings:
+            action.version = f"VAE Lab {version('vae-lab')}"  # type: ignore[attr-defined]
+    return parser
+
+
 def parse_words(argv: Sequence[str], interface: Interface = SHELL) -> CommandLine:
     """Returns the parts of a command line; UserError for a flag that does not exist."""
-    parser = get_args_parser()
+    parser = argument_parser()
 
     def refuse(message: str) -> Any:
         raise UserError(f"{message}: see python -m vae_lab --help.")
 
     parser.error = refuse  # type: ignore[method-assign]
-    for action in parser._actions:
-        if "--version" in action.option_strings:
-            action.version = f"VAE Lab {version('vae-lab')}"  # type: ignore[attr-defined]
-    parser.add_argument(DRY_RUN, action="store_true")
     words = parser.parse_intermixed_args(list(argv))
     if words.dry_run and any(key_of(line) == RESUME for line in words.overrides):
         raise UserError(f"{DRY_RUN} is about new runs: leave it or {RESUME}= out.")

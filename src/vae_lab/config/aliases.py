@@ -128,7 +128,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "trainer=auto": "true yes on 0 1 cuda cuda:0 mps best",
         "trainer=default": "false no off none null cpu",
         "trainer=ddp trainer.accelerator=gpu": "multi_gpu distributed",
-        "trainer=debug": "fast_dev_run smoke dry_run",
+        "trainer=debug": "fast_dev_run smoke",
     },
     "logger": {
         "logger=tensorboard": "tb tensor_board",

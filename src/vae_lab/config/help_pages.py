@@ -28,6 +28,7 @@ _EXAMPLES = {
 
 _MORE = {
     "--help model": "what a group has; --help model=conv: an option",
+    "--dry-run": "the runs of a command line, and about how long they take; nothing is done",
     "--cfg job": "the configuration of a command line, without a run",
     "--config-dir DIR": "your own options: DIR/model/mine.yaml: model=mine",
     "other commands": "python -m vae_lab.evaluate (.report .board .explore) --help",

@@ -167,7 +167,7 @@ def _state(path: Path, unknown: JobState, began: float | None) -> JobState:
         return _finished(known, result)
     progress = RunProgress.read(path)
     state = _of_unfinished(path, result, progress)
-    # What an earlier attempt left is done again by a sweep that goes on.
+    # A sweep that runs does again what an earlier attempt left.
     if state in ENDED and began is not None and _changed(path / RESULT) < began:
         return known
     known = replace(known, state=state, error=result.error)

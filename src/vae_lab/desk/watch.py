@@ -102,7 +102,7 @@ def _watch(folder: Path, console: Console, every: float) -> Sweep:
     ):
         while not sweep.is_done:
             time.sleep(every)
-            # A folder that is moved while one looks is no reason to stop.
+            # A folder may be moved while one looks.
             with suppress(UserError, OSError):
                 sweep = sweep_in(folder)
             live.update(_display(sweep, console, height=console.height), refresh=True)

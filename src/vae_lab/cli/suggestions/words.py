@@ -4,9 +4,7 @@ import re
 from itertools import takewhile
 from pathlib import Path
 
-from hydra._internal.utils import get_args_parser
-
-from vae_lab.cli.command_lines import PROGRAM
+from vae_lab.cli.command_lines import DRY_RUN, PROGRAM, argument_parser
 from vae_lab.cli.suggestions.draft import SWEEP, Draft
 from vae_lab.cli.suggestions.keys import option_named
 from vae_lab.cli.suggestions.places import (
@@ -31,10 +29,10 @@ from vae_lab.config.aliases import (
 from vae_lab.config.compose import Composer
 from vae_lab.config.known_keys import default_options, leaf_keys, options_by_key
 
-# Hydra's flags -> whether a word of its own follows.
+# Flags -> whether a word of its own follows.
 FLAGS = {
     flag: action.nargs != 0
-    for action in get_args_parser()._actions
+    for action in argument_parser()._actions
     for flag in action.option_strings
 }
 
@@ -42,6 +40,7 @@ FLAGS = {
 _FLAG_WORDS = {
     "--help": "help usage h man list ls options keys",
     "--version": "version",
+    DRY_RUN: "dry_run dryrun simulate preview",
     SWEEP: "sweep multirun grid gridsearch grid_search",
 }
 
@@ -190,7 +189,7 @@ def _between(word: str, following: str, composer: Composer) -> str | None:
 
 def _is_text(key: str) -> bool:
     """Tells whether the value of a key may have blanks."""
-    return key.endswith(("path", "root", "dir", "name"))
+    return key.endswith(("path", "root", "dir", "name", "note"))
 
 
 def _tidy(word: str) -> str:
