@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vae_lab.cli.checked_line import CheckedLine
-from vae_lab.cli.earlier_runs import EarlierRuns, Estimate
+from vae_lab.cli.earlier_runs import EarlierRuns, TimeOfRun
 from vae_lab.cli.ensure_data import absent_data, image_shapes
 from vae_lab.cli.jobs import Jobs
 from vae_lab.cli.launchers import jobs_at_a_time
@@ -147,7 +147,7 @@ class _Known:
             earlier_runs=estimate.num_runs if estimate and state != FINISHED else 0,
         )
 
-    def estimate(self, job: Job, size: int | None, epochs: int | None = None) -> Estimate | None:
+    def estimate(self, job: Job, size: int | None, epochs: int | None = None) -> TimeOfRun | None:
         """Returns how long a run takes, by those of its size if that is known."""
         left = job.values["trainer"]["max_epochs"] if epochs is None else epochs
         return self._earlier.estimate(job, num_parameters=size, epochs=left)

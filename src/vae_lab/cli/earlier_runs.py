@@ -13,7 +13,7 @@ from vae_lab.run_folder import RESULT, SUCCESS, RunFolder, RunResult
 OUTPUTS = Path("outputs")
 
 
-class Estimate(NamedTuple):
+class TimeOfRun(NamedTuple):
     """The seconds of a run, and the number of earlier runs that tell it."""
 
     seconds: float
@@ -30,7 +30,7 @@ class EarlierRuns:
             if run.machine == machine() and run.status == SUCCESS and _is_timed(run)
         ]
 
-    def estimate(self, job: Job, *, num_parameters: int | None, epochs: int) -> Estimate | None:
+    def estimate(self, job: Job, *, num_parameters: int | None, epochs: int) -> TimeOfRun | None:
         """Returns how long so many epochs of a run take, with what comes before and after them.
 
         By the median of the earlier runs of the same options, data and threads, if there are some,
@@ -48,7 +48,7 @@ class EarlierRuns:
             return None
         per_epoch = median(run.seconds["per_epoch"] for run in alike)
         around = median(run.seconds["total"] - run.seconds["fit"] for run in alike)
-        return Estimate(per_epoch * epochs + around, len(alike))
+        return TimeOfRun(per_epoch * epochs + around, len(alike))
 
 
 def _is_timed(run: RunResult) -> bool:
