@@ -62,6 +62,7 @@ def train(
         JobFailed: The run began and failed (a `RuntimeError`).
         KeyboardInterrupt: It was interrupted. The message says how to resume.
     """
+    __tracebackhide__ = True
     from vae_lab.calls.trainings import train
 
     return train(overrides, data, labels)
@@ -89,6 +90,7 @@ def sweep(
         JobFailed: No run is finished (a `RuntimeError`).
         KeyboardInterrupt: It was interrupted. The same call resumes it if it has a `sweep_name`.
     """
+    __tracebackhide__ = True
     from vae_lab.calls.trainings import sweep
 
     return sweep(overrides, data, labels)

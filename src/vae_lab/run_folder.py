@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 from vae_lab.config.identity import has_hash
 from vae_lab.errors import UserError, refusing
 from vae_lab.files import write_text
+from vae_lab.notebook_html import ShownFolder, ShownResult
 from vae_lab.reading import MOST_TEXT, is_kind, parse_json, parse_yaml, read_inside
 
 STATUSES = ("running", "success", "failed", "interrupted", "diverged")
@@ -31,7 +32,7 @@ COMMANDS = "command.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunResult:
+class RunResult(ShownResult):
     """What is known of a run: the schema of `result.json`, each field with its description.
 
     A field that is not known (yet) is None, or empty.
@@ -137,7 +138,7 @@ class RunResult:
         return cls(**known)
 
 
-class RunFolder:
+class RunFolder(ShownFolder):
     """A run's folder: what lies in it, under which name, and how it is read.
 
     What was read is kept: to see what has changed since, make another object.

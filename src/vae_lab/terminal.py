@@ -115,4 +115,6 @@ def progress(*, in_bytes: bool = False) -> "Progress":
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn()) if in_bytes else ()
     console = Console(stderr=True)
-    return Progress(*columns, console=console, disable=not console.is_terminal)
+    # In a notebook rich would ask for widgets, which may not be there.
+    is_shown = console.is_terminal and not console.is_jupyter
+    return Progress(*columns, console=console, disable=not is_shown)

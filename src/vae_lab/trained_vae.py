@@ -21,6 +21,7 @@ from vae_lab.evaluations import read_per_image
 from vae_lab.exported import is_exported, located, read_test_bounds
 from vae_lab.inference.completion.completions import Completion, complete
 from vae_lab.inference.images import EvaluationImages
+from vae_lab.notebook_html import result_html, row_of
 from vae_lab.posteriors import Posterior
 from vae_lab.random_streams import stream
 from vae_lab.run_folder import RunFolder, RunResult
@@ -87,6 +88,11 @@ class TrainedVAE:
         self.model, self.image_shape, self.config = model, image_shape, config
         self.result, self.folder = result, folder
         self.latent_dim = model.latent_dim
+
+    def _repr_html_(self) -> str:
+        """Returns what a notebook shows: the run's numbers, and ten samples."""
+        samples = row_of(self.sample(10, seed=0).numpy(), "samples: decoded draws from the prior")
+        return result_html(self.result, self.folder, [samples])
 
     @torch.no_grad()
     def encode(self, images: Array) -> Posterior:

@@ -1,4 +1,4 @@
-"""How far the training is: a bar on a terminal, one plain line per epoch anywhere else."""
+"""How far the training is: a bar on a terminal or in a notebook, else one line per epoch."""
 
 import logging
 import sys
@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Column
 
+from vae_lab.callbacks.notebook_progress import NotebookBar, in_notebook
 from vae_lab.epochs import TrainingClock
 from vae_lab.terminal import format_time
 
@@ -40,7 +41,7 @@ class Progress(ProgressBar):
         super().__init__()
         self._interval = 1 / refreshes_per_second
         self._enabled = True
-        self._bar: _Bar | None = None
+        self._bar: _Bar | NotebookBar | None = None
         self._run = ""  # "run 3/4"
         self._rest_of_sweep: Callable[[float], float | None] | None = None
         self._clock: TrainingClock | None = None
@@ -68,9 +69,13 @@ class Progress(ProgressBar):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._clock = TrainingClock(trainer)
-        if self._enabled and trainer.is_global_zero and sys.stdout and sys.stdout.isatty():
+        if not self._enabled or not trainer.is_global_zero:
+            return
+        if sys.stdout and sys.stdout.isatty():
             with suppress(OSError, ValueError):
                 self._bar = _Bar(sys.stdout)
+        elif in_notebook():
+            self._bar = NotebookBar()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._has_validation = True
@@ -96,8 +101,11 @@ class Progress(ProgressBar):
         self._finished = self._title_and_speed(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        last = self._report_epoch(trainer)
+        bar = self._bar
         self._close()
-        self._report_epoch(trainer)
+        if bar is not None and last:
+            bar.end(last)
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
@@ -111,23 +119,26 @@ class Progress(ProgressBar):
         # While a bar is up, sys.stdout prints above it.
         print(*args, **kwargs)
 
-    def _report_epoch(self, trainer: Trainer) -> None:
+    def _report_epoch(self, trainer: Trainer) -> str:
         """Takes over the values of the epoch that ended, and prints its line if there is no bar.
+
+        Returns the line, "" if no epoch ended.
 
         Called when the next epoch starts, since only then every metric of the last one is there.
         """
         if self._finished is None:
-            return
+            return ""
         finished, self._finished = self._finished, None
         # A bound of an earlier epoch is not one of this epoch.
         metrics = trainer.callback_metrics
         kept = [name for name in metrics if self._has_validation or not name.endswith("/val")]
         self._values = values_of({name: metrics[name] for name in kept})
         self._has_validation = False
+        parts = fitted({**finished, **self._times(trainer), **self._values}, WIDE)
+        line = in_a_line(parts, "title", "loss", "elbo", "times")
         if self._enabled and self._bar is None and trainer.is_global_zero:
-            parts = fitted({**finished, **self._times(trainer), **self._values}, WIDE)
-            with suppress(OSError, ValueError):
-                print(in_a_line(parts, "title", "loss", "elbo", "times"), flush=True)
+            _print(line)
+        return line
 
     def _title_and_speed(self, trainer: Trainer) -> dict[str, str]:
         title = f"{self._run}  {_epoch(trainer)}" if self._run else _epoch(trainer)
@@ -193,6 +204,11 @@ def _epoch(trainer: Trainer) -> str:
     return f"epoch {current:{len(str(last))}}/{last}"
 
 
+def _print(line: str) -> None:
+    with suppress(OSError, ValueError):
+        print(line, flush=True)
+
+
 class _Bar:
     """One line at the bottom of the terminal. It has no thread: it moves only when shown."""
 
@@ -228,6 +244,9 @@ class _Bar:
             self._task, description=shown["title"], text=text, completed=steps, total=total
         )
         self._rich.refresh()
+
+    def end(self, line: str) -> None:
+        _print(line)
 
     def close(self) -> None:
         # The handlers first: they must go, whatever the terminal takes.

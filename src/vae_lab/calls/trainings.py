@@ -40,6 +40,7 @@ _FLAGS = ("multirun", "config_dir", "config_name")
 
 def train(overrides: Sequence[str], data: Any, labels: Any) -> "TrainedVAE":
     """Returns the trained model of overrides; see `vae_lab.train`."""
+    __tracebackhide__ = True
     outcome = _outcome(overrides, data, labels, is_sweep=False)
     from vae_lab.trained_vae import load  # imports torch, which the training did before
 
@@ -48,6 +49,7 @@ def train(overrides: Sequence[str], data: Any, labels: Any) -> "TrainedVAE":
 
 def sweep(overrides: Sequence[str], data: Any, labels: Any) -> "pd.DataFrame":
     """Returns a data frame of the finished runs of a sweep; see `vae_lab.sweep`."""
+    __tracebackhide__ = True
     outcome = _outcome(overrides, data, labels, is_sweep=True)
     failed = {
         path.name: (result := result_of(path)).error or result.status
@@ -71,6 +73,7 @@ def _outcome(overrides: Sequence[str], data: Any, labels: Any, *, is_sweep: bool
         JobFailed: if the run began and failed.
         KeyboardInterrupt: if it was interrupted; it says how to resume.
     """
+    __tracebackhide__ = True  # of a notebook: it shows the caller's line and the error
     _check_words(overrides)
     failures: list[Exception] = []
     try:
