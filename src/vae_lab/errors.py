@@ -61,7 +61,14 @@ class UserError(ValueError):
 
 
 class JobFailed(RuntimeError):
-    """A run that started and did not finish. Its folder holds the log and a `result.json`."""
+    """A run that started and did not finish. Its folder holds the log and a `result.json`.
+
+    Or a command of which a part failed: `outcome` is what became of it, for other programs.
+    """
+
+    def __init__(self, words: str, outcome: Mapping[str, Any] | None = None) -> None:
+        super().__init__(words)
+        self.outcome = outcome
 
 
 class Stopped(BaseException):
@@ -145,6 +152,7 @@ def _outcome(
         tell(error)
         code = WRONG_INPUT if isinstance(error, UserError) else JOB_FAILED
         words = in_one_line(error)
+        outcome = error.outcome if isinstance(error, JobFailed) else None
     except KeyboardInterrupt:
         words, code = "interrupted.", 128 + signal.SIGINT  # as shells report it
         print_note(words)

@@ -17,7 +17,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from vae_lab.data.image_files import SUFFIXES, ImageFile, Listing, list_files, read
+from vae_lab.data.fitting import read
+from vae_lab.data.image_files import SUFFIXES, ImageFile, Listing, list_files
 from vae_lab.data.images import Images, MemmapImages
 from vae_lab.data.pixels import PixelStatistics, check_pixels
 from vae_lab.data.splits import SPLITS
