@@ -8,7 +8,7 @@ from typing import Any
 
 from vae_lab.apply.pictures import read_pictures
 from vae_lab.apply.request import argument_parser, check
-from vae_lab.apply.writing import Written, check_place
+from vae_lab.apply.writing import Results, check_place
 from vae_lab.errors import JobFailed, command
 from vae_lab.terminal import print_warning, printable
 
@@ -22,20 +22,20 @@ def _main(argv: Sequence[str]) -> Mapping[str, Any]:
     request = check(argument_parser().parse_args(argv))
     check_place(request)
     pictures = read_pictures(request)
-    written = Written(request)
+    results = Results(request)
     usable = [picture for picture in pictures if picture.fitted is not None]
     is_complete = len(usable) == len(pictures)
     # Of two ends none can be missing; a sample needs no picture.
     if not pictures or (usable and (is_complete or request.task != "interpolate")):
         from vae_lab.apply.tasks import perform
 
-        perform(request, usable, written)
+        perform(request, usable, results)
     for picture in pictures:
         print(printable(picture.line))
         for note in picture.notes:
             print_warning(f"{picture.name}: {note}")
-    outcome = written.close(pictures)
-    for path in written.shown:
+    outcome = results.close(pictures)
+    for path in results.shown:
         print(printable(f"Written:      {path}"))
     if not is_complete:
         failed = len(pictures) - len(usable)

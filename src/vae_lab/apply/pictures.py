@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from vae_lab.apply.request import PARTS, Request
+from vae_lab.apply.request import PARTS, ApplyRequest
 from vae_lab.data.fitting import FittedPicture, Fitting, fit
 from vae_lab.data.image_files import SUFFIXES, list_files
 from vae_lab.errors import UserError
@@ -23,7 +23,7 @@ _LONGEST = 50
 
 
 @dataclass
-class Picture:
+class PictureFile:
     """A picture file that was named, or lies in a folder that was.
 
     `name` is its own among the results. `fitted` is None if it cannot be used, `reason` says why.
@@ -61,7 +61,7 @@ class Picture:
         }
 
 
-def read_pictures(request: Request) -> list[Picture]:
+def read_pictures(request: ApplyRequest) -> list[PictureFile]:
     """Returns the pictures in the order they were named, those that cannot be used with a reason.
 
     Raises:
@@ -72,7 +72,7 @@ def read_pictures(request: Request) -> list[Picture]:
     pictures = []
     for path in _files(request.files):
         fitted = _read(path, request)
-        picture = Picture(path, names.of(path), None)
+        picture = PictureFile(path, names.of(path), None)
         if isinstance(fitted, str):
             picture.reason = fitted
         else:
@@ -99,7 +99,7 @@ def _files(named: list[Path]) -> Iterator[Path]:
         yield from (path / file.name for file in listing.files)
 
 
-def _read(path: Path, request: Request) -> FittedPicture | str:
+def _read(path: Path, request: ApplyRequest) -> FittedPicture | str:
     """Returns a picture as the model is to see it, or why it cannot be used."""
     if not path.exists():
         return "there is no such file"
@@ -122,7 +122,7 @@ def _read(path: Path, request: Request) -> FittedPicture | str:
     return fitted._replace(pixels=pixels, done=done)
 
 
-def _mask(request: Request) -> FittedPicture | None:
+def _mask(request: ApplyRequest) -> FittedPicture | None:
     """Returns the mask that was named, grey."""
     if request.mask is None:
         return None
@@ -136,7 +136,7 @@ def _mask(request: Request) -> FittedPicture | None:
     return mask
 
 
-def _add_missing(picture: Picture, request: Request, mask: FittedPicture | None) -> None:
+def _add_missing(picture: PictureFile, request: ApplyRequest, mask: FittedPicture | None) -> None:
     """Adds which pixels are missing, or the reason why the picture cannot be completed."""
     fitted = picture.fitted
     assert fitted is not None

@@ -48,7 +48,7 @@ _MOST = {"num_images": 1000, "num_samples": 100_000, "steps": 1000, "enlarge": 1
 _ONLY_OF = {"mask": ("complete",), "hide": ("complete",)}
 
 
-class Request(NamedTuple):
+class ApplyRequest(NamedTuple):
     """A task for a trained model, all of it checked.
 
     `model` is the folder of a run, or an exported one; `to` a folder, or the file of a table.
@@ -127,7 +127,7 @@ def _add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--trust", action="store_true", help=words)
 
 
-def check(arguments: argparse.Namespace) -> Request:
+def check(arguments: argparse.Namespace) -> ApplyRequest:
     """Returns what parsed arguments ask for.
 
     Raises:
@@ -141,7 +141,7 @@ def check(arguments: argparse.Namespace) -> Request:
     _check_files(task, arguments.files)
     model = located(arguments.run)
     shape, config = _model(model, arguments)
-    request = Request(
+    request = ApplyRequest(
         model=model,
         image_shape=shape,
         binarize=config["data"]["binarize"],
@@ -232,7 +232,7 @@ def _model(model: Path, arguments: argparse.Namespace) -> tuple[tuple[int, ...],
     return run.image_shape, config
 
 
-def _check_table(request: Request) -> None:
+def _check_table(request: ApplyRequest) -> None:
     """Raises UserError if a table cannot be written as the name of its file says."""
     if not request.is_table:
         return

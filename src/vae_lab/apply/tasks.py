@@ -11,10 +11,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vae_lab.apply.pictures import Picture
-from vae_lab.apply.request import Request
+from vae_lab.apply.pictures import PictureFile
+from vae_lab.apply.request import ApplyRequest
 from vae_lab.apply.sheets import Tile, with_checks, write_sheet
-from vae_lab.apply.writing import Written
+from vae_lab.apply.writing import Results
 from vae_lab.callbacks.drawing.grids import to_uint8
 from vae_lab.callbacks.drawing.pixels import enlarged, to_png
 from vae_lab.terminal import progress
@@ -25,14 +25,14 @@ from vae_lab.vae import BATCH
 _DARK, _LIGHT = 0.25, 0.6
 
 
-class Work(NamedTuple):
+class TaskOnPictures(NamedTuple):
     """A task with all that it needs: the model, and the pictures as images (N, C, H, W)."""
 
     vae: TrainedVAE
-    request: Request
-    pictures: Sequence[Picture]
+    request: ApplyRequest
+    pictures: Sequence[PictureFile]
     images: Tensor
-    written: Written
+    results: Results
 
     def save(self, images: Tensor, names: Sequence[str]) -> list[Path]:
         """Writes images (N, C, H, W) as separate files."""
@@ -41,24 +41,24 @@ class Work(NamedTuple):
         def write(number: int, path: Path) -> None:
             to_png(enlarged(to_uint8(images[number]), factor), path)
 
-        return list(self.written.pictures(names, write))
+        return list(self.results.pictures(names, write))
 
     def sheet(self, tiles: Sequence[Tile], title: str) -> None:
         """Writes the sheet of the task."""
-        self.written.sheet(lambda path: write_sheet(path, tiles, title))
+        self.results.sheet(lambda path: write_sheet(path, tiles, title))
 
 
-def perform(request: Request, pictures: Sequence[Picture], written: Written) -> None:
+def perform(request: ApplyRequest, pictures: Sequence[PictureFile], results: Results) -> None:
     """Loads the model, does the task, and adds to each picture what became of it."""
     vae = load(request.model, weights=request.weights, trust=request.trust)
     pixels = [torch.from_numpy(it.fitted.pixels) for it in pictures if it.fitted is not None]
     images = torch.stack(pixels).float() / 255 if pixels else torch.empty(0, *vae.image_shape)
     if pictures:
         _compare_borders(vae, images, pictures)
-    _TASKS[request.task](Work(vae, request, pictures, images, written))
+    _TASKS[request.task](TaskOnPictures(vae, request, pictures, images, results))
 
 
-def _reconstruct(work: Work) -> None:
+def _reconstruct(work: TaskOnPictures) -> None:
     parts = [work.vae.reconstruct(part) for part in torch.split(work.images, BATCH)]
     made = torch.cat(parts)
     paths = work.save(made, [picture.name for picture in work.pictures])
@@ -71,7 +71,7 @@ def _reconstruct(work: Work) -> None:
     work.sheet(tiles, "Left the picture as the model sees it, right its reconstruction.")
 
 
-def _encode(work: Work) -> None:
+def _encode(work: TaskOnPictures) -> None:
     rows = []
     posteriors = [work.vae.encode(part) for part in torch.split(work.images, BATCH)]
     mean = torch.cat([posterior.mean for posterior in posteriors])
@@ -82,10 +82,10 @@ def _encode(work: Work) -> None:
         picture.values = {f"mean_{k}": value for k, value in enumerate(of_mean)}
         picture.values |= {f"std_{k}": value for k, value in enumerate(of_deviation)}
         rows.append({"file": str(picture.path), **picture.values})
-    work.written.table(rows)
+    work.results.table(rows)
 
 
-def _score(work: Work) -> None:
+def _score(work: TaskOnPictures) -> None:
     numbers = work.request.numbers
     scores = work.vae.score(work.images, num_samples=numbers["num_samples"], seed=numbers["seed"])
     ranks = [None] * len(scores.elbo) if scores.rank is None else scores.rank.tolist()
@@ -99,7 +99,7 @@ def _score(work: Work) -> None:
         lines = [picture.name, f"{scores.elbo[k]:.1f} nats"]
         lines += [] if rank is None else [f"above {100 * rank:.0f} %"]
         tiles.append(Tile(work.images[k, None], tuple(lines)))
-    work.written.table(rows)
+    work.results.table(rows)
     if not work.request.is_table:
         above = "" if scores.rank is None else ", and above how many of the test images"
         work.sheet(tiles, f"The bound of each picture in nats{above}.")
@@ -114,7 +114,7 @@ def _words_of_rank(rank: float) -> str:
     return f"{word} than that of {100 * share:.{digits}f} % of the test images"
 
 
-def _complete(work: Work) -> None:
+def _complete(work: TaskOnPictures) -> None:
     numbers, tiles = work.request.numbers, []
     with progress() as bars:
         bar = bars.add_task("completing", total=len(work.pictures))
@@ -144,7 +144,7 @@ def _complete(work: Work) -> None:
     work.sheet(tiles, "Left what is seen, then ways to complete it: draws of p(missing|seen).")
 
 
-def _interpolate(work: Work) -> None:
+def _interpolate(work: TaskOnPictures) -> None:
     first, last = work.images[:1], work.images[1:]
     path = work.vae.interpolate(first, last, steps=work.request.numbers["steps"])[:, 0]
     names = [f"{k + 1:0{len(str(len(path)))}d}" for k in range(len(path))]
@@ -157,7 +157,7 @@ def _interpolate(work: Work) -> None:
     )
 
 
-def _sample(work: Work) -> None:
+def _sample(work: TaskOnPictures) -> None:
     numbers = work.request.numbers
     images = work.vae.sample(numbers["num_images"], seed=numbers["seed"])
     width = len(str(len(images)))
@@ -165,7 +165,7 @@ def _sample(work: Work) -> None:
     work.sheet([Tile(image[None]) for image in images], "Mean images of draws of the prior.")
 
 
-_TASKS: dict[str, Callable[[Work], None]] = {
+_TASKS: dict[str, Callable[[TaskOnPictures], None]] = {
     "reconstruct": _reconstruct,
     "encode": _encode,
     "score": _score,
@@ -175,7 +175,7 @@ _TASKS: dict[str, Callable[[Work], None]] = {
 }
 
 
-def _compare_borders(vae: TrainedVAE, images: Tensor, pictures: Sequence[Picture]) -> None:
+def _compare_borders(vae: TrainedVAE, images: Tensor, pictures: Sequence[PictureFile]) -> None:
     """Notes which pictures look like a negative of the model's: light borders, or dark ones."""
     usual = _border(vae.sample(100, seed=0).clamp(0, 1)).mean().item()
     for picture, border in zip(pictures, _border(images).tolist(), strict=True):

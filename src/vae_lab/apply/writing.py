@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vae_lab.apply.request import Request
+from vae_lab.apply.request import ApplyRequest
 from vae_lab.errors import UserError, describe_os_error, refusing
 from vae_lab.files import atomic, check_writable, write_text
 from vae_lab.outcome import as_json
@@ -17,12 +17,12 @@ from vae_lab.ownership import WRITTEN_BY, is_ours
 from vae_lab.reading import MOST_TEXT, parse_json, read_inside
 
 if TYPE_CHECKING:
-    from vae_lab.apply.pictures import Picture
+    from vae_lab.apply.pictures import PictureFile
 
 _REMEDY = "name another place with --to"
 
 
-def check_place(request: Request) -> None:
+def check_place(request: ApplyRequest) -> None:
     """Raises UserError if the results cannot go where they were sent to, or something is there."""
     to = request.to
     check_writable(to.parent if request.is_table else to, _REMEDY)
@@ -40,11 +40,11 @@ def check_place(request: Request) -> None:
             raise _in_the_way(path)
 
 
-def _record(request: Request) -> Path:
+def _record(request: ApplyRequest) -> Path:
     return request.to / f"{request.task}.json"
 
 
-def _places(request: Request) -> list[Path]:
+def _places(request: ApplyRequest) -> list[Path]:
     return [request.to / f"{request.task}{end}" for end in (".png", ".csv", "")]
 
 
@@ -64,10 +64,10 @@ def _is_table(path: Path) -> bool:
         return names[:1] == ["file"]
 
 
-class Written:
+class Results:
     """What a command has written; `shown` are the files and folders that people are told of."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: ApplyRequest) -> None:
         self._request = request
         self.shown: list[Path] = []
         self._paths: list[Path] = []
@@ -103,7 +103,7 @@ class Written:
         self._write(path, partial(frame.to_csv, index=False) if is_csv else frame.to_parquet)
         self._show(path)
 
-    def close(self, pictures: Sequence["Picture"]) -> dict[str, Any]:
+    def close(self, pictures: Sequence["PictureFile"]) -> dict[str, Any]:
         """Writes the record beside the results; returns the outcome."""
         request = self._request
         outcome = {
