@@ -9,11 +9,12 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from vae_lab.help_layout import page, table
-from vae_lab.outcome import JSON_FLAG, as_json, name_of_command, prints_on_stderr
+from vae_lab.outcome import JSON_FLAG, Ended, Ongoing, name_of_command, run_command
 from vae_lab.terminal import keep_streams_writable, print_error, print_note
 
 if TYPE_CHECKING:
@@ -63,12 +64,12 @@ class UserError(ValueError):
 class JobFailed(RuntimeError):
     """A run that started and did not finish. Its folder holds the log and a `result.json`.
 
-    Or a command of which a part failed: `outcome` is what became of it, for other programs.
+    `outcome` is what is known of the work all the same, for `--json`.
     """
 
-    def __init__(self, words: str, outcome: Mapping[str, Any] | None = None) -> None:
-        super().__init__(words)
-        self.outcome = outcome
+    def __init__(self, message: str, outcome: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.outcome = outcome or {}
 
 
 class Stopped(BaseException):
@@ -121,42 +122,46 @@ def _help_of(action: argparse.Action) -> str:
     return (action.help or "") % vars(action)
 
 
-def command(work: Callable[[Sequence[str]], Mapping[str, Any] | None]) -> None:
+# What works on the arguments of a command line, and returns its outcome.
+CommandWork = Callable[[Sequence[str]], Mapping[str, Any] | Ongoing | None]
+
+
+def command(work: CommandWork) -> None:
     """Gives a command line to what works on it; exits with 2 for wrong input, 130 at Ctrl-C.
 
     An unexpected error is one line too; HYDRA_FULL_ERROR=1 adds its traceback. With `--json` the
-    outcome, which is what `work` returns, is printed as one JSON document (docs/how-to/desk.md).
+    outcome, which is what `work` returns, is printed as one JSON document (docs/reference/json.md).
+    An `exit_code` in it is that of the command.
     """
     keep_streams_writable()
-    program, *words = sys.argv
-    arguments = [word for word in words if word != JSON_FLAG]
-    if arguments == words:
-        outcome = _outcome(work, arguments)
-    else:
-        with prints_on_stderr() as stdout:
-            outcome = _outcome(work, arguments)
-            stdout.write(as_json({"command": name_of_command(program), **outcome}))
-    if outcome["exit_code"]:
-        sys.exit(outcome["exit_code"])
+    if code := run_command(name_of_command(sys.argv[0]), sys.argv[1:], partial(_ended, work)):
+        sys.exit(code)
 
 
-def _outcome(
-    work: Callable[[Sequence[str]], Mapping[str, Any] | None], arguments: Sequence[str]
-) -> dict[str, Any]:
-    """Returns the outcome of a command, after its error, if any, was told."""
-    words: str | None = None
-    code, outcome = 0, None
+def _ended(work: CommandWork, arguments: Sequence[str]) -> Ended:
+    """Returns what a command ended with, after its error, if any, was told."""
     try:
         outcome = work(arguments)
     except Exception as error:
         tell(error)
-        code = WRONG_INPUT if isinstance(error, UserError) else JOB_FAILED
-        words = in_one_line(error)
-        outcome = error.outcome if isinstance(error, JobFailed) else None
+        known = {"error": in_one_line(error), **getattr(error, "outcome", {})}
+        return Ended(exit_code(error), known)
     except KeyboardInterrupt:
-        words, code = "interrupted.", 128 + signal.SIGINT  # as shells report it
+        words = "interrupted."
         print_note(words)
-    return {"exit_code": code, "error": words, **(outcome or {})}
+        return Ended(128 + signal.SIGINT, {"error": words})  # as shells report it
+    except SystemExit as ended:  # help, or a signal that is an ordinary end
+        return Ended(int(ended.code or 0), {})
+    if isinstance(outcome, Ongoing):
+        stay = outcome.stay
+        return Ended(0, outcome.outcome, lambda: _ended(lambda _: stay(), ()))
+    known = outcome or {}
+    return Ended(known.get("exit_code", 0), known)
+
+
+def exit_code(error: Exception) -> int:
+    """Returns the exit code of a command that ended with an error."""
+    return WRONG_INPUT if isinstance(error, UserError) else JOB_FAILED
 
 
 # What becomes of an error whose work ends with it: it is printed, or kept for somebody.

@@ -72,7 +72,7 @@ def argument_parser() -> ArgumentParser:
     return parser
 
 
-def _main(argv: Sequence[str]) -> None:
+def _main(argv: Sequence[str]) -> Mapping[str, Any]:
     arguments = argument_parser().parse_args(argv)
     folders = [folder.expanduser() for folder in arguments.folders]
     to = None if arguments.to is None else arguments.to.expanduser()
@@ -88,6 +88,9 @@ def _main(argv: Sequence[str]) -> None:
     for path, reason in left_out.items():
         print(printable(f"left out {path}: {reason}"))
     print(printable(f"Explorer:     {page}"))
+    left = [{"folder": path, "reason": reason} for path, reason in left_out.items()]
+    shown = [run.path for run in chosen.runs if run.path not in left_out]
+    return {"page": page, "runs": shown, "left_out": left}
 
 
 def choose(folders: Sequence[Path], to: Path | None, *, trust: bool) -> Chosen:

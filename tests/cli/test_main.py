@@ -22,6 +22,7 @@ from stripes import write_conf
 
 from vae_lab.cli import main as main_module
 from vae_lab.cli.hydra_jobs import launch
+from vae_lab.cli.training_outcome import TrainingOutcome
 from vae_lab.errors import JobFailed, Stopped
 from vae_lab.run_folder import RunFolder, RunResult
 from vae_lab.terminal import in_this_shell
@@ -376,7 +377,7 @@ def test_what_was_finished_when_a_sweep_lost_a_worker_is_no_failure(
 
     monkeypatch.setattr("vae_lab.cli.execution.launch", lose)
     argv = ["-m", "data=digits", "seed=0,1", f"hydra.sweep.dir={tmp_path / 's'}", "report=null"]
-    assert main_module._main(argv) == 1
+    assert main_module._main(argv, TrainingOutcome()) == 1
     with (tmp_path / "s" / "summary.csv").open() as file:
         assert [row["status"] for row in csv.DictReader(file)] == ["success", "failed"]
 
@@ -384,7 +385,7 @@ def test_what_was_finished_when_a_sweep_lost_a_worker_is_no_failure(
 def test_an_error_that_nobody_thought_of_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(argv: object) -> int:
+    def fail(*_: object) -> int:
         raise KeyError("seed")
 
     monkeypatch.setattr(main_module, "_main", fail)

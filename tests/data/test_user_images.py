@@ -93,7 +93,7 @@ def test_a_run_on_files_without_labels_is_evaluated_and_resumed(
     assert "precision_of_samples" not in whole.picture_metrics
     assert (tmp_path / "run" / "figures" / "latent_scatter_0002.png").is_file()
     capsys.readouterr()
-    found = evaluate_run(*check([str(tmp_path / "run"), *SMALL]).requests)
+    found = evaluate_run(*check([str(tmp_path / "run"), *SMALL]).requests).content
     assert "left out, the images have no labels" in capsys.readouterr().err
     assert "elbo" in found["numbers"] and "knn_accuracy" not in found["numbers"]
 

@@ -42,7 +42,7 @@ def train(folder: Path, *overrides: str) -> tuple[RunResult, Path]:
 
 
 def evaluated(folder: Path, *overrides: str) -> dict[str, Any]:
-    return evaluate_run(*check([str(folder), *SMALL, *overrides]).requests)
+    return evaluate_run(*check([str(folder), *SMALL, *overrides]).requests).content
 
 
 def make_earlier(folder: Path) -> None:

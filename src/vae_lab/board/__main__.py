@@ -3,11 +3,13 @@
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from vae_lab.board.log_folder import OUTPUTS, folder_to_show
-from vae_lab.board.server import LOOPBACK, serve
+from vae_lab.board.server import LOOPBACK, serve, stay
 from vae_lab.errors import ArgumentParser, UserError, command
+from vae_lab.outcome import Ongoing
 
 
 def main() -> None:
@@ -44,12 +46,20 @@ def argument_parser() -> ArgumentParser:
     return parser
 
 
-def _main(argv: Sequence[str]) -> None:
+def _main(argv: Sequence[str]) -> Ongoing:
     arguments = argument_parser().parse_args(argv)
     if not 0 <= arguments.port <= 65535:
         raise UserError(f"--port must be between 0 and 65535, got {arguments.port}.")
-    with folder_to_show(arguments.folders) as log_folder:
-        serve(log_folder, host=arguments.host, port=arguments.port)
+    with ExitStack() as stack:
+        log_folder = stack.enter_context(folder_to_show(arguments.folders))
+        served = serve(log_folder, host=arguments.host, port=arguments.port)
+        shown = stack.pop_all()  # the folder stays as long as it is served
+
+    def wait() -> None:
+        with shown:
+            stay(log_folder)
+
+    return Ongoing(served, wait)
 
 
 if __name__ == "__main__":

@@ -34,8 +34,8 @@ PROJECTOR = "projector_config.pbtxt"
 PATIENCE = 30
 
 
-def serve(log_folder: LogFolder, *, host: str, port: int) -> NoReturn:
-    """Starts TensorBoard, prints the links, and stays until a signal comes.
+def serve(log_folder: LogFolder, *, host: str, port: int) -> dict[str, Any]:
+    """Starts TensorBoard, prints the links, and returns them with the address, for `--json`.
 
     Raises:
         UserError: The host or the port cannot be used.
@@ -45,11 +45,17 @@ def serve(log_folder: LogFolder, *, host: str, port: int) -> NoReturn:
     _await(server, log_folder)
     runs = "1 run" if len(log_folder.names) == 1 else f"{len(log_folder.names)} runs"
     print(f"TensorBoard shows {runs} of {', '.join(map(str, log_folder.sources))}: {url}")
-    for link in server.links:
-        print(printable(f"  {link.title:<25} {url.rstrip('/')}{link.path}"))
+    links = {link.title: f"{url.rstrip('/')}{link.path}" for link in server.links}
+    for title, address in links.items():
+        print(printable(f"  {title:<25} {address}"))
     if not server.tensorboard.kinds():
         print(f"  {'pictures, once drawn':<26}{url}?board#images")
     print("Ctrl-C ends it.", flush=True)
+    return {"address": url, "links": links, "runs": [*log_folder.names]}
+
+
+def stay(log_folder: LogFolder) -> NoReturn:
+    """Keeps the folder up to date until a signal comes."""
     while True:
         time.sleep(RELOAD)
         log_folder.refresh()

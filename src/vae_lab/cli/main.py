@@ -7,6 +7,8 @@ before torch is imported: the configuration, the data, the output folder. Then H
 import runpy
 import sys
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
 from vae_lab.cli.checked_line import check_line
 from vae_lab.cli.command_lines import SHELL, CommandLine, print_commands_to_look
@@ -16,8 +18,10 @@ from vae_lab.cli.execution import execute, prepare
 from vae_lab.cli.help import print_help
 from vae_lab.cli.hydra_jobs import run_hydra
 from vae_lab.cli.task import job
+from vae_lab.cli.training_outcome import TrainingOutcome
 from vae_lab.config.compose import Composer
-from vae_lab.errors import JOB_FAILED, WRONG_INPUT, Stopped, UserError, tell
+from vae_lab.errors import JOB_FAILED, Stopped, exit_code
+from vae_lab.outcome import Ended, run_command
 from vae_lab.ownership import FIGURES_PAGE
 from vae_lab.terminal import keep_streams_writable, print_note
 from vae_lab.training.distributed import join_run, joined_run
@@ -37,23 +41,32 @@ def main() -> None:
         runpy.run_module(COMMANDS[sys.argv.pop(1)], run_name="__main__", alter_sys=True)
         return
     keep_streams_writable()
-    code = 0
+    # A process that joins the run of another prints no outcome of its own.
+    joined = joined_run()
+    argv = [] if joined else sys.argv[1:]
+    sys.exit(run_command("train", argv, partial(_ended, joined)))
+
+
+def _ended(joined: Path | None, argv: Sequence[str]) -> Ended:
+    """Does what a command line asks for; returns the exit code, and the outcome for `--json`."""
+    training = TrainingOutcome()
     try:
         with handle_signals():
-            if joined := joined_run():
+            if joined:
                 join_run(joined)
-            else:
-                code = _main(sys.argv[1:])
+                return Ended(0, {})
+            return Ended(_main(argv, training), training.content())
     except Exception as error:
-        tell(error)
-        code = WRONG_INPUT if isinstance(error, UserError) else JOB_FAILED
+        training.tell(error)
+        return Ended(exit_code(error), training.content())
     except Stopped as stopped:
         print_note(stopped)  # no error: the person asked for it
-        code = stopped.code
-    sys.exit(code)
+        return Ended(stopped.code, training.content(stopped))
+    except SystemExit as ended:  # PyTorch cannot be imported
+        return Ended(int(ended.code or 0), training.content())
 
 
-def _main(argv: Sequence[str]) -> int:
+def _main(argv: Sequence[str], training: TrainingOutcome) -> int:
     """Does what a command line asks for, and returns the exit code."""
     checked = check_line(argv, SHELL)
     line = checked.line
@@ -69,7 +82,9 @@ def _main(argv: Sequence[str]) -> int:
     if line.dry_run:
         print_work(work_to_do(checked))
         return 0
-    outcome = execute(prepare(checked), tell)
+    prepared = prepare(checked)
+    training.prepared = prepared
+    outcome = training.outcome = execute(prepared, training.tell)
     if not outcome.is_sweep and outcome.is_success:
         if (page := outcome.folder / "figures" / FIGURES_PAGE).exists():
             print("Pictures:    ", page)

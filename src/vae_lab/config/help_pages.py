@@ -30,6 +30,7 @@ _MORE = {
     "--help model": "what a group has; --help model=conv: an option",
     "--dry-run": "the runs of a command line, and about how long they take; nothing is done",
     "--cfg job": "the configuration of a command line, without a run",
+    "--json": "the outcome as one JSON document, for other programs",
     "--config-dir DIR": "your own options: DIR/model/mine.yaml: model=mine",
     "other commands": "python -m vae_lab.evaluate (.report .board .explore) --help",
     "docs/reference/keys.md": "all keys with their ranges; docs/index.md: the rest",
@@ -41,7 +42,7 @@ def overview(descriptions: Descriptions) -> str:
     groups = [line for group in descriptions.groups.values() for line in _summary(group)]
     keys = [(key.name, first_sentence(key.meaning)) for key in descriptions.top_level()]
     return page(
-        "python -m vae_lab [-m] [group=option ...] [key=value ...]",
+        "python -m vae_lab [-m] [--json] [group=option ...] [key=value ...]",
         "Trains variational auto-encoders, compares them, and shows what they learned.",
         _EXAMPLES,
         {

@@ -33,15 +33,36 @@ def main() -> None:
     command(_main)
 
 
-def _main(argv: Sequence[str]) -> None:
+def _main(argv: Sequence[str]) -> Mapping[str, Any]:
     if not argv or {"-h", "--help"} & set(argv):
         print(printable(_help(argv)))
-        return
+        return {}
     plan = check(argv)
     if len(plan.requests) == 1 and not plan.unfinished and not plan.broken:
-        evaluate_run(plan.requests[0])
+        measured = [(plan.requests[0], evaluate_run(plan.requests[0]))]
     else:
-        evaluate_runs(plan)
+        measured = evaluate_runs(plan)
+    return _outcome(plan, measured, {})
+
+
+def _outcome(
+    plan: EvaluationPlan, measured: Sequence[tuple[Request, Measured]], failed: Mapping[Path, str]
+) -> dict[str, Any]:
+    """Returns what became of each run, for `--json`: its numbers, or why it has none."""
+    return {
+        "runs": [
+            {
+                "name": request.name,
+                "folder": request.run.path,
+                "file": found.path,
+                "is_new": found.is_new,
+                **{key: found.content.get(key, {}) for key in ("numbers", "picture_metrics")},
+            }
+            for request, found in measured
+        ],
+        "failed": [{"folder": path, "reason": failed[path]} for path in failed],
+        "left_out": [{"folder": path, "reason": why} for path, why in plan.unfinished.items()],
+    }
 
 
 def _help(argv: Sequence[str]) -> str:
@@ -51,14 +72,14 @@ def _help(argv: Sequence[str]) -> str:
     if named:
         return "\n".join(setting_topic(keys, word) for word in named)
     return page(
-        USAGE,
+        f"{USAGE} [--json]",
         "Measures finished runs: their bound, log-likelihood, latent space and samples.",
         _EXAMPLES,
         {"Keys: set with key=value; --help KEY explains one.": settings_help(keys)},
     )
 
 
-def evaluate_run(request: Request) -> dict[str, Any]:
+def evaluate_run(request: Request) -> Measured:
     """Evaluates a run, keeps the numbers in its folder, prints them, and returns them.
 
     Raises:
@@ -78,11 +99,11 @@ def evaluate_run(request: Request) -> dict[str, Any]:
     print(printable(f"\n{'kept in' if measured.is_new else 'measured before:'} {measured.path}"))
     if picture := measured.draw():
         print(printable(f"true posteriors of test images: {picture}"))
-    return measured.content
+    return measured
 
 
-def evaluate_runs(plan: EvaluationPlan) -> None:
-    """Evaluates those of several runs that are not yet, and prints a table of all.
+def evaluate_runs(plan: EvaluationPlan) -> list[tuple[Request, Measured]]:
+    """Evaluates those of several runs that are not yet, prints a table of all, and returns them.
 
     Raises:
         JobFailed: A run failed; the others are evaluated all the same.
@@ -92,25 +113,29 @@ def evaluate_runs(plan: EvaluationPlan) -> None:
 
     known = [it.kept() if it.has_fixed_images else None for it in plan.requests]
     _tell(plan, num_known=len(known) - known.count(None))
-    failed = [path.name for path in plan.broken]
-    measured = []
+    failed = dict(plan.broken)
+    measured: list[tuple[Request, Measured]] = []
     with EvaluationProgress(known.count(None)) as progress:
         for request, found in zip(plan.requests, known, strict=True):
             if found is None:
                 progress.next_run(request.name)
             try:
                 found = found or _measure(request, progress)
-                measured.append((request, found.content))
+                measured.append((request, found))
                 _keep(found)
                 found.draw()
             # Whatever happens to a run, the others do not depend on it.
             except Exception as error:
-                failed.append(request.name)
+                failed[request.run.path] = in_one_line(error)
                 print_error(f"{request.name}: {in_one_line(error)}")
     if measured:
-        print(printable(format_table(measured)), flush=True)
+        table = format_table([(request, found.content) for request, found in measured])
+        print(printable(table), flush=True)
     if failed:
-        raise JobFailed(f"not evaluated, or not kept: {', '.join(failed)}.")
+        names = ", ".join(path.name for path in failed)
+        outcome = _outcome(plan, measured, failed)
+        raise JobFailed(f"not evaluated, or not kept: {names}.", outcome)
+    return measured
 
 
 def _tell(plan: EvaluationPlan, *, num_known: int) -> None:

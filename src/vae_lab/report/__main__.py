@@ -1,10 +1,11 @@
 """`python -m vae_lab.report FOLDER [FOLDER ...]`: the page that compares runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from vae_lab.errors import ArgumentParser, command
-from vae_lab.ownership import LATEX
+from vae_lab.ownership import LATEX, MARKDOWN, NUMBERS, SUMMARY
 from vae_lab.terminal import printable
 
 
@@ -35,7 +36,7 @@ def argument_parser() -> ArgumentParser:
     return parser
 
 
-def _main(argv: Sequence[str]) -> None:
+def _main(argv: Sequence[str]) -> Mapping[str, Any]:
     arguments = argument_parser().parse_args(argv)
     from vae_lab.report.page import write_report  # imports matplotlib
     from vae_lab.report.wording import counted
@@ -47,6 +48,15 @@ def _main(argv: Sequence[str]) -> None:
     print(printable(f"{counted(num_runs, 'run')} compared: {page}"))
     if arguments.latex:
         print(printable(f"The results for a paper: {target / LATEX}"))
+    return {
+        "page": page,
+        "markdown": target / MARKDOWN,
+        "numbers": target / NUMBERS,
+        "summary": target / SUMMARY,
+        "latex": target / LATEX if arguments.latex else None,
+        "num_runs": num_runs,
+        "left_out": [{"folder": path, "reason": reason} for path, reason in skipped],
+    }
 
 
 if __name__ == "__main__":
