@@ -155,8 +155,8 @@ def _ended(work: CommandWork, arguments: Sequence[str]) -> Ended:
     if isinstance(outcome, Ongoing):
         stay = outcome.stay
         return Ended(0, outcome.outcome, lambda: _ended(lambda _: stay(), ()))
-    known = outcome or {}
-    return Ended(known.get("exit_code", 0), known)
+    found = outcome or {}
+    return Ended(found.get("exit_code", 0), found)
 
 
 def exit_code(error: Exception) -> int:
