@@ -93,6 +93,14 @@ def test_of_a_sweep_each_run_and_the_failed_ones(tmp_path: Path) -> None:
     assert outcome["summary"] == str(Path("s", "summary.csv")) and outcome["report"] is None
 
 
+def test_of_a_dry_run_what_it_would_do(tmp_path: Path) -> None:
+    words = ("-m", *QUICK, "latent_dim=2,3", "hydra.sweep.dir=s", "--dry-run")
+    outcome, _ = outcome_of(*words, folder=tmp_path)
+    assert outcome["dry_run"] is True and outcome["is_sweep"] is True
+    assert [run["state"] for run in outcome["runs"]] == ["new", "new"]
+    assert not (tmp_path / "s").exists()
+
+
 def test_of_a_failed_run_its_status_and_the_line(tmp_path: Path) -> None:
     words = (*QUICK, "hydra.run.dir=run", "optimizer.lr=1e30", "optimizer.schedule=constant")
     outcome, printed = outcome_of(*words, code=1, folder=tmp_path)

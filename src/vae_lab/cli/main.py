@@ -80,7 +80,8 @@ def _main(argv: Sequence[str], training: TrainingOutcome) -> int:
         _show(checked.composer, line)
         return 0
     if line.dry_run:
-        print_work(work_to_do(checked))
+        training.work = work_to_do(checked)
+        print_work(training.work)
         return 0
     prepared = prepare(checked)
     training.prepared = prepared

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from vae_lab.cli.dry_run import WorkToDo
 from vae_lab.cli.execution import Outcome, PreparedTraining
 from vae_lab.errors import Stopped, in_one_line, tell
 from vae_lab.ownership import EXPLORER, FIGURES_PAGE, PAGE, SUMMARY
@@ -29,6 +30,7 @@ class TrainingOutcome:
     def __init__(self) -> None:
         self.prepared: PreparedTraining | None = None
         self.outcome: Outcome | None = None
+        self.work: WorkToDo | None = None  # of a dry run
         self._error: str | None = None
 
     def tell(self, error: Exception) -> None:
@@ -40,7 +42,9 @@ class TrainingOutcome:
         """Returns what is known, for JSON; `stopped` ended it."""
         error = str(stopped) if stopped else self._error
         content: dict[str, Any] = {}
-        if self.outcome:
+        if self.work:
+            content = self.work.to_json()
+        elif self.outcome:
             outcome = self.outcome
             content = _of_runs(outcome.folder, outcome.runs, is_sweep=outcome.is_sweep)
             content["unfinished"] = outcome.unfinished
