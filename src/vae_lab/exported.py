@@ -92,8 +92,8 @@ def is_exported(folder: Path) -> bool:
 
 def located(folder: Path | str) -> Path:
     """Returns the folder that a path or `example:NAME` names; see `example`."""
-    if isinstance(folder, str) and folder.startswith(EXAMPLE):
-        return example(folder.removeprefix(EXAMPLE))
+    if (name := str(folder)).startswith(EXAMPLE):
+        return example(name.removeprefix(EXAMPLE))
     return Path(folder).expanduser()
 
 

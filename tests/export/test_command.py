@@ -105,7 +105,7 @@ def test_the_card_shows_numbers_and_pictures_of_the_run(run: Path, folder: Path)
     result = RunFolder(run).require_result()
     assert card.startswith('---\nlicense: "mit"\nlibrary_name: vae-lab\n')
     bound, error = result.metrics["elbo/test"], result.standard_errors["elbo/test"]
-    assert f"{bound:.1f} ± {error:.1f} nats" in card
+    assert f"{bound:.1f}\u00a0±\u00a0{error:.1f}\u00a0nats" in card
     assert f"| weights | best, after epoch {result.protocol['weights_epoch']} of 2 (" in card
     assert result.command in card
     pictures = {path.name for path in (folder / "pictures").iterdir()}

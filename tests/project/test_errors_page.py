@@ -13,6 +13,7 @@ from vae_lab import explore
 from vae_lab.cli import main
 from vae_lab.errors import NonFiniteError
 from vae_lab.evaluate import __main__ as evaluate
+from vae_lab.export import __main__ as export
 from vae_lab.report import __main__ as report
 from vae_lab.terminal import in_this_shell
 
@@ -23,6 +24,7 @@ PROGRAMS = {
     "vae_lab.evaluate": evaluate.main,
     "vae_lab.report": report.main,
     "vae_lab.explore": explore.main,
+    "vae_lab.export": export.main,
 }
 
 QUOTED = re.findall(r"```text\n\$ python -m (\S+) (.*)\n([^`]*)\n```", PAGE)

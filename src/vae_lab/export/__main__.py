@@ -9,7 +9,7 @@ from typing import Any
 
 from vae_lab.errors import ArgumentParser, JobFailed, UserError, command
 from vae_lab.export.sources import read_source
-from vae_lab.exported import PICTURES
+from vae_lab.exported import CARD, PICTURES
 from vae_lab.files import check_writable
 from vae_lab.terminal import print_note, printable
 
@@ -89,7 +89,7 @@ def _main(argv: Sequence[str]) -> dict[str, Any]:
     for file in files:
         print(printable(f"  {file}  {(target / file).stat().st_size:,} bytes"))
     upload = f"hf upload USER/{_hub_name(target)} {shlex.quote(str(target))} ."
-    print(printable(f"To share it on the Hugging Face Hub: {upload}"))
+    print(printable(f"Read and complete {target / CARD}, then, if you want to share it: {upload}"))
     if written.no_graphs:
         raise JobFailed(f"{target} has no encoder.onnx and decoder.onnx: {written.no_graphs}")
     return {

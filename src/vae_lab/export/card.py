@@ -59,6 +59,8 @@ class Card:
         )
         environment.filters["quoted"] = lambda text: Markup(json.dumps(str(text)))
         environment.filters["safe"] = Markup
+        # No line ends within a number with its error or its unit.
+        environment.filters["unbroken"] = _unbroken
         return environment.get_template("card.md").render(self._values())
 
     def _values(self) -> dict[str, Any]:
@@ -212,3 +214,7 @@ def _data_name(about: ExportedModel) -> str:
 
 def _escaped(value: Any) -> Any:
     return value if isinstance(value, Markup) else markdown_escaped(str(value))
+
+
+def _unbroken(text: str) -> Markup:
+    return Markup(markdown_escaped(text).replace(" ", "\u00a0"))

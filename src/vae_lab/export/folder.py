@@ -37,9 +37,9 @@ ONNX = "onnx"
 
 # Pictures of a run that a card shows, and what they are.
 _SHOWN = {
-    "samples": "Mean images of draws from the prior",
-    "reconstructions": "Test images, each above its reconstruction",
-    "latent_map": "Mean images of points of the latent plane",
+    "samples": "mean images of draws from the prior",
+    "reconstructions": "test images, each above its reconstruction",
+    "latent_map": "mean images of points of the latent plane",
 }
 # Pixels: a wider picture is made half as wide.
 _WIDEST = 800
@@ -154,7 +154,7 @@ def _copy_pictures(source: Source, about: ExportedModel, folder: Path) -> Iterat
         (folder / PICTURES).mkdir(exist_ok=True)
         file = f"{PICTURES}/{name}_{epoch:04d}.png"
         _copy(source.pictures / Path(file).name, folder / file)
-        other = f"After epoch {epoch}; the weights here are of epoch {about.weights_epoch}."
+        other = f" (after epoch {epoch}; the weights here are of epoch {about.weights_epoch})"
         yield CardPicture(file, words, "" if epoch == about.weights_epoch else other)
 
 

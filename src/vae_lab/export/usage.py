@@ -7,7 +7,7 @@ from vae_lab.exported import DECODER, ENCODER, IMAGE, PRIOR_DRAWS, Graph, Z
 
 
 class Use(NamedTuple):
-    """Ten lines of Python, what they do, and one line that reads a picture of somebody's own."""
+    """Ten lines of Python, what they do, and two that read a picture of somebody's own."""
 
     lines: str
     does: str
@@ -51,6 +51,7 @@ Image.fromarray((255 * sheet).astype("uint8").squeeze()).save("draws.png")""",
 
 def _own_picture(channels: int, size: tuple[int, int], rounded: str) -> str:
     mode, turned = ("L", "[None, None]") if channels == 1 else ("RGB", ".transpose(2, 0, 1)[None]")
-    pixels = f'np.asarray(Image.open("FILE").convert("{mode}").resize({size}), np.float32)'
-    scaled = f"{pixels}{turned} / 255"
-    return f"images = ({scaled}){rounded}" if rounded else f"images = {scaled}"
+    pixels = f"np.asarray(picture, np.float32){turned} / 255"
+    return f"""\
+picture = Image.open("FILE").convert("{mode}").resize({size})
+images = {f"({pixels}){rounded}" if rounded else pixels}"""
