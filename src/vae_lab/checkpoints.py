@@ -134,7 +134,7 @@ def _model_for(
     *,
     trust: bool,
 ) -> VAE:
-    """Returns the model of a configuration, to put these weights in, which are those of a file."""
+    """Returns the model of a configuration, for the weights of a file."""
     if not trust:
         # First without memory: sizes that the file does not have may be beyond all of it.
         with torch.device("meta"):

@@ -71,7 +71,7 @@ class ExportedModel:
     """What `config.json` says of the weights beside it.
 
     `config` is the resolved configuration of the run, without what says where files lie or how
-    visibly a run works. `evaluations` are those of these weights, as their files hold them, each
+    visibly a run works. `evaluations` are those of the same weights, as their files hold them, each
     with the `name` of its file.
     """
 

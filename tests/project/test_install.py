@@ -57,6 +57,8 @@ def test_the_wheel_holds_the_code_and_every_config_file(wheel: Path) -> None:
     assert "vae_lab/conf/config.yaml" in config
     inside = {name for name in names(wheel) if ".dist-info/" not in name}
     assert inside >= code | config
+    examples = sources(ROOT / "src" / "vae_lab" / "examples", "*.*")
+    assert len(examples) == 22 and inside >= {f"vae_lab/examples/{name}" for name in examples}
     assert {name.partition("/")[0] for name in inside} == {"vae_lab"}
 
 
@@ -82,6 +84,22 @@ def test_a_wheel_made_from_the_source_archive_is_the_same(wheel: Path, tmp_path:
     } <= inside
     left_out = (".venv/", ".git/", "data/", "outputs/")
     assert {name for name in inside if name.startswith(left_out)} == {"outputs/.gitkeep"}
+
+
+def test_the_trained_models_of_the_unpacked_wheel_are_loaded(
+    unpacked: Path, tmp_path: Path
+) -> None:
+    load = "vae = __import__('vae_lab').load('example:linear-z2')"
+    lines = f"{load}; print(vae.folder, vae.latent_dim)"
+    done = subprocess.run(
+        [sys.executable, "-c", lines],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(unpacked)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout.split() == [str(unpacked / "vae_lab" / "examples" / "linear-z2"), "2"], done
 
 
 def test_the_unpacked_wheel_runs_with_its_own_config(unpacked: Path, tmp_path: Path) -> None:

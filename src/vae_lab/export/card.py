@@ -189,8 +189,8 @@ def _notes(about: ExportedModel) -> Iterator[str]:
     likelihood = str(about.config["likelihood"]["_target_"]).rpartition(".")[2]
     if likelihood == "Bernoulli" and about.config["data"]["binarize"] == "none":
         yield (
-            "The targets are grey values, taken as means of binary draws: log p(x) here is no "
-            "likelihood of the grey images, and does not compare with published ones."
+            "The targets are grey values, taken as means of binary draws: log p(x) here is not "
+            "the likelihood of the grey images, and published values are not comparable."
         )
     yield from warnings(about.evaluations)
 

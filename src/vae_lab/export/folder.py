@@ -62,7 +62,7 @@ def write_folder(
 ) -> ExportedFolder:
     """Exports a model into a new or an empty folder, which appears with all of its files.
 
-    A network that cannot become a graph is no failure: the other files are written.
+    If a network cannot become a graph, the other files are written.
 
     Raises:
         UserError: The weights are not whole, or not those that were tested.
@@ -116,7 +116,7 @@ def write_weights(model: VAE, folder: Path) -> str:
 
     state = model.state_dict()
     if others := [name for name, value in state.items() if not isinstance(value, torch.Tensor)]:
-        raise UserError(f"{others[0]} of this model is no tensor, and cannot be exported.")
+        raise UserError(f"{others[0]} of this model is not a tensor: it cannot be exported.")
     # Each by itself: weights that two layers share are written twice, and read into both.
     weights = {name: value.detach().contiguous().clone() for name, value in state.items()}
     data = save(weights, metadata={"format": "pt"})
