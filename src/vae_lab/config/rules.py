@@ -35,11 +35,15 @@ LARGEST_NUMBER = 3.4e38
 
 
 class Rule(NamedTuple):
-    """What a value must be, in words and as a test, and the patterns of the keys it belongs to."""
+    """What a value must be, in words and as a test, and the patterns of the keys it belongs to.
+
+    `options` are all the values that are allowed, if they are few.
+    """
 
     requirement: str
     holds: Callable[[Any], bool]
     patterns: str
+    options: tuple[Any, ...] = ()
 
 
 def is_number(value: Any) -> bool:
@@ -120,7 +124,7 @@ def option(patterns: str, *options: str | None) -> Rule:
     """Returns the rule of values of which one is chosen."""
     names = ["null" if option is None else option for option in options]
     words = f"{', '.join(names[:-1])} or {names[-1]}"
-    return Rule(words, lambda value: value in options, patterns)
+    return Rule(words, lambda value: value in options, patterns, options)
 
 
 def _report(keys: str) -> str:

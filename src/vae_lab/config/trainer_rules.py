@@ -141,6 +141,7 @@ TRAINER_RULES = (
         "auto, 32-true, bf16-mixed or 16-mixed: the terms of the bound need single precision",
         lambda value: str(value) in ("auto", *PRECISIONS),
         "trainer.precision",
+        ("auto", *PRECISIONS, 32, 16),
     ),
     Rule(
         "true or false",
