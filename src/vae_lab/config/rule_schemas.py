@@ -99,9 +99,13 @@ def _edge(holds: Holds, allowed: float, refused: float) -> tuple[float, float]:
 
 def _whole_interval(holds: Holds, inside: int) -> Schema:
     bounds: Schema = {}
-    for key, farthest in (("minimum", -(2**62)), ("maximum", 2**62)):
-        if not holds(farthest):
-            allowed, refused = inside, farthest
+    for key, sign in (("minimum", -1), ("maximum", 1)):
+        allowed, step = inside, sign
+        # In growing steps, so that no gap next to the interval is passed over.
+        while abs(step) < 2**62 and holds(allowed + step):
+            allowed, step = allowed + step, 2 * step
+        if abs(step) < 2**62:
+            refused = allowed + step
             while abs(refused - allowed) > 1:
                 middle = (allowed + refused) // 2
                 allowed, refused = (middle, refused) if holds(middle) else (allowed, middle)
@@ -125,7 +129,7 @@ def _list_kinds(holds: Holds, depth: int) -> Iterator[Schema]:
         value = of_length[shortest]
         most = next((n for n in range(shortest, _LONGEST) if not holds([value] * (n + 1))), None)
         # A list of distinct values has no value twice: its length is not limited.
-        is_limited = most is not None and (most > 1 or not holds([1, 2]) and not holds([0, 1]))
+        is_limited = most is not None and (most > 1 or (not holds([1, 2]) and not holds([0, 1])))
         yield {
             "type": "array",
             "items": _schema(lambda item: holds([item] * shortest), depth + 1),
