@@ -124,7 +124,7 @@ def test_no_file_of_a_folder_names_a_place_of_the_machine(run: Path, folder: Pat
 def test_a_folder_is_exported_again_with_the_same_files(folder: Path, tmp_path: Path) -> None:
     exported(str(folder), "--to", str(tmp_path / "again"), "--license", "mit")
     files = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    assert len(files) == 7
+    assert len(files) == 8
     for file in files:
         assert (tmp_path / "again" / file).read_bytes() == (folder / file).read_bytes(), file
 
@@ -151,6 +151,7 @@ def test_parts_are_left_out(run: Path, tmp_path: Path) -> None:
         "README.md",
         "config.json",
         "model.safetensors",
+        "test_bounds.json",
     ]
     card = (target / "README.md").read_text(encoding="utf-8")
     assert "are not in this folder" in card and "onnxruntime" not in card

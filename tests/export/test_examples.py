@@ -37,6 +37,8 @@ def test_they_are_small_and_complete() -> None:
         pictures = {path.name for path in files if path.parent == folder / name / "pictures"}
         assert len(pictures) == (3 if name.endswith("z2") else 2)
         assert all(f"](pictures/{picture})" in card for picture in pictures)
+        bounds = vae_lab.load(f"example:{name}").test_bounds
+        assert bounds is not None and len(bounds) == 1001
 
 
 @pytest.mark.real_mnist

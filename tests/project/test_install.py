@@ -58,7 +58,7 @@ def test_the_wheel_holds_the_code_and_every_config_file(wheel: Path) -> None:
     inside = {name for name in names(wheel) if ".dist-info/" not in name}
     assert inside >= code | config
     examples = sources(ROOT / "src" / "vae_lab" / "examples", "*.*")
-    assert len(examples) == 22 and inside >= {f"vae_lab/examples/{name}" for name in examples}
+    assert len(examples) == 26 and inside >= {f"vae_lab/examples/{name}" for name in examples}
     assert {name.partition("/")[0] for name in inside} == {"vae_lab"}
 
 

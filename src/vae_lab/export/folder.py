@@ -13,6 +13,7 @@ import torch
 
 from vae_lab.checkpoints import exported_model, trained_model
 from vae_lab.errors import UserError
+from vae_lab.evaluations import read_per_image
 from vae_lab.export.card import Card, CardPicture, is_standard
 from vae_lab.export.graphs import write_graphs
 from vae_lab.export.sources import Source
@@ -23,10 +24,13 @@ from vae_lab.exported import (
     FORMAT,
     PICTURES,
     PRIOR_DRAWS,
+    TEST_BOUNDS,
     VERSION,
     WEIGHTS,
     ExportedModel,
     Graph,
+    read_test_bounds,
+    test_bounds_as_json,
 )
 from vae_lab.files import partial_folder, write_text
 from vae_lab.random_streams import stream
@@ -83,6 +87,7 @@ def write_folder(
                 why = str(error)
                 (folder / ENCODER).unlink(missing_ok=True)
         shown = [] if PICTURES in without else list(_copy_pictures(source, about, folder))
+        _write_test_bounds(source, folder)
         card = Card(about=about, license=license_id, graphs=graphs, no_graphs=why, pictures=shown)
         write_text(folder / CARD, card.text())
         write_config(about, folder)
@@ -137,6 +142,15 @@ def _write_prior(model: VAE, about: ExportedModel, folder: Path) -> None:
         with torch.no_grad():
             draws = model.prior.sample(_NUM_DRAWS, stream("export", 0))
         np.save(folder / PRIOR_DRAWS, draws.numpy().astype(np.float32))
+
+
+def _write_test_bounds(source: Source, folder: Path) -> None:
+    """Writes the bounds of the test images, which tell the rank of another image, if known."""
+    if source.run is not None:
+        if (bounds := read_per_image(source.run).get("elbo")) is not None:
+            write_text(folder / TEST_BOUNDS, test_bounds_as_json(bounds))
+    elif read_test_bounds(source.folder) is not None:
+        shutil.copyfile(source.folder / TEST_BOUNDS, folder / TEST_BOUNDS)
 
 
 def _copy_pictures(source: Source, about: ExportedModel, folder: Path) -> Iterator[CardPicture]:
