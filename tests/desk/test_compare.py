@@ -224,7 +224,7 @@ def test_wrong_input_is_one_line(tmp_path: Path) -> None:
     run = write_run(tmp_path / "a", elbo=-1.0)
     with pytest.raises(UserError, match="is not a folder"):
         compare._main([str(run), str(tmp_path / "nowhere")])
-    with pytest.raises(UserError, match="see vae-lab compare --help"):
+    with pytest.raises(UserError, match="see python -m vae_lab compare --help"):
         compare._main([str(run)])
     (tmp_path / "notes.html").write_text("my notes")
     with pytest.raises(UserError, match="was not written by VAE Lab"):

@@ -17,8 +17,10 @@ import yaml
 from repository import ROOT
 
 from vae_lab import explore
+from vae_lab.cli.main import COMMANDS
 from vae_lab.errors import UserError
 from vae_lab.evaluations import DEFAULTS
+from vae_lab.outcome import JSON_FLAG
 
 SOURCE = ROOT / "src"
 PACKAGE = SOURCE / "vae_lab"
@@ -212,7 +214,7 @@ def simple_commands(line: str) -> Iterator[list[str]]:
     for word in [*lexer, ";"]:
         if word and set(word) <= set(";&|"):
             if words:
-                yield words
+                yield words[: words.index(">")] if ">" in words else words
             words = []
         elif words or not re.match(r"[A-Z_]+=", word):
             words.append(word)
@@ -282,10 +284,14 @@ def write_documented_files(folder: Path) -> None:
 
 def check_arguments(module: str, arguments: list[str]) -> None:
     """Fails for arguments that a module's own command line does not take."""
-    if module in ("vae_lab.report", "vae_lab.board"):
-        import_module(f"{module}.__main__").argument_parser().parse_args(arguments)
+    arguments = [word for word in arguments if word != JSON_FLAG]
     if module == "vae_lab.explore":
         explore.argument_parser().parse_args(arguments)
+    elif module != "vae_lab.evaluate" and module in COMMANDS.values():
+        file = f"{module}.__main__" if (PACKAGE / module.rpartition(".")[2]).is_dir() else module
+        parser = getattr(import_module(file), "argument_parser", None)
+        if parser:
+            parser().parse_args(arguments)
     if module == "vae_lab.evaluate":
         files = [ROOT / "conf" / name for name in DEFAULTS]
         keys = {key for path in files for key in yaml.safe_load(path.read_text(encoding="utf-8"))}
@@ -300,6 +306,8 @@ def test_wrong_arguments_of_the_other_commands_are_found() -> None:
         check_arguments("vae_lab.evaluate", ["FOLDER", "num_draws=500"])
     with pytest.raises(UserError, match="--tex"):
         check_arguments("vae_lab.report", ["FOLDER", "--tex"])
+    with pytest.raises(UserError, match="--all"):
+        check_arguments("vae_lab.desk.compare", ["A", "B", "--all"])
     with pytest.raises(UserError, match="--too"):
         check_arguments("vae_lab.explore", ["FOLDER", "--too", "x.html"])
 
@@ -320,10 +328,13 @@ def test_a_documented_command_would_run(
         assert words[2] in FILES, f"no such module: {words[2]}"
         check_arguments(words[2], words[3:])
     arguments = arguments_of_vae_lab(words)
+    if arguments and arguments[0] in COMMANDS:
+        return check_arguments(COMMANDS[arguments[0]], arguments[1:])
     if arguments is None or {"--help", "-h", "--hydra-help", "--version", "--info"} & {*arguments}:
         return
     from vae_lab.cli import launchers
     from vae_lab.cli.jobs import compose_jobs
 
     monkeypatch.setattr(launchers, "find_spec", lambda _: True)  # extras
+    arguments = [word for word in arguments if word != JSON_FLAG]
     assert compose_jobs(arguments), "the command describes no job"

@@ -21,13 +21,14 @@ def main() -> None:
 
 def argument_parser() -> ArgumentParser:
     """Returns the parser of the command line."""
+    both = "python -m vae_lab compare outputs/runs/A outputs/runs/B"
     parser = ArgumentParser(
-        prog="vae-lab compare",
+        prog="python -m vae_lab compare",
         description="Says in what two runs differ: in their configurations, in their numbers "
         "image by image, and in their pictures, which it draws as text.",
         examples={
-            "vae-lab compare outputs/runs/A outputs/runs/B": "the differences of A and B",
-            "vae-lab compare outputs/runs/A outputs/runs/B --to compare.html": "also as a page",
+            both: "the differences of A and B",
+            f"{both} --to compare.html": "also as a page",
         },
     )
     parser.usage = "%(prog)s A B [OPTIONS]"

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # Where runs are if no folder is named.
 FOLDERS = (Path("outputs/runs"), Path("outputs/sweeps"))
 
+PROGRAM = "python -m vae_lab query"
+
 BEST = "select run, elbo_test from runs order by 2"
 
 
@@ -26,14 +28,14 @@ def main() -> None:
 def argument_parser() -> ArgumentParser:
     """Returns the parser of the command line."""
     parser = ArgumentParser(
-        prog="vae-lab query",
+        prog=PROGRAM,
         description="Asks all finished runs in SQL, and prints the answer. The table runs has a "
         "row for each run. Write a column such as elbo/test as elbo_test, each sign as _, or with "
         'its own name in double quotes: "elbo/test". More tables: epochs, evaluations, left_out.',
         examples={
-            "vae-lab query": "the columns in which the runs differ",
-            f"vae-lab query '{BEST}'": "the best run last",
-            "vae-lab query 'select * from runs' --csv > runs.csv": "a file for other programs",
+            PROGRAM: "the columns in which the runs differ",
+            f"{PROGRAM} '{BEST}'": "the best run last",
+            f"{PROGRAM} 'select * from runs' --csv > runs.csv": "a file for other programs",
         },
     )
     parser.usage = "%(prog)s [QUERY] [OPTIONS]"

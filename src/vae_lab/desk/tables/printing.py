@@ -90,7 +90,9 @@ def print_columns(columns: Sequence[TableColumn], num_runs: int, *, every: bool)
     if every:
         screen.print(_listed("the same in all runs", same, num_runs))
     elif same:
-        screen.print(f"{len(same)} more are the same in all runs: vae-lab query --columns")
+        screen.print(
+            f"{len(same)} more are the same in all runs: python -m vae_lab query --columns"
+        )
 
 
 def _listed(what: str, columns: Sequence[TableColumn], num_runs: int) -> Table:
