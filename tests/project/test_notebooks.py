@@ -45,11 +45,19 @@ def cells_of(text: str) -> list[Cell]:
 
 
 def train_calls(code: str, lists: dict[str, list[str]]) -> list[list[str]]:
-    """Returns the overrides of each call of `train`; `lists` are those that a star stands for."""
+    """Returns the overrides of each training; `lists` are those that a star stands for.
+
+    Trainings are calls of `train`, or of `vae_lab.train` and `vae_lab.sweep`.
+    """
     calls = []
     for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "train":
-            calls.append(_texts(node.args, lists))
+        if not isinstance(node, ast.Call):
+            continue
+        name = ast.unparse(node.func)
+        if name in ("train", "vae_lab.train", "vae_lab.sweep"):
+            array = any(keyword.arg == "data" for keyword in node.keywords)
+            images = ["data=npz", "data.path=images.npz"] * array
+            calls.append([*["-m"] * name.endswith("sweep"), *images, *_texts(node.args, lists)])
     return calls
 
 
@@ -95,8 +103,8 @@ def exercises_of(cells: list[Cell]) -> list[str]:
     return [" ".join(exercise.split()) for exercise in numbered]
 
 
-def test_there_are_six() -> None:
-    assert len(NOTEBOOKS) == 6
+def test_there_are_seven() -> None:
+    assert len(NOTEBOOKS) == 7
     assert not [*ROOT.glob("docs/**/*.ipynb")], "outputs are made when the site is built"
 
 
@@ -154,4 +162,13 @@ def test_commands_are_read_from_code_and_exercises() -> None:
         ["-m", "a=1", "b=2", "c=3"],
         ["a=1", "d=4"],
         ["-m", "data=digits", "e=5", "f=6"],
+    ]
+
+
+def test_calls_from_python_are_read_as_command_lines() -> None:
+    code = 'vae_lab.train("a=1")\nvae_lab.sweep("a=1,2", "b=3")\nvae_lab.train("c=4", data=x)\n'
+    assert commands_of([(False, code), (True, "## Exercises\n1. Think.\n")]) == [
+        ["a=1"],
+        ["-m", "a=1,2", "b=3"],
+        ["data=npz", "data.path=images.npz", "c=4"],
     ]

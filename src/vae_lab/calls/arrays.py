@@ -85,7 +85,7 @@ def _is_list(labels: Any) -> bool:
 
 
 def _written(images: np.ndarray, labels: np.ndarray | None) -> Path:
-    """Returns the file of images and labels, which is written if it is not there yet."""
+    """Returns the file of images and labels, which is written if it is missing."""
     digest = blake2b(digest_size=6)
     for array in (images, labels):
         digest.update(b"-" if array is None else f"{array.dtype.str}{array.shape}".encode())

@@ -50,7 +50,7 @@ def hydra_kept() -> Iterator[None]:
     """Gives Hydra state of its own inside; a caller who uses Hydra too finds his own afterwards."""
     Plugins.instance()  # what plugins register when they are found belongs to the caller too
     before, resolvers = Singleton._instances, BaseContainer._resolvers
-    # What is found once for a process stays; what says which configuration is at work is new.
+    # What is found once for a process stays; what belongs to one configuration is new.
     begun = (GlobalHydra, HydraConfig, JobRuntime, VersionBase)
     kept: dict[type, Any] = {kind: it for kind, it in before.items() if kind not in begun}
     kept[ConfigStore] = deepcopy(ConfigStore.instance())  # from which files are taken out

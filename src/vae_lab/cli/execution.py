@@ -86,7 +86,7 @@ def prepare(checked: CheckedLine) -> PreparedTraining:
 
 
 def execute(prepared: PreparedTraining, tell: Tell) -> Outcome:
-    """Does what was prepared. A run that fails, and is no job of a sweep, is handed to `tell`."""
+    """Does what was prepared. `tell` takes the error of a run that fails, outside of a sweep."""
     composer, line, jobs, planned, resumed = prepared
     if resumed is not None:
         return _resume(composer, resumed, line, tell)
