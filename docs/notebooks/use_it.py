@@ -24,7 +24,7 @@
 # - what the model believes of pixels that nobody has seen;
 # - how to export a model, and how to read it back.
 #
-# **Time:** ten minutes to read, about half a minute to run. The data are 1,797 digits of 8 x 8
+# **Time:** ten minutes to read, less than half a minute to run. The data are 1,797 digits of 8 x 8
 # pixels that come with the installation.
 
 # %%
@@ -211,8 +211,8 @@ assert torch.equal(again.sample(10, seed=0), vae.sample(10, seed=0))
 # %% [markdown]
 # ## Exercises
 #
-# 1. Hide less: set only `mask[6:]` to 1, and complete again. Does the spread of the missing pixels
-#    fall? Then hide everything: what do the completions look like?
+# 1. Hide less: set only `mask[6:]` to 1, and complete again. Does the standard deviation of the
+#    missing pixels fall? Then hide everything: what do the completions look like?
 # 2. Two latent dimensions: `vae_lab.train("data=digits", "latent_dim=2", "run_name=two")`. Complete
 #    the same four. Are the completions better or worse, and what does the bound say?
 # 3. Change `data.binarize`: `vae_lab.train("data=digits", "latent_dim=8",

@@ -47,11 +47,15 @@ def cells_of(text: str) -> list[Cell]:
 def train_calls(code: str, lists: dict[str, list[str]]) -> list[list[str]]:
     """Returns the overrides of each training; `lists` are those that a star stands for.
 
-    Trainings are calls of `train`, or of `vae_lab.train` and `vae_lab.sweep`.
+    Trainings are calls of `train`, or of `vae_lab.train` and `vae_lab.sweep`. What a notebook tries
+    in order to show an error is none.
     """
     calls = []
-    for node in ast.walk(ast.parse(code)):
-        if not isinstance(node, ast.Call):
+    tree = ast.parse(code)
+    tried = [node for part in ast.walk(tree) if isinstance(part, ast.Try) for node in part.body]
+    wrong = {node for part in tried for node in ast.walk(part)}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or node in wrong:
             continue
         name = ast.unparse(node.func)
         if name in ("train", "vae_lab.train", "vae_lab.sweep"):
