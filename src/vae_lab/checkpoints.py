@@ -8,7 +8,7 @@ import io
 import os
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -106,8 +106,9 @@ def trained_model(run: RunFolder, path: Path, *, trust: bool) -> tuple[VAE, int]
     with refusing(f"no model can be made of {run.path / CONFIG}"):
         model = _model_for(content["state_dict"], path, config, shape, trust=trust)
     # The configuration belongs to this result, whose hash may be of an earlier version.
-    model.config_hash = run.require_result().config_hash
-    return model, _put(content, model, path)
+    result = run.require_result()
+    model.config_hash = result.config_hash
+    return model, _put(content, model, path, result.continues.values())
 
 
 def exported_model(folder: Path, *, trust: bool) -> tuple[VAE, ExportedModel]:
@@ -179,18 +180,20 @@ def _alike(value: Tensor, weight: Tensor) -> bool:
     return same and value.stride() == weight.stride()
 
 
-def load_weights(model: VAE, path: Path) -> int:
+def load_weights(model: VAE, path: Path, *, shorter: Iterable[str] = ()) -> int:
     """Puts a checkpoint's weights into the model and returns how many epochs they were trained.
+
+    `shorter` are the hashes of shorter runs that the model's run goes on from.
 
     Raises:
         UserError: if the file is broken, or belongs to another configuration.
     """
-    return _put(read_checkpoint(path), model, path)
+    return _put(read_checkpoint(path), model, path, shorter)
 
 
-def _put(checkpoint: dict[str, Any], model: VAE, path: Path) -> int:
+def _put(checkpoint: dict[str, Any], model: VAE, path: Path, shorter: Iterable[str] = ()) -> int:
     other = checkpoint.get("config_hash")
-    if None not in (other, model.config_hash) and other != model.config_hash:
+    if None not in (other, model.config_hash) and other not in (model.config_hash, *shorter):
         raise UserError(
             f"{path} belongs to another configuration ({other}, not {model.config_hash}): put back "
             f"the run's own checkpoint."

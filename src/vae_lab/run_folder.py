@@ -56,6 +56,9 @@ class RunResult(ShownResult):
     resumed_after: Annotated[list[int], "the epochs after which an interrupted run was resumed"] = (
         field(default_factory=list)
     )
+    continues: Annotated[dict[str, str], "the shorter runs that it was: epochs and hash"] = field(
+        default_factory=dict
+    )
     threads: Annotated[int | None, "processor threads"] = None
     precision: Annotated[str | None, "precision of the training"] = None
     versions: Annotated[dict[str, str], "versions of Python and of the libraries"] = field(
@@ -124,8 +127,7 @@ class RunResult(ShownResult):
         content = parse_json(text)
         if not isinstance(content, dict):
             raise ValueError("holds no fields")
-        # Earlier versions call the picture metrics findings.
-        content.setdefault("picture_metrics", content.get("findings"))
+        content.setdefault("picture_metrics", content.get("findings"))  # their earlier name
         hints = get_type_hints(cls, include_extras=True)
         known = {key: content[key] for key in hints if content.get(key) is not None}
         for key, value in known.items():
@@ -147,8 +149,7 @@ class RunFolder(ShownFolder):
     def __init__(self, path: Path) -> None:
         self.path, self.name = path, path.name
         self.checkpoints = path / "checkpoints"
-        # The bound and its terms of every test image.
-        self.per_image = path / "per_image.npz"
+        self.per_image = path / "per_image.npz"  # the bound and its terms of every test image
 
     @property
     def exists(self) -> bool:

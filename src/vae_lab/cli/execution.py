@@ -180,16 +180,16 @@ def _resume(composer: Composer, resumed: Resumed, line: CommandLine, tell: Tell)
 
     Nothing is downloaded: addresses and places in a file that somebody sent are not to be followed.
     """
-    run, config, data, trust, again, remarks = resumed
+    run, config, data, trust, again, remarks, command = resumed
     folder, result = run.path, run.require_result()
     check_place(folder)
-    if not run.is_finished:
+    if not run.is_finished or command:
         check_writable(folder)
 
     def go_on() -> None:
         if remarks:
             write_remarks(resumed)
-            if run.is_finished:
+            if run.is_finished and not command:
                 return print_note(f"{folder}: {' and '.join(remarks)} changed, nothing else.")
         place = f"hydra.runtime.output_dir={quoted(folder.absolute())}"
         settings = composer.job([place], RunMode.RUN).hydra
@@ -202,9 +202,10 @@ def _resume(composer: Composer, resumed: Resumed, line: CommandLine, tell: Tell)
             data=data,
             directory=result.directory,
             choices=result.choices,
-            command=result.command,
+            command=command or result.command,
             folder=RunFolder(folder),
             trust=trust,
+            is_longer=command is not None,
         )
         perform(request, tell)
 

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from vae_lab.cli.command_lines import DATA_PATH, RESUME, TRUST, CommandLine, words_to_resume
+from vae_lab.cli.longer import MAX_EPOCHS, longer_command
 from vae_lab.config.check import check_resumed, check_values
 from vae_lab.config.compose import Composer
 from vae_lab.config.identity import (
@@ -43,6 +44,7 @@ class Resumed(NamedTuple):
     trust: bool
     again: list[str]  # the words that resume it once more
     remarks: Mapping[str, Any] = MappingProxyType({})  # note and tags to be changed
+    command: str | None = None  # that of the longer run, with more epochs than were planned
 
 
 def can_resume(run: RunFolder) -> bool:
@@ -91,15 +93,17 @@ def read_resumed(composer: Composer, command_line: CommandLine) -> Resumed:
     check_resumed(config)
     given = values.pop(DATA_PATH, None)
     moved = None if given is None else Path(str(given)).absolute()
+    command = longer_command(run, values.pop(MAX_EPOCHS, None), has_begun=_has_begun(run))
     remarks = _change(config, run.require_result(), values)
     _check_start(run, config)
-    data = _located(run, config["data"], moved)
+    is_over = run.is_finished and command is None
+    data = _located(run, config["data"], moved, is_over=is_over)
     root = values.get("data.root")
     # What a person says about a finished run can be changed when its images are gone.
-    if not (remarks and run.is_finished):
+    if not (remarks and is_over):
         prepare_recorded(data, root=None if root is None else str(root), trust=trust)
     again = words_to_resume(run.path, trust=trust, data_path=moved)
-    return Resumed(run, config, data, trust, again, remarks)
+    return Resumed(run, config, data, trust, again, remarks, command)
 
 
 def _change(config: dict[str, Any], result: RunResult, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,7 +132,9 @@ def placed(recorded: Mapping[str, Any], directory: Path) -> dict[str, Any]:
     return data
 
 
-def _located(run: RunFolder, recorded: dict[str, Any], moved: Path | None) -> dict[str, Any]:
+def _located(
+    run: RunFolder, recorded: dict[str, Any], moved: Path | None, *, is_over: bool
+) -> dict[str, Any]:
     """Returns the `data` of a configuration with the places where the images are now.
 
     Relative paths begin where they began when the run started; `moved` is where the user says that
@@ -144,7 +150,7 @@ def _located(run: RunFolder, recorded: dict[str, Any], moved: Path | None) -> di
         if isinstance(part, dict) and moved is not None:
             part["path"] = str(moved)
     path = data.get("path")
-    if not run.is_finished and path is not None and not Path(path).exists():
+    if not is_over and path is not None and not Path(path).exists():
         raise UserError(
             f"the images of {run.path} are not at {path} any more: add data.path=PATH, where the "
             f"same images are now."

@@ -29,7 +29,7 @@ def join_run(folder: Path) -> None:
 
     try:
         run = RunFolder(folder)
-        point = find_resume_point(run, run.require_result().config_hash)
+        point = find_resume_point(run, run.require_result())
         parts = assemble(run.config, run, point, trust=os.environ[TRUST] == "1")
         parts.trainer.fit(parts.model, datamodule=parts.data, ckpt_path=point.checkpoint)
     except Stopped:

@@ -171,5 +171,6 @@ def _load_best(folder: RunFolder, trainer: pl.Trainer, model: VAE) -> tuple[str,
     for name in ("best", "last"):
         path = folder.checkpoints / f"{name}.ckpt"
         if path.exists():
-            return name, load_weights(model, path)
+            shorter = folder.require_result().continues.values()
+            return name, load_weights(model, path, shorter=shorter)
     return "last, not saved", trainer.current_epoch

@@ -31,6 +31,7 @@ class RunRequest:
         data: that part of `config` with the places where the images are now, if they differ.
         directory: where the relative paths of `config` begin.
         place: the run's place in its sweep, to be shown.
+        is_longer: whether the folder's run was of fewer epochs, and goes on.
     """
 
     config: Mapping[str, Any]
@@ -41,3 +42,4 @@ class RunRequest:
     data: Mapping[str, Any] | None = None
     directory: str | None = None
     place: SweepPlace | None = None
+    is_longer: bool = False

@@ -16,7 +16,7 @@ from vae_lab.checkpoints import check_moments, read_checkpoint
 from vae_lab.epochs import training_ends
 from vae_lab.errors import UserError
 from vae_lab.loggers.base import RunLogger
-from vae_lab.run_folder import BEST, LAST, PREVIOUS, RunFolder
+from vae_lab.run_folder import BEST, LAST, PREVIOUS, RunFolder, RunResult
 from vae_lab.training.signals import check_stopped
 
 log = logging.getLogger(__name__)
@@ -122,8 +122,12 @@ class ResumeState(Callback):
         }
 
 
-def find_resume_point(folder: RunFolder, config_hash: str) -> ResumePoint:
-    """Returns where the run of a folder resumes: after the last epoch that is whole on disk."""
+def find_resume_point(folder: RunFolder, result: RunResult) -> ResumePoint:
+    """Returns where the run of a folder resumes: after the last epoch that is whole on disk.
+
+    A checkpoint of a shorter run that it goes on from is its own, and not its end.
+    """
+    shorter = result.continues.values()
     # The newest first; the one before is for a file that was cut off by a kill or a full disk.
     for name in (LAST, PREVIOUS):
         path = folder.checkpoints / name
@@ -139,8 +143,9 @@ def find_resume_point(folder: RunFolder, config_hash: str) -> ResumePoint:
             continue
         # Not of another configuration.
         state = checkpoint.get(KEY)
-        same_run = checkpoint.get("config_hash") == config_hash
-        if same_run and isinstance(state, dict):
+        hash_ = checkpoint.get("config_hash")
+        if hash_ in (result.config_hash, *shorter) and isinstance(state, dict):
+            state = {**state, "is_end": False} if hash_ in shorter else state
             return ResumePoint(path, checkpoint["epoch"] + 1, state)
     return ResumePoint(None, 0, {})
 

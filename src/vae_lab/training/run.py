@@ -31,6 +31,7 @@ from vae_lab.run_folder import (
 )
 from vae_lab.training.distributed import rank_zero
 from vae_lab.training.ending import announce_end, ending
+from vae_lab.training.extension import extend
 from vae_lab.training.failure import failure, record_end
 from vae_lab.training.final_test import final_test
 from vae_lab.training.request import RunRequest
@@ -60,6 +61,8 @@ def run(request: RunRequest) -> RunResult:
     initial = _initial_result(request)
     # Whose folder is it? A finished run of the same configuration is the result already.
     check_run_folder(folder.path)
+    if request.is_longer and earlier is not None and not folder.has_hash(initial.config_hash):
+        earlier = extend(request, earlier, initial.config_hash)
     if earlier is not None and earlier.config_hash != initial.config_hash:
         raise JobFailed(
             f"{folder.path} holds a run of another configuration: choose another folder."
@@ -109,7 +112,9 @@ def _begin(request: RunRequest, result: RunResult, earlier: RunResult | None) ->
     folder = request.folder
     # What a killed attempt was writing is in nobody's way any more: the folder is locked.
     remove_partial(folder.path)
-    point = find_resume_point(folder, result.config_hash)
+    if earlier is not None:
+        result = replace(result, continues=earlier.continues)
+    point = find_resume_point(folder, result)
     if point.checkpoint is not None:
         # A newer one that is broken must not push this one out when the next is written.
         last = folder.checkpoints / LAST
