@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor, nn, zeros_like
 
-from vae_lab.networks import LinearEncoder
+from vae_lab.networks import LinearDecoder, LinearEncoder
 from vae_lab.posteriors import DiagonalGaussian
 
 
@@ -33,3 +33,17 @@ class PassesOn(LinearEncoder):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.layers.append(nn.Identity())
+
+
+class BlindEncoder(PassesOn):
+    """One with an error: what it returns does not depend on the image."""
+
+    def forward(self, x: Tensor) -> Any:
+        return super().forward(zeros_like(x))
+
+
+class BlindDecoder(LinearDecoder):
+    """One with an error: what it returns does not depend on z."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        return super().forward(zeros_like(z))

@@ -23,6 +23,7 @@ from vae_lab.config.compose import TRIAL, Composer, key_of
 from vae_lab.config.identity import (
     NOT_IN_NAME,
     NOT_IN_SINGLE_RUN_NAME,
+    RECIPES,
     config_hash,
     is_volatile,
     run_name,
@@ -236,9 +237,14 @@ def _name(job: Job, fixed: Container[str]) -> str:
         and line not in fixed
     }
     name = run_name(job.choices, job.values["latent_dim"], others)
-    experiment = job.composition.all_choices.get("experiment")
-    in_common = any(key_of(line) == "experiment" and line in fixed for line in job.overrides)
-    return f"{experiment}-{name}" if experiment and not in_common else name
+    recipes = [str(recipe) for group in RECIPES if (recipe := _recipe(job, group, fixed))]
+    return "-".join([*recipes, name])
+
+
+def _recipe(job: Job, group: str, fixed: Container[str]) -> str | None:
+    """Returns the option of a group of recipes, if it is not the same in all jobs."""
+    in_common = any(key_of(line) == group and line in fixed for line in job.overrides)
+    return None if in_common else job.composition.all_choices.get(group)
 
 
 def _text(override: Override) -> str:

@@ -24,7 +24,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from vae_lab.config.hydra_messages import answer_to
-from vae_lab.config.identity import config_hash
+from vae_lab.config.identity import RECIPES, config_hash
 from vae_lab.config.job import Composition, Job, choices_of
 from vae_lab.config.overrides import as_hydra, quoted
 from vae_lab.config.resolve import resolved
@@ -101,7 +101,7 @@ class Composer:
     def _compose(self, options: Sequence[str], run_mode: RunMode) -> Composition:
         config = self.loader.load_configuration(self.config_name, [*options], run_mode)
         choices = config.hydra.runtime.choices
-        if choices.get("experiment") is None and not any(line.startswith("~") for line in options):
+        if not any(map(choices.get, RECIPES)) and not any(line.startswith("~") for line in options):
             return Composition(config, None)
         # A recipe sets values too, and a removed group is a key that exists.
         groups = [f"{group}={quoted(option)}" for group, option in choices_of(choices).items()]

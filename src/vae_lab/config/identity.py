@@ -48,6 +48,9 @@ GROUPS_ADDED_LATER = {"posterior": "diagonal"}
 # What a name says by itself, or need not say.
 NOT_IN_NAME = ("model", "data", "latent_dim", "experiment", "debug")
 
+# The groups whose options set keys of any group. Their names come first in that of a run.
+RECIPES = ("experiment", "debug")
+
 # What the name of a single run need not say, if no other job differs in it.
 NOT_IN_SINGLE_RUN_NAME = ("callbacks", "logger", "threads")
 

@@ -23,7 +23,7 @@ def options_by_key() -> dict[str, list[str]]:
     keys: dict[str, list[str]] = {name: [] for name in _OF_A_RESUMED_RUN}
     for path in sorted(conf_folder().glob("*/*.yaml")):
         group = path.parent.name
-        if group in ("hydra", "experiment"):
+        if group in ("hydra", "experiment", "debug"):
             continue
         where = "report" if group == "picture_metrics" else group
         for name in dict.fromkeys(_names_of(path)):

@@ -145,10 +145,11 @@ RULES = (
         1,
         """
         latent_dim data.batch_size optimizer.iterations model.num_blocks objective.cycles
+        data.num_train data.passes_per_epoch
         objective.num_samples prior.num_components
         callbacks.*.every_n_epochs callbacks.*.num_images callbacks.*.columns
         callbacks.*.scale callbacks.*.max_rows callbacks.*.max_width
-        callbacks.*.update_every_n_steps num_samples decoder_batch grid_points
+        callbacks.*.update_every_n_steps callbacks.*.num_draws num_samples decoder_batch grid_points
         temperatures chains leapfrog_steps
         posterior_samples
         explorer.num_images explorer.pixel_bytes
@@ -190,7 +191,12 @@ RULES = (
         objective.mmd_weight callbacks.*.min_delta
         """,
     ),
-    _number("from 0 to 1", lambda value: 0 <= value <= 1, "objective.alpha callbacks.*.decay"),
+    _number(
+        "from 0 to 1",
+        lambda value: 0 <= value <= 1,
+        "objective.alpha callbacks.*.decay callbacks.*.least_recognised "
+        "callbacks.*.least_exactness",
+    ),
     _number("above 0 and at most 1", lambda value: 0 < value <= 1, "objective.warmup"),
     _number(
         "of at least 0, below 1",

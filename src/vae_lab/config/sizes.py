@@ -45,6 +45,16 @@ def check_batch(batch_size: int, num_train: int) -> None:
         )
 
 
+def num_trained(available: int, num_train: int | None) -> int:
+    """Returns how many training images are used; UserError if there are fewer than are wanted."""
+    if num_train is not None and num_train > available:
+        raise UserError(
+            f"data.num_train={num_train} is more than the {available} training images: add "
+            f"data.num_train={available} data.batch_size={available} or less, or more images."
+        )
+    return available if num_train is None else num_train
+
+
 def check_processes(batch_size: int, num_val: int, processes: int) -> None:
     """Raises UserError unless processes can share each batch."""
     if batch_size % processes or 0 < num_val < processes:
@@ -84,7 +94,9 @@ def check_sizes(config: Mapping[str, Any], total: int) -> None:
     data, trainer = config["data"], config["trainer"]
     check_val(data["num_val"], total)
     num_val = num_images(data["num_val"], total)
-    check_batch(data["batch_size"], total - num_val)
+    num_train = num_trained(total - num_val, data.get("num_train"))
+    check_batch(data["batch_size"], num_train)
     if isinstance(devices := trainer["devices"], int) and devices > 0:
         check_processes(data["batch_size"], num_val, devices)
-    check_steps(trainer, -(-(total - num_val) // data["batch_size"]))
+    shown = num_train * data.get("passes_per_epoch", 1)
+    check_steps(trainer, -(-shown // data["batch_size"]))

@@ -56,16 +56,26 @@ class Batches:
         batch_size: int,
         order: Callable[[], Tensor],
         binarize_rng: Callable[[], torch.Generator] | None,
+        *,
+        passes: int = 1,
     ) -> None:
-        """Takes, beside images and order, the generator of each pass to binarise with, if any."""
-        self.images, self.batch_size = images, batch_size
+        """Takes, beside images and order, the generator of each pass to binarise with, if any.
+
+        `passes` is how often the order is gone through.
+        """
+        self.images, self.batch_size, self.passes = images, batch_size, passes
         self.order, self.binarize_rng = order, binarize_rng
 
+    @property
+    def num_images(self) -> int:
+        """The images of all batches together."""
+        return self.passes * len(self.images)
+
     def __len__(self) -> int:
-        return -(-len(self.images) // self.batch_size)
+        return -(-self.num_images // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        order = self.order()
+        order = self.order().repeat(self.passes)
         if isinstance(self.images, Tensor):
             order = order.to(self.images.device)
         rng = self.binarize_rng() if self.binarize_rng else None
@@ -92,7 +102,7 @@ class Shard:
         self.batches, self.rank, self.processes, self.equal = batches, rank, processes, equal
 
     def __len__(self) -> int:
-        last = (len(self.batches.images) - 1) % self.batches.batch_size + 1
+        last = (self.batches.num_images - 1) % self.batches.batch_size + 1
         return len(self.batches) - (self.equal and last < self.processes)
 
     def __iter__(self) -> Iterator[Batch]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vae_lab.config.instantiate import instantiate
-from vae_lab.config.sizes import check_batch, check_processes, check_val, num_images
+from vae_lab.config.sizes import check_batch, check_processes, check_val, num_images, num_trained
 from vae_lab.data.batches import Batches, MemmapTensors, Shard, scale
 from vae_lab.data.binarize import binarized_once
 from vae_lab.data.images import Images, MemmapImages, Source, identity, select
@@ -59,9 +59,16 @@ class ImageDataModule(pl.LightningDataModule):
         split_seed: int,
         seed: int,
         binarize: str,
+        num_train: int | None = None,
+        passes_per_epoch: int = 1,
     ) -> None:
+        """Takes, beside the settings of conf/data, those of debug=overfit.
+
+        With them only `num_train` of the training images are used, so often in an epoch.
+        """
         super().__init__()
         self.source, self.batch_size, self.num_val = source, batch_size, num_val
+        self.num_train, self.passes = num_train, passes_per_epoch
         self.binarize = binarize
         self.split_seed, self.seed = split_seed, seed
         self.epoch = 0  # the epoch whose order is given out while no trainer is attached
@@ -74,7 +81,8 @@ class ImageDataModule(pl.LightningDataModule):
         keys = ("batch_size", "num_val", "split_seed", "binarize")
         # Nothing is written at a place that a stranger's run names.
         source = instantiate(data["source"], trust=trust, offered={"read_only": not trust})
-        return cls(source=source, seed=config["seed"], **{key: data[key] for key in keys})
+        few = {key: data[key] for key in ("num_train", "passes_per_epoch") if key in data}
+        return cls(source=source, seed=config["seed"], **{key: data[key] for key in keys}, **few)
 
     def setup(self, stage: str | None = None) -> None:
         """Loads and splits the images, once; UserError if a setting does not suit them."""
@@ -108,7 +116,15 @@ class ImageDataModule(pl.LightningDataModule):
             of_splits = {"training": labels[~val], "validation": labels[val]}
             warnings += absent_labels(of_splits | {"test": loaded.test_labels})
         self.warnings = [*map(_line, warnings)]
+        if self.num_train is not None:
+            self._keep(spaced(self.num_train, len(self.train_images)))
         self._is_loaded = True
+
+    def _keep(self, rows: Tensor) -> None:
+        """Keeps of the training images those of some rows."""
+        self.train_images = self.train_images[rows]
+        self.fixed_train_images = self.fixed_train_images[rows]
+        self.train_labels = None if self.train_labels is None else self.train_labels[rows]
 
     def _validation(self, loaded: Images) -> np.ndarray:
         """Returns which training images are the validation images, bool (N,); sets `num_val`."""
@@ -120,7 +136,7 @@ class ImageDataModule(pl.LightningDataModule):
             self.num_val = num_images(self.num_val, total)
             generator = stream("split", self.split_seed)
             val = stratified(loaded.train_labels, total, self.num_val, generator)
-        check_batch(self.batch_size, total - self.num_val)
+        check_batch(self.batch_size, num_trained(total - self.num_val, self.num_train))
         return val
 
     def facts(self) -> dict[str, Any]:
@@ -153,7 +169,8 @@ class ImageDataModule(pl.LightningDataModule):
         """Returns all training images in the order of the epoch that runs when it is iterated."""
         rng = self._binarize_rng if self.binarize == "dynamic" else None
         images = self._on_device(self.train_images)
-        return self._shard(Batches(images, self.batch_size, self._order, rng), equal=True)
+        batches = Batches(images, self.batch_size, self._order, rng, passes=self.passes)
+        return self._shard(batches, equal=True)
 
     def val_dataloader(self) -> Batches | Shard | list[Batches]:
         """Returns the validation images in their order; no loader if there are none."""
@@ -214,6 +231,11 @@ class ImageDataModule(pl.LightningDataModule):
         # Lightning's Trainer sets this attribute from elsewhere.
         by_heart = self.trainer.overfit_batches  # type: ignore[attr-defined]
         return 0 if by_heart else self.trainer.current_epoch
+
+
+def spaced(count: int, total: int) -> Tensor:
+    """Returns so many rows of a total, at equal distances, int64 (N,)."""
+    return torch.arange(count) * total // count
 
 
 def _in_order(images: Tensor | MemmapTensors) -> Batches:
