@@ -56,9 +56,7 @@ class RunResult(ShownResult):
     resumed_after: Annotated[list[int], "the epochs after which an interrupted run was resumed"] = (
         field(default_factory=list)
     )
-    continues: Annotated[dict[str, str], "the shorter runs that it was: epochs and hash"] = field(
-        default_factory=dict
-    )
+    continues: Annotated[dict[str, str], "hashes of shorter runs"] = field(default_factory=dict)
     threads: Annotated[int | None, "processor threads"] = None
     precision: Annotated[str | None, "precision of the training"] = None
     versions: Annotated[dict[str, str], "versions of Python and of the libraries"] = field(

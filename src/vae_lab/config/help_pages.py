@@ -57,7 +57,7 @@ def _summary(group: ConfigGroup) -> list[str]:
     options = ", ".join([*(["null"] * (group.default == "null")), *group.options])
     lines = table([(group.name, group.sentence)], left=_GROUPS)
     # A single option is not a choice.
-    if len(group.options) == 1:
+    if len(group.options) == 1 and group.default != "null":
         return lines
     # On the same line if there is room.
     joined = table([(group.name, f"{group.sentence} Options: {options}")], left=_GROUPS)
