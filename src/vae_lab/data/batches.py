@@ -4,6 +4,7 @@ Shapes: B images of a batch, N images of a split, C channels, H height, W width,
 """
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -84,6 +85,23 @@ class Batches:
             # index_select takes half the time of images[index].
             images = self.images.index_select(0, index)
             yield Batch(scale(bernoulli(images, rng) if rng else images), index)
+
+
+def different_rows(images: Tensor | MemmapTensors, count: int) -> Tensor:
+    """Returns so many rows of different images, at about equal distances, int64 (count,).
+
+    One of a part in which all images are copies of those before is a copy too.
+    """
+    edges = [number * len(images) // count for number in range(count + 1)]
+    rows: list[int] = []
+    chosen: list[Tensor] = []
+    for first, end in pairwise(edges):
+        parts = ((row, images[row : row + 1]) for row in range(first, end))
+        new = ((row, it) for row, it in parts if not any(torch.equal(it, at) for at in chosen))
+        row, image = next(new, (first, images[first : first + 1]))
+        rows.append(row)
+        chosen.append(image)
+    return torch.tensor(rows)
 
 
 def scale(images: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vae_lab.config.instantiate import instantiate
 from vae_lab.config.sizes import check_batch, check_processes, check_val, num_images, num_trained
-from vae_lab.data.batches import Batches, MemmapTensors, Shard, scale
+from vae_lab.data.batches import Batches, MemmapTensors, Shard, different_rows, scale
 from vae_lab.data.binarize import binarized_once
 from vae_lab.data.images import Images, MemmapImages, Source, identity, select
 from vae_lab.data.splits import absent_labels, stratified
@@ -117,7 +117,7 @@ class ImageDataModule(pl.LightningDataModule):
             warnings += absent_labels(of_splits | {"test": loaded.test_labels})
         self.warnings = [*map(_line, warnings)]
         if self.num_train is not None:
-            self._keep(spaced(self.num_train, len(self.train_images)))
+            self._keep(different_rows(self.train_images, self.num_train))
         self._is_loaded = True
 
     def _keep(self, rows: Tensor) -> None:
@@ -231,11 +231,6 @@ class ImageDataModule(pl.LightningDataModule):
         # Lightning's Trainer sets this attribute from elsewhere.
         by_heart = self.trainer.overfit_batches  # type: ignore[attr-defined]
         return 0 if by_heart else self.trainer.current_epoch
-
-
-def spaced(count: int, total: int) -> Tensor:
-    """Returns so many rows of a total, at equal distances, int64 (N,)."""
-    return torch.arange(count) * total // count
 
 
 def _in_order(images: Tensor | MemmapTensors) -> Batches:
