@@ -108,6 +108,8 @@ def test_the_card_shows_numbers_and_pictures_of_the_run(run: Path, folder: Path)
     assert f"{bound:.1f}\u00a0±\u00a0{error:.1f}\u00a0nats" in card
     assert f"| weights | best, after epoch {result.protocol['weights_epoch']} of 2 (" in card
     assert result.command in card
+    known = json.loads((folder / "config.json").read_text())["result"]
+    assert known["metrics"] == result.metrics and not {"directory", "note"} & known.keys()
     pictures = {path.name for path in (folder / "pictures").iterdir()}
     assert pictures == {"samples_0002.png", "reconstructions_0002.png"}
     assert all(f"](pictures/{name})" in card for name in pictures)

@@ -133,20 +133,20 @@ def test_a_network_that_cannot_be_exported_is_named_in_one_line(
     layer: Any, message: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     model = made(tmp_path / "conf", ("model=linear",), GREY)
-    decoder = model.decoder
+    encoder = model.encoder
 
     class Own(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.first, self.rest = layer(2, 2), decoder
+            self.first, self.rest = layer(2, 2), encoder
 
-        def forward(self, z: Tensor) -> Tensor:
-            return self.rest(self.first(z))
+        def forward(self, x: Tensor) -> Any:
+            return self.rest(self.first(x))
 
     Own.__qualname__ = "Own"
-    model.decoder = Own()
+    model.encoder = Own()
     with pytest.raises(UserError, match=message) as refused:
         write_graphs(model, GREY, tmp_path)
     assert "\n" not in str(refused.value)
     assert capfd.readouterr() == ("", "")
-    assert not (tmp_path / DECODER).exists()
+    assert not (tmp_path / ENCODER).exists()

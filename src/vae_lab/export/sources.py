@@ -58,6 +58,10 @@ def read_source(place: str, *, trust: bool) -> Source:
 _PARTS = ("model", "prior", "likelihood", "objective", "optimizer")
 
 
+# Of a result: where the run was, and what a person says about it.
+_OF_THE_PERSON: dict[str, Any] = {"directory": None, "error": None, "note": None, "tags": []}
+
+
 def _about(run: RunFolder) -> ExportedModel:
     """Returns what a run's files say, with no weights yet."""
     result = run.require_result()
@@ -74,8 +78,7 @@ def _about(run: RunFolder) -> ExportedModel:
         weights=run.checkpoint(weights).stem,
         weights_epoch=result.protocol.get("weights_epoch") or 0,
         weights_sha256="",
-        # Not where the run was.
-        result=RunResult(**portable(run, asdict(result)) | {"directory": None, "error": None}),
+        result=RunResult(**portable(run, asdict(result)) | _OF_THE_PERSON),
         evaluations=_evaluations(run),
     )
 
