@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from fake_runs import number, write_evaluation, write_run
 from many_runs import bound_of, write_sixty
+from rich.console import Console
 
 from vae_lab.desk import query
-from vae_lab.desk.tables import database
+from vae_lab.desk.tables import database, printing
 from vae_lab.desk.tables.columns import columns_of
 from vae_lab.desk.tables.database import RunDatabase
 from vae_lab.desk.tables.names import as_word
@@ -144,12 +145,12 @@ def test_a_mistake_is_told_with_the_line_to_type(sixty: Path, text: str, words: 
 
 
 def test_names_that_sqlite_takes_for_one_are_kept_apart(tmp_path: Path) -> None:
-    config = {"own": {"Rate": 1, "rate": 2, 'q"]': 3}, "tags": ["a", "b"], "on": True}
+    config = {"own": {"Rate": 1, "rate": 2, 'q"]': 3}, "widths": ["a", "b"], "on": True}
     write_run(tmp_path / "a", elbo=-1.0, config=config)
     runs = RunDatabase([tmp_path])
-    answer = runs.select('select "own.Rate", "own.rate 2", "on", tags from runs')
+    answer = runs.select('select "own.Rate", "own.rate 2", "on", widths from runs')
     assert answer.rows == [(1, 2, 1, '["a", "b"]')]
-    answer = runs.select("select value from runs, json_each(tags)")
+    answer = runs.select("select value from runs, json_each(widths)")
     assert [row[0] for row in answer.rows] == ["a", "b"]
     assert runs.select("select * from runs").is_complete
 
@@ -176,6 +177,24 @@ def test_the_answer_as_table_and_csv(
     assert [float(row["elbo/test"]) for row in rows] == [-142.25, -132.25]
     printed, _ = ask(capsys, monkeypatch, "select '=1+1' as x", "--in", str(sixty), "--csv")
     assert printed == "x\n'=1+1\n"
+
+
+def test_a_table_fits_the_terminal(
+    sixty: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = Console(width=50, force_terminal=True, color_system=None)
+    monkeypatch.setattr(printing, "console", lambda: screen)
+    monkeypatch.setattr(screen, "file", io.StringIO())
+    text = "select run, elbo_test, folder, kl_test, recon_test, epochs from runs where seed = 3"
+    _, note = ask(capsys, monkeypatch, text, "--in", str(sixty))
+    lines = screen.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert max(map(len, lines)) <= 50
+    assert lines[1].split() == ["run", "elbo/test", "folder"]
+    # A text continues in the next line, a number does not.
+    assert any(
+        line.strip() and not line.split()[0].startswith(("conv", "linear")) for line in lines
+    )
+    assert "3 of 6 columns fit into 50 characters" in note
 
 
 def test_without_a_query_the_columns_are_listed(

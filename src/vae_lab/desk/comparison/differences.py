@@ -71,6 +71,8 @@ def _circumstances(run: Run) -> dict[str, Any]:
         "ended by": result.ended_by,
         "git commit": result.git_commit,
         "machine": result.machine,
+        "note": result.note,
+        "tags": result.tags or None,
         **{f"version of {name}": version for name, version in result.versions.items()},
     }
     return {name: value for name, value in facts.items() if value is not None}

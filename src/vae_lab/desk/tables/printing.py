@@ -17,8 +17,11 @@ from vae_lab.terminal import print_note
 # The width if no terminal gives one: as many characters as a line needs.
 UNLIMITED = 1_000_000
 
-# A longer text continues in the next line of its cell; further rows are only counted.
-WIDEST, MOST_ROWS = 40, 1000
+# The width from which on a text continues in the next line of its cell, if the line is full.
+NARROWEST = 16
+
+# Further rows are only counted.
+MOST_ROWS = 1000
 
 # Digits of a number.
 DIGITS = 6
@@ -39,17 +42,14 @@ def print_answer(answer: QueryResult) -> None:
     columns = [[row[place] for row in rows] for place in range(len(answer.columns))]
     # Only as many as could fit, each of which takes three characters at least.
     texts = [_aligned(values) for values in columns[: max(1, screen.width // 3)]]
-    widest = WIDEST if screen.is_terminal else UNLIMITED
-    names = answer.columns
-    widths = [
-        min(widest, max(map(cell_len, [name, *cells]))) + 2
-        for name, cells in zip(names, texts, strict=False)
-    ]
+    names, shown_columns = answer.columns, [*zip(answer.columns, columns, texts, strict=False)]
+    widths = [_narrowest(name, values, cells) for name, values, cells in shown_columns]
     count = max(1, sum(total <= screen.width for total in accumulate(widths)))
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name, values in zip(names[:count], columns, strict=False):
-        justify: JustifyMethod = "right" if _are_numbers(values) else "left"
-        table.add_column(name, justify=justify, overflow="fold", max_width=widest)
+    for name, values, _ in shown_columns[:count]:
+        is_number = _are_numbers(values)
+        justify: JustifyMethod = "right" if is_number else "left"
+        table.add_column(name, justify=justify, no_wrap=is_number, overflow="fold")
     for cells in zip(*texts[:count], strict=True):
         table.add_row(*cells)
     screen.print(table)
@@ -60,6 +60,12 @@ def print_answer(answer: QueryResult) -> None:
             f"{count} of {len(names)} columns fit into {screen.width} characters: name fewer in "
             f"the query, or add --csv."
         )
+
+
+def _narrowest(name: str, values: Sequence[Any], cells: Sequence[str]) -> int:
+    """Returns the width that a column needs: a text can continue in the next line."""
+    width = max(map(cell_len, [name, *cells]))
+    return (width if _are_numbers(values) else min(width, max(NARROWEST, cell_len(name)))) + 3
 
 
 def _are_numbers(values: Sequence[Any]) -> bool:
