@@ -76,10 +76,10 @@ def _columns(jobs: Sequence[JobState]) -> Mapping[str, Cell]:
 
 
 def _table(jobs: Sequence[JobState], columns: Mapping[str, Cell]) -> Table:
-    table = Table(box=SIMPLE_HEAD)
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for heading in columns:
         justify: JustifyMethod = "left" if heading in ("job", "state", "progress") else "right"
-        # A long name is cut in its middle of a table that changes every second: one line per job.
+        # One line per job: a long name is cut.
         table.add_column(heading, justify=justify, no_wrap=True, overflow="ellipsis")
     for job in jobs:
         table.add_row(*(cell(job) for cell in columns.values()))
@@ -89,7 +89,13 @@ def _table(jobs: Sequence[JobState], columns: Mapping[str, Cell]) -> Table:
 def _bar(job: JobState) -> RenderableType:
     if job.share is None:
         return ""
-    return ProgressBar(total=1.0, completed=min(1.0, job.share), width=BAR_WIDTH)
+    return ProgressBar(
+        total=1.0,
+        completed=min(1.0, job.share),
+        width=BAR_WIDTH,
+        complete_style="red" if job.state in ENDED else "cyan",
+        finished_style="green" if job.state == FINISHED else "cyan",
+    )
 
 
 def _epoch(job: JobState) -> str:

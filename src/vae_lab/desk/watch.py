@@ -18,7 +18,7 @@ from vae_lab.desk.job_table import job_table, summary_line
 from vae_lab.errors import JOB_FAILED, ArgumentParser, UserError, command
 from vae_lab.outcome import JSON_FLAG
 from vae_lab.run_folder import COMMANDS
-from vae_lab.terminal import print_error
+from vae_lab.terminal import print_error, printable
 
 SWEEPS = Path("outputs/sweeps")
 
@@ -111,8 +111,10 @@ def _watch(folder: Path, console: Console, every: float) -> Sweep:
 
 def _display(sweep: Sweep, console: Console, *, height: int | None) -> Group:
     """Returns the table of the jobs, as high as the terminal, and what is left of them together."""
-    table = job_table(sweep, console, rows=None if height is None else max(1, height - 6))
-    return Group(Text(str(sweep.folder), style="bold"), table, Text(summary_line(sweep)))
+    # Title, headings, caption, summary, the blank lines between them, and that of the cursor.
+    table = job_table(sweep, console, rows=None if height is None else max(1, height - 8))
+    title = Text(printable(str(sweep.folder)), style="bold")
+    return Group(title, Text(), table, Text(), Text(summary_line(sweep)))
 
 
 if __name__ == "__main__":
