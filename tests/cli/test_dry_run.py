@@ -204,6 +204,18 @@ def test_a_model_that_needs_values_has_an_unknown_size(monkeypatch: pytest.Monke
     assert num_parameters(job.values, (1, 28, 28)) is None
 
 
+def test_the_line_below_says_how_long_all_takes(tmp_path: Path, vae_lab: Command) -> None:
+    words = ("data=digits", "sweep_name=s", "trainer.max_epochs=10")
+    finished(tmp_path / "outputs" / "sweeps" / "s" / "linear-z2-digits", *words, seconds=6.0)
+    sweep = ("-m", *words, DRY)
+    assert "1 run: 1 finished. There is nothing left to do." in vae_lab(*sweep).out
+    printed = vae_lab(*sweep, "latent_dim=2,3,4").out
+    assert "3 runs: 1 finished, 2 new. About 2:10 on this machine, one after the other." in printed
+    parallel = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "threads=null")
+    told = work(*sweep[:-1], "latent_dim=2,3,4", *parallel)
+    assert told.jobs_at_a_time == 2
+
+
 def test_jobs_at_a_time() -> None:
     words = ["-m", "seed=0,1", "hydra/launcher=joblib"]
 

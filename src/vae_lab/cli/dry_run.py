@@ -57,7 +57,8 @@ class WorkToDo:
         num_trials: how many runs a search does, None if it is none or not known.
         seconds_per_trial: about how long one of them takes.
         jobs_at_a_time: how many runs are done at a time, None if not known.
-        seconds: about how long all takes, None if that of a run is not known.
+        seconds: about how long all takes, None if that of a run is not known. One after the other
+            if nothing tells how many are done at a time.
         downloads: the data sets that are downloaded first, each with its folder.
     """
 
@@ -101,7 +102,7 @@ def work_to_do(checked: CheckedLine) -> WorkToDo:
         num_trials=num_trials,
         seconds_per_trial=seconds_per_trial,
         jobs_at_a_time=at_a_time,
-        seconds=_together(seconds, at_a_time),
+        seconds=_together(seconds, at_a_time or 1),
         downloads={name: str(path) for name, path in absent_data(jobs.jobs).items()},
     )
 
@@ -113,10 +114,10 @@ def _runs(jobs: Jobs, planned: Plan) -> list[tuple[Job, Path]]:
     return [(run.job, run.folder) for run in planned.runs or ()]
 
 
-def _together(seconds: Sequence[float | None], at_a_time: int | None) -> float | None:
+def _together(seconds: Sequence[float | None], at_a_time: int) -> float | None:
     """Returns the seconds of all runs, so many at a time, None if those of one are not known."""
     known = [it for it in seconds if it is not None]
-    if len(known) < len(seconds) or at_a_time is None:
+    if len(known) < len(seconds):
         return None
     return max([*known, sum(known) / at_a_time], default=0.0)
 

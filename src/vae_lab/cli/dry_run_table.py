@@ -72,8 +72,8 @@ def _time_of_all(work: WorkToDo) -> str:
             f"The time{which} is not known: there is no finished run of the same options, data and "
             f"threads in outputs/."
         )
-    place = ""
-    if work.is_sweep and work.jobs_at_a_time:
-        at_a_time = work.jobs_at_a_time
-        place = ", one after the other" if at_a_time == 1 else f", {at_a_time} at a time"
-    return f"About {format_time(work.seconds)} on this machine{place}."
+    if work.runs and all(run.state == FINISHED for run in work.runs):
+        return "There is nothing left to do."
+    at_a_time = work.jobs_at_a_time or 1
+    together = f", {at_a_time} at a time" if at_a_time > 1 else ", one after the other"
+    return f"About {format_time(work.seconds)} on this machine{together * work.is_sweep}."
