@@ -36,8 +36,10 @@ _FILLINGS, _TURNS, _PRIOR_DRAWS = 100, 4, 1000
 # How much wider than the encoder's q(z|x): its codes of whole images know what is missing.
 _WIDENING = 1.6
 
-# Rounds in which the proposal follows the weights, points of each, and kernels around them.
-_ROUNDS, _POINTS, _KERNELS = 4, 1000, 200
+# Rounds in which the proposal follows the weights: so many, and up to so many until half as many
+# points are effective as there are kernels around them. Points of a round, and kernels.
+_ROUNDS, _MOST_ROUNDS = 4, 20
+_POINTS, _KERNELS = 1000, 200
 
 # Shares of the kernels, of one Gaussian of twice the covariance, and of the fillings' codes.
 _SHARES = (0.7, 0.2, 0.1)
@@ -91,8 +93,10 @@ def by_importance(
     pixels = image[seen][None, None, None]  # (1, 1, 1, S)
     codes = _codes_of_fillings(model, of_seen, image, seen, generator)
     proposal = codes
-    for _ in range(_ROUNDS):
+    for number in range(_MOST_ROUNDS):
         points = _weighted(of_seen, pixels, proposal, _POINTS, generator)
+        if number >= _ROUNDS and points.effective_points() >= _KERNELS / 2:
+            break
         proposal = joined(_SHARES, [*_around(points, generator), codes])
     return _weighted(of_seen, pixels, proposal, num_points, generator)
 
