@@ -10,6 +10,7 @@ import pytest
 from repository import ROOT
 
 from vae_lab import explore
+from vae_lab.apply import __main__ as apply
 from vae_lab.cli import main
 from vae_lab.errors import NonFiniteError
 from vae_lab.evaluate import __main__ as evaluate
@@ -21,6 +22,7 @@ PAGE = (ROOT / "docs" / "reference" / "errors.md").read_text(encoding="utf-8")
 
 PROGRAMS = {
     "vae_lab": main.main,
+    "vae_lab.apply": apply.main,
     "vae_lab.evaluate": evaluate.main,
     "vae_lab.report": report.main,
     "vae_lab.explore": explore.main,
