@@ -15,12 +15,13 @@ from vae_lab.environment import memory_bytes
 from vae_lab.errors import UserError, refusing
 from vae_lab.reading import MOST_TEXT, is_kind, parse_json, read_inside
 from vae_lab.run_folder import RunResult
+from vae_lab.starting_weights import EXAMPLE, EXAMPLES, EXPORTED
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+WEIGHTS, CONFIG, CARD = EXPORTED, "config.json", "README.md"
 TEST_BOUNDS = "test_bounds.json"
 ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
 # Draws from a prior that is not N(0, I), (N, Z): what a program without torch decodes.
@@ -32,10 +33,6 @@ PICTURES = "pictures"
 IMAGE, Z, OPSET = "image", "z", 18
 
 FORMAT, VERSION = "vae-lab", 1
-
-# Before the name of a model that comes with the package.
-EXAMPLE = "example:"
-_EXAMPLES = Path(__file__).parent / "examples"
 
 # Quantiles of the test images' bounds that are kept, from the lowest to the highest.
 _QUANTILES = 1001
@@ -99,7 +96,7 @@ def located(folder: Path | str) -> Path:
 
 def example_names() -> list[str]:
     """Returns the names of the trained models that come with the package."""
-    return sorted(path.parent.name for path in _EXAMPLES.glob(f"*/{CONFIG}"))
+    return sorted(path.parent.name for path in EXAMPLES.glob(f"*/{CONFIG}"))
 
 
 def example(name: str) -> Path:
@@ -112,7 +109,7 @@ def example(name: str) -> Path:
     if name not in names:
         allowed = ", ".join(EXAMPLE + other for other in names)
         raise UserError(f"there is no trained model {EXAMPLE}{name}: name one of {allowed}.")
-    return _EXAMPLES / name
+    return EXAMPLES / name
 
 
 def read_config(folder: Path) -> ExportedModel:

@@ -19,6 +19,10 @@ from torch import Tensor
 from vae_lab.checkpoints import read_checkpoint
 from vae_lab.config.identity import config_hash, run_name
 from vae_lab.errors import JobFailed, Stopped, UserError
+from vae_lab.export.folder import write_folder
+from vae_lab.export.sources import read_source
+from vae_lab.exported import read_config
+from vae_lab.report.runs import Run
 from vae_lab.run_folder import RunFolder, RunResult
 from vae_lab.starting_weights import checksum, source_file
 from vae_lab.training import resume_state
@@ -109,6 +113,28 @@ def test_the_parameters_of_prior_and_likelihood_are_weights_too(
 def test_nothing_that_fits_is_an_error(tmp_path: Path, conf: Path, source: Path) -> None:
     with pytest.raises(JobFailed, match=r"no weight of init_from=.* fits this model"):
         trained(tmp_path, conf, f"init_from={source}", "model=conv", "init_strict=false")
+
+
+def test_an_export_and_an_example_are_sources(tmp_path: Path, conf: Path, source: Path) -> None:
+    weights = read_weights(source_file("example:linear-z2"))
+    result, folder = trained(tmp_path / "run", conf, *STILL, "init_from=example:linear-z2")
+    after = best(folder)
+    assert result.warm_start["source"] == "example:linear-z2"
+    assert all(torch.equal(weights[name], after[name]) for name in weights)
+    write_folder(
+        read_source(str(folder), trust=True),
+        tmp_path / "export",
+        without=("onnx",),
+        license_id="mit",
+        trust=True,
+    )
+    # What is exported names no place, and the hash is the same.
+    about = read_config(tmp_path / "export")
+    assert "init_from" not in about.config
+    assert about.config["init_weights"] == result.warm_start["weights"]
+    digits = result.warm_start["weights"][:6]
+    assert Run(RunFolder(folder)).settings["init_from"] == f"linear-z2 ({digits})"
+    assert checksum(source_file(str(tmp_path / "export"))) == result.warm_start["weights"]
 
 
 def test_the_weights_enter_the_hash_and_their_place_does_not(

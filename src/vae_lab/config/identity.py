@@ -39,6 +39,7 @@ ADDED_LATER = {
     "best_by": None,
     "posterior._target_": "vae_lab.posteriors.Diagonal",
     "init_strict": True,
+    INIT_FROM: None,
     INIT_WEIGHTS: None,
 }
 
@@ -62,7 +63,8 @@ def config_hash(values: Mapping[str, Any], *, with_modules: bool = False) -> str
     versions made it `with_modules`.
     """
     relevant = {key: value for key, value in flatten(values) if not is_volatile(key)}
-    if relevant.pop(INIT_FROM, None) is None:
+    relevant.pop(INIT_FROM, None)
+    if relevant.get(INIT_WEIGHTS) is None:
         relevant.pop("init_strict", None)
     for key, value in ADDED_LATER.items():
         if relevant.get(key) == value:
@@ -99,13 +101,17 @@ def run_name(choices: Mapping[str, str], latent_dim: int, others: Mapping[str, s
     return "-".join(filter(None, parts))
 
 
+def source_name(source: str) -> str:
+    """Returns what `init_from` is called: `conv-z10` of `outputs/runs/conv-z10`."""
+    return PurePath(source).name.rpartition(":")[2]
+
+
 def _part(key: str, value: str) -> str:
     if key == "data.path":
         # The file's name says it. Where two are alike, their folders are numbered.
         return _short(PurePath(value).stem)
     if key == INIT_FROM:
-        source = PurePath(value).name.rpartition(":")[2]
-        return "" if value == "null" else f"from-{_short(source)}"
+        return "" if value == "null" else f"from-{_short(source_name(value))}"
     *parents, name = key.replace("/", ".").split(".")
     if name.isdigit():  # a place in a list
         name = f"{parents[-1]}{name}-"

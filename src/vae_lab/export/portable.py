@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from vae_lab.config.identity import is_volatile
+from vae_lab.config.identity import INIT_FROM, is_volatile
 from vae_lab.run_folder import RunFolder
 
 # Keys that say where data lie and where numbers are sent. No model depends on them.
-_PLACES = ("data.path", "data.source.path", "logger")
+_PLACES = ("data.path", "data.source.path", "logger", INIT_FROM)
 
 # A path of two parts or more from the root of a disk or somebody's home; the group is the last.
 _PATH = re.compile(r"""(?<![\w./\\~:-])(?:~|[A-Za-z]:)?(?:[/\\][^/\\\s'",]+)+[/\\]([^/\\\s'",]+)""")

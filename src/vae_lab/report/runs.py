@@ -9,7 +9,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vae_lab.config.identity import ADDED_LATER, flatten, is_volatile, options_of
+from vae_lab.config.identity import (
+    ADDED_LATER,
+    INIT_FROM,
+    INIT_WEIGHTS,
+    flatten,
+    is_volatile,
+    options_of,
+    source_name,
+)
 from vae_lab.errors import UserError, refusing
 from vae_lab.evaluations import EvaluationRecord, evaluations_of, numbers_of, read_per_image
 from vae_lab.loggers.event_files import Curves, read_curves
@@ -41,6 +49,9 @@ class Run:
         Of keys that the run's version did not have, the value that computes the same.
         """
         keys = {key: value for key, value in flatten(self.config) if not is_volatile(key)}
+        if weights := keys.pop(INIT_WEIGHTS, None):
+            # Short, and different for other weights of one name.
+            keys[INIT_FROM] = f"{source_name(str(keys.get(INIT_FROM)))} ({str(weights)[:6]})"
         return {**options_of(self.result.choices), **ADDED_LATER, **keys}
 
     @cached_property
