@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from vae_lab.config.identity import flatten, is_volatile
-from vae_lab.export.portable import portable, portable_config
+from vae_lab.export.portable import portable, portable_command, portable_config
 from vae_lab.run_folder import RunFolder, RunResult
 
 
@@ -51,6 +51,15 @@ def test_a_configuration_has_no_volatile_keys_and_no_places(run: RunFolder) -> N
         "callbacks": {"own": {"_target_": "own.Callback", "folder": "x"}},
     }
     assert not [key for key, _ in flatten(config) if is_volatile(key)]
+
+
+def test_a_command_keeps_what_a_run_computes() -> None:
+    words = ("python -m vae_lab data=npz", "data.path=x.npz '++trainer.max_epochs=2' '~model.lr'")
+    rest = "note='for \"ada\"' 'tags=[a]' hydra.run.dir=out run_name=a report=null '~explorer'"
+    assert portable_command(" ".join([*words, rest])) == (
+        "python -m vae_lab data=npz data.path=x.npz ++trainer.max_epochs=2 '~model.lr'"
+    )
+    assert portable_command("python -m vae_lab '") == "python -m vae_lab '"
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ def limits(about: ExportedModel) -> Iterator[str]:
     )
     active, latent_dim = result.latent.get("active_units"), config["latent_dim"]
     if isinstance(active, int) and active < latent_dim:
-        yield f"Only {active} of {latent_dim} latent dimensions vary over the images."
+        yield f"Of {latent_dim} latent dimensions, {active} vary over the images."
     yield from (f"The run warned: {warning}" for warning in result.warnings)
 
 

@@ -4,6 +4,7 @@ An exported folder is for others: no path of the machine and no address may be i
 """
 
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
@@ -21,6 +22,17 @@ _PATH = re.compile(r"""(?<![\w./\\~:-])(?:~|[A-Za-z]:)?(?:[/\\][^/\\\s'",]+)+[/\
 def portable_config(run: RunFolder) -> dict[str, Any]:
     """Returns the resolved configuration of a run, without volatile keys and without places."""
     return portable(run, _without_places(run.config))
+
+
+def portable_command(command: str) -> str:
+    """Returns a command line without what says where or how visibly a run works, or a note."""
+    try:
+        words = shlex.split(command)
+    except ValueError:  # somebody else's file
+        return command
+    keys = (word.lstrip("+~").partition("=")[0] for word in words)
+    kept = [not (is_volatile(key) or key.startswith("hydra.")) for key in keys]
+    return shlex.join(word for word, keep in zip(words, kept, strict=True) if keep)
 
 
 def portable(run: RunFolder, value: Any) -> Any:

@@ -8,7 +8,7 @@ from vae_lab.config.check import check_recorded
 from vae_lab.config.instantiate import needs_trust
 from vae_lab.errors import UserError
 from vae_lab.evaluations import evaluations_of, read_content
-from vae_lab.export.portable import portable, portable_config
+from vae_lab.export.portable import portable, portable_command, portable_config
 from vae_lab.exported import PICTURES, ExportedModel, is_exported, located, read_config
 from vae_lab.reading import check_inside
 from vae_lab.run_folder import RunFolder, RunResult
@@ -71,6 +71,7 @@ def _about(run: RunFolder) -> ExportedModel:
             f"end, or use it with vae_lab.load."
         )
     weights = result.protocol.get("weights")
+    known = {**asdict(result), **_OF_THE_PERSON, "command": portable_command(result.command)}
     return ExportedModel(
         config=portable_config(run),
         image_shape=run.image_shape,
@@ -78,7 +79,7 @@ def _about(run: RunFolder) -> ExportedModel:
         weights=run.checkpoint(weights).stem,
         weights_epoch=result.protocol.get("weights_epoch") or 0,
         weights_sha256="",
-        result=RunResult(**portable(run, asdict(result)) | _OF_THE_PERSON),
+        result=RunResult(**portable(run, known)),
         evaluations=_evaluations(run),
     )
 
