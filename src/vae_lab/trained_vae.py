@@ -3,6 +3,7 @@
 Shapes: N images, C, H, W of an image, Z latent dimensions, S steps. Values in nats per image.
 """
 
+import math
 import warnings
 from collections.abc import Mapping
 from functools import cached_property
@@ -88,6 +89,13 @@ class TrainedVAE:
         self.model, self.image_shape, self.config = model, image_shape, config
         self.result, self.folder = result, folder
         self.latent_dim = model.latent_dim
+
+    def __repr__(self) -> str:
+        bound = self.result.metrics.get("elbo/test", math.nan)
+        return (
+            f"TrainedVAE({self.result.name!r}, latent_dim={self.latent_dim}, "
+            f"image_shape={self.image_shape}, test ELBO {bound:.2f} nats)"
+        )
 
     def _repr_html_(self) -> str:
         """Returns what a notebook shows: the run's numbers, and ten samples."""

@@ -4,10 +4,10 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from repository import ROOT
 
 jupyter_client = pytest.importorskip("jupyter_client", reason="needs the extra docs")
 pytest.importorskip("ipykernel", reason="needs the extra docs")
@@ -19,6 +19,9 @@ import logging, signal, threading, torch, warnings
 (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM), logging.root.handlers,
  torch.get_num_threads(), torch.initial_seed(), len(warnings.filters), len(threading.enumerate()))
 """
+
+
+NOTEBOOK = ROOT / "docs/notebooks/use_it.py"
 
 
 class Kernel:
@@ -59,10 +62,12 @@ class Kernel:
 @pytest.fixture(scope="module")
 def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     folder = tmp_path_factory.mktemp("kernel")
-    source = str(Path(__file__).parents[2] / "src")
+    source = str(ROOT / "src")
     path = os.pathsep.join([source, os.environ.get("PYTHONPATH", "")])
     manager = jupyter_client.KernelManager(kernel_name="python3")
-    manager.start_kernel(cwd=str(folder), env={**os.environ, "PYTHONPATH": path})
+    # As a notebook has it: pictures go to the page.
+    others = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    manager.start_kernel(cwd=str(folder), env={**others, "PYTHONPATH": path})
     try:
         started = Kernel(manager)
         started.run("import vae_lab, torch; vae_lab.load('example:linear-z2')")
@@ -125,3 +130,26 @@ def test_a_sweep_shows_a_line_for_each_run_and_its_table(kernel: Kernel) -> None
     assert ["<progress" in data["text/html"] for data in shown] == [True, True, False]
     assert "Test set, nats per image" in shown[2]["text/plain"]
     assert outputs[-1]["data"]["text/plain"] == "2"
+
+
+def test_the_notebook_trains_draws_scores_completes_and_exports(kernel: Kernel) -> None:
+    jupytext = pytest.importorskip("jupytext", reason="needs the extra docs")
+    cells = [cell.source for cell in jupytext.read(NOTEBOOK).cells if cell.cell_type == "code"]
+    directory = kernel.value("import os; os.getcwd()")
+    shown: list[str] = []
+    for cell in cells:
+        outputs = kernel.run(cell)
+        errors = [f"{out['ename']}: {out['evalue']}" for out in outputs if out["kind"] == "error"]
+        assert errors == [], cell
+        shown += [*{kind: None for out in outputs for kind in out.get("data", {})}]
+        shown += [out["text"] for out in outputs if out["kind"] == "stream"]
+    kernel.run(f"os.chdir({directory})")
+    assert shown.count("image/png") == 3  # samples, images to score, completions
+    text = "\n".join(shown)
+    for word in (
+        "upside down",
+        "standard deviation: seen 0.00",
+        "Exported best weights",
+        "hf upload",
+    ):
+        assert word in text

@@ -191,6 +191,15 @@ def test_a_sweep_returns_its_own_runs(elsewhere: Path) -> None:
     assert [line.split()[:4] for line in lines] == [["python", "-m", "vae_lab", "--config-dir"]] * 2
 
 
+def test_without_the_data_a_call_takes_the_fallback(capsys: pytest.CaptureFixture[str]) -> None:
+    vae = vae_lab.train(
+        *("data.mirrors=[http://127.0.0.1:9/]", "trainer.max_epochs=1", "threads=1"),
+        *("callbacks=none", "logger=none", "report=null", "explorer=null"),
+    )
+    assert vae.result.choices["data"] == "mnist_5k"
+    assert "warning: MNIST could not be downloaded" in capsys.readouterr().err
+
+
 def test_a_run_is_resumed(elsewhere: Path) -> None:
     quick = (*STRIPES, "callbacks=none", "logger=none", "explorer=null")
     first = vae_lab.train(*quick, "hydra.run.dir=here").result

@@ -48,6 +48,9 @@ class Page(HTMLParser):
 def test_a_model_shows_its_numbers_and_ten_samples() -> None:
     vae = vae_lab.load("example:linear-z2")
     before = torch.get_rng_state()
+    assert repr(vae) == (
+        "TrainedVAE('linear-z2', latent_dim=2, image_shape=(1, 28, 28), test ELBO -152.61 nats)"
+    )
     page = Page(vae._repr_html_())
     assert torch.equal(torch.get_rng_state(), before)
     metrics, errors = vae.result.metrics, vae.result.standard_errors

@@ -84,6 +84,25 @@ def process_kept() -> Iterator[None]:
 
 
 @contextmanager
+def workers_ended() -> Iterator[None]:
+    """Ends joblib's processes before and afterwards.
+
+    They wait to be used again, with the variables of the sweep that they were started for.
+    """
+    _end_workers()
+    try:
+        yield
+    finally:
+        _end_workers()
+
+
+def _end_workers() -> None:
+    loky = sys.modules.get("joblib.externals.loky.reusable_executor")
+    if (executor := getattr(loky, "_executor", None)) is not None:
+        executor.shutdown(wait=True)
+
+
+@contextmanager
 def logging_kept() -> Iterator[None]:
     """Puts back handlers and levels; leaves those of the caller open, which Hydra would close."""
     others = [

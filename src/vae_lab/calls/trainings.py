@@ -19,6 +19,7 @@ from vae_lab.calls.process_state import (
     one_at_a_time,
     process_kept,
     torch_kept,
+    workers_ended,
 )
 from vae_lab.cli.checked_line import CheckedLine, check_line
 from vae_lab.cli.command_lines import Interface, argument_parser
@@ -81,8 +82,8 @@ def _outcome(overrides: Sequence[str], data: Any, labels: Any, *, is_sweep: bool
             stack.enter_context(one_at_a_time())
             # A second signal does not end the process: a notebook is more than its training.
             stack.enter_context(handle_signals(ends_process=False))
-            for kept in (process_kept(), hydra_kept(), warnings.catch_warnings()):
-                stack.enter_context(kept)
+            for kept in (process_kept, hydra_kept, workers_ended, warnings.catch_warnings):
+                stack.enter_context(kept())
             images = settings_of(data, labels, overrides)
             interface = Interface(partial(as_python, images=images), "call vae_lab.sweep")
             words = [*["-m"] * is_sweep, *images, *overrides]
