@@ -35,7 +35,7 @@ def links(folder: Path) -> list[str]:
 def test_each_link_leads_to_its_run_also_after_all_was_moved(place: str, tmp_path: Path) -> None:
     before = tmp_path / "before"
     for number, name in enumerate(NAMES):
-        run = write_run(before / "sweep" / name, elbo=-9.0 - number, config={"note": name})
+        run = write_run(before / "sweep" / name, elbo=-9.0 - number, config={"width": name})
         explorer(run, f"{WRITTEN_BY}: {name}")
     write_report([before / "sweep"], before / place)
     after = before.rename(tmp_path / "after")
@@ -49,7 +49,7 @@ def test_each_link_leads_to_its_run_also_after_all_was_moved(place: str, tmp_pat
 
 def test_only_an_explorer_that_is_there_and_ours_is_linked(tmp_path: Path) -> None:
     runs = [
-        write_run(tmp_path / name, elbo=-9.0, config={"note": name})
+        write_run(tmp_path / name, elbo=-9.0, config={"width": name})
         for name in ("ours", "none", "theirs", "linked", "folder")
     ]
     write_report([tmp_path], tmp_path)
@@ -62,7 +62,7 @@ def test_only_an_explorer_that_is_there_and_ours_is_linked(tmp_path: Path) -> No
     write_report([tmp_path], tmp_path)
     assert links(tmp_path) == ["ours/explorer.html"]
     headings = re.findall(r"<th [^>]*>(.*?)</th>", (tmp_path / PAGE).read_text())
-    assert headings[:3] == ["note", "explorer", "test bound"]
+    assert headings[:3] == ["width", "explorer", "test bound"]
 
 
 def test_a_setting_of_several_seeds_has_a_link_for_each(tmp_path: Path) -> None:

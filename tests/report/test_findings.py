@@ -352,7 +352,7 @@ def test_each_remedy_is_an_override_that_composes(tmp_path: Path) -> None:
 def test_of_forty_settings_there_are_at_most_six_findings(tmp_path: Path) -> None:
     metrics = picture_metrics(sharpness=0.3, precision=0.9)
     for place in range(40):
-        config = {"optimizer": {"lr": 0.001 * (1 + place % 10)}, "note": place // 10}
+        config = {"optimizer": {"lr": 0.001 * (1 + place % 10)}, "width": place // 10}
         folder = write_run(
             tmp_path / f"run{place}", elbo=-150.0 - place, config=config, picture_metrics=metrics
         )

@@ -140,7 +140,7 @@ def test_names_and_values_are_text_whatever_they_are(tmp_path: Path) -> None:
         write_run(
             tmp_path / f"run{place}",
             elbo=-150.0 - place,
-            config={"note": value},
+            config={"width": value},
             name=f"{value}-{EVIL}",
             machine=EVIL,
             command=f"python -m vae_lab\n\n{EVIL}",
