@@ -33,7 +33,7 @@ def _main(argv: Sequence[str]) -> Mapping[str, Any]:
     for picture in pictures:
         print(printable(picture.line))
         for note in picture.notes:
-            print_warning(f"{picture.name}: {note}")
+            print_warning(f"{picture.path}: {note}")
     outcome = results.close(pictures)
     for path in results.shown:
         print(printable(f"Written:      {path}"))

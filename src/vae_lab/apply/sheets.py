@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vae_lab.callbacks.drawing.canvas import INK, MARGIN, QUIET, Canvas, line_height
+from vae_lab.callbacks.drawing.canvas import FAINT, INK, MARGIN, QUIET, Canvas, line_height
 from vae_lab.callbacks.drawing.grids import grid, to_uint8
 from vae_lab.callbacks.drawing.letters import TEXT, TITLE, in_letters, shortened, wrapped
 from vae_lab.callbacks.drawing.pixels import to_png
@@ -64,6 +64,9 @@ def _layout(tiles: Sequence[Tile], title: str) -> Canvas:
     for k, (tile, picture) in enumerate(zip(tiles, pictures, strict=True)):
         row, column = divmod(k, columns)
         left, y = MARGIN + column * (width + MARGIN), top + row * (height + below + MARGIN)
+        right, bottom = (zoom * picture.shape[k] for k in (2, 1))
+        # A line around it, or a white picture would not be seen on white paper.
+        canvas.box(left - 1, y - 1, left + right + 1, y + bottom + 1, FAINT)
         canvas.picture(left, y, to_uint8(picture), zoom=zoom)
         _write_below(canvas, tile, left, y + height + 3, width)
     return canvas
