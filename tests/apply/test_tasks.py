@@ -155,7 +155,7 @@ def test_completions_keep_what_is_seen_however_the_missing_part_is_named(
     assert torch.equal(made[2], (expected.images[2, 0] * 255).round().byte())
     assert it["values"]["log_likelihood_of_seen"] == pytest.approx(expected.log_likelihood)
     assert it["values"]["effective_points"] is None
-    assert "50% missing" in it["fitted"]
+    assert "50 % missing" in it["fitted"]
 
 
 def test_few_effective_points_are_a_note(

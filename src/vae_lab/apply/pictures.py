@@ -156,7 +156,7 @@ def _add_missing(picture: PictureFile, request: ApplyRequest, mask: FittedPictur
         picture.reason = "nothing is missing: give --hide PART, --mask FILE, or a transparent part"
         return
     picture.missing = missing
-    share = f"{missing.mean():.0%} missing"
+    share = f"{100 * missing.mean():.0f} % missing"
     picture.fitted = fitted._replace(done=(*fitted.done, share))
 
 
