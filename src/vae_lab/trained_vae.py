@@ -160,7 +160,7 @@ class TrainedVAE:
         return torch.from_numpy(estimate.log_likelihood)
 
     @torch.no_grad()
-    def score(self, images: Array, *, num_samples: int, seed: int) -> Scores:
+    def score(self, images: Array, *, num_samples: int = 100, seed: int = 0) -> Scores:
         """Returns the bound of each image (N, C, H, W) in nats, with its error and its rank.
 
         The rank is the share of the run's test images whose bound is lower: an image that is unlike
@@ -177,7 +177,9 @@ class TrainedVAE:
         )
 
     @torch.no_grad()
-    def complete(self, image: Array, mask: Array, *, num_images: int, seed: int) -> Completion:
+    def complete(
+        self, image: Array, mask: Array, *, num_images: int = 8, seed: int = 0
+    ) -> Completion:
         """Returns N ways to fill in the missing pixels of an image (C, H, W), see `Completion`.
 
         `mask` (H, W) or (C, H, W) is True, or 1, where a pixel is missing; what the image holds
