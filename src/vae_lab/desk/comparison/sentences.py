@@ -43,7 +43,8 @@ def cells(row: Compared) -> tuple[str, str, str, str, str]:
     a, b = map(_value, row.samples)
     gap = row.difference
     if gap.interval is None:
-        return row.words, a, b, shown(gap.value), ""
+        is_count = gap.value.is_integer()
+        return row.words, a, b, f"{gap.value:g}" if is_count else shown(gap.value), ""
     low, high = (rounded(end, gap.interval) for end in gap.interval)
     return row.words, a, b, rounded(gap.value, gap.interval), f"{low} to {high}"
 
