@@ -63,6 +63,7 @@ LONG = (
     *("test_rules", "test_main", "test_resume", "test_check"),
     *("test_launchers", "test_run", "test_traps", "test_tensorboard", "test_evaluation"),
     *("test_learned_priors", "test_options_of_callbacks", "test_terminal"),
+    *("test_in_a_kernel", "test_process_state", "test_train"),
 )
 
 _scratch = pytest.StashKey[Path]()
