@@ -141,6 +141,8 @@ def test_names_and_values_are_text_whatever_they_are(tmp_path: Path) -> None:
             tmp_path / f"run{place}",
             elbo=-150.0 - place,
             config={"width": value},
+            note=value,
+            tags=[EVIL],
             name=f"{value}-{EVIL}",
             machine=EVIL,
             command=f"python -m vae_lab\n\n{EVIL}",
