@@ -183,7 +183,7 @@ def _alike(value: Tensor, weight: Tensor) -> bool:
 def load_weights(model: VAE, path: Path, *, shorter: Iterable[str] = ()) -> int:
     """Puts a checkpoint's weights into the model and returns how many epochs they were trained.
 
-    `shorter` are the hashes of shorter runs that the model's run goes on from.
+    `shorter` are the hashes of shorter runs that the model's run continues.
 
     Raises:
         UserError: if the file is broken, or belongs to another configuration.

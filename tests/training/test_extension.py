@@ -141,7 +141,7 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
         (
             ("optimizer.schedule=one_cycle",),
             LONG,
-            "cannot go on to epoch 6: the schedule of its learning rate "
+            "cannot continue to epoch 6: the schedule of its learning rate "
             "(optimizer.schedule=one_cycle) is over. A new run that starts from its weights: ",
         ),
         (

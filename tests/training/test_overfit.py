@@ -1,4 +1,4 @@
-"""debug=overfit: a network that can learn knows eight images by heart, a broken one does not."""
+"""debug=overfit: a network that can learn memorises eight images, a broken one does not."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -43,7 +43,7 @@ def test_a_network_that_can_learn_knows_the_images(
     changed: tuple[str, ...], vae_lab: Command
 ) -> None:
     done = vae_lab(*LINE, *changed)
-    assert done.code == 0 and "The network knows by heart the 8 images after 1000 steps" in done.out
+    assert done.code == 0 and "The network memorises the 8 images after 1000 steps" in done.out
     run = only_run()
     assert run.path.name.startswith("overfit-linear-z2-stripes")
     result = run.require_result()
@@ -59,7 +59,7 @@ def test_a_broken_network_fails(part: str, vae_lab: Command) -> None:
     broken = f"model.{part}._target_=user_networks.Blind{part.capitalize()}"
     done = vae_lab(*LINE, broken)
     assert done.code == 1
-    assert "the network does not tell apart the 8 images after 1000 steps: 12% of" in done.err
+    assert "the network does not distinguish the 8 images after 1000 steps: 12% of" in done.err
     assert done.err.count("\n") == 1
     assert "To resume" not in done.out
     result = only_run().require_result()

@@ -1,4 +1,4 @@
-"""The check of debug=overfit: whether the training images are known by heart.
+"""The check of debug=overfit: whether the training images are memorised.
 
 Shapes: K draws per image, B images, C channels, H height, W width, Z latent dimensions.
 """
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class NotLearned(RuntimeError):
-    """The network does not tell the few images apart that it was trained on."""
+    """The network does not distinguish the few images that it was trained on."""
 
 
 class Recall(NamedTuple):
@@ -35,14 +35,14 @@ class Recall(NamedTuple):
 
 
 class KnownByHeart(Callback):
-    """Says at the end of a training whether its images are known by heart; an error if they are not
-    even told apart.
+    """Says at the end of a training whether its images are memorised; an error if they are not
+    even distinguished.
     """
 
     def __init__(
         self, *, least_recognised: float, least_exactness: float, num_draws: int, seed: int
     ) -> None:
-        """Takes what is enough to tell the images apart, and to know them by heart.
+        """Takes what is enough to distinguish the images, and to memorise them.
 
         For each image z is drawn from the posterior `num_draws` times.
         """
@@ -65,15 +65,15 @@ class KnownByHeart(Callback):
         )
         if not found.recognised >= self.least_recognised:
             raise NotLearned(
-                f"the network does not tell apart {what}: {facts}. Look at figures/, check that "
+                f"the network does not distinguish {what}: {facts}. Look at figures/, check that "
                 f"the decoder uses z and the encoder x, and try a larger latent_dim, more "
                 f"trainer.max_epochs, or optimizer.lr=5e-4."
             )
         if found.exactness >= self.least_exactness:
-            log.info("The network knows by heart %s: %s.", what, facts)
+            log.info("The network memorises %s: %s.", what, facts)
         else:
             log.warning(
-                "The network tells apart %s, and does not know them by heart: %s. A larger network "
+                "The network distinguishes %s, and does not memorise them: %s. A larger network "
                 "or latent_dim may draw them more exactly.",
                 *(what, facts),
             )

@@ -1,4 +1,4 @@
-"""`resume=RUN trainer.max_epochs=N`: which runs can go on for more epochs than were planned.
+"""`resume=RUN trainer.max_epochs=N`: which runs can continue for more epochs than were planned.
 
 The outcome is to be that of a run of N epochs at once, to the last bit. So nothing in the epochs so
 far may depend on how many were planned.
@@ -26,7 +26,7 @@ def longer_command(run: RunFolder, epochs: Any, *, has_begun: bool) -> str | Non
     None if no other number of epochs was asked for. `has_begun` tells whether it has a checkpoint.
 
     Raises:
-        UserError: It cannot go on as such a run.
+        UserError: It cannot continue as such a run.
     """
     trainer = run.config["trainer"]
     planned = trainer["max_epochs"]
@@ -42,8 +42,8 @@ def longer_command(run: RunFolder, epochs: Any, *, has_begun: bool) -> str | Non
         more = f"init_from={shlex.quote(str(run.path.absolute()))}"
         line = _command(run, epochs - planned, more)
         raise UserError(
-            f"{run.path} cannot go on to epoch {epochs}: {reason}. A new run that starts from its "
-            f"weights: {line}"
+            f"{run.path} cannot continue to epoch {epochs}: {reason}. A new run that starts from "
+            f"its weights: {line}"
         )
     trainer["max_epochs"] = epochs
     return _command(run, epochs)

@@ -1,4 +1,4 @@
-"""A run that goes on for more epochs than were planned.
+"""A run that continues for more epochs than were planned.
 
 Only if the epochs so far are those of the longer run, to the last bit: `cli.longer` knows for which
 configurations they are. The folder becomes that of the longer run. What the shorter one ended with
@@ -29,7 +29,7 @@ def extend(request: RunRequest, earlier: RunResult, longer_hash: str) -> RunResu
     """Makes a folder that of the longer run which `request` asks for; returns its result so far.
 
     Raises:
-        UserError: if the run cannot go on as the longer one; nothing is changed then.
+        UserError: if the run cannot continue as the longer one; nothing is changed then.
     """
     folder = request.folder
     planned = int(folder.config["trainer"]["max_epochs"])
@@ -62,7 +62,7 @@ def _check(request: RunRequest, point: ResumePoint, planned: int) -> None:
     every = int(request.config["trainer"]["check_val_every_n_epoch"])
     objective = instantiate(request.config["objective"], trust=request.trust)
     if folder.is_finished and point.checkpoint is None:
-        reason = "it has no intact checkpoint to go on from"
+        reason = "it has no intact checkpoint to continue from"
     elif point.state.get("should_stop"):
         reason = "a callback asked for its end in the last epoch"
     elif point.is_end and planned % every:
@@ -75,7 +75,7 @@ def _check(request: RunRequest, point: ResumePoint, planned: int) -> None:
     else:
         return
     raise UserError(
-        f"{folder.path} cannot go on for more epochs: {reason}. Start a new run with "
+        f"{folder.path} cannot continue for more epochs: {reason}. Start a new run with "
         f"init_from={folder.path}."
     )
 

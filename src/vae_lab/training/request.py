@@ -31,7 +31,7 @@ class RunRequest:
         data: that part of `config` with the places where the images are now, if they differ.
         directory: where the relative paths of `config` begin.
         place: the run's place in its sweep, to be shown.
-        is_longer: whether the folder's run was of fewer epochs, and goes on.
+        is_longer: whether the folder's run was of fewer epochs, and continues.
     """
 
     config: Mapping[str, Any]

@@ -125,7 +125,7 @@ class ResumeState(Callback):
 def find_resume_point(folder: RunFolder, result: RunResult) -> ResumePoint:
     """Returns where the run of a folder resumes: after the last epoch that is whole on disk.
 
-    A checkpoint of a shorter run that it goes on from is its own, and not its end.
+    A checkpoint of a shorter run that it continues is its own, and not its end.
     """
     shorter = result.continues.values()
     # The newest first; the one before is for a file that was cut off by a kill or a full disk.
