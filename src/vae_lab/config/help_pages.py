@@ -23,7 +23,6 @@ _EXAMPLES = {
     "python -m vae_lab model=conv latent_dim=10": "another network, Z = 10",
     "python -m vae_lab -m latent_dim=2,10 seed=0,1,2": "a sweep: six combinations",
     "python -m vae_lab resume=outputs/runs/NAME": "resume an interrupted run",
-    "python -m vae_lab.evaluate outputs/runs/NAME": "evaluate a finished run",
 }
 
 _MORE = {
@@ -32,7 +31,7 @@ _MORE = {
     "--cfg job": "the configuration of a command line, without a run",
     "--json": "the outcome as one JSON document, for other programs",
     "--config-dir DIR": "your own options: DIR/model/mine.yaml: model=mine",
-    "other commands": "python -m vae_lab.evaluate (.report .board .explore) --help",
+    "vae-lab COMMAND --help": "apply board compare evaluate explore export query report schema watch",
     "docs/reference/keys.md": "all keys with their ranges; docs/index.md: the rest",
 }
 
