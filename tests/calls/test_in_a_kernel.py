@@ -102,12 +102,15 @@ def test_an_interrupt_keeps_the_kernel_and_the_run_can_be_resumed(
 ) -> None:
     before = kernel.value(STATE)
     outputs = kernel.run(LONG.format(f'"run_name=i{interrupts}"'), interrupts=interrupts)
-    (error,) = [out for out in outputs if out["kind"] == "error"]
-    assert error["ename"] == "KeyboardInterrupt"
+    errors = [out for out in outputs if out["kind"] == "error"]
+    assert {error["ename"] for error in errors} <= {"KeyboardInterrupt"}
     assert kernel.value(STATE) == before
     assert kernel.manager.is_alive()
-    call = re.fullmatch(r"interrupted\. To resume: (vae_lab\.train\(.*\))", error["evalue"])
-    assert call or interrupts > 1  # the message of a second one may be Python's
+    words = [error["evalue"] for error in errors]
+    calls = [re.fullmatch(r"interrupted\. To resume: (vae_lab\.train\(.*\))", it) for it in words]
+    call = calls[0] if calls else None
+    # A later one reaches Python's own handler, perhaps while IPython shows the first.
+    assert call or interrupts > 1
     folder = kernel.value(f"[*__import__('pathlib').Path('outputs/runs').glob('i{interrupts}_*')]")
     name = re.search(r"outputs/runs/\w+-\d+", folder)
     assert name

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from vae_lab.checkpoints import read_checkpoint
 from vae_lab.cli.main import main
 from vae_lab.errors import JobFailed, UserError
 from vae_lab.run_folder import RunFolder
+from vae_lab.training.final_test import final_test
 
 STRIPES = ("--config-dir", "conf", *QUICK)
 FEW = ("callbacks=[progress,samples]", "logger=csv", "explorer=null")
@@ -210,20 +212,27 @@ def test_a_run_is_resumed(elsewhere: Path) -> None:
     assert again.resumed_after == [1] and again.metrics == first.metrics
 
 
-def test_a_second_training_of_a_process_is_refused_and_one_of_a_thread_works() -> None:
+def test_a_second_training_of_a_process_is_refused_and_one_of_a_thread_works(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     quick = (*STRIPES, "callbacks=none", "logger=none", "explorer=null")
     found: list[object] = []
+    is_trained, may_end = threading.Event(), threading.Event()
+
+    def held(*arguments: Any) -> Any:
+        is_trained.set()
+        may_end.wait(timeout=120)
+        return final_test(*arguments)
 
     def work() -> None:
         found.append(vae_lab.train(*quick, "run_name=thread").result.status)
 
+    monkeypatch.setattr("vae_lab.training.run.final_test", held)
     thread = threading.Thread(target=work)
     thread.start()
-    refused = 0
-    while thread.is_alive():
-        try:
-            vae_lab.train("no key")
-        except UserError as error:
-            refused += "this process is training already" in str(error)
-        thread.join(timeout=0.05)
-    assert found == ["success"] and refused > 0
+    assert is_trained.wait(timeout=120)
+    with pytest.raises(UserError, match="this process is training already"):
+        vae_lab.train(*quick)
+    may_end.set()
+    thread.join()
+    assert found == ["success"]

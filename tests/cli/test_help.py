@@ -45,7 +45,7 @@ def test_help_fits_two_screens_and_names_every_group_option_and_key(
         assert {group.name, *group.options} <= set(words) and group.sentence in text
     for key in Descriptions().top_level():
         assert f"  {key.name} " in text
-    assert text.count("\n  python -m vae_lab") == 5
+    assert text.count("\n  python -m vae_lab") == 4
 
 
 def test_help_fits_a_narrow_terminal_too(

@@ -31,7 +31,9 @@ _MORE = {
     "--cfg job": "the configuration of a command line, without a run",
     "--json": "the outcome as one JSON document, for other programs",
     "--config-dir DIR": "your own options: DIR/model/mine.yaml: model=mine",
-    "vae-lab COMMAND --help": "apply board compare evaluate explore export query report schema watch",
+    "vae-lab COMMAND --help": (
+        "apply board compare evaluate explore export query report schema watch"
+    ),
     "docs/reference/keys.md": "all keys with their ranges; docs/index.md: the rest",
 }
 
