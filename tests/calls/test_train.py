@@ -119,7 +119,7 @@ def test_images_of_an_array_are_those_of_a_file(elsewhere: Path) -> None:
     "words",
     [
         ("model=conv", "latent_dim=0"),
-        ("modell=conv", "latent_dim=10"),
+        ("modle=conv", "latent_dim=10"),
         ("epochs=5", "model=conv"),
         ("resume=nowhere",),
         ("data=npz", "data.path=nowhere.npz"),
