@@ -206,7 +206,7 @@ def vae_lab(
     write_conf(tmp_path / "conf")
     monkeypatch.chdir(tmp_path)
     root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+    level = root.level
 
     def run(*arguments: str) -> Done:
         monkeypatch.setattr(sys, "argv", ["vae-lab", "--config-dir", "conf", *arguments])
@@ -216,10 +216,17 @@ def vae_lab(
         return Done(stop.value.code, *capsys.readouterr())
 
     yield run
-    # Hydra gives each job handlers of its own.
-    for handler in set(root.handlers) - set(handlers):
+    root.level = level
+
+
+@pytest.fixture(autouse=True)
+def no_handlers_left() -> Iterator[None]:
+    """Removes the handlers that Hydra gave a job: their files and streams go with the test."""
+    yield
+    root = logging.getLogger()
+    for handler in [it for it in root.handlers if type(it).__module__ == "logging"]:
+        root.removeHandler(handler)
         handler.close()
-    root.handlers, root.level = handlers, level
 
 
 @pytest.fixture

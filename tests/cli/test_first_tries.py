@@ -252,12 +252,7 @@ FIRST_TRIES = {
 
 # Words that are commands of their own -> the line.
 COMMANDS = {
-    "evaluate RUN": "python -m vae_lab.evaluate RUN",
     "--evaluate RUN": "python -m vae_lab.evaluate RUN",
-    "evaluate": "python -m vae_lab.evaluate --help",
-    "report": "python -m vae_lab.report --help",
-    "report a b": "python -m vae_lab.report a b",
-    "report a conv": "python -m vae_lab.report a conv",
     "tensorboard": "python -m vae_lab.board",
 }
 

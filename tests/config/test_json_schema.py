@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from vae_lab.config.compose import Composer, conf_folder
+from vae_lab.config.identity import RECIPES as GROUPS
 from vae_lab.config.json_schema import ConfigurationSchema
 from vae_lab.config.remarks import REMARK_RULES
 from vae_lab.config.rule_schemas import rule_schema
@@ -27,13 +28,13 @@ SCHEMAS = ConfigurationSchema()
 SCHEMA = SCHEMAS.of_configuration()
 VALIDATOR = Draft202012Validator(SCHEMA)
 ALL_RULES = (*RULES, *REMARK_RULES, *TRAINER_RULES, *CALLBACK_RULES)
-RECIPES = sorted((conf_folder() / "experiment").glob("*.yaml"))
+RECIPES = sorted(path for name in GROUPS for path in (conf_folder() / name).glob("*.yaml"))
 
 # Options of each group; the n-th of all groups are composed together.
 OPTIONS = {
     name: [option for option in group.options if option != "null"]
     for name, group in SCHEMAS.groups.items()
-    if name != "experiment"
+    if name not in GROUPS
 }
 
 
@@ -62,7 +63,7 @@ def test_every_option_is_valid(number: int) -> None:
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_every_recipe_is_valid_as_a_file_and_as_a_run(path: Path) -> None:
     assert errors(parse_yaml(path.read_bytes())) == []
-    assert errors(composed(f"experiment={path.stem}")) == []
+    assert errors(composed(f"{path.parent.name}={path.stem}")) == []
 
 
 @pytest.mark.parametrize("name", OPTIONS)

@@ -14,9 +14,9 @@ from vae_lab.config.check import TYPES, rules_of
 from vae_lab.config.compose import CONFIG_NAME, conf_folder
 from vae_lab.config.constructors import OPEN_GROUPS
 from vae_lab.config.descriptions import ConfigGroup, Descriptions
+from vae_lab.config.identity import RECIPES
 from vae_lab.config.rule_schemas import Schema, rule_schema
 from vae_lab.config.trainer_rules import TRAINER_ARGUMENTS
-from vae_lab.config.yaml_comments import read_comments
 from vae_lab.errors import UserError
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -94,13 +94,25 @@ class ConfigurationSchema:
         return self._descriptions.top_level()
 
     def _contents(self, group: ConfigGroup) -> list[dict[str, Any]]:
-        """Returns what the files of a group set; not those of recipes, which set any key."""
-        folders = [folder / group.folder for folder in self._descriptions.folders]
-        paths = [path for folder in folders for path in sorted(folder.glob("*.yaml"))]
-        contents = [_content(path) for path in paths if not read_comments(path).is_recipe]
+        """Returns what the files of a group set, and keys in it that only recipes set.
+
+        Nothing for a group of recipes, which set any key.
+        """
+        if group.name in RECIPES:
+            return []
+        contents = [*map(_content, self._files(group.folder))]
         if group.prefix == "trainer":
             contents.append(dict.fromkeys(sorted(TRAINER_ARGUMENTS)))
+        known = {name for content in contents for name in content}
+        for path in [path for recipes in RECIPES for path in self._files(recipes)]:
+            settings = _content(path).get(group.prefix) or {}
+            if added := {name: value for name, value in settings.items() if name not in known}:
+                contents.append(added)
         return contents
+
+    def _files(self, folder: str) -> list[Path]:
+        folders = [each / folder for each in self._descriptions.folders]
+        return [path for each in folders for path in sorted(each.glob("*.yaml"))]
 
     def _group(self, group: ConfigGroup, contents: Sequence[dict[str, Any]]) -> Schema:
         schema = self._node(group.prefix, contents)

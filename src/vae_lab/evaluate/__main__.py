@@ -132,7 +132,8 @@ def evaluate_runs(plan: EvaluationPlan) -> list[tuple[Request, Measured]]:
         table = format_table([(request, found.content) for request, found in measured])
         print(printable(table), flush=True)
     if failed:
-        names = ", ".join(path.name for path in failed)
+        named = {request.run.path: request.name for request in plan.requests}
+        names = ", ".join(named.get(path, path.name) for path in failed)
         outcome = _outcome(plan, measured, failed)
         raise JobFailed(f"not evaluated, or not kept: {names}.", outcome)
     return measured
