@@ -59,7 +59,7 @@ def state_of_process() -> dict[str, Any]:
         "showwarning": warnings.showwarning,
         "loggers": loggers,
         "raiseExceptions": logging.raiseExceptions,
-        "handlers": [handler() for handler in logging._handlerList],  # type: ignore[attr-defined]
+        "handlers": [handler() for handler in logging._handlerList],  # type: ignore[attr-defined]  # private
         "environment": dict(os.environ),
         "directory": Path.cwd(),
         "streams": (sys.stdout, sys.stderr),

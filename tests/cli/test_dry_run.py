@@ -42,7 +42,7 @@ def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 def finished(folder: Path, *words: str, seconds: float = 10.0, status: str = "success") -> None:
     """A run of a command line, as it lies in its folder after ten epochs."""
-    (job,) = check_line(words, SHELL).jobs.jobs  # type: ignore[union-attr]
+    (job,) = check_line(words, SHELL).jobs.jobs  # type: ignore[union-attr]  # here are jobs
     RunFolder(folder).write_result(
         RunResult(
             name=folder.name,
@@ -117,7 +117,7 @@ def test_runs_of_the_same_size_tell_more_than_others(tmp_path: Path) -> None:
     finished(tmp_path / "outputs" / "runs" / "b", "data=digits", seconds=30.0)
     path = tmp_path / "outputs" / "runs" / "b" / "result.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"num_parameters": 8}))
-    (job,) = check_line(["data=digits"], SHELL).jobs.jobs  # type: ignore[union-attr]
+    (job,) = check_line(["data=digits"], SHELL).jobs.jobs  # type: ignore[union-attr]  # here are jobs
     estimate = EarlierRuns().estimate(job, num_parameters=7, epochs=1)
     assert estimate is not None and (estimate.seconds, estimate.num_runs) == (8.0, 1)
 
@@ -189,7 +189,7 @@ def test_a_folder_of_something_else_is_refused(vae_lab: Command, tmp_path: Path)
 @pytest.mark.parametrize("prior", ["standard", "vamp"])
 def test_the_number_of_weights_is_that_of_the_model(model: str, prior: str) -> None:
     words = [f"model={model}", f"prior={prior}", "posterior=full", "latent_dim=3"]
-    (job,) = check_line(words, SHELL).jobs.jobs  # type: ignore[union-attr]
+    (job,) = check_line(words, SHELL).jobs.jobs  # type: ignore[union-attr]  # here are jobs
     made = VAE.from_config(job.values, (1, 28, 28), trust=True)
     expected = sum(weight.numel() for weight in made.parameters())
     assert num_parameters(job.values, (1, 28, 28)) == expected > 0
@@ -200,7 +200,7 @@ def test_a_model_that_needs_values_has_an_unknown_size(monkeypatch: pytest.Monke
         raise NotImplementedError("no values here")
 
     monkeypatch.setattr(VAE, "from_config", refuse)
-    (job,) = check_line([], SHELL).jobs.jobs  # type: ignore[union-attr]
+    (job,) = check_line([], SHELL).jobs.jobs  # type: ignore[union-attr]  # here are jobs
     assert num_parameters(job.values, (1, 28, 28)) is None
 
 

@@ -11,7 +11,7 @@ import pytest
 from hydra.types import RunMode
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # without types
 
 from vae_lab.config.compose import Composer, conf_folder
 from vae_lab.config.identity import RECIPES as GROUPS

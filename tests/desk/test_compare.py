@@ -25,7 +25,7 @@ from vae_lab.errors import UserError
 def pair_of(folder: Path, **b: object) -> Pair:
     first = write_run(folder / "a", elbo=-100.0, config={"optimizer": {"lr": 0.01, "eps": 1e-8}})
     settings = {"elbo": -103.0, "seed": 1, "config": {"optimizer": {"lr": 0.02, "eps": 1e-8}}, **b}
-    return Pair((first, write_run(folder / "b", **settings)))  # type: ignore[arg-type]
+    return Pair((first, write_run(folder / "b", **settings)))  # type: ignore[arg-type]  # any fields
 
 
 def test_keys_that_differ_are_named_with_both_values(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_evaluations_by_one_protocol_are_compared(tmp_path: Path) -> None:
 
 
 def console(width: int, **options: object) -> Console:
-    return Console(width=width, file=io.StringIO(), **options)  # type: ignore[arg-type]
+    return Console(width=width, file=io.StringIO(), **options)  # type: ignore[arg-type]  # any options
 
 
 def test_images_are_characters_if_there_are_no_colours() -> None:

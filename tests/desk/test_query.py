@@ -187,7 +187,7 @@ def test_a_table_fits_the_terminal(
     monkeypatch.setattr(screen, "file", io.StringIO())
     text = "select run, elbo_test, folder, kl_test, recon_test, epochs from runs where seed = 3"
     _, note = ask(capsys, monkeypatch, text, "--in", str(sixty))
-    lines = screen.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    lines = screen.file.getvalue().splitlines()  # type: ignore[attr-defined]  # a StringIO
     assert max(map(len, lines)) <= 50
     assert lines[1].split() == ["run", "elbo/test", "folder"]
     # A text continues in the next line, a number does not.

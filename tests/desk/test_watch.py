@@ -31,7 +31,7 @@ def write(folder: Path, status: str, *, age: float = 0.0, **result: object) -> P
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG).touch()
     (folder / ".lock").touch()
-    RunFolder(folder).write_result(RunResult(name=folder.name, status=status, **result))  # type: ignore[arg-type]
+    RunFolder(folder).write_result(RunResult(name=folder.name, status=status, **result))  # type: ignore[arg-type]  # any fields
     at = time.time() - age
     os.utime(folder / "result.json", (at, at))
     os.utime(folder / CONFIG, (at, at))
@@ -171,7 +171,7 @@ def test_the_table_is_as_wide_and_high_as_the_terminal(width: int, tmp_path: Pat
     console = Console(file=io.StringIO(), width=width, height=24)
     table = job_table(sweep_in(tmp_path), console, rows=18)
     console.print(table)
-    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]  # a StringIO
     assert len(lines) <= 23 and max(map(len, lines)) <= width
     shown = [line for line in lines if "linear-z" in line]
     assert len(shown) == 18 and "and 42 more jobs" in "".join(lines)
