@@ -150,7 +150,7 @@ def facts(about: ExportedModel) -> dict[str, str]:
         f"{config['data']['batch_size']}",
         "seed": f"{result.seed}",
         "precision": f"{result.precision}",
-        "machine": f"{result.machine or 'unknown'}; {minutes:,.0f} minutes",
+        "machine": f"{result.machine or 'unknown'}; {minutes:,.1f} minutes",
         "versions": ", ".join(f"{name} {it}" for name, it in result.versions.items()),
         "commit": result.git_commit or "",
         "hash of the configuration": about.config_hash,
