@@ -3,6 +3,6 @@
 A data set of your own is a `Source`: a class with `load`, which returns `Images`. No torch.
 """
 
-from vae_lab.data.images import Images, MemmapImages, Source
+from vae_lab.data.images import Factors, Images, MemmapImages, Source
 
-__all__ = ["Images", "MemmapImages", "Source"]
+__all__ = ["Factors", "Images", "MemmapImages", "Source"]

@@ -15,6 +15,7 @@ from vae_lab.config.instantiate import instantiate
 from vae_lab.config.sizes import check_batch, check_processes, check_val, num_images, num_trained
 from vae_lab.data.batches import Batches, MemmapTensors, Shard, different_rows, scale
 from vae_lab.data.binarize import binarized_once
+from vae_lab.data.factor_splits import SplitFactors, split_factors
 from vae_lab.data.images import Images, MemmapImages, Source, identity, select
 from vae_lab.data.splits import absent_labels, stratified
 from vae_lab.data.user_images import check_source
@@ -46,6 +47,7 @@ class ImageDataModule(pl.LightningDataModule):
     val_labels: Tensor | None
     test_labels: Tensor | None
     label_names: tuple[str, ...] | None  # of the labels 0, 1, ...
+    factors: SplitFactors | None  # what the images were drawn from, if it is known
     image_shape: tuple[int, int, int]  # C, H, W
     fingerprint: str  # which images and labels they are
     warnings: list[str]  # what looks wrong with them
@@ -112,6 +114,7 @@ class ImageDataModule(pl.LightningDataModule):
         self.test_labels = _tensor(loaded.test_labels)
         self.train_labels = None if labels is None else _tensor(labels[~val])
         self.val_labels = None if labels is None else _tensor(labels[val])
+        self.factors = split_factors(loaded.factors, val, _line)
         if labels is not None and loaded.test_labels is not None:
             of_splits = {"training": labels[~val], "validation": labels[val]}
             warnings += absent_labels(of_splits | {"test": loaded.test_labels})
@@ -125,6 +128,7 @@ class ImageDataModule(pl.LightningDataModule):
         self.train_images = self.train_images[rows]
         self.fixed_train_images = self.fixed_train_images[rows]
         self.train_labels = None if self.train_labels is None else self.train_labels[rows]
+        self.factors = self.factors and self.factors._replace(train=self.factors.train[rows])
 
     def _validation(self, loaded: Images) -> np.ndarray:
         """Returns which training images are the validation images, bool (N,); sets `num_val`."""
@@ -147,6 +151,7 @@ class ImageDataModule(pl.LightningDataModule):
             "test": len(self.test_images),
             "labels": list(self.label_names or []),
             "fingerprint": self.fingerprint,
+            **({} if self.factors is None else {"factors": self.factors.facts()}),
         }
 
     def state_dict(self) -> dict[str, Any]:

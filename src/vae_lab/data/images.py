@@ -54,6 +54,19 @@ def select(images: np.ndarray | MemmapImages, mask: np.ndarray) -> np.ndarray | 
     return images[mask]
 
 
+class Factors(NamedTuple):
+    """The known factors of images: F numbers that an image was drawn from.
+
+    Column f of `train` (N, F) and `test` (M, F), int64, is the factor `names[f]`. Its value k is
+    called `values[f][k]`, in an order that has a meaning, except for kinds such as a shape.
+    """
+
+    names: tuple[str, ...]
+    values: tuple[tuple[str, ...], ...]
+    train: np.ndarray
+    test: np.ndarray
+
+
 class Images(NamedTuple):
     """Training images (validation not yet split off) and test images.
 
@@ -62,6 +75,7 @@ class Images(NamedTuple):
     A `fingerprint` identifies the pixels, if the source knows it: else all of them are read. A data
     set with a validation split of its own says in `val`, bool (N,), which training images it has.
     `warnings` says what looks wrong with the images; if it is None, nobody has looked yet.
+    `factors` are what the images were drawn from, if that is known.
     """
 
     train_images: ImageArray
@@ -72,10 +86,11 @@ class Images(NamedTuple):
     fingerprint: str | None = None
     val: np.ndarray | None = None
     warnings: tuple[str, ...] | None = None
+    factors: Factors | None = None
 
 
 def identity(images: Images) -> str:
-    """Returns 32 hex digits that identify pixels, labels and names of labels, in their order."""
+    """Returns 32 hex digits that identify pixels, labels, factors and names, in their order."""
     names = images.label_names and [*map(str, images.label_names)]
     digest = hashlib.blake2b(repr((images.fingerprint, names)).encode(), digest_size=16)
     for split in (images.train_images, images.test_images):
@@ -85,6 +100,10 @@ def identity(images: Images) -> str:
                 digest.update(np.asarray(split[start : start + _CHUNK]).tobytes())
     for values in (images.train_labels, images.test_labels, images.val):
         digest.update(b"-" if values is None else np.asarray(values, "<i8").tobytes())
+    if images.factors is not None:
+        digest.update(repr(images.factors[:2]).encode())
+        for values in images.factors[2:]:
+            digest.update(np.asarray(values, "<i8").tobytes())
     return digest.hexdigest()
 
 
