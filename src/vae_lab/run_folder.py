@@ -67,11 +67,9 @@ class RunResult(ShownResult):
     data: Annotated[
         dict[str, Any],
         "`name` of the data set, numbers of `train`, `val` and `test` images, names of `labels`, "
-        "`fingerprint` of pixels and labels; `factors`, if they are known: names of the values of "
-        "each",
-        dict.fromkeys(("train", "val", "test"), int)
-        | {"name": str, "labels": list[str], "fingerprint": str | None}
-        | {"factors": dict[str, list[str]]},
+        "`fingerprint` of all of it, names of the values of `factors` that are known",
+        {"name": str, "labels": list[str], "factors": dict[str, list[str]]}
+        | {"train": int, "val": int, "test": int, "fingerprint": str | None},
     ] = field(default_factory=dict)
     image_shape: Annotated[list[int] | None, "C, H, W of an image"] = None
     num_parameters: Annotated[int | None, "number of weights"] = None
