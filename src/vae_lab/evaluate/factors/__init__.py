@@ -1,0 +1,1 @@
+"""What codes tell of known factors: metrics of disentanglement, one per file."""
