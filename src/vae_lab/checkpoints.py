@@ -8,7 +8,8 @@ import io
 import os
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from vae_lab.exported import CONFIG as EXPORTED_CONFIG
 from vae_lab.exported import WEIGHTS, ExportedModel, read_config, read_weights
 from vae_lab.files import atomic
 from vae_lab.reading import check_inside, check_members, read_inside
-from vae_lab.run_folder import CONFIG, LAST, PREVIOUS, RunFolder
+from vae_lab.run_folder import CONFIG, LAST, PREVIOUS, RunFolder, RunResult
 from vae_lab.vae import VAE
 
 
@@ -104,7 +105,8 @@ def trained_model(run: RunFolder, path: Path, *, trust: bool) -> tuple[VAE, int]
         check_inside(run.path)
     content = read_checkpoint(path)
     with refusing(f"no model can be made of {run.path / CONFIG}"):
-        model = _model_for(content["state_dict"], path, config, shape, trust=trust)
+        make = _maker(config, shape, run.require_result(), trust=trust)
+        model = _model_for(content["state_dict"], path, make, trust=trust)
     # The configuration belongs to this result, whose hash may be of an earlier version.
     result = run.require_result()
     model.config_hash = result.config_hash
@@ -121,40 +123,29 @@ def exported_model(folder: Path, *, trust: bool) -> tuple[VAE, ExportedModel]:
     check_recorded(about.config)
     weights = read_weights(folder)
     with refusing(f"no model can be made of {folder / EXPORTED_CONFIG}"):
-        model = _model_for(weights, path, about.config, about.image_shape, trust=trust)
+        make = _maker(about.config, about.image_shape, about.result, trust=trust)
+        model = _model_for(weights, path, make, trust=trust)
     model.config_hash = about.config_hash
     _put({"state_dict": weights, "epoch": about.weights_epoch - 1}, model, path)
     return model, about
 
 
-def _model_for(
-    weights: dict[str, Any],
-    path: Path,
-    config: Mapping[str, Any],
-    shape: tuple[int, ...],
-    *,
-    trust: bool,
-) -> VAE:
+def _maker(
+    config: Mapping[str, Any], shape: tuple[int, ...], result: RunResult, *, trust: bool
+) -> Callable[[], VAE]:
+    """Returns what makes the model of a run, or of its export."""
+    num_classes = len(result.data.get("labels") or ())
+    return partial(VAE.from_config, config, shape, num_classes=num_classes, trust=trust)
+
+
+def _model_for(weights: dict[str, Any], path: Path, make: Callable[[], VAE], *, trust: bool) -> VAE:
     """Returns the model of a configuration, for the weights of a file."""
     if not trust:
         # First without memory: sizes that the file does not have may be beyond all of it.
         with torch.device("meta"):
-            model = VAE.from_config(config, shape, trust=trust)
+            model = make()
         _check_shapes(path, weights, model.state_dict())
-    return VAE.from_config(config, shape, trust=trust)
-
-
-def check_size(config: Mapping[str, Any], shape: tuple[int, ...]) -> None:
-    """Raises UserError if the memory cannot hold the training of a stranger's configuration."""
-    with torch.random.fork_rng(devices=[]), torch.device("meta"):
-        model = VAE.from_config(config, shape, trust=False)
-    # Weights, gradients, and two means of those.
-    needed, memory = 4 * sum(map(_num_bytes, model.parameters())), memory_bytes()
-    if needed > memory:
-        raise UserError(
-            f"the model of this configuration needs {needed >> 30:,} GB of memory, of "
-            f"{memory >> 30:,}: it cannot be trained on this machine."
-        )
+    return make()
 
 
 def check_moments(optimizer: torch.optim.Optimizer) -> None:

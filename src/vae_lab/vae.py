@@ -1,8 +1,9 @@
-"""The variational auto-encoder as a LightningModule: steps, running sums, optimiser, and its use.
+"""The variational auto-encoder as a LightningModule: score, steps, running sums, optimiser.
 
-Shapes: K samples per image, B images per batch, N images, C, H, W of an image, Z latent dimensions.
-Metrics are in nats per image; `recon` is -log p(x|z), `kl` is unweighted, `elbo` is the (negative)
-bound, `loss` is what is minimised.
+Shapes: K samples per image, B images per batch, C, H, W of an image, Z latent dimensions. With
+labels, int64 (B,), for a conditional model only, the bound is one on log p(x|y). Metrics are in
+nats per image; `recon` is -log p(x|z), `kl` is unweighted, `elbo` is the (negative) bound, `loss`
+is what is minimised.
 """
 
 import logging
@@ -10,26 +11,23 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple, NoReturn
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from vae_lab.config.identity import config_hash
-from vae_lab.config.instantiate import instantiate
+from vae_lab.conditions.base import Condition, Unconditional
+from vae_lab.config.identity import condition_of, config_hash
+from vae_lab.config.instantiate import instantiate, locate
 from vae_lab.epochs import EpochSums, StepFacts, diverged, share_done, training_ends
 from vae_lab.errors import UserError
+from vae_lab.generative_model import GenerativeModel, of_rows
 from vae_lab.likelihoods import Likelihood
 from vae_lab.networks.base import make_encoder
 from vae_lab.objectives.base import Draws, Objective, Terms
 from vae_lab.optimizers import learning_rate_factor, transposed_weights
-from vae_lab.posteriors import Posterior, joined
 from vae_lab.priors import Prior
 from vae_lab.random_streams import stream, stream_seed
 
 log = logging.getLogger(__name__)
-
-# Images that are encoded, decoded or scored at once if no gradient is needed. It fits in memory.
-BATCH = 500
 
 _STEPS_PER_FINITE_CHECK = 50
 # What `optimizer` holds beside the optimiser's own arguments.
@@ -43,7 +41,7 @@ class Optimization(NamedTuple):
     learning_rate_factor: Callable[[float], float]
 
 
-class VAE(pl.LightningModule):
+class VAE(GenerativeModel):
     """An encoder, a decoder, a prior, a likelihood and an objective, trained together."""
 
     # The configuration that the weights belong to, kept in checkpoints; None: unknown.
@@ -62,24 +60,37 @@ class VAE(pl.LightningModule):
         optimization: Optimization,
         latent_dim: int,
         seed: int,
+        condition: Condition | None = None,
     ) -> None:
-        super().__init__()
-        self.encoder, self.decoder = encoder, decoder
-        self.prior, self.likelihood = prior, likelihood
-        self.objective, self.optimization = objective, optimization
-        self.latent_dim, self.seed = latent_dim, seed
+        super().__init__(
+            encoder=encoder,
+            decoder=decoder,
+            prior=prior,
+            likelihood=likelihood,
+            condition=condition or Unconditional(num_classes=0),
+            latent_dim=latent_dim,
+        )
+        self.objective, self.optimization, self.seed = objective, optimization, seed
 
     @classmethod
     def from_config(
-        cls, config: Mapping[str, Any], image_shape: tuple[int, ...], *, trust: bool
+        cls,
+        config: Mapping[str, Any],
+        image_shape: tuple[int, ...],
+        *,
+        trust: bool,
+        num_classes: int = 0,
     ) -> "VAE":
-        """Returns the model of a resolved configuration, its weights drawn from `seed`."""
+        """Returns the model of a resolved configuration, its weights drawn from `seed`.
+
+        `num_classes` are those of the labels, 0 if there are none: a condition needs them.
+        """
         # Before the first layer: the starting weights belong to the seed.
         torch.manual_seed(config["seed"])
         make = partial(instantiate, trust=trust)
         sizes = {"image_shape": image_shape, "latent_dim": config["latent_dim"]}
-        encoder = make_encoder(config, image_shape, trust=trust)
-        decoder = make(config["model"]["decoder"], **sizes)
+        condition = make(condition_of(config), num_classes=num_classes)
+        encoder, decoder = _networks(config, condition, image_shape, trust=trust)
         optimizer = {k: v for k, v in config["optimizer"].items() if k not in SCHEDULE_KEYS}
         transposed = transposed_weights({"encoder": encoder, "decoder": decoder})
         update = partial(make, optimizer, offered={"transposed": transposed})
@@ -93,6 +104,7 @@ class VAE(pl.LightningModule):
             optimization=Optimization(update, schedule),
             latent_dim=config["latent_dim"],
             seed=config["seed"],
+            condition=condition,
         )
         model.config_hash = config_hash(config)
         return model
@@ -105,69 +117,14 @@ class VAE(pl.LightningModule):
             "model that they belong to."
         )
 
-    # Use: what pictures, evaluation and notebooks call.
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Returns the reconstructions of x (B, C, H, W); see `reconstruct`."""
-        return self.reconstruct(x)
-
-    def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """Returns the reconstructions of a batch: images, or a tuple that begins with them."""
-        return self(batch if isinstance(batch, Tensor) else batch[0])
-
-    def encode(self, x: Tensor) -> Posterior:
-        """Returns q(z|x) for x (B, C, H, W), in single precision at least."""
-        return self.encoder(x).map(Tensor.float)
-
-    def decode(self, z: Tensor) -> Tensor:
-        """Returns the mean image E[x|z] for z (B, Z), shape (B, C, H, W)."""
-        return self.likelihood.mean(self.decoder(z).float())
-
-    def reconstruct(self, x: Tensor) -> Tensor:
-        """Returns the mean image at the posterior mean of x (B, C, H, W), same shape."""
-        return self.decode(self.encode(x).mean)
-
-    def sample(self, num_images: int, generator: torch.Generator) -> Tensor:
-        """Returns the mean images of prior draws, shape (N, C, H, W)."""
-        return self.decode(self.prior.sample(num_images, generator).to(self.device))
-
-    @torch.no_grad()
-    def encode_in_batches(self, images: Any) -> Posterior:
-        """Returns q(z|x) of uint8 images (N, C, H, W), tensor or memory-mapped, on the CPU."""
-        parts = [
-            self.encode(images[start : start + BATCH].to(self.device).float() / 255)
-            for start in range(0, len(images), BATCH)
-        ]
-        return joined(parts).map(Tensor.cpu)
-
-    @torch.no_grad()
-    def decode_in_batches(self, z: Tensor) -> Tensor:
-        """Returns the mean images E[x|z] of points z (N, Z), on the CPU, (N, C, H, W)."""
-        parts = [self.decode(points.to(self.device)).cpu() for points in torch.split(z, BATCH)]
-        return torch.cat(parts)
-
-    def interpolate(self, start: Tensor, end: Tensor, *, steps: int) -> Tensor:
-        """Returns mean images on the straight lines between points of the latent space.
-
-        Args:
-            start: points z (N, Z) on the CPU, the first of each line.
-            end: as many points, the last of each line.
-            steps: S, the points on each line, both ends included.
-
-        Returns:
-            Mean images on the CPU, (N, S, C, H, W).
-        """
-        share = torch.linspace(0, 1, steps)[:, None]
-        points = start[:, None] + share * (end - start)[:, None]
-        images = self.decode_in_batches(points.flatten(0, 1))
-        return images.view(*points.shape[:2], *images.shape[1:])
-
     def score(
         self,
         x: Tensor,
         noise: Tensor,
         objective: Callable[[Draws, Prior], tuple[Tensor, Terms]] | None = None,
         generator: torch.Generator | None = None,
+        *,
+        labels: Tensor | None = None,
     ) -> tuple[Tensor, Terms]:
         """Returns the loss (a scalar) and the bound's terms, each (B,), of images x (B, C, H, W).
 
@@ -177,10 +134,11 @@ class VAE(pl.LightningModule):
             objective: in place of the model's own, which stands for the end of training; or its
                 `means`, which are then returned in place of the loss.
             generator: see `Draws`; in place of one that starts again in every call.
+            labels: the classes of the images, (B,), for a conditional model.
         """
-        posterior = self.encode(x)
+        posterior = self.encode(x, labels)
         z = posterior.sample(noise)
-        outputs = self.decoder(z.flatten(0, 1)).float().unflatten(0, noise.shape[:2])
+        outputs = self.outputs(z, labels)
         with torch.autocast(x.device.type, enabled=False):
             log_likelihood = self.likelihood.log_prob(outputs, x)
             generator = generator or stream("objective", self.seed)
@@ -191,6 +149,7 @@ class VAE(pl.LightningModule):
 
     def on_fit_start(self) -> None:
         data = self._data()
+        self.condition.begin(data.given_labels("train"))
         self.objective.begin(len(data.train_images), data.batch_size // self.trainer.world_size)
 
     def _data(self) -> Any:
@@ -219,7 +178,7 @@ class VAE(pl.LightningModule):
         # Loss: by the weights of this moment of the training.
         objective = self.objective.at(share_done(self.trainer, self.global_step, self._num_steps))
         self._rate = self.trainer.optimizers[0].param_groups[0]["lr"]
-        loss, terms = self.score(batch.images, noise, objective, self._noise)
+        loss, terms = self.score(batch.images, noise, objective, self._noise, labels=batch.labels)
         if self._checks_finite(batch_idx) and not loss.isfinite():
             facts = self._step_facts(self.global_step + 1)
             raise diverged(loss, terms, batch, facts=facts, parameters=self.parameters())
@@ -258,9 +217,12 @@ class VAE(pl.LightningModule):
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         # As many decoded images at once as with one draw each.
         size = max(1, len(batch.images) // self.objective.num_samples)
-        for images, index in zip(batch.images.split(size), batch.index.split(size), strict=True):
-            drawn = self._val_noise[:, index], self.objective.means, self._val_generator
-            self._val_sums.add(*self.score(images, *drawn))
+        for first in range(0, len(batch.images), size):
+            rows = slice(first, first + size)
+            images, labels = batch.images[rows], of_rows(batch.labels, rows)
+            noise = self._val_noise[:, batch.index[rows]]
+            drawn = noise, self.objective.means, self._val_generator
+            self._val_sums.add(*self.score(images, *drawn, labels=labels))
 
     def on_validation_epoch_end(self) -> None:
         if not self.trainer.sanity_checking:
@@ -298,3 +260,21 @@ class VAE(pl.LightningModule):
         for logger in self.loggers if is_fit else ():
             # The step is the number of epochs completed, as for pictures.
             logger.log_metrics(metrics, step=self.current_epoch + 1)
+
+
+def _networks(
+    config: Mapping[str, Any], condition: Condition, image_shape: tuple[int, ...], *, trust: bool
+) -> tuple[nn.Module, nn.Module]:
+    """Returns encoder and decoder, each a network of `model` as the condition has it made."""
+    node = config["model"]["decoder"]
+    cls = locate(config["model"]["encoder"]["_target_"], trust=trust)
+    encoder = condition.encoder(
+        lambda shape: make_encoder(config, shape, trust=trust),
+        image_shape,
+        flattens=getattr(cls, "flattens", False),
+    )
+    decoder = condition.decoder(
+        lambda size: instantiate(node, trust=trust, image_shape=image_shape, latent_dim=size),
+        config["latent_dim"],
+    )
+    return encoder, decoder

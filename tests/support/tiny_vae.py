@@ -29,6 +29,8 @@ WHEN: dict[str, Any] = {"every_n_epochs": 2, "seed": 3, "scale": 1}
 class TinyVAE(pl.LightningModule):
     """Encodes an image (1, 2, 2) as its pixels, over and over; trains with global noise."""
 
+    is_conditional = False
+
     def __init__(self, *, latent_dim: int) -> None:
         super().__init__()
         self.latent_dim = latent_dim

@@ -15,10 +15,11 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.callbacks.spike import SpikeDetection
 from torch import nn
 
-from vae_lab.checkpoints import check_moments, check_size, load_weights, read_checkpoint
+from vae_lab.checkpoints import check_moments, load_weights, read_checkpoint
 from vae_lab.cli.jobs import compose_jobs
 from vae_lab.config.resolve import resolved
 from vae_lab.errors import UserError
+from vae_lab.training.trainer import check_size
 
 PATHS = (
     "local:///victim/precious",
@@ -174,6 +175,6 @@ def test_moments_that_do_not_lie_as_their_weights_never_reach_a_fused_kernel(
 def test_a_model_beyond_the_memory_is_refused_before_it_is_made() -> None:
     (job,) = compose_jobs(["data=digits"])
     config = resolved(job.config)
-    check_size(config, (1, 28, 28))
+    check_size(config, (1, 28, 28), num_classes=0)
     with pytest.raises(UserError, match="it cannot be trained on this machine"):
-        check_size({**config, "latent_dim": 10**12}, (1, 28, 28))
+        check_size({**config, "latent_dim": 10**12}, (1, 28, 28), num_classes=0)

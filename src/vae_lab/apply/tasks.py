@@ -17,9 +17,9 @@ from vae_lab.apply.sheets import Tile, with_checks, write_sheet
 from vae_lab.apply.writing import Results
 from vae_lab.callbacks.drawing.grids import to_uint8
 from vae_lab.callbacks.drawing.pixels import enlarged, to_png
+from vae_lab.generative_model import BATCH
 from vae_lab.terminal import progress
 from vae_lab.trained_vae import TrainedVAE, load
-from vae_lab.vae import BATCH
 
 # Mean grey of a border: darker ones look black, lighter ones like paper.
 _DARK, _LIGHT = 0.25, 0.6

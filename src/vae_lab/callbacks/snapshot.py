@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
-from vae_lab.posteriors import joined
+from vae_lab.generative_model import of_rows
+from vae_lab.posteriors import Posterior, joined
 
 if TYPE_CHECKING:
     from vae_lab.vae import VAE
@@ -81,14 +82,19 @@ class Snapshot:
         images, labels = self.data.examples()
         # A copy: a view would keep all of the images in memory.
         images = images[:num_images].clone()
-        posteriors = [
-            self.model.encode(batch.to(self.model.device)) for batch in torch.split(images, BATCH)
-        ]
-        posterior = joined(posteriors).map(lambda field: field.cpu().float())
+        labels = None if labels is None else labels[:num_images].cpu()
+        posterior = self._posterior(images, labels if self.model.is_conditional else None)
         # Of all images at once: a KL from the aggregate posterior depends on all of them.
         kl = self.model.prior.kl(posterior)
-        labels = None if labels is None else labels[:num_images].cpu()
         return EncodedImages(images, labels, posterior.mean, posterior.variance, kl)
+
+    def _posterior(self, images: Tensor, labels: Tensor | None) -> Posterior:
+        model = self.model
+        batches = [slice(start, start + BATCH) for start in range(0, len(images), BATCH)]
+        posteriors = [
+            model.encode(images[rows].to(model.device), of_rows(labels, rows)) for rows in batches
+        ]
+        return joined(posteriors).map(lambda field: field.cpu().float())
 
 
 def typical(images: Tensor, labels: Tensor, label: int) -> list[int]:

@@ -67,6 +67,7 @@ GROUPS = {
     "optimizer": "optim opt optimiser optimizers",
     "prior": "priors prior_type",
     "posterior": "posteriors q posterior_type covariance posterior_family variational_family",
+    "condition": "conditional conditioning cond cvae class_conditional use_labels",
     "trainer": "gpu gpus n_gpus num_gpus use_gpu cuda use_cuda device accelerator mps",
     "logger": "log loggers logging wandb use_wandb tensorboard use_tensorboard mlflow csv",
     "callbacks": "callback pictures",
@@ -123,6 +124,10 @@ OPTIONS: dict[str, dict[str, str]] = {
     "posterior": {
         "posterior=diagonal": "diag normal gaussian gauss mean_field factorised factorized",
         "posterior=full": "full_covariance full_cov full_rank cholesky dense correlated covariance",
+    },
+    "condition": {
+        "condition=none": "false no off unconditional",
+        "condition=label": "true yes on labels class classes conditional cvae y",
     },
     "trainer": {
         "trainer=auto": "true yes on 0 1 cuda cuda:0 mps best",

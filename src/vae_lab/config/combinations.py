@@ -40,6 +40,12 @@ INVALID_COMBINATIONS = (
         "use prior=standard or another objective",
     ),
     InvalidCombination(
+        ("condition", ("label",)),
+        ("prior", ("vamp",)),
+        "its components are posteriors of learned images, which have no label",
+        "use prior=standard or prior=gaussian_mixture",
+    ),
+    InvalidCombination(
         ("objective", ("beta_tc", "mmd")),
         ("data.batch_size", (1,)),
         "the aggregate posterior is estimated from the other images of a batch",
@@ -63,6 +69,7 @@ OPTIONS = {
     "vae_lab.objectives.Mmd": "mmd",
     "vae_lab.priors.GaussianMixture": "gaussian_mixture",
     "vae_lab.priors.VampPrior": "vamp",
+    "vae_lab.conditions.Label": "label",
 }
 
 

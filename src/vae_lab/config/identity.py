@@ -38,13 +38,14 @@ INIT_FROM, INIT_WEIGHTS = "init_from", "init_weights"
 ADDED_LATER = {
     "best_by": None,
     "posterior._target_": "vae_lab.posteriors.Diagonal",
+    "condition._target_": "vae_lab.conditions.Unconditional",
     "init_strict": True,
     INIT_FROM: None,
     INIT_WEIGHTS: None,
 }
 
 # The option of a group that came later, with which a run computes what it computed before.
-GROUPS_ADDED_LATER = {"posterior": "diagonal"}
+GROUPS_ADDED_LATER = {"posterior": "diagonal", "condition": "none"}
 
 # What a name says by itself, or need not say.
 NOT_IN_NAME = ("model", "data", "latent_dim", "experiment", "debug")
@@ -79,6 +80,16 @@ def config_hash(values: Mapping[str, Any], *, with_modules: bool = False) -> str
 def options_of(choices: Mapping[str, str]) -> dict[str, str]:
     """Returns the option of each group, for the choices of an older run of later groups too."""
     return {**GROUPS_ADDED_LATER, **choices} if choices else {}
+
+
+def condition_of(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the condition of a resolved configuration; of an older run, that there is none."""
+    return values.get("condition", {"_target_": ADDED_LATER["condition._target_"]})
+
+
+def is_conditional(values: Mapping[str, Any]) -> bool:
+    """Tells whether the model of a resolved configuration is given more than pixels."""
+    return condition_of(values)["_target_"] != ADDED_LATER["condition._target_"]
 
 
 def has_hash(values: Mapping[str, Any], recorded: str) -> bool:

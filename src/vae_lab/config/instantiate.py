@@ -19,6 +19,7 @@ from vae_lab.errors import UserError
 ALLOWED_MODULES = (
     "vae_lab.networks.",
     "vae_lab.posteriors.",
+    "vae_lab.conditions.",
     "vae_lab.priors.",
     "vae_lab.likelihoods.",
     "vae_lab.objectives.",

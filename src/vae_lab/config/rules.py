@@ -24,8 +24,8 @@ REQUIRED = """
 REQUIRED_OF_TRAINER = """
     trainer.max_epochs trainer.accelerator trainer.devices trainer.precision
     trainer.check_val_every_n_epoch trainer.enable_progress_bar posterior._target_
+    condition._target_
 """.split()
-
 
 # The means of an epoch over its images, which the curves show.
 METRICS = ("elbo", "loss", "recon", "kl")
@@ -136,6 +136,8 @@ def _report(keys: str) -> str:
 CURVES = tuple(f"{name}/{part}" for part in ("val", "train") for name in METRICS)
 
 _TEXTS = "logger.*.columns logger.*.metrics data.source.label_names"
+
+_COUNTS = "condition.labelled"
 
 _SWITCHES = "model.gains_from_bf16 anatomy init_strict"
 
@@ -282,6 +284,7 @@ RULES = (
         lambda value: value is None or is_whole(value, 0),
         "callbacks.*.update_starting_at_step callbacks.*.update_starting_at_epoch",
     ),
+    Rule("a whole number above 0, or null", lambda it: it is None or is_whole(it, 1), _COUNTS),
     option("callbacks.*.monitor", *CURVES),
     option("callbacks.*.mode", "max", "min"),
     option("callbacks.*.projection", "pca", "tsne"),

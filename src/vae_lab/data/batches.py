@@ -41,6 +41,7 @@ class Batch(NamedTuple):
 
     images: Tensor
     index: Tensor  # type: ignore[assignment]  # it hides tuple.index, which has no use here
+    labels: Tensor | None = None  # int64 (B,), if the model is given them
 
 
 class Batches:
@@ -59,11 +60,13 @@ class Batches:
         binarize_rng: Callable[[], torch.Generator] | None,
         *,
         passes: int = 1,
+        labels: Tensor | None = None,
     ) -> None:
         """Takes, beside images and order, the generator of each pass to binarise with, if any.
 
-        `passes` is how often the order is gone through.
+        `passes` is how often the order is gone through, `labels` (N,) what the model is given.
         """
+        self.labels = labels
         self.images, self.batch_size, self.passes = images, batch_size, passes
         self.order, self.binarize_rng = order, binarize_rng
 
@@ -84,7 +87,8 @@ class Batches:
             index = order[start : start + self.batch_size]
             # index_select takes half the time of images[index].
             images = self.images.index_select(0, index)
-            yield Batch(scale(bernoulli(images, rng) if rng else images), index)
+            labels = None if self.labels is None else self.labels[index]
+            yield Batch(scale(bernoulli(images, rng) if rng else images), index, labels)
 
 
 def different_rows(images: Tensor | MemmapTensors, count: int) -> Tensor:
@@ -124,8 +128,9 @@ class Shard:
         return len(self.batches) - (self.equal and last < self.processes)
 
     def __iter__(self) -> Iterator[Batch]:
-        for images, index in self.batches:
+        for images, index, labels in self.batches:
             end = len(index) - len(index) % self.processes if self.equal else len(index)
             rows = slice(self.rank, end, self.processes)
             if len(index[rows]):
-                yield Batch(images[rows], index[rows])
+                given = None if labels is None else labels[rows]
+                yield Batch(images[rows], index[rows], given)

@@ -11,17 +11,18 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from vae_lab.config.identity import is_conditional
 from vae_lab.config.instantiate import instantiate
 from vae_lab.config.sizes import check_batch, check_processes, check_val, num_images, num_trained
 from vae_lab.data.batches import Batches, MemmapTensors, Shard, different_rows, scale
 from vae_lab.data.binarize import binarized_once
 from vae_lab.data.factor_splits import SplitFactors, split_factors
 from vae_lab.data.images import Images, MemmapImages, Source, identity, select
-from vae_lab.data.splits import absent_labels, stratified
+from vae_lab.data.loaded import as_arrays, as_line, label_names
+from vae_lab.data.splits import absent_labels, check_classes, stratified
 from vae_lab.data.user_images import check_source
 from vae_lab.errors import UserError
 from vae_lab.random_streams import stream
-from vae_lab.terminal import printable
 
 # Images per batch if no gradient is needed. It fits in memory and changes no result.
 _EVALUATION_BATCH = 500
@@ -63,12 +64,15 @@ class ImageDataModule(pl.LightningDataModule):
         binarize: str,
         num_train: int | None = None,
         passes_per_epoch: int = 1,
+        gives_labels: bool = False,
     ) -> None:
-        """Takes, beside the settings of conf/data, those of debug=overfit.
+        """Takes, beside the settings of conf/data, those of debug=overfit, and of a condition.
 
-        With them only `num_train` of the training images are used, so often in an epoch.
+        With `num_train` only so many of the training images are used, `passes_per_epoch` times in
+        an epoch. `gives_labels`: the batches have labels, which every image must have then.
         """
         super().__init__()
+        self.gives_labels = gives_labels
         self.source, self.batch_size, self.num_val = source, batch_size, num_val
         self.num_train, self.passes = num_train, passes_per_epoch
         self.binarize = binarize
@@ -84,20 +88,23 @@ class ImageDataModule(pl.LightningDataModule):
         # Nothing is written at a place that a stranger's run names.
         source = instantiate(data["source"], trust=trust, offered={"read_only": not trust})
         few = {key: data[key] for key in ("num_train", "passes_per_epoch") if key in data}
+        few["gives_labels"] = is_conditional(config)
         return cls(source=source, seed=config["seed"], **{key: data[key] for key in keys}, **few)
 
     def setup(self, stage: str | None = None) -> None:
         """Loads and splits the images, once; UserError if a setting does not suit them."""
         if self._is_loaded:
             return
-        loaded = _arrays(self.source.load())
+        loaded = as_arrays(self.source.load())
         warnings = loaded.warnings
         if warnings is None:
             warnings = check_source(type(self.source).__name__, loaded)
         images: Any = loaded.train_images
         test_images: Any = loaded.test_images
         labels = loaded.train_labels
-        self.fingerprint, self.label_names = identity(loaded), _label_names(loaded)
+        self.fingerprint, self.label_names = identity(loaded), label_names(loaded)
+        if self.gives_labels:
+            check_classes(labels, loaded.test_labels)
         channels, height, width = images.shape[1:]
         self.image_shape = channels, height, width
         val = self._validation(loaded)
@@ -118,7 +125,7 @@ class ImageDataModule(pl.LightningDataModule):
         if labels is not None and loaded.test_labels is not None:
             of_splits = {"training": labels[~val], "validation": labels[val]}
             warnings += absent_labels(of_splits | {"test": loaded.test_labels})
-        self.warnings = [*map(_line, warnings)]
+        self.warnings = [*map(as_line, warnings)]
         if self.num_train is not None:
             self._keep(different_rows(self.train_images, self.num_train))
         self._is_loaded = True
@@ -142,6 +149,16 @@ class ImageDataModule(pl.LightningDataModule):
             val = stratified(loaded.train_labels, total, self.num_val, generator)
         check_batch(self.batch_size, num_trained(total - self.num_val, self.num_train))
         return val
+
+    @property
+    def num_classes(self) -> int:
+        """The number of labels there are; 0 without labels."""
+        return len(self.label_names or ())
+
+    def given_labels(self, split: str) -> Tensor | None:
+        """Returns the labels of train, val or test that the model is given, (N,); None if none."""
+        labels = {"train": self.train_labels, "val": self.val_labels, "test": self.test_labels}
+        return labels[split] if self.gives_labels else None
 
     def facts(self) -> dict[str, Any]:
         """Returns which images they are, as `result.json` says it."""
@@ -174,18 +191,22 @@ class ImageDataModule(pl.LightningDataModule):
         """Returns all training images in the order of the epoch that runs when it is iterated."""
         rng = self._binarize_rng if self.binarize == "dynamic" else None
         images = self._on_device(self.train_images)
-        batches = Batches(images, self.batch_size, self._order, rng, passes=self.passes)
+        given = self._labels_on_device("train")
+        batches = Batches(
+            images, self.batch_size, self._order, rng, passes=self.passes, labels=given
+        )
         return self._shard(batches, equal=True)
 
     def val_dataloader(self) -> Batches | Shard | list[Batches]:
         """Returns the validation images in their order; no loader if there are none."""
         if not self.num_val:
             return []
-        return self._shard(_in_order(self._on_device(self.val_images)), equal=False)
+        batches = _in_order(self._on_device(self.val_images), self._labels_on_device("val"))
+        return self._shard(batches, equal=False)
 
     def test_dataloader(self) -> Batches:
         """Returns the test images in their order."""
-        return _in_order(self.test_images)
+        return _in_order(self.test_images, self.given_labels("test"))
 
     def transfer_batch_to_device(
         self, batch: Any, device: torch.device, dataloader_idx: int
@@ -219,6 +240,10 @@ class ImageDataModule(pl.LightningDataModule):
         # All of them once, so that no batch waits for its way to a GPU. Files stay where they are.
         return images.to(self._device()) if isinstance(images, Tensor) else images
 
+    def _labels_on_device(self, split: str) -> Tensor | None:
+        labels = self.given_labels(split)
+        return None if labels is None else labels.to(self._device())
+
     def _shard(self, batches: Batches, *, equal: bool) -> Batches | Shard:
         """Returns this process's part of batches; all of them if there is no other process."""
         if self.trainer is None or self.trainer.world_size == 1:
@@ -238,45 +263,9 @@ class ImageDataModule(pl.LightningDataModule):
         return 0 if by_heart else self.trainer.current_epoch
 
 
-def _in_order(images: Tensor | MemmapTensors) -> Batches:
-    return Batches(images, _EVALUATION_BATCH, lambda: torch.arange(len(images)), None)
-
-
-def _arrays(images: Images) -> Images:
-    """Returns the images and labels as arrays that torch takes as they are.
-
-    A user's source may hand out tensors, or arrays that cannot be written.
-    """
-
-    def array(values: Any) -> Any:
-        if values is None or isinstance(values, MemmapImages):
-            return values
-        return np.require(values, requirements=("C", "W"))
-
-    def labels(values: Any) -> Any:
-        numbers = array(values)
-        is_whole = numbers is not None and numbers.dtype.kind in "iu"
-        return numbers.astype(np.int64, copy=False) if is_whole else numbers
-
-    return images._replace(
-        train_images=array(images.train_images),
-        train_labels=labels(images.train_labels),
-        test_images=array(images.test_images),
-        test_labels=labels(images.test_labels),
-    )
-
-
-def _line(text: object) -> str:
-    """Returns text from outside as one line, in a table too."""
-    return printable(str(text).replace("\n", "\\n").replace("\t", "\\t"))
-
-
-def _label_names(images: Images) -> tuple[str, ...] | None:
-    """Returns what the labels 0, 1, ... are called, in one line each; None without labels."""
-    if images.label_names is not None:
-        return tuple(map(_line, images.label_names))
-    labels = images.train_labels
-    return None if labels is None else tuple(map(str, range(int(labels.max()) + 1)))
+def _in_order(images: Tensor | MemmapTensors, labels: Tensor | None) -> Batches:
+    order = torch.arange(len(images))
+    return Batches(images, _EVALUATION_BATCH, lambda: order, None, labels=labels)
 
 
 def _tensor(values: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 
 from vae_lab.config.sizes import check_test, num_images
 from vae_lab.data.images import Images, MemmapImages, select
+from vae_lab.errors import UserError
 
 if TYPE_CHECKING:
     import torch
@@ -102,3 +103,24 @@ def absent_labels(labels: Mapping[str, np.ndarray]) -> tuple[str, ...]:
         f"lack them, or they have too few images for a share of each split: then they are drawn "
         f"together, as one label.",
     )
+
+
+def check_classes(train: np.ndarray | None, test: np.ndarray | None) -> None:
+    """Raises UserError unless a model can be given the labels of all images."""
+    if train is None or test is None:
+        raise UserError(
+            "condition=label needs the label of every image, and these have none: give labels "
+            "(docs/how-to/own-images.md), or write condition=none."
+        )
+    classes = np.unique(train)
+    if len(classes) < 2:
+        raise UserError(
+            f"condition=label needs images of two classes or more, and all training images have "
+            f"the label {classes[0]}: write condition=none."
+        )
+    if new := np.setdiff1d(test, classes).tolist():
+        raise UserError(
+            f"condition=label needs training images of every class, and test images have labels "
+            f"that no training image has ({', '.join(map(str, new[:5]))}): leave these images out, "
+            f"or write condition=none."
+        )

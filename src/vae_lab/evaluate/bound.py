@@ -92,13 +92,20 @@ def target_entropy(images: ImageArray) -> np.ndarray:
 
 @torch.no_grad()
 def bound_per_image(
-    model: "VAE", images: ImageArray, *, num_samples: int, batch_size: int, split: str
+    model: "VAE",
+    images: ImageArray,
+    *,
+    num_samples: int,
+    batch_size: int,
+    split: str,
+    labels: torch.Tensor | None = None,
 ) -> PerImage:
     """Returns the sampled bound of every image, uint8 (N, C, H, W), with K = `num_samples`.
 
     The noise of an image depends only on its place in the split, whose name is that of the stream:
     so `batch_size`, how many images are decoded at a time, changes memory and no result but the
     loss of beta_tc and mmd, which compare the images of a batch. No other random state moves.
+    `labels` (N,) are the classes that a conditional model is given.
     """
     # Drawn whole and looked up: a generator's draws in pieces differ from its draws at once.
     shape = (num_samples, len(images), model.latent_dim)
@@ -110,7 +117,9 @@ def bound_per_image(
     for start in range(0, len(images), batch_size):
         rows = slice(start, start + batch_size)
         x = images[rows].to(model.device).float() / 255
-        of_batch, terms = model.score(x, noise[:, rows], model.objective.means, generator)
+        given = None if labels is None else labels[rows].to(model.device)
+        drawn = noise[:, rows], model.objective.means, generator
+        of_batch, terms = model.score(x, *drawn, labels=given)
         means = means + of_batch.cpu().double() * len(x)
         log_likelihoods.append(terms.log_likelihood.double().cpu().numpy())
         kls.append(terms.kl.double().cpu().numpy())

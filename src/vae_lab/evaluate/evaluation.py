@@ -29,6 +29,7 @@ from vae_lab.evaluate.marginal_likelihood import ImportanceWeighted
 from vae_lab.evaluate.picture_metrics import picture_metrics
 from vae_lab.evaluate.progress import EvaluationProgress
 from vae_lab.evaluate.sample_quality import RealImageReference, sample_quality
+from vae_lab.generative_model import BATCH
 from vae_lab.inference.annealing import Annealed
 from vae_lab.inference.best_posterior import BestPosterior
 from vae_lab.inference.images import Advance, EvaluationImages
@@ -37,7 +38,7 @@ from vae_lab.posteriors import Posterior, of_images
 from vae_lab.random_streams import stream, subset
 from vae_lab.run_folder import CONFIG, Number, RunFolder
 from vae_lab.terminal import print_warning
-from vae_lab.vae import BATCH, VAE
+from vae_lab.vae import VAE
 
 
 @dataclass
@@ -85,6 +86,7 @@ class Evaluation:
             "weights": checkpoint.stem,
             "weights_epoch": epochs_done,
             "seed": settings["seed"],
+            **({"condition": "label"} if model.is_conditional else {}),
             "precision": "32-true",
         }
         if other_images is not None:
@@ -103,6 +105,8 @@ class Evaluation:
         # The images of the split, uint8 (N, C, H, W).
         self.images: ImageArray = data.test_images if is_test else data.val_images
         self._labels = data.test_labels if is_test else data.val_labels
+        # The labels that a conditional model is given, int64 (N,), else None.
+        self.given = data.given_labels(self.split)
         # Whether the images have labels, which classifiers need.
         self.has_labels = self._labels is not None and data.train_labels is not None
 
@@ -125,13 +129,18 @@ class Evaluation:
         """The sampled bound of every image of the split."""
         num_samples = self.model.objective.num_samples
         return bound_per_image(
-            self.model, self.images, num_samples=num_samples, batch_size=BATCH, split=self.split
+            self.model,
+            self.images,
+            num_samples=num_samples,
+            batch_size=BATCH,
+            split=self.split,
+            labels=self.given,
         )
 
     @cached_property
     def posterior(self) -> Posterior:
         """q(z|x) of the images of the split, on the CPU."""
-        return self.model.encode_in_batches(self.images)
+        return self.model.encode_in_batches(self.images, self.given)
 
     @cached_property
     def drawn(self) -> EvaluationImages:
@@ -140,7 +149,8 @@ class Evaluation:
         rows = subset(size, settings["num_images"], "evaluation", settings["seed"])
         posterior = of_images(self.posterior, rows)
         x = self.images[rows].float() / 255
-        return EvaluationImages(x, posterior, rows, self.split, size)
+        given = None if self.given is None else self.given[rows]
+        return EvaluationImages(x, posterior, rows, self.split, size, given)
 
     @cached_property
     def importance_weighted(self) -> ImportanceWeighted:

@@ -29,11 +29,12 @@ from vae_lab.explorer.image_sets import ImageSets, ShownImages
 from vae_lab.explorer.lattice import lattice
 from vae_lab.explorer.networks import Layer, UnknownLayer, network_layers, weights_in
 from vae_lab.explorer.precision import Precision, choose_precision
+from vae_lab.generative_model import BATCH
 from vae_lab.ownership import WRITTEN_BY
 from vae_lab.posteriors import HasMean, Posterior
 from vae_lab.run_folder import Number, RunFolder
 from vae_lab.terminal import printable
-from vae_lab.vae import BATCH, VAE
+from vae_lab.vae import VAE
 
 # Weights that a page holds of a network: more take a browser minutes, and it may not open them.
 MOST_WEIGHTS = 16_000_000

@@ -17,7 +17,8 @@ Advance = Callable[[int, int], None]
 class EvaluationImages(NamedTuple):
     """Some images of a split, float in [0, 1], (N, C, H, W), and their places in it, (N,).
 
-    `posterior` is q(z|x) of them on the CPU. The noise of an image belongs to its place.
+    `posterior` is q(z|x) of them on the CPU. The noise of an image belongs to its place. `labels`
+    are the classes that a conditional model is given, int64 (N,).
     """
 
     images: Tensor
@@ -25,3 +26,4 @@ class EvaluationImages(NamedTuple):
     rows: Tensor
     split: str
     split_size: int
+    labels: Tensor | None = None

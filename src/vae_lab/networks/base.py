@@ -4,7 +4,7 @@ Shapes: B images per batch, C, H, W of an image, Z latent dimensions.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,10 @@ class Layers(nn.Module):
 
 class Encoder(Layers):
     """x (B, C, H, W) -> q(z|x), from layers that end in as many numbers as its family takes."""
+
+    # Whether the first layer flattens images: a condition then comes behind the pixels, and else as
+    # planes beside the channels.
+    flattens: ClassVar[bool] = False
 
     def __init__(self, *layers: nn.Module, posterior: Family) -> None:
         super().__init__(*layers)

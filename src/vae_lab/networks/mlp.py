@@ -20,6 +20,8 @@ class TanhEncoder(Encoder):
     Source: Burda et al., Importance Weighted Autoencoders, arXiv:1509.00519, section 5.
     """
 
+    flattens = True
+
     def __init__(
         self, *, image_shape: Sequence[int], hidden_dims: Sequence[int], posterior: Family
     ) -> None:
@@ -50,6 +52,8 @@ def _tanh_layers(sizes: Sequence[int]) -> list[nn.Module]:
 
 class LinearEncoder(Encoder):
     """Layers of `hidden_dims` units with ReLU."""
+
+    flattens = True
 
     def __init__(
         self, *, image_shape: Sequence[int], hidden_dims: Sequence[int], posterior: Family

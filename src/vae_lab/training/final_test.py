@@ -23,8 +23,9 @@ from vae_lab.evaluate.evaluation import Evaluation
 from vae_lab.evaluate.latent_space import ACTIVE_VARIANCE, count_active_units
 from vae_lab.evaluate.picture_metrics import picture_metrics
 from vae_lab.files import atomic
+from vae_lab.generative_model import BATCH, of_rows
 from vae_lab.run_folder import RunFolder
-from vae_lab.vae import BATCH, VAE
+from vae_lab.vae import VAE
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +117,7 @@ def _protocol(
         "latent": "sampled",
         "bound": model.objective.bound,
         "num_samples": model.objective.num_samples,
+        **({"condition": "label"} if model.is_conditional else {}),
         "precision": "32-true",
         "weights": weights,
         "weights_epoch": epoch,
@@ -147,12 +149,14 @@ def _statistics(
         num_pixels=math.prod(data.image_shape),
         best_val_elbo=None if val is None else float(val.mean()),
         val_error=None if val is None else standard_error(val),
-        largest_log_density=largest_log_density(model, data.test_images[:BATCH]),
+        largest_log_density=largest_log_density(
+            model, data.test_images[:BATCH], of_rows(evaluation.given, slice(BATCH))
+        ),
     )
 
 
 @torch.no_grad()
-def largest_log_density(model: VAE, images: Tensor) -> float | None:
+def largest_log_density(model: VAE, images: Tensor, labels: Tensor | None = None) -> float | None:
     """Returns the largest log-density of a pixel of images, uint8 (N, C, H, W), in nats.
 
     None if the likelihood is discrete, or does not say it of single pixels.
@@ -161,7 +165,8 @@ def largest_log_density(model: VAE, images: Tensor) -> float | None:
     if likelihood.is_discrete or not likelihood.pixels_are_alike:
         return None
     x = images.to(model.device).float() / 255
-    outputs = model.decoder(model.encode(x).mean).float()
+    given = None if labels is None else labels.to(model.device)
+    [outputs] = model.outputs(model.encode(x, given).mean[None], given)
     return likelihood.log_prob(outputs.view(1, -1, 1, 1, 1), x.view(-1, 1, 1, 1)).max().item()
 
 

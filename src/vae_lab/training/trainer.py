@@ -15,11 +15,11 @@ from pytorch_lightning.callbacks import Callback, ModelCheckpoint, ProgressBar, 
 from pytorch_lightning.loggers import Logger
 
 from vae_lab.callbacks.picture import PictureCallback, Visualization
-from vae_lab.checkpoints import AtomicCheckpointIO, check_size
+from vae_lab.checkpoints import AtomicCheckpointIO
 from vae_lab.config.identity import INIT_FROM
 from vae_lab.config.instantiate import instantiate
 from vae_lab.data.datamodule import ImageDataModule
-from vae_lab.environment import gpus_hidden
+from vae_lab.environment import gpus_hidden, memory_bytes
 from vae_lab.errors import UserError
 from vae_lab.run_folder import BEST, LAST, RunFolder
 from vae_lab.training.ending import LimitWarnings
@@ -66,7 +66,7 @@ def assemble(
     located = {**config, "data": data or config["data"]}
     images = ImageDataModule.from_config(located, trust=trust)
     images.setup("fit")
-    model = _model(config, images.image_shape, trust=trust)
+    model = _model(config, images.image_shape, images.num_classes, trust=trust)
     warm_start = {}
     # The weights of a resumed run are in its checkpoint.
     if config.get(INIT_FROM) is not None and point.checkpoint is None:
@@ -79,11 +79,13 @@ def assemble(
     return Parts(images, model, resume_state, trainer, warm_start)
 
 
-def _model(config: Mapping[str, Any], shape: tuple[int, ...], *, trust: bool) -> VAE:
+def _model(
+    config: Mapping[str, Any], shape: tuple[int, ...], num_classes: int, *, trust: bool
+) -> VAE:
     """Returns the model of a configuration for images (C, H, W), compiled if that says so."""
     if not trust:
-        check_size(config, shape)
-    model = VAE.from_config(config, shape, trust=trust)
+        check_size(config, shape, num_classes)
+    model = VAE.from_config(config, shape, num_classes=num_classes, trust=trust)
     if mode := config["compile"]:
         # The compiler looks at the gradient of the decoder's input, which nobody wants to know.
         warnings.filterwarnings("ignore", message=r"The \.grad attribute of a Tensor that is not")
@@ -91,6 +93,20 @@ def _model(config: Mapping[str, Any], shape: tuple[int, ...], *, trust: bool) ->
         for network in (model.encoder, model.decoder):
             network.compile(mode=mode)
     return model
+
+
+def check_size(config: Mapping[str, Any], shape: tuple[int, ...], num_classes: int) -> None:
+    """Raises UserError if the memory cannot hold the training of a stranger's configuration."""
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        model = VAE.from_config(config, shape, num_classes=num_classes, trust=False)
+    # Weights, gradients, and two means of those.
+    sizes = (weight.numel() * weight.element_size() for weight in model.parameters())
+    needed, memory = 4 * sum(sizes), memory_bytes()
+    if needed > memory:
+        raise UserError(
+            f"the model of this configuration needs {needed >> 30:,} GB of memory, of "
+            f"{memory >> 30:,}: it cannot be trained on this machine."
+        )
 
 
 @contextmanager
