@@ -121,7 +121,7 @@ class ImageDataModule(pl.LightningDataModule):
         self.test_labels = _tensor(loaded.test_labels)
         self.train_labels = None if labels is None else _tensor(labels[~val])
         self.val_labels = None if labels is None else _tensor(labels[val])
-        self.factors = split_factors(loaded.factors, val, _line)
+        self.factors = split_factors(loaded.factors, val, as_line)
         if labels is not None and loaded.test_labels is not None:
             of_splits = {"training": labels[~val], "validation": labels[val]}
             warnings += absent_labels(of_splits | {"test": loaded.test_labels})
