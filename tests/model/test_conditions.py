@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vae_lab.cli.jobs import compose_jobs
-from vae_lab.conditions.label import Label, LabelledDecoder, PlanesEncoder, RowEncoder
+from vae_lab.conditions.label import ClassLabel, LabelledDecoder, PlanesEncoder, RowEncoder
 from vae_lab.config.identity import config_hash
 from vae_lab.config.resolve import resolved
 from vae_lab.data import Images
@@ -84,7 +84,7 @@ def test_a_score_is_that_of_each_image_and_its_label() -> None:
 def test_labels_are_drawn_by_their_shares_after_the_latent_points() -> None:
     model = made()
     condition = model.condition
-    assert isinstance(condition, Label)
+    assert isinstance(condition, ClassLabel)
     condition.begin(torch.tensor([0, 0, 0, 7]))
     shares = condition.shares
     assert shares[0] == 0.75 and shares[7] == 0.25 and shares.sum() == 1

@@ -19,7 +19,7 @@ from vae_lab.conditions.base import Condition, MakeDecoder, MakeEncoder
 from vae_lab.errors import UserError
 
 
-class Label(Condition):
+class ClassLabel(Condition):
     """The class of an image, one of L, given to every network as it is built, unchanged."""
 
     # p(y): the shares of the classes among the training images, (L,).

@@ -69,7 +69,7 @@ OPTIONS = {
     "vae_lab.objectives.Mmd": "mmd",
     "vae_lab.priors.GaussianMixture": "gaussian_mixture",
     "vae_lab.priors.VampPrior": "vamp",
-    "vae_lab.conditions.Label": "label",
+    "vae_lab.conditions.ClassLabel": "label",
 }
 
 

@@ -136,7 +136,6 @@ def _report(keys: str) -> str:
 CURVES = tuple(f"{name}/{part}" for part in ("val", "train") for name in METRICS)
 
 _TEXTS = "logger.*.columns logger.*.metrics data.source.label_names"
-
 _COUNTS = "condition.labelled"
 
 _SWITCHES = "model.gains_from_bf16 anatomy init_strict"
