@@ -59,7 +59,7 @@ def anatomy(evaluation: "Evaluation") -> Iterator[Number]:
     }
     protocols = _protocols(evaluation, by)
     details = {"best_bound": _details(best)}
-    for name, words in _WORDS.items():
+    for name, words in (_WORDS | {"log_likelihood": evaluation.log_p}).items():
         number = mean_over_images(name, words, values[name], **protocols[name])
         yield number._replace(details=details.get(name, {}))
     evaluation.per_image = {
@@ -71,7 +71,7 @@ def anatomy(evaluation: "Evaluation") -> Iterator[Number]:
 
 
 _WORDS = {
-    "log_likelihood": "log p(x)",
+    "log_likelihood": "",
     "best_bound": "the bound of the best posterior of the family, found image by image",
     "encoder_bound": "the bound of the encoder's posterior, on the same images",
     "approximation_gap": "what the bound loses by the family of the posterior",
@@ -114,6 +114,7 @@ def best_of(evaluation: "Evaluation", images: EvaluationImages, advance: Advance
         OptimizationSettings(*(settings[name] for name in names)),
         noise=_noise(evaluation, "best posterior", images),
         decoder_batch=settings["decoder_batch"],
+        labels=images.labels,
         advance=advance,
     )
 
@@ -128,6 +129,7 @@ def _bound(evaluation: "Evaluation", q: Posterior) -> np.ndarray:
         _noise(evaluation, "bound of a posterior", drawn),
         range(settings["posterior_samples"]),
         decoder_batch=settings["decoder_batch"],
+        labels=drawn.labels,
     ).numpy()
 
 

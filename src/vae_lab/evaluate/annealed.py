@@ -43,11 +43,13 @@ def annealed(evaluation: "Evaluation") -> Iterator[Number]:
     protocol = {"latent": "sampled", **{key: settings[key] for key in keys}}
     targets = protocol_of_targets(evaluation)
     bounds = _sandwich(evaluation)
-    words = "log p(x), by annealed importance sampling"
+    words = f"{evaluation.log_p}, by annealed importance sampling"
     number = mean_over_images("annealed", words, found.log_likelihood, **protocol, **targets)
     yield number._replace(details=_details(found, bounds))
     if bounds is not None:
-        words = "how far the bounds on log p(x) of images that the model made lie apart"
+        words = (
+            f"how far the bounds on {evaluation.log_p} of images that the model made lie apart"
+        )
         number = mean_over_images("sandwich", words, bounds.upper - bounds.lower, **protocol)
         details = {"lower": float(bounds.lower.mean()), "upper": float(bounds.upper.mean())}
         yield number._replace(details=details)
@@ -112,9 +114,14 @@ def _chain_settings(evaluation: "Evaluation") -> ChainSettings:
 
 def _training_images(evaluation: "Evaluation") -> EvaluationImages:
     images, seed = evaluation.data.fixed_train_images, evaluation.settings["seed"]
-    x = images[subset(len(images), _ADAPTATION_IMAGES, "adaptation", seed)]
-    posterior = evaluation.model.encode_in_batches(x)
-    return EvaluationImages(x.float() / 255, posterior, torch.arange(len(x)), "train", len(x))
+    rows = subset(len(images), _ADAPTATION_IMAGES, "adaptation", seed)
+    x = images[rows]
+    given = evaluation.data.given_labels("train")
+    labels = None if given is None else given[rows]
+    posterior = evaluation.model.encode_in_batches(x, labels)
+    return EvaluationImages(
+        x.float() / 255, posterior, torch.arange(len(x)), "train", len(x), labels
+    )
 
 
 def _details(found: Annealed, bounds: Sandwich | None) -> dict[str, Any]:

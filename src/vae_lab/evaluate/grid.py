@@ -14,7 +14,7 @@ from torch import Tensor
 from vae_lab.evaluate.bound import mean_over_images
 from vae_lab.evaluate.marginal_likelihood import protocol_of_samples, protocol_of_targets
 from vae_lab.inference.images import Advance, EvaluationImages
-from vae_lab.inference.joint import log_prior
+from vae_lab.inference.joint import log_likelihood_of_pairs, log_prior
 from vae_lab.posteriors import HasMean
 from vae_lab.run_folder import Number
 
@@ -45,7 +45,7 @@ def exact(evaluation: "Evaluation") -> Iterator[Number]:
     }
     if change >= tolerance:
         details["warning"] = f"not converged: raise grid_points ({change:.2g} nats)"
-    number = mean_over_images("exact", "log p(x), by a grid", log_p, **protocol)
+    number = mean_over_images("exact", f"{evaluation.log_p}, by a grid", log_p, **protocol)
     yield number._replace(details=details)
     words = "how far iw_bound lies below exact"
     gap = log_p - evaluation.importance_weighted.log_likelihood
@@ -75,6 +75,8 @@ def exact_on_grid(
 ) -> GridIntegral:
     """Returns log p(x), the log of the integral of p(x|z) p(z) over the plane, for latent_dim=2.
 
+    Of a conditional model log p(x|y): the grid is decoded given each class of the images.
+
     The trapezoidal rule on a square grid that holds every posterior. Its spacing is halved until
     the mean absolute change of the images is below `tolerance` nats, or the next grid would pass
     `max_points`. The rule converges faster than any power of the spacing if the integrand vanishes
@@ -82,13 +84,13 @@ def exact_on_grid(
     Review 2014), so the error left is smaller than the last change.
     """
     assert model.latent_dim == 2
-    x = drawn.images.to(model.device)
+    x, labels = drawn.images.to(model.device), drawn.labels
     extent = _extent(drawn.posterior, model.prior.reach())
     log_sum = torch.full((len(x),), -math.inf, dtype=torch.float64)
     steps, before = _FIRST_STEPS, log_sum
     while True:
         # A finer grid keeps the points of the coarser: only the new ones are decoded and added.
-        log_sum = torch.logaddexp(log_sum, _log_sum_over(model, _new_points(steps, extent), x))
+        log_sum = torch.logaddexp(log_sum, _log_sum_over(model, _new_points(steps, extent), x, labels))
         # The sum times the area of a cell, (2 extent / steps)^2.
         estimate = log_sum + 2 * math.log(2 * extent / steps)
         last_change, before = (estimate - before).abs().mean().item(), estimate
@@ -118,15 +120,14 @@ def _new_points(steps: int, extent: float) -> Tensor:
     return points[(torch.cartesian_prod(index, index) % 2).bool().any(dim=1)]
 
 
-def _log_sum_over(model: "VAE", points: Tensor, x: Tensor) -> Tensor:
+def _log_sum_over(model: "VAE", points: Tensor, x: Tensor, labels: Tensor | None) -> Tensor:
     """Returns the log of the sum of p(x|z) p(z) over points z (G, 2), float64 (N,)."""
     total = torch.full((len(x),), -math.inf, dtype=torch.float64)
     width = min(max(1, _PAIRS // len(x)), _POINTS)
     for start in range(0, len(points), width):
         part = points[start : start + width]
         # log p(x|z) of every pair, (points, N), plus log p(z) of the point.
-        outputs = model.decoder(part.float().to(model.device)).float()
-        pairs = model.likelihood.log_prob_of_pairs(outputs, x).double().cpu()
+        pairs = log_likelihood_of_pairs(model, part, x, labels).double().cpu()
         log_joint = pairs + log_prior(model, part).unsqueeze(1)
         total = torch.logaddexp(total, log_joint.logsumexp(dim=0))
     return total

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vae_lab.evaluate.bound import mean_over_images, standard_error
 from vae_lab.evaluate.pareto import LargestWeights
+from vae_lab.generative_model import of_rows
 from vae_lab.inference.images import Advance, EvaluationImages
 from vae_lab.inference.joint import log_weights
 from vae_lab.posteriors import of_images
@@ -36,7 +37,7 @@ def importance_weighted_bound(evaluation: "Evaluation") -> Iterator[Number]:
     """Yields the importance-weighted bound, its code length, and how far the bound lies below."""
     estimate = evaluation.importance_weighted
     log_p, protocol = estimate.log_likelihood, protocol_of_samples(evaluation)
-    words = "the importance-weighted bound on log p(x)"
+    words = f"the importance-weighted bound on {evaluation.log_p}"
     number = mean_over_images("iw_bound", words, log_p, **protocol)
     yield number._replace(details=estimate.details())
     bits = -log_p / (math.log(2) * evaluation.drawn.images[0].numel())
@@ -173,7 +174,8 @@ def _log_sums(
         for left in range(0, num_images, decoder_batch):
             rows = slice(left, left + decoder_batch)
             q = of_images(drawn.posterior, rows)
-            log_w = log_weights(model, drawn.images[rows], q, noise[:, rows])
+            x, labels = drawn.images[rows], of_rows(drawn.labels, rows)
+            log_w = log_weights(model, x, q, noise[:, rows], labels)
             largest.add(rows, log_w)
             log_sum[rows] = torch.logaddexp(log_sum[rows], log_w.logsumexp(dim=0))
             log_squares = (2 * log_w).logsumexp(dim=0)

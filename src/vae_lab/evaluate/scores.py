@@ -1,6 +1,7 @@
 """The bound of single images, with its error, and its rank among the run's test images.
 
 Shapes: K samples per image, N images, C, H, W of an image, Z latent dimensions. Nats per image.
+Labels, int64 (N,), are given to a conditional model only: then the bound is on log p(x|y).
 """
 
 import math
@@ -44,6 +45,7 @@ def score(
     num_samples: int,
     seed: int,
     test_bounds: np.ndarray | None,
+    labels: Tensor | None = None,
 ) -> Scores:
     """Returns the scores of images (N, C, H, W) in [0, 1]; each depends on no other image.
 
@@ -51,7 +53,11 @@ def score(
     """
     noise = torch.randn(num_samples, 1, model.latent_dim, generator=stream("score", seed))
     width = max(1, _POINTS // num_samples)
-    parts = [_weights(model, x, noise.expand(-1, len(x), -1)) for x in torch.split(images, width)]
+    parts = []
+    for start in range(0, len(images), width):
+        rows = slice(start, start + width)
+        x, given = images[rows], None if labels is None else labels[rows].to(model.device)
+        parts.append(_weights(model, x, noise.expand(-1, len(x), -1), given))
     elbos, log_weights = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))  # (K, N)
     elbo, weights = elbos.mean(dim=0), log_weights.softmax(dim=0)
     root = math.sqrt(num_samples)
@@ -70,11 +76,13 @@ def score(
     )
 
 
-def _weights(model: "VAE", x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+def _weights(
+    model: "VAE", x: Tensor, noise: Tensor, labels: Tensor | None
+) -> tuple[Tensor, Tensor]:
     """Returns the bound and the log-weight of each draw, float64 (K, B), of x (B, C, H, W)."""
-    posterior = model.encode(x.to(model.device))
+    posterior = model.encode(x.to(model.device), labels)
     z = posterior.sample(noise.to(posterior.mean))
-    outputs = model.decoder(z.flatten(0, 1)).float().unflatten(0, z.shape[:2])
+    outputs = model.outputs(z, labels)
     log_likelihood = model.likelihood.log_prob(outputs, x.to(model.device)).double().cpu()
     log_q = posterior.map(Tensor.double).log_prob_of_draw(noise.double().to(model.device)).cpu()
     log_p = log_prior(model, z)

@@ -1,7 +1,8 @@
 """The best q(z|x) of a family for each image, found by optimisation and not by the encoder.
 
 Shapes: K samples per image, B images per batch, S starts, C, H, W of an image, Z latent dimensions.
-Bounds in nats per image. No weight of the model changes.
+Bounds in nats per image. No weight of the model changes. Labels, int64 (B,), are given to a
+conditional model only: then q(z|x, y) is as close as it can be to p(z|x, y).
 
 Source: Cremer, Li and Duvenaud, Inference Suboptimality in Variational Autoencoders,
 arXiv:1801.03558. The gradient is the path derivative of Roeder, Wu and Duvenaud, Sticking the
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 
 from vae_lab.inference.images import Advance
-from vae_lab.inference.joint import log_weights
+from vae_lab.inference.joint import log_likelihood_of_pairs, log_weights
 from vae_lab.posteriors import Posterior, joined, of_images
 from vae_lab.random_streams import stream
 
@@ -71,6 +72,7 @@ def best_posterior(
     *,
     noise: Noise,
     decoder_batch: int,
+    labels: Tensor | None = None,
     advance: Advance = lambda done, total: None,
 ) -> BestPosterior:
     """Returns the q(z|x) of the highest bound for each image x (B, C, H, W) in [0, 1].
@@ -88,7 +90,8 @@ def best_posterior(
     parts = []
     for index, rows in enumerate(batches):
         given = of_images(start, rows).map(lambda field: field.detach().to(model.device))
-        batch = _Batch(model, x[rows].to(model.device), noise, rows, decoder_batch)
+        of_batch = None if labels is None else labels[rows].to(model.device)
+        batch = _Batch(model, x[rows].to(model.device), of_batch, noise, rows, decoder_batch)
         parts.append(batch.best(given, optimization, _share(advance, index, len(batches))))
     return BestPosterior(
         joined([part.posterior for part in parts]),
@@ -107,6 +110,7 @@ class _Batch(NamedTuple):
 
     model: "VAE"
     x: Tensor
+    labels: Tensor | None
     noise: Noise
     rows: slice
     decoder_batch: int
@@ -156,7 +160,7 @@ class _Batch(NamedTuple):
         with torch.no_grad():
             points = prior.sample(_PRIOR_DRAWS, stream("starts of the prior")).to(device)
             log_likelihoods = [
-                self.model.likelihood.log_prob_of_pairs(self.model.decoder(part).float(), self.x)
+                log_likelihood_of_pairs(self.model, part, self.x, self.labels)
                 for part in torch.split(points, self.decoder_batch)
             ]
         likeliest = points[torch.cat(log_likelihoods).argmax(dim=0)]  # (B, Z)
@@ -202,7 +206,7 @@ class _Batch(NamedTuple):
         # The path derivative: log q depends on the fields through z only. Its other part is zero
         # in expectation, and only adds noise.
         log_q = (q.slope_of_draw(noise).detach() * z).sum(dim=-1)
-        outputs = self.model.decoder(z.flatten(0, 1)).float().unflatten(0, z.shape[:2])
+        outputs = self.model.outputs(z, self.labels)
         log_joint = self.model.likelihood.log_prob(outputs, self.x) + self.model.prior.log_prob(z)
         # By the fields only: no parameter of the model gets a gradient.
         return torch.autograd.grad((log_joint - log_q).mean(dim=0).sum(), tuple(leaves))
@@ -210,7 +214,9 @@ class _Batch(NamedTuple):
     @torch.no_grad()
     def _bound(self, q: Posterior, samples: range) -> Tensor:
         return bound_of(
-            self.model, self.x, q, self._noise, samples, decoder_batch=self.decoder_batch
+            *(self.model, self.x, q, self._noise, samples),
+            decoder_batch=self.decoder_batch,
+            labels=self.labels,
         )
 
     def _noise(self, samples: range) -> Tensor:
@@ -219,14 +225,21 @@ class _Batch(NamedTuple):
 
 @torch.no_grad()
 def bound_of(
-    model: "VAE", x: Tensor, q: Posterior, noise: Noise, samples: range, *, decoder_batch: int
+    model: "VAE",
+    x: Tensor,
+    q: Posterior,
+    noise: Noise,
+    samples: range,
+    *,
+    decoder_batch: int,
+    labels: Tensor | None = None,
 ) -> Tensor:
     """Returns the ELBO of q for each image x (B, C, H, W), the mean over samples, float64 (B,)."""
     total = torch.zeros(len(x), dtype=torch.float64)
     width = max(1, decoder_batch // len(x))
     q = q.map(Tensor.cpu)
     for part in (samples[left : left + width] for left in range(0, len(samples), width)):
-        total += log_weights(model, x, q, noise(part).cpu()).sum(dim=0)
+        total += log_weights(model, x, q, noise(part).cpu(), labels).sum(dim=0)
     return total / len(samples)
 
 

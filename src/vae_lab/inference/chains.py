@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from vae_lab.generative_model import of_rows
 from vae_lab.inference.hamiltonian import Point, Weight, transition
 from vae_lab.inference.images import EvaluationImages
 from vae_lab.inference.joint import log_weights
@@ -96,7 +97,8 @@ class Chains:
 
     def _weight(self, rows: slice) -> Weight:
         q = of_images(self.drawn.posterior, rows).map(Tensor.double)
-        return weight_of(self.model, self.drawn.images[rows], q, self.settings.start_width)
+        x, labels = self.drawn.images[rows], of_rows(self.drawn.labels, rows)
+        return weight_of(self.model, x, q, self.settings.start_width, labels)
 
     def _noise(self, number: int) -> tuple[Tensor, Tensor]:
         """Returns standard normal noise (K, N, Z) and uniform noise (K, N)."""
@@ -116,7 +118,9 @@ def _put(point: Point, batch: tuple[slice, slice], part: Point) -> None:
         field[batch] = values
 
 
-def weight_of(model: "VAE", x: Tensor, posterior: Posterior, width: float) -> Weight:
+def weight_of(
+    model: "VAE", x: Tensor, posterior: Posterior, width: float, labels: Tensor | None = None
+) -> Weight:
     """Returns the function from positions (K, B, Z) to their log-weights and gradients.
 
     The draws of q are `width` times as wide as its own: z is what q makes of width * e, and
@@ -126,7 +130,7 @@ def weight_of(model: "VAE", x: Tensor, posterior: Posterior, width: float) -> We
     def weight(position: Tensor) -> Point:
         with torch.enable_grad():
             e = position.detach().requires_grad_()
-            of_q = log_weights(model, x, posterior, width * e)
+            of_q = log_weights(model, x, posterior, width * e, labels)
             wider = e.shape[-1] * math.log(width) - 0.5 * (width**2 - 1) * e.square().sum(dim=-1)
             log_weight = of_q + wider
             # By the positions only: no parameter of the model gets a gradient.

@@ -29,7 +29,10 @@ _IMAGES = 100
 
 
 class SimulatedImages(NamedTuple):
-    """Images that a model drew, and the points z (M, Z) that it drew them from."""
+    """Images that a model drew, and the points z (M, Z) that it drew them from.
+
+    A conditional model drew their labels first, which `drawn` holds.
+    """
 
     drawn: EvaluationImages
     z: Tensor
@@ -44,21 +47,28 @@ class Sandwich(NamedTuple):
 
 @torch.no_grad()
 def simulate(model: "VAE", num_images: int, seed: int) -> SimulatedImages:
-    """Draws z ~ p(z) and images x ~ p(x|z), M = `num_images`.
+    """Draws z ~ p(z) and images x ~ p(x|z), M = `num_images`; with a condition y ~ p(y) first.
 
     Raises:
         NotImplementedError: The likelihood cannot draw.
     """
     z = model.prior.sample(num_images, stream("simulated", "z", seed))
+    labels = model.condition.draw(num_images, stream("simulated", "y", seed))
     generator = stream("simulated", "x", seed)
     parts, posteriors = [], []
-    for points in torch.split(z, _IMAGES):
-        outputs = model.decoder(points.to(model.device)).float()
+    for rows in torch.split(torch.arange(num_images), _IMAGES):
+        given = None if labels is None else labels[rows].to(model.device)
+        outputs = model.outputs(z[rows].to(model.device)[None], given)[0]
         x = model.likelihood.sample(outputs, generator)
         parts.append(x.cpu())
-        posteriors.append(model.encode(x).map(Tensor.cpu))
+        posteriors.append(model.encode(x, given).map(Tensor.cpu))
     drawn = EvaluationImages(
-        torch.cat(parts), joined(posteriors), torch.arange(num_images), "simulated", num_images
+        torch.cat(parts),
+        joined(posteriors),
+        torch.arange(num_images),
+        "simulated",
+        num_images,
+        labels,
     )
     return SimulatedImages(drawn, z)
 
