@@ -58,9 +58,7 @@ def on_grid(model: VAE, drawn: EvaluationImages) -> np.ndarray:
 
 
 def weighted(model: VAE, drawn: EvaluationImages, num_samples: int) -> np.ndarray:
-    found = importance_weighted(
-        model, drawn, num_samples=num_samples, decoder_batch=50, seed=0
-    )
+    found = importance_weighted(model, drawn, num_samples=num_samples, decoder_batch=50, seed=0)
     return found.log_likelihood
 
 
@@ -107,7 +105,8 @@ class Wide(nn.Module):
 def bent() -> tuple[VAE, EvaluationImages]:
     model = conditional(Wide(), Bent(), Bernoulli(), torch.tensor([0.5, 0.3, 0.2]), latent_dim=2)
     simulated = simulate(model, IMAGES, seed=3)
-    assert len(torch.unique(simulated.drawn.labels)) == 3  # type: ignore[arg-type]
+    labels = simulated.drawn.labels
+    assert labels is not None and len(torch.unique(labels)) == 3
     return model, simulated.drawn
 
 
@@ -188,7 +187,7 @@ def test_simulation_draws_a_class_and_the_sandwich_holds_log_p_of_x_given_y() ->
     labels = simulated.drawn.labels
     assert labels is not None
     shares = torch.bincount(labels, minlength=3) / 200
-    torch.testing.assert_close(shares, model.condition.shares, atol=0.11, rtol=0)  # type: ignore[arg-type]
+    torch.testing.assert_close(shares, model.condition.shares, atol=0.11, rtol=0)
     few = simulate(model, 30, seed=0)
     path = annealed(model, few.drawn, 30).path
     bounds = sandwich(model, few, path, SETTINGS._replace(num_chains=20))
@@ -238,18 +237,19 @@ def test_a_completion_given_a_class_has_the_exact_likelihood_of_what_is_seen(
     missing = torch.tensor([True, True, False, False, False, False]).view(1, 1, 6)
     seen = x.double().flatten()[2:]
     log_seen = torch.stack(
-        [MultivariateNormal(it.loc[2:], it.covariance_matrix[2:, 2:]).log_prob(seen) for it in exact]
+        [
+            MultivariateNormal(it.loc[2:], it.covariance_matrix[2:, 2:]).log_prob(seen)
+            for it in exact
+        ]
     )
     for label in range(3):
-        found = complete(
-            model, x, missing, num_images=4, generator=generator(), label=label
-        )
+        found = complete(model, x, missing, num_images=4, generator=generator(), label=label)
         assert found.log_likelihood == pytest.approx(log_seen[label].item(), abs=0.05)
         assert found.labels is not None and found.labels.tolist() == [label] * 4
         assert found.class_probabilities is None
     # Without a label: by the classes that are probable given what is seen.
     found = complete(model, x, missing, num_images=300, generator=generator())
-    log_joint = log_seen + model.condition.shares.double().log()  # type: ignore[operator]
+    log_joint = log_seen + model.condition.shares.double().log()
     assert found.class_probabilities is not None and found.labels is not None
     torch.testing.assert_close(found.class_probabilities, log_joint.softmax(0), atol=0.02, rtol=0)
     shares = torch.bincount(found.labels, minlength=3) / 300

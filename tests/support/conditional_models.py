@@ -3,7 +3,7 @@
 import math
 
 import torch
-from linear_gaussian import GAIN, PIXELS, SCALE, exact_precision, random
+from linear_gaussian import GAIN, PIXELS, SCALE, exact_precision, log_likelihood, random
 from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 
@@ -93,7 +93,7 @@ def linear_given_label(
 
 def exact_log_joint(exact: list[MultivariateNormal], x: Tensor) -> Tensor:
     """Returns log p(x, y) of images (N, ...) and each class, float64 (N, L)."""
-    of_classes = [one.log_prob(x.double().flatten(1)) for one in exact]
+    of_classes = [log_likelihood(one, x) for one in exact]
     return torch.stack(of_classes, dim=1) + torch.tensor(SHARES).double().log()
 
 
@@ -115,9 +115,7 @@ BLOCK, COINS, CLASSES = 2, 6, 4
 
 def blocks(count: int, *, shares: tuple[float, ...] = (0.25,) * 4) -> tuple[Tensor, Tensor]:
     """Returns images, bytes (N, 1, 2, 4), and labels (N,), as often as the shares say exactly."""
-    labels = torch.cat(
-        [torch.full((round(share * count),), y) for y, share in enumerate(shares)]
-    )
+    labels = torch.cat([torch.full((round(share * count),), y) for y, share in enumerate(shares)])
     bits = torch.stack([labels // 2, labels % 2], dim=1)
     generator = torch.Generator().manual_seed(6)
     coins = torch.randint(0, 2, (len(labels), COINS), generator=generator)

@@ -20,6 +20,8 @@ class Condition(nn.Module):
 
     # The classes that labels 0, 1, ... stand for; 0 without a condition.
     num_classes = 0
+    # p(y) of the classes, (L,); only if there are any.
+    shares: Tensor
 
     def encoder(
         self, make: MakeEncoder, image_shape: Sequence[int], *, flattens: bool

@@ -155,12 +155,12 @@ RULES = (
         posterior_samples
         explorer.num_images explorer.pixel_bytes
         """
-        + _report("neighbours manifold_neighbours"),
+        + _report("neighbours manifold_neighbours class_samples"),
     ),
     at_least(
         2,
         "callbacks.*.steps callbacks.*.max_frames simulated_images "
-        + _report("num_images num_train num_generated num_pairs map_steps"),
+        + _report("num_images num_train num_generated num_pairs map_steps class_images"),
     ),
     at_least(3, _report("num_steps")),
     at_least(4, "posterior_steps callbacks.*.posterior_steps"),

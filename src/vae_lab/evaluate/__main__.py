@@ -165,6 +165,9 @@ def _measure(request: Request, progress: "EvaluationProgress") -> Measured:
     if not evaluation.has_labels:
         words = "classifiers and samples are left out, the images have no labels"
         print(printable(f"{request.name}: {words}"), file=sys.stderr)
+    if evaluation.model.is_conditional:
+        words = "interpolations and labels of the latent plane are left out, the decoder is given y"
+        print(printable(f"{request.name}: {words}"), file=sys.stderr)
     content = {
         "run": request.name,
         "config_hash": run.require_result().config_hash,

@@ -47,9 +47,7 @@ def annealed(evaluation: "Evaluation") -> Iterator[Number]:
     number = mean_over_images("annealed", words, found.log_likelihood, **protocol, **targets)
     yield number._replace(details=_details(found, bounds))
     if bounds is not None:
-        words = (
-            f"how far the bounds on {evaluation.log_p} of images that the model made lie apart"
-        )
+        words = f"how far the bounds on {evaluation.log_p} of images that the model made lie apart"
         number = mean_over_images("sandwich", words, bounds.upper - bounds.lower, **protocol)
         details = {"lower": float(bounds.lower.mean()), "upper": float(bounds.upper.mean())}
         yield number._replace(details=details)

@@ -38,7 +38,8 @@ def probes(evaluation: "Evaluation") -> Iterator[Number]:
         return
     settings = evaluation.settings
     images, labels = evaluation.train
-    codes = evaluation.model.encode_in_batches(images).mean
+    given = labels if evaluation.model.is_conditional else None
+    codes = evaluation.model.encode_in_batches(images, given).mean
     train = LabelledRows(codes.double().numpy(), labels.numpy())
     rows = subset(len(evaluation.images), _MAX_TEST_IMAGES, "judged", settings["seed"])
     codes = evaluation.posterior.mean[rows]

@@ -35,6 +35,11 @@ def seconds(evaluation: "Evaluation", metrics: Sequence[str]) -> dict[str, float
         costs["annealed"] = best + 3 * sample * math.prod(gradients)
     elif settings["anatomy"]:
         costs["anatomy"] = best
+    if classes := evaluation.model.condition.num_classes:
+        images = min(settings["class_images"], len(evaluation.images))
+        # Each class needs a code, and decodes its samples.
+        points = images * classes * (settings["class_samples"] + 1)
+        costs["bayes"] = SECONDS["importance_weighted_bound"] * points / 500_000
     if evaluation.model.latent_dim != 2:
         costs["exact"] = 0.1
     return {name: costs[name] for name in metrics}

@@ -17,10 +17,10 @@ from vae_lab.checkpoints import trained_model
 from vae_lab.data.binarize import TARGETS
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.data.images import ImageArray
-from vae_lab.data.user_images import prepare_recorded
-from vae_lab.errors import UserError, refusing
+from vae_lab.errors import UserError
 from vae_lab.evaluate import annealed, grid, marginal_likelihood
 from vae_lab.evaluate.anatomy import anatomy, best_of
+from vae_lab.evaluate.bayes import bayes
 from vae_lab.evaluate.bound import PerImage, bound_per_image, elbo
 from vae_lab.evaluate.classifiers import probes
 from vae_lab.evaluate.costs import seconds
@@ -28,6 +28,7 @@ from vae_lab.evaluate.latent_space import active_units, mutual_information
 from vae_lab.evaluate.marginal_likelihood import ImportanceWeighted
 from vae_lab.evaluate.picture_metrics import picture_metrics
 from vae_lab.evaluate.progress import EvaluationProgress
+from vae_lab.evaluate.recorded_images import images_of, other_images_of
 from vae_lab.evaluate.sample_quality import RealImageReference, sample_quality
 from vae_lab.generative_model import BATCH
 from vae_lab.inference.annealing import Annealed
@@ -36,8 +37,7 @@ from vae_lab.inference.images import Advance, EvaluationImages
 from vae_lab.objectives.elbo import Elbo
 from vae_lab.posteriors import Posterior, of_images
 from vae_lab.random_streams import stream, subset
-from vae_lab.run_folder import CONFIG, Number, RunFolder
-from vae_lab.terminal import print_warning
+from vae_lab.run_folder import Number, RunFolder
 from vae_lab.vae import VAE
 
 
@@ -73,7 +73,7 @@ class Evaluation:
         # The ELBO, whatever was trained: evaluations compare.
         model.objective = Elbo(beta=1.0, num_samples=model.objective.num_samples)
         data = images_of(run, settings)
-        other_images = _other_images(data, run)
+        other_images = other_images_of(data, run)
         try:
             model = model.float().eval().to(settings["device"])
         except (RuntimeError, AssertionError) as error:
@@ -86,12 +86,12 @@ class Evaluation:
             "weights": checkpoint.stem,
             "weights_epoch": epochs_done,
             "seed": settings["seed"],
-            **({"condition": "label"} if model.is_conditional else {}),
             "precision": "32-true",
         }
         if other_images is not None:
             protocol["data"] = f"other images than those of the training ({other_images})"
         evaluation = cls(model, data, split, settings, protocol, other_images)
+        protocol |= evaluation.condition
         if (count := len(evaluation.images)) < 2:
             other = {"test": "val", "val": "test"}[split]
             raise UserError(
@@ -109,6 +109,16 @@ class Evaluation:
         self.given = data.given_labels(self.split)
         # Whether the images have labels, which classifiers need.
         self.has_labels = self._labels is not None and data.train_labels is not None
+
+    @property
+    def condition(self) -> dict[str, Any]:
+        """What the protocol of numbers says that are given the labels; empty without condition."""
+        return {"condition": "label"} if self.model.is_conditional else {}
+
+    @property
+    def log_p(self) -> str:
+        """What the bound is on, in words."""
+        return "log p(x given y)" if self.model.is_conditional else "log p(x)"
 
     @property
     def labels(self) -> Tensor:
@@ -187,10 +197,19 @@ class Evaluation:
         )
 
     @cached_property
+    def prior_draws(self) -> tuple[Tensor, Tensor | None]:
+        """Draws of the prior, (N, Z), and under a condition labels drawn from p(y), (N,)."""
+        generator, count = (
+            stream("generated", self.settings["seed"]),
+            self.settings["num_generated"],
+        )
+        z = self.model.prior.sample(count, generator)
+        return z, self.model.condition.draw(count, generator)
+
+    @cached_property
     def samples(self) -> Tensor:
         """Mean images of prior draws, cut to [0, 1], on the CPU, (N, C, H, W)."""
-        generator = stream("generated", self.settings["seed"])
-        return self.decode(self.model.prior.sample(self.settings["num_generated"], generator))
+        return self.decode(*self.prior_draws)
 
     @cached_property
     def reference(self) -> RealImageReference | None:
@@ -201,57 +220,16 @@ class Evaluation:
         names = self.data.label_names or ()
         return RealImageReference(images.float() / 255, labels, names, self.settings)
 
-    def decode(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Returns mean images of points z (N, Z), cut to [0, 1], on the CPU, (N, C, H, W)."""
-        return self.model.decode_in_batches(z).clamp(0, 1)
-
-
-def images_of(run: RunFolder, settings: Mapping[str, Any]) -> ImageDataModule:
-    """Returns the images of a run, or those in the places that the settings name."""
-    root, trust = settings["data_root"], settings["trust"]
-    with refusing(f"the images that {run.path / CONFIG} names cannot be used"):
-        config = _with_data(run.config, root, settings["data_path"])
-        prepare_recorded(config["data"], root=root, trust=trust)
-        data = ImageDataModule.from_config(config, trust=trust)
-        data.setup()
-    return data
-
-
-def _with_data(config: dict[str, Any], root: str | None, path: str | None) -> dict[str, Any]:
-    """Returns the configuration with the places of its data replaced, those not None."""
-    source = dict(config["data"]["source"])
-    given = {"root": root, "path": path}
-    source |= {key: place for key, place in given.items() if key in source and place is not None}
-    return {**config, "data": {**config["data"], "source": source}}
-
-
-def _other_images(data: ImageDataModule, run: RunFolder) -> str | None:
-    """Returns the fingerprint of the images, None if they are those of the training.
-
-    Raises:
-        UserError: The model cannot take such images.
-    """
-    if data.image_shape != run.image_shape:
-        raise UserError(
-            f"the images have shape {data.image_shape}, and this model takes {run.image_shape}: "
-            f"name the run's own images with data_path=PATH."
-        )
-    # Runs of earlier versions know less of their images: what they do not know is not compared.
-    known = run.require_result().data
-    if all(known.get(key, value) == value for key, value in data.facts().items()):
-        return None
-    print_warning(
-        f"these are other images than those that {run.name} was trained on: their values "
-        f"get another file, and no report takes them for the run's. If the images were moved, "
-        f"name their place with data_path=PATH."
-    )
-    return data.fingerprint
+        return self.model.decode_in_batches(z, labels).clamp(0, 1)
 
 
 Metric = Callable[[Evaluation], Iterator[Number]]
 
 METRICS: tuple[Metric, ...] = (
     elbo,
+    bayes,
     marginal_likelihood.importance_weighted_bound,
     grid.exact,
     annealed.annealed,
@@ -262,6 +240,10 @@ METRICS: tuple[Metric, ...] = (
     sample_quality,
     picture_metrics,
 )
+
+
+# Of those the metrics that no image's label enters: they are of p(x), not of p(x|y).
+_WITHOUT_LABELS = (bayes, sample_quality)
 
 
 def evaluate(evaluation: Evaluation, progress: EvaluationProgress) -> dict[str, dict[str, Any]]:
@@ -276,6 +258,8 @@ def evaluate(evaluation: Evaluation, progress: EvaluationProgress) -> dict[str, 
     for metric in METRICS:
         is_of_pictures = metric is picture_metrics
         kept, common = (pictures, {}) if is_of_pictures else (numbers, evaluation.protocol)
+        if metric in _WITHOUT_LABELS:
+            common = {key: it for key, it in common.items() if key not in evaluation.condition}
         # A metric counts its steps on the bar of its stage.
         with progress.stage(metric.__name__, costs) as evaluation.advance:
             for number in metric(evaluation):

@@ -90,7 +90,9 @@ def exact_on_grid(
     steps, before = _FIRST_STEPS, log_sum
     while True:
         # A finer grid keeps the points of the coarser: only the new ones are decoded and added.
-        log_sum = torch.logaddexp(log_sum, _log_sum_over(model, _new_points(steps, extent), x, labels))
+        log_sum = torch.logaddexp(
+            log_sum, _log_sum_over(model, _new_points(steps, extent), x, labels)
+        )
         # The sum times the area of a cell, (2 extent / steps)^2.
         estimate = log_sum + 2 * math.log(2 * extent / steps)
         last_change, before = (estimate - before).abs().mean().item(), estimate

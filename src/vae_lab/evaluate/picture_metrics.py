@@ -47,24 +47,41 @@ def picture_metrics(evaluation: "Evaluation") -> Iterator[Number]:
     yield share("classifier_accuracy", words, hits, {**protocol, "images": len(rows)})
     yield from reference.plausibility("data", images, of_split)
     yield from reference.plausibility("samples", evaluation.samples, "mean images of prior draws")
-    yield from _interpolations(evaluation, reference)
+    if evaluation.model.is_conditional:
+        yield _agreement(evaluation, reference)
+    else:
+        yield from _interpolations(evaluation, reference)
     words, of = "the share of prior draws, by label", f"{len(evaluation.samples)} prior draws"
     yield reference.label_shares("digits_of_samples", words, evaluation.samples, of, are_drawn=True)
-    yield from _latent_plane(evaluation, reference)
+    # What a decoder draws at a point has a label of its own only if it is given none.
+    if not evaluation.model.is_conditional:
+        yield from _latent_plane(evaluation, reference)
     yield _distance_of_digits(evaluation, reference)
 
 
 def _appearance(evaluation: "Evaluation", images: Tensor, rows: Tensor) -> Iterator[Number]:
     """Yields the sharpness and the contrast of images, their reconstructions, and samples."""
-    reconstructions = evaluation.decode(evaluation.posterior.mean[rows])
-    for what, pictures, of in (
-        ("data", images, f"{evaluation.split} images"),
-        ("reconstructions", reconstructions, f"of {evaluation.split} images, posterior means"),
-        ("samples", evaluation.samples, "mean images of prior draws"),
+    labels = None if evaluation.given is None else evaluation.given[rows]
+    reconstructions = evaluation.decode(evaluation.posterior.mean[rows], labels)
+    of_split, given = f"{evaluation.split} images", evaluation.condition
+    for what, pictures, protocol in (
+        ("data", images, {"of": of_split}),
+        ("reconstructions", reconstructions, {"of": f"of {of_split}, posterior means", **given}),
+        ("samples", evaluation.samples, {"of": "mean images of prior draws"}),
     ):
         for name, values in (("sharpness", sharpness(pictures)), ("contrast", contrast(pictures))):
             words = f"the {name} of the {what}"
-            yield mean_over_images(f"{name}_of_{what}", words, values, of=of)
+            yield mean_over_images(f"{name}_of_{what}", words, values, **protocol)
+
+
+def _agreement(evaluation: "Evaluation", reference: RealImageReference) -> Number:
+    """Returns how many samples given y the classifier of real images labels y, too."""
+    labels = evaluation.prior_draws[1]
+    assert labels is not None
+    hits = reference.hits(evaluation.samples, labels)
+    words = "the share of samples given y that the classifier calls y"
+    protocol = {**reference.protocol, "images": len(hits), **evaluation.condition}
+    return share("agreement_of_samples", words, hits, protocol)
 
 
 def distance_from_prior(evaluation: "Evaluation") -> Number:
@@ -73,14 +90,14 @@ def distance_from_prior(evaluation: "Evaluation") -> Number:
     model, posterior, settings = evaluation.model, evaluation.posterior, evaluation.settings
     if model.prior.has_closed_kl:
         value, error = distance_of_moments(posterior)
-        protocol = {"images": len(posterior.mean), "distance": "moments"}
+        protocol = {"images": len(posterior.mean), "distance": "moments", **evaluation.condition}
         return Number(name, words, value, error, protocol)
     # The moments say little of the distance from a mixture. This estimate is too low in mean.
     seed = settings["seed"]
     rows = subset(len(posterior.mean), settings["num_images"], "distance", seed)
     q = of_images(posterior, rows)
     estimate = information(q, kl_per_image(model, q, seed=seed), seed=seed).kl_lower
-    protocol = {"images": len(rows), "distance": "draws"}
+    protocol = {"images": len(rows), "distance": "draws", **evaluation.condition}
     return Number(name, words, *estimate, protocol, negative(estimate.value))
 
 
@@ -175,6 +192,7 @@ def _distance_of_digits(evaluation: "Evaluation", reference: RealImageReference)
         reference.names[label]: float(np.median(distance[labels == label].numpy()))
         for label in torch.unique(labels).tolist()
     }
-    protocol = {"images": len(labels), "latent": "median length of the posterior means"}
+    latent = "median length of the posterior means"
+    protocol = {"images": len(labels), "latent": latent, **evaluation.condition}
     words = "the median distance of the codes from 0, by label"
     return Number("distance_of_digits", words, medians, None, protocol)

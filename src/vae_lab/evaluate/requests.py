@@ -14,12 +14,16 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vae_lab.config.check import check_recorded, check_settings
 from vae_lab.config.compose import conf_folder
+from vae_lab.config.identity import is_conditional
 from vae_lab.errors import UserError
 from vae_lab.evaluations import DEFAULTS, file_name, read_content
 from vae_lab.reading import check_inside
 from vae_lab.run_folder import RESULT, RunFolder
 
 _PATHS = ("data_root", "data_path")
+
+# Settings that only a conditional model has a use for.
+_OF_CONDITIONS = ("class_images", "class_samples")
 
 USAGE = "python -m vae_lab.evaluate FOLDER [FOLDER ...] [key=value ...]"
 
@@ -132,6 +136,9 @@ def _request(run: RunFolder, settings: dict[str, Any]) -> Request:
     check_recorded(run.config)  # raises if the folder is not a run
     if not settings["trust"]:
         check_inside(run.path)
+    if not is_conditional(run.config):
+        # They mean nothing here: evaluations from before there were conditions keep their names.
+        settings = {key: it for key, it in settings.items() if key not in _OF_CONDITIONS}
     return Request(run, run.checkpoint(settings["weights"]), settings)
 
 

@@ -7,7 +7,7 @@ import torch
 
 from vae_lab.checkpoints import trained_model
 from vae_lab.errors import UserError
-from vae_lab.evaluate.evaluation import images_of
+from vae_lab.evaluate.recorded_images import images_of
 from vae_lab.explorer.content import TrainedRun
 from vae_lab.run_folder import RunFolder
 

@@ -17,6 +17,7 @@ from vae_lab.checkpoints import load_weights
 from vae_lab.data.binarize import TARGETS
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.errors import NonFiniteError
+from vae_lab.evaluate.bayes import bayes
 from vae_lab.evaluate.bound import standard_error, target_entropy
 from vae_lab.evaluate.diagnostics import ModelStatistics, diagnose
 from vae_lab.evaluate.evaluation import Evaluation
@@ -93,11 +94,12 @@ def _latent(test: Evaluation, kl: list[float]) -> dict[str, Any]:
 
 
 def _picture_metrics(evaluation: Evaluation, folder: RunFolder) -> dict[str, Any]:
-    """Returns what the report says of the pictures; nothing with report=null."""
+    """Returns what the report says of pictures and classes; nothing with report=null."""
     if not evaluation.settings:
         return {}
     try:
-        return {number.name: number.to_json() for number in picture_metrics(evaluation)}
+        numbers = [*picture_metrics(evaluation), *bayes(evaluation)]
+        return {number.name: number.to_json() for number in numbers}
     except Exception as error:
         # Only the report needs them: a run without them still has its result.
         log.warning("%s: nothing is measured for the report: %s", folder.name, error)

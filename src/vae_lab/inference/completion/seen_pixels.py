@@ -33,8 +33,8 @@ class SeenPixels(nn.Module):
 def of_seen_pixels(model: "VAE", seen: Tensor) -> "VAE":
     """Returns the model of the pixels that are `seen`, bool (C, H, W): p(z) and p(x_seen|z).
 
-    It shares the weights of `model`, which has no condition, or a class (`given_class`). Its encoder
-    is that of whole images.
+    It shares the weights of `model`, which has no condition, or a fixed class (`given_class`). Its
+    encoder is that of whole images.
 
     Raises:
         UserError: The likelihood does not say that it is a sum over pixels.
