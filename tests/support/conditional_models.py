@@ -7,7 +7,7 @@ from linear_gaussian import GAIN, PIXELS, SCALE, exact_precision, log_likelihood
 from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 
-from vae_lab.conditions import Label
+from vae_lab.conditions import ClassLabel
 from vae_lab.likelihoods import Bernoulli, Gaussian
 from vae_lab.objectives.elbo import Elbo
 from vae_lab.posteriors import DiagonalGaussian
@@ -52,7 +52,7 @@ def conditional(
     encoder: nn.Module, decoder: nn.Module, likelihood: nn.Module, shares: Tensor, latent_dim: int
 ) -> VAE:
     """Returns a conditional model of such networks, with p(y)."""
-    condition = Label(num_classes=len(shares), labelled=None)
+    condition = ClassLabel(num_classes=len(shares), labelled=None)
     condition.shares.copy_(shares)
     model = VAE(
         encoder=encoder,
