@@ -77,13 +77,16 @@ def page_content(
 
 def _run(run: TrainedRun, shown: ShownImages, arrays: Arrays) -> dict[str, Any]:
     model, result = run.model, run.folder.require_result()
-    codes = model.encode_in_batches(shown.images)
+    if (labels := _test_labels(run)) is not None:
+        shown = shown._replace(given=labels[shown.rows])
+    codes = model.encode_in_batches(shown.images, shown.given)
     kl = result.latent.get("kl_per_dimension") or model.prior.kl(codes).mean(dim=0).tolist()
     networks, precision, notes = _networks(run, shown, codes, kl, arrays)
     per_image = _per_image(run)
     return {
         "name": run.name,
         "latent_dim": model.latent_dim,
+        **_classes(run),
         "image_shape": list(run.data.image_shape),
         "images": shown.set_index,
         **networks,
@@ -101,10 +104,7 @@ def _run(run: TrainedRun, shown: ShownImages, arrays: Arrays) -> dict[str, Any]:
         "kl_reference": result.latent.get("kl_reference") or model.prior.kl_reference,
         "principal": _principal(codes.mean, arrays),
         "bound": _bound(run, per_image["elbo"], arrays),
-        "per_image": {
-            name: _floats(values[shown.rows[: shown.num_images].numpy()], arrays)
-            for name, values in per_image.items()
-        },
+        "per_image": _shown_rows(per_image, shown, arrays) if _was_given_labels(run) else None,
         "precision": {
             "type": precision.number_format.type,
             "bits": precision.number_format.bits,
@@ -113,6 +113,24 @@ def _run(run: TrainedRun, shown: ShownImages, arrays: Arrays) -> dict[str, Any]:
         },
         "facts": [*_facts(run, per_image["elbo"]), *notes],
     }
+
+
+def _shown_rows(
+    per_image: Mapping[str, np.ndarray], shown: ShownImages, arrays: Arrays
+) -> dict[str, Any]:
+    rows = shown.rows[: shown.num_images].numpy()
+    return {name: _floats(values[rows], arrays) for name, values in per_image.items()}
+
+
+def _classes(run: TrainedRun) -> dict[str, Any]:
+    """Returns of a conditional run the names of its classes and the log of each one's share, p(y)."""
+    if not run.model.is_conditional:
+        return {}
+    condition: Any = run.model.condition
+    # A class that no training image has counts as one image of very many: its log stays finite.
+    shares = condition.shares.double().clamp_min(1e-9)
+    names = [printable(name) for name in run.data.label_names or ()]
+    return {"classes": {"names": names, "log_shares": shares.log().tolist()}}
 
 
 def _log_variances(codes: HasMean, arrays: Arrays) -> Any:
@@ -138,7 +156,7 @@ def _networks(
         encoder, why_not_encoder = None, f"{name}: the page does not know it"
     precision = Precision(FLOAT32, 0.0, 0.0)
     if encoder or decoder:
-        precision = choose_precision(model, shown.images)
+        precision = choose_precision(model, shown.images, shown.given)
     keep = weights_in(arrays, precision.number_format)
     networks: dict[str, Any] = {"encoder": None, "posterior": family}
     notes = []
@@ -182,10 +200,12 @@ def _principal(means: Tensor, arrays: Arrays) -> dict[str, Any] | None:
 def _per_image(run: TrainedRun) -> dict[str, np.ndarray]:
     """Returns the bound and its terms of every test image, each (N,), as the run recorded them.
 
-    Runs of earlier versions did not: then they are computed as a final test computes them.
+    Runs of earlier versions did not: then they are computed as a final test computes them. So are
+    those of a model that was tested without labels: the page gives it the label of each image.
     """
     recorded = read_per_image(run.folder)
-    if recorded and len(recorded["elbo"]) == len(run.data.test_images):
+    is_whole = bool(recorded) and len(recorded["elbo"]) == len(run.data.test_images)
+    if is_whole and _was_given_labels(run):
         return recorded
     bound = bound_per_image(
         run.model,
@@ -193,8 +213,19 @@ def _per_image(run: TrainedRun) -> dict[str, np.ndarray]:
         num_samples=run.model.objective.num_samples,
         batch_size=BATCH,
         split="test",
+        labels=_test_labels(run),
     )
     return {name: getattr(bound, name) for name in bound._fields[:-1]}
+
+
+def _test_labels(run: TrainedRun) -> Tensor | None:
+    return run.data.test_labels if run.model.is_conditional else None
+
+
+def _was_given_labels(run: TrainedRun) -> bool:
+    """Whether the final test gave the model what the page gives it of each image."""
+    labels, given = _test_labels(run), run.data.given_labels("test")
+    return labels is None or (given is not None and torch.equal(given, labels))
 
 
 def _bound(run: TrainedRun, elbo: np.ndarray, arrays: Arrays) -> dict[str, Any]:
@@ -218,12 +249,14 @@ def _facts(run: TrainedRun, elbo: np.ndarray) -> list[tuple[str, str]]:
         for record in reversed(evaluations_of(run.folder))
         for name, number in record.numbers.items()
     }
+    density = "log p(x given y)" if run.model.is_conditional else "log p(x)"
     kinds = {
-        "exact": "log p(x), by a grid",
-        "iw_bound": "importance-weighted bound on log p(x)",
+        "exact": f"{density}, by a grid",
+        "iw_bound": f"importance-weighted bound on {density}",
     }
+    test_bound = f"test bound on {density}" if run.model.is_conditional else "test bound"
     return [
-        ("test bound", f"{value_with_error(bound)} nats per image"),
+        (test_bound, f"{value_with_error(bound)} nats per image"),
         *(
             (words, f"{value_with_error(numbers[name])} nats per image")
             for name, words in kinds.items()

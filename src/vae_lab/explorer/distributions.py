@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vae_lab.conditions.label import WithLabels
 from vae_lab.explorer.arrays import FLOAT32, Arrays, Reference
 from vae_lab.likelihoods import (
     Bernoulli,
@@ -46,7 +47,13 @@ def likelihood_description(likelihood: Likelihood) -> Description:
 
 def posterior_description(encoder: nn.Module) -> Description:
     """Returns the kind of the family of q(z|x), null if it is not known."""
-    return {"kind": _POSTERIORS.get(type(getattr(encoder, "posterior", None)))}
+    return {"kind": _POSTERIORS.get(type(family_of(encoder)))}
+
+
+def family_of(encoder: nn.Module) -> nn.Module | None:
+    """Returns the family of q(z|x) that an encoder ends in; None if it names none."""
+    network = encoder.network if isinstance(encoder, WithLabels) else encoder
+    return getattr(network, "posterior", None)
 
 
 @torch.no_grad()

@@ -20,12 +20,14 @@ class ShownImages(NamedTuple):
     """Test images whose codes are shown, uint8 (N, C, H, W), and their places in the test set.
 
     The page holds the pixels of the first `num_images`. `set_index` is the place of their set.
+    `given` are the labels (N,) of the images, for a conditional model.
     """
 
     images: Tensor
     rows: Tensor
     num_images: int
     set_index: int
+    given: Tensor | None = None
 
 
 class ImageSets:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vae_lab.conditions.label import LabelledDecoder, PlanesEncoder, RowEncoder, WithLabels
 from vae_lab.explorer.arrays import FLOAT32, Arrays, NumberFormat, Reference
 from vae_lab.networks.base import Decoder, Encoder
 from vae_lab.networks.conv import Doubling, ToImage
@@ -24,7 +25,7 @@ Keep = Callable[[Tensor], Reference]
 _OWN = frozenset(
     "__init__ __module__ __qualname__ __doc__ __annotations__ __annotate__ __annotate_func__ "
     "__annotations_cache__ __parameters__ __orig_bases__ __firstlineno__ __static_attributes__ "
-    "__dict__ __weakref__ __abstractmethods__ _abc_impl extra_repr".split()
+    "__dict__ __weakref__ __abstractmethods__ _abc_impl extra_repr flattens".split()
 )
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 
@@ -87,6 +88,23 @@ def _sequence(module: nn.Sequential, keep: Keep) -> list[Layer]:
 
 def _layers(module: Encoder | Decoder, keep: Keep) -> list[Layer]:
     return network_layers(module.layers, keep)
+
+
+def _planes_encoder(module: PlanesEncoder, keep: Keep) -> list[Layer]:
+    return [_class_layer("class_planes", module), *network_layers(module.network, keep)]
+
+
+def _row_encoder(module: RowEncoder, keep: Keep) -> list[Layer]:
+    row = {"kind": "reshape", "shape": [1, 1, -1]}
+    return [row, _class_layer("class_numbers", module), *network_layers(module.network, keep)]
+
+
+def _labelled_decoder(module: LabelledDecoder, keep: Keep) -> list[Layer]:
+    return [_class_layer("class_numbers", module), *network_layers(module.network, keep)]
+
+
+def _class_layer(kind: str, module: WithLabels) -> Layer:
+    return {"kind": kind, "classes": module.num_classes}
 
 
 def _none(module: nn.Module, keep: Keep) -> list[Layer]:
@@ -199,6 +217,9 @@ def _leaky_relu(module: nn.LeakyReLU, keep: Keep) -> list[Layer]:
 _LAYERS: dict[type, Callable[[Any, Keep], list[Layer]]] = {
     Encoder: _layers,
     Decoder: _layers,
+    PlanesEncoder: _planes_encoder,
+    RowEncoder: _row_encoder,
+    LabelledDecoder: _labelled_decoder,
     nn.Sequential: _sequence,
     Residual: _residual,
     nn.Linear: _linear,

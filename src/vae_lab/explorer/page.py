@@ -27,7 +27,7 @@ SCRIPTS = (
     *("maths/posteriors", "maths/ellipse", "maths/lattice", "maths/model"),
     *("maths/true_posterior/decoded_points", "maths/true_posterior/best_gaussian"),
     "maths/true_posterior/grid",
-    *("view/elements", "view/pixels", "view/store", "view/lab"),
+    *("view/elements", "view/pixels", "view/classes/labels", "view/store", "view/lab"),
     *("view/address", "view/picture", "view/save", "view/talk", "view/head"),
     *("view/plane/geometry/window", "view/plane/geometry/contours"),
     *("view/plane/drawing/slices", "view/plane/drawing/map", "view/plane/drawing/codes"),
@@ -36,11 +36,11 @@ SCRIPTS = (
     *("view/plane/controls/pointer", "view/plane/controls/sliders", "view/plane/controls/choice"),
     *("view/plane/controls/legend", "view/plane/figure", "view/plane/plane"),
     *("view/image/drawing/preparation", "view/image/drawing/steps", "view/image/drawing/pad"),
-    *("view/image/drawing/drawing", "view/image/choice", "view/image/pictures"),
-    *("view/image/posterior", "view/image/statistics", "view/image/bound"),
+    *("view/image/drawing/class_choice", "view/image/drawing/drawing", "view/image/choice"),
+    *("view/image/pictures", "view/image/posterior", "view/image/statistics", "view/image/bound"),
     *("view/image/sampling", "view/true_posterior/anatomy", "view/image/card", "view/image/image"),
     *("view/strips/paths", "view/strips/decoding", "view/strips/interpolation"),
-    *("view/strips/samples", "view/main"),
+    *("view/strips/samples", "view/classes/bayes", "view/classes/classes", "view/main"),
 )
 
 
@@ -77,6 +77,7 @@ def page(payload: Mapping[str, Any], arrays: str) -> str:
     )
     return environment.get_template("explorer.html").render(
         **{key: payload[key] for key in ("title", "written_by", "written", "docs")},
+        is_conditional=any("classes" in run for run in payload["runs"]),
         payload=_in_script(json.dumps({**payload, "palette": PALETTE})),
         arrays=arrays,
         styles=Markup((_HERE / "templates" / "explorer.css").read_text(encoding="utf-8")),

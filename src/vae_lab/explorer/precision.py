@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from vae_lab.explorer.arrays import FIXED14, FIXED16, FLOAT24, FLOAT32, NumberFormat, rounded
+from vae_lab.generative_model import of_rows
 from vae_lab.objectives.base import Draws
 from vae_lab.random_streams import stream
 from vae_lab.vae import VAE
@@ -35,6 +36,15 @@ class Precision(NamedTuple):
     nats: float
 
 
+class _Inputs(NamedTuple):
+    """Images (N, C, H, W), their labels (N,) or None, codes (N, Z), and noise (K, N, Z)."""
+
+    x: Tensor
+    labels: Tensor | None
+    codes: Tensor
+    noise: Tensor
+
+
 class _Shown(NamedTuple):
     """Mean images of the codes (N, C, H, W), and the bound of each image in nats, (N,)."""
 
@@ -43,21 +53,24 @@ class _Shown(NamedTuple):
 
 
 @torch.no_grad()
-def choose_precision(model: VAE, images: Tensor) -> Precision:
+def choose_precision(model: VAE, images: Tensor, labels: Tensor | None) -> Precision:
     """Returns the smallest format with which the page shows what single precision shows.
 
-    Both decode the same codes, and draw with the same noise. `images` are uint8 (N, C, H, W).
+    Both decode the same codes, and draw with the same noise. `images` are uint8 (N, C, H, W), their
+    labels (N,), of a model without a condition None.
     """
     num_samples = model.objective.num_samples
     x = images[: max(8, min(_IMAGES, _DRAWS // num_samples))].to(model.device).float() / 255
-    codes = model.encode(x).mean
+    given = None if labels is None else labels[: len(x)].to(model.device)
+    codes = model.encode(x, given).mean
     shape = (num_samples, len(x), model.latent_dim)
     noise = torch.randn(shape, generator=stream("explorer", "precision")).to(model.device)
-    exact = _shown(model, x, codes, noise, FLOAT32)
+    shown = _Inputs(x, given, codes, noise)
+    exact = _shown(model, shown, FLOAT32)
     size = exact.elbo.abs()
     tolerance = torch.where(size > LARGE, SHARE * size, NATS)
     for number_format in LADDER:
-        near = _shown(model, x, codes, noise, number_format)
+        near = _shown(model, shown, number_format)
         pixels = (near.pixels - exact.pixels).abs().max().item()
         nats = (near.elbo - exact.elbo).abs()
         # A comparison with NaN is false, and the next format is tried.
@@ -66,31 +79,33 @@ def choose_precision(model: VAE, images: Tensor) -> Precision:
     return Precision(FLOAT32, 0.0, 0.0)
 
 
-def _shown(
-    model: VAE, x: Tensor, codes: Tensor, noise: Tensor, number_format: NumberFormat
-) -> _Shown:
-    """Returns what a page with the weights in a format shows of images x (N, C, H, W).
+def _shown(model: VAE, inputs: _Inputs, number_format: NumberFormat) -> _Shown:
+    """Returns what a page with the weights in a format shows of images.
 
     The prior is that of the model: the page has its components, not the network behind them.
     """
     encode, decode = (
         _with_weights_in(network, number_format) for network in (model.encoder, model.decoder)
     )
-    pixels = model.likelihood.mean(decode(codes).float())
+    condition, (x, labels, codes, noise) = model.condition, inputs
+    pixels = model.likelihood.mean(decode(*condition.inputs(codes, labels)).float())
     # A few images at a time: K samples of each are decoded.
     size = max(1, 500 // len(noise))
     elbos = []
-    for some, of_some in zip(torch.split(x, size), torch.split(noise, size, dim=1), strict=True):
-        posterior = encode(some).map(Tensor.float)
+    for start in range(0, len(x), size):
+        rows = slice(start, start + size)
+        some, of_some, given = x[rows], noise[:, rows], of_rows(labels, rows)
+        posterior = encode(*condition.inputs(some, given)).map(Tensor.float)
         z = posterior.sample(of_some)
-        outputs = decode(z.flatten(0, 1)).float().unflatten(0, of_some.shape[:2])
-        log_likelihood = model.likelihood.log_prob(outputs, some)
+        repeated = None if given is None else given.repeat(len(z))
+        outputs = decode(*condition.inputs(z.flatten(0, 1), repeated)).float()
+        log_likelihood = model.likelihood.log_prob(outputs.unflatten(0, z.shape[:2]), some)
         draws = Draws(posterior, of_some, z, log_likelihood, stream("explorer", "objective"))
         elbos.append(model.objective(draws, model.prior)[1].elbo())
     return _Shown(pixels, torch.cat(elbos))
 
 
-def _with_weights_in(network: nn.Module, number_format: NumberFormat) -> Callable[[Tensor], Any]:
+def _with_weights_in(network: nn.Module, number_format: NumberFormat) -> Callable[..., Any]:
     """Returns what a network computes with its matrices and kernels in a format.
 
     Vectors stay in single precision in the page (see `networks.weights_in`).
@@ -100,4 +115,4 @@ def _with_weights_in(network: nn.Module, number_format: NumberFormat) -> Callabl
         for name, weight in network.named_parameters()
         if weight.dim() > 1
     }
-    return lambda values: functional_call(network, weights, (values,))
+    return lambda *inputs: functional_call(network, weights, inputs)

@@ -2,10 +2,11 @@
 // lattice over two of the latent dimensions.
 
 // Returns {shape, run}: the mean image at a latent point, between the four nearest images, from the
-// two dimensions of the lattice only. Beyond its edge, the image at the edge.
+// two dimensions of the lattice only. Beyond its edge, the image at the edge. A conditional model has
+// a lattice for each class.
 function makeLattice({ axes, low, high, steps, pixels }, arrays) {
   const { data, shape } = arrays.get(pixels);
-  const imageShape = shape.slice(2);
+  const imageShape = shape.slice(-3);
   const output = new Float32Array(sizeOf(imageShape));
   const size = output.length;
   // Returns the step before the point along an axis of the lattice, and how far it is to the next.
@@ -15,10 +16,10 @@ function makeLattice({ axes, low, high, steps, pixels }, arrays) {
     const before = Math.min(Math.floor(step), steps - 2);
     return [before, step - before];
   };
-  const run = (z) => {
+  const run = (z, label = 0) => {
     const [column, right] = place(z, 0);
     const [row, up] = place(z, 1);
-    const first = (row * steps + column) * size;
+    const first = ((label * steps + row) * steps + column) * size;
     const above = first + steps * size;
     for (let i = 0; i < size; i++) {
       const lower = data[first + i] * (1 - right) + data[first + size + i] * right;

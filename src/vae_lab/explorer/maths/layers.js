@@ -2,7 +2,8 @@
 //
 // A maker takes the description of a layer, the arrays and the shape of its input (without a
 // batch), and returns {shape, run}: the shape of its output, and what computes it. The output is a
-// buffer of the layer that its next run writes over; the input stays as it is.
+// buffer of the layer that its next run writes over; the input stays as it is. The networks of a
+// conditional model are run with a label too, the place of its class.
 
 // Returns {shape, run} of a list of layers.
 function makeNetwork(layers, arrays, inputShape) {
@@ -15,9 +16,9 @@ function makeNetwork(layers, arrays, inputShape) {
     steps.push(step);
     shape = step.shape;
   }
-  const run = (input) => {
+  const run = (input, label) => {
     let values = input;
-    for (const step of steps) values = step.run(values);
+    for (const step of steps) values = step.run(values, label);
     return values;
   };
   return { shape, run };
@@ -106,7 +107,33 @@ function makeResidual(layer, arrays, shape) {
   return { shape, run };
 }
 
+// The input, and behind it a part for each class: filled with 1 of the label's class, else with 0.
+// `size` is how many numbers a part has.
+function makeParts(input, classes, size, shape) {
+  const output = new Float32Array(input + classes * size);
+  const run = (values, label) => {
+    output.set(values);
+    output.fill(0, input);
+    output.fill(1, input + label * size, input + (label + 1) * size);
+    return output;
+  };
+  return { shape, run };
+}
+
+// Channels (C, H, W) with a plane for each class behind them: (C + classes, H, W).
+function makeClassPlanes({ classes }, arrays, [channels, ...size]) {
+  return makeParts(channels * sizeOf(size), classes, sizeOf(size), [channels + classes, ...size]);
+}
+
+// A row of numbers (..., depth), with a number for each class behind it: (..., depth + classes).
+function makeClassNumbers({ classes }, arrays, shape) {
+  const depth = sizeOf(shape);
+  return makeParts(depth, classes, 1, [...shape.slice(0, -1), depth + classes]);
+}
+
 const LAYERS = {
+  class_planes: makeClassPlanes,
+  class_numbers: makeClassNumbers,
   linear: makeLinear,
   convolution: makeConvolution,
   transposed_convolution: makeTransposedConvolution,

@@ -1,7 +1,8 @@
 // The model of a run: its networks, likelihood and prior, and the bound of an image.
 //
 // Shapes: K draws of the posterior, Z latent dimensions. Images are (C * H * W,). Values in nats of
-// one image.
+// one image. A conditional model is given the label of an image, the place of its class, and its bound
+// is one on log p(x|y); of any other model the label is null.
 
 class Model {
   // run: the content of the page for this run.
@@ -30,13 +31,13 @@ class Model {
   }
 
   // Returns the posterior q(z|x) of an image, a Gaussian.
-  encode(x) {
-    return this.posteriorOf(this.encoder.run(x), this.latentDim);
+  encode(x, label = null) {
+    return this.posteriorOf(this.encoder.run(x, label), this.latentDim);
   }
 
   // Returns the mean image E[x|z] of a latent point, not cut to [0, 1].
-  decode(z) {
-    const outputs = this.decoder.run(z);
+  decode(z, label = null) {
+    const outputs = this.decoder.run(z, label ?? undefined);
     // The images of a lattice are mean images.
     return this.knowsDecoder ? this.likelihood.mean(outputs) : outputs.slice();
   }
@@ -44,17 +45,17 @@ class Model {
   // Returns the terms of an image's bound: recon, -log p(x|z); kl; and elbo, the bound.
   //
   // noises: K arrays (Z,) of standard normal numbers, which the posterior makes z of.
-  terms(x, posterior, noises) {
-    const draws = noises.map((noise) => this.draw(x, posterior, noise));
+  terms(x, posterior, noises, label = null) {
+    const draws = noises.map((noise) => this.draw(x, posterior, noise, label));
     return this.isImportanceWeighted
       ? importanceWeightedTerms(draws)
       : elboTerms(draws, this.klPerDimension(posterior));
   }
 
   // Returns of the draw that noise gives: log p(x|z), log p(z) and log q(z|x).
-  draw(x, posterior, noise) {
+  draw(x, posterior, noise, label) {
     const z = posterior.sample(noise);
-    const logLikelihood = this.likelihood.logProb(this.decoder.run(z), x);
+    const logLikelihood = this.likelihood.logProb(this.decoder.run(z, label), x);
     return { logLikelihood, logPrior: this.prior.logProb(z), logQ: posterior.logProbOfDraw(noise) };
   }
 

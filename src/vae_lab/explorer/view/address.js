@@ -7,12 +7,14 @@ const LARGEST_NUMBER = 1e4;
 function formatAddress(state, runs) {
   const isAtShown = isAtImage(runs, state.points, state.image);
   const isTest = isAtShown && state.image.kind === "test";
-  const isMoved = runs.some((run, k) => textOfPoint(state.points[k]) !== textOfPoint(run.priorMean));
+  const start = firstPoints(runs, firstImage(runs));
+  const isMoved = runs.some((_, k) => textOfPoint(state.points[k]) !== textOfPoint(start[k]));
   const { ends } = state;
   const parts = {
     run: runs.length > 1 ? state.run : null,
     plane: textOfPlane(state.plane),
     image: isTest ? state.image.index : null,
+    class: isConditional(runs) ? state.label : null,
     posterior: state.truePosterior ? "true" : null,
     z: isMoved && !isTest ? textOfPoints(state.points) : null,
     ends: ends && !ends.isFirst ? `${textOfEnd(ends.start)}/${textOfEnd(ends.end)}` : null,
@@ -50,10 +52,11 @@ function parsedAddress(hash, runs) {
     const value = ADDRESS_READERS[key](text, runs);
     if (value !== null) found[key] = value;
   }
-  const { z, image, posterior, ...change } = found;
+  const { z, image, posterior, class: label, ...change } = found;
   if (posterior) change.truePosterior = true;
-  if (image) Object.assign(change, { image, points: pointsOfImage(runs, runs.map((run) => run.priorMean), image) });
+  if (image) Object.assign(change, { image, points: pointsOfImage(runs, runs.map((run) => run.priorMean), image), label: labelToShow(runs, image) });
   if (z) Object.assign(change, { points: z, image: image ?? null });
+  if (label !== undefined) change.label = label;
   return change;
 }
 
@@ -71,6 +74,7 @@ const ADDRESS_READERS = {
   plane: planeOf,
   z: pointsOf,
   image: imageOf,
+  class: (text, runs) => wholeNumber(text, 0, Math.max(...runs.map((run) => run.classes?.length ?? 0)) - 1),
   posterior: (text) => (text === "true" ? true : null),
   ends: endsOf,
   share: (text) => numberOf(text, 0, 1),
@@ -132,7 +136,7 @@ function mountAddress({ runs, store }) {
   addEventListener("hashchange", open);
   let timer = 0;
   let isOpening = true;
-  store.subscribe(["run", "plane", "points", "image", "truePosterior", "ends", "share", "path", "samples"], () => {
+  store.subscribe(["run", "plane", "points", "image", "label", "truePosterior", "ends", "share", "path", "samples"], () => {
     // An untouched page keeps the address that it was opened with.
     if (isOpening) return void (isOpening = false);
     timer ||= setTimeout(() => {

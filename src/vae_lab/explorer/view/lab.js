@@ -43,6 +43,8 @@ class Run {
     this.name = content.name;
     this.model = new Model(content, arrays);
     this.latentDim = content.latent_dim;
+    this.classes = content.classes?.names ?? null; // that a conditional model is given
+    this.logShares = content.classes?.log_shares ?? null; // log p(y) of each
     this.images = sets[content.images];
     this.set = content.images;
     this.prior = this.model.prior;

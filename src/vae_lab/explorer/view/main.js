@@ -24,6 +24,7 @@ async function openPage() {
   const payload = JSON.parse(document.getElementById("payload").textContent);
   const lab = makeLab(payload, await inflated(document.getElementById("arrays").textContent.trim()));
   mountTruePosterior(lab);
+  mountClasses(lab);
   mountHead(document.querySelector("header"), lab);
   for (const [name, mount] of Object.entries(PANELS)) {
     const section = document.getElementById(name);

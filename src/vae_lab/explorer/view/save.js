@@ -16,7 +16,7 @@ function download(blob, name) {
 function saveButtonOf(section, { runs, store }) {
   const title = section.querySelector("h2").textContent;
   const names = runs.map((run) => run.name).join(", ");
-  const compose = () => pictureOf(section.querySelector(".panel"), title, `${names}. ${LINES[section.id](store.state)}`);
+  const compose = () => pictureOf(section.querySelector(".panel"), title, `${names}. ${LINES[section.id](store.state)}${classOfPicture(section, runs, store.state)}`);
   return saveButton(fileName(`${names} ${section.id}`), compose);
 }
 
@@ -28,6 +28,12 @@ const LINES = {
     `Mean images of the decoder ${path === "sphere" ? "along the sphere around the prior mean" : "on a straight line"}.`,
   samples: ({ samples }) => `Mean images of draws from the prior, seed ${samples}.`,
 };
+
+// Says which class a part of the page is decoded with; a part about an image says it by itself.
+function classOfPicture({ id }, runs, { label }) {
+  const run = runs.find((each) => each.classes);
+  return run && id !== "image" ? ` Decoded as ${classInWords(run, label)}.` : "";
+}
 
 // Returns a name that every file system takes.
 function fileName(text) {

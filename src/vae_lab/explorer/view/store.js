@@ -28,13 +28,28 @@ class Store {
   }
 }
 
+// Returns the image that a page shows first: of a conditional model one, whose style it shows in every
+// class, and else none.
+function firstImage(runs) {
+  return isConditional(runs) ? { kind: "test", index: 0 } : null;
+}
+
+// Returns the point of each run when the page opens.
+function firstPoints(runs, image) {
+  const means = runs.map((run) => Float32Array.from(run.priorMean));
+  return image ? pointsOfImage(runs, means, image) : means;
+}
+
 // Returns the state of a page that was just opened.
 function startOf(runs) {
+  const image = firstImage(runs);
   return {
     run: 0, // whose sliders and numbers are shown
     plane: startingPlane(runs),
-    points: runs.map((run) => Float32Array.from(run.priorMean)), // z of each run
-    image: null, // or {kind: "test", index}, or {kind: "drawn", pixels}
+    points: firstPoints(runs, image), // z of each run
+    image, // null, or {kind: "test", index}, or {kind: "drawn", pixels, label}
+    label: image ? labelToShow(runs, image) : 0, // the class that conditional models decode with
+    classes: null, // the probabilities of the classes for the image, see classes/bayes.js
     truePosterior: false, // whether it is shown
     grids: runs.map(() => null), // the PosteriorGrid of the image in each run, if it is shown
     ends: null, // of the interpolation: {start, end}, see strips/paths.js
@@ -127,15 +142,17 @@ function posteriorOf(run, image) {
   // Several panels ask for the posterior of an image in each frame.
   if (!posteriors.has(image)) posteriors.set(image, new Map());
   const known = posteriors.get(image);
-  if (!known.has(run)) known.set(run, run.model.encode(pixels));
+  if (!known.has(run)) known.set(run, run.model.encode(pixels, labelOfImage(run, image)));
   return known.get(run);
 }
 
 const posteriors = new WeakMap();
 
-// Looks at an image: the cursor of each run goes to its posterior mean.
+// Looks at an image: the cursor of each run goes to its posterior mean, and its class is the chosen one.
 function showImage(lab, image) {
-  lab.store.set({ image, points: pointsOfImage(lab.runs, lab.store.state.points, image) });
+  const { runs, store } = lab;
+  const points = pointsOfImage(runs, store.state.points, image);
+  store.set({ image, points, label: labelToShow(runs, image) });
 }
 
 // Returns the posterior mean of each run; a run that does not know the image keeps its point.

@@ -9,9 +9,9 @@ const MOST_BYTES = 64e6;
 
 class DecodedPoints {
   // Point [0, 0] of the grids is at `centre` (2,); the coarsest grid has the spacing `spacing`.
-  // now(): a clock, in milliseconds.
-  constructor(model, centre, spacing, now) {
-    Object.assign(this, { model, centre, spacing, now });
+  // now(): a clock, in milliseconds. label: the class of a conditional model.
+  constructor(model, centre, spacing, now, label = null) {
+    Object.assign(this, { model, centre, spacing, now, label });
     this.points = new Map();
     this.milliseconds = null; // that a point takes to be decoded
   }
@@ -52,7 +52,7 @@ class DecodedPoints {
     if ((this.points.size + 1) * 4 * numPixels > MOST_BYTES) this.points.clear();
     const z = Float32Array.from(place);
     const start = this.now();
-    const outputs = decoder.run(z).slice();
+    const outputs = decoder.run(z, this.label).slice();
     const spent = this.now() - start;
     this.milliseconds = Math.min(this.milliseconds ?? spent, spent);
     return { outputs, logPrior: prior.logProb(z), logNormaliser: likelihood.logNormaliser?.(outputs) };

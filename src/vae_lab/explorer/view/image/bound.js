@@ -44,7 +44,7 @@ class BoundView {
     const texts = sumInWords({ recon: recon.mean, kl: kl.mean });
     const error = elbo.error === null ? "" : ` ± ${formatted(elbo.error)}`;
     this.value.textContent = `bound ${texts.bound}${error} nats`;
-    this.draws.textContent = drawsInWords(estimate);
+    this.draws.textContent = `${drawsInWords(estimate)}${run.classes ? ", on log p(x given y)" : ""}`;
     this.showTerms(texts);
     this.showBars(recon.mean, kl.mean);
     this.place.textContent = placeInWords(shareAbove(run.bound.elbos, elbo.mean));

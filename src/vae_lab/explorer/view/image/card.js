@@ -29,14 +29,15 @@ class RunCard {
     const index = image.kind === "test" ? image.index : null;
     const pixels = index === null ? image.pixels : run.images.pixels(index);
     const isDecoded = run.model.knowsDecoder || run.latentDim <= 2;
-    this.pictures.show(pixels, isDecoded ? run.model.decode(posterior.mean) : null);
+    const label = labelOfImage(run, image);
+    this.pictures.show(pixels, isDecoded ? run.model.decode(posterior.mean, label) : null, classInWords(run, label));
     this.posterior.show(posterior, run.model.klPerDimension(posterior));
     if (!run.model.knowsBound) {
       this.bound.showRecordedOnly(index);
       return null;
     }
     this.bound.showRecorded(index);
-    return { run, pixels, posterior, changed: (estimate) => this.showBound(estimate) };
+    return { run, pixels, posterior, label, changed: (estimate) => this.showBound(estimate) };
   }
 
   // Shows the PosteriorGrid of the image; null if there is none.

@@ -11,7 +11,7 @@ function mountImage(panel, lab) {
   const live = element("p", { class: "unseen", "aria-live": "polite" });
   const announce = afterPause(() => { live.textContent = cards.map((card) => card.summary()).join(" "); }, 1200);
   panel.append(...sources.map((source) => source.element), title,
-    element("div", { class: "run-cards" }, ...cards.map((card) => card.element)), explanations(), live);
+    element("div", { class: "run-cards" }, ...cards.map((card) => card.element)), explanations(runs), live);
 
   const isVisible = () => {
     const { top, bottom } = panel.getBoundingClientRect();
@@ -73,11 +73,12 @@ class ImageSource {
 }
 
 // One sentence per thing that is shown.
-function explanations() {
+function explanations(runs) {
+  const given = isConditional(runs) ? " given y, the class of the image" : "";
   const all = [
     ["Recon", "Minus log p(x|z), averaged over draws z of the posterior: small if the decoder draws this image well."],
     ["KL", "How far the posterior is from the prior: how much information z has about this image, in nats."],
-    ["Bound", "Minus the sum of both, a lower bound on log p(x), with the standard error of its draws. Higher is better. The histogram shows recon + KL of the whole test set, on the axis of the bar."],
+    ["Bound", `Minus the sum of both, a lower bound on log p(x${given}), with the standard error of its draws. Higher is better. The histogram shows recon + KL of the whole test set, on the axis of the bar.`],
     ["Error", "Red if the reconstruction is brighter than the image, blue if it is darker; the stronger the colour, the larger the error."],
   ];
   return element("dl", { class: "explanations quiet" },

@@ -19,8 +19,9 @@ class Pictures {
   }
 
   // Shows an image and the decoder's image at the posterior mean, both (C * H * W,). The second is
-  // null if the page cannot decode.
-  show(pixels, reconstruction) {
+  // null if the page cannot decode. `given` names the class that both networks were given, if any.
+  show(pixels, reconstruction, given) {
+    this.reconstruction.caption.textContent = given ? `Reconstruction as ${given}` : "Reconstruction";
     drawPixels(this.image.canvas, pixels, this.shape);
     for (const { figure } of [this.reconstruction, this.error]) figure.hidden = !reconstruction;
     if (reconstruction) this.showReconstruction(pixels, reconstruction);

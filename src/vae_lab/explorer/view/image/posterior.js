@@ -11,7 +11,7 @@ class PosteriorTable {
     const ends = element("div", { class: "ends" }, element("span", {}, formatted(low, 1)), element("span", {}, formatted(high, 1)));
     this.body = element("tbody", {}, ...this.rows.map(({ row }) => row));
     const table = element("table", { class: "posterior" },
-      element("caption", {}, "Posterior q(z|x): the dot is its mean, the line one standard deviation to each side. Grey: the prior, one and two standard deviations. The dimension with the largest KL over the test set comes first."),
+      element("caption", {}, `Posterior q(z|x${conditionOf(run).behind}): the dot is its mean, the line one standard deviation to each side. Grey: the prior, one and two standard deviations. The dimension with the largest KL over the test set comes first.`),
       element("thead", {}, element("tr", {}, ...["Dimension", "Posterior", "Mean ± SD", "KL"].map((text) => element("th", { scope: "col" }, text)))),
       this.body,
       element("tfoot", { "aria-hidden": "true" }, element("tr", {}, element("td"), element("td", {}, ends), element("td", { colspan: 2 }))));

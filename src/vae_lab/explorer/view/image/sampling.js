@@ -7,7 +7,7 @@ const SLICE = 12; // milliseconds
 const UNSEEN_PAUSE = 300; // milliseconds
 
 class BoundSampling {
-  // `tasks`: {run, pixels, posterior, changed(estimate)} of the runs that know their bound.
+  // `tasks`: {run, pixels, posterior, label, changed(estimate)} of the runs that know their bound.
   // `isVisible()`: whether more draws are worth their time.
   constructor(tasks, isVisible) {
     this.isVisible = isVisible;
@@ -59,8 +59,8 @@ class BoundSampling {
 }
 
 function drawOnce(task) {
-  const { run, pixels, posterior, estimate, random } = task;
+  const { run, pixels, posterior, label, estimate, random } = task;
   const start = performance.now();
-  estimate.add(run.model.terms(pixels, posterior, [random.normals(run.latentDim)]));
+  estimate.add(run.model.terms(pixels, posterior, [random.normals(run.latentDim)], label));
   task.time += performance.now() - start;
 }

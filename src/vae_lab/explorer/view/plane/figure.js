@@ -3,7 +3,7 @@
 class PlaneFigure {
   // `layers` says what is drawn: {map, codes, prior}, the same for all runs.
   constructor(lab, index, slices, layers) {
-    Object.assign(this, { lab, index, layers, run: lab.runs[index], label: null, result: null, truth: null });
+    Object.assign(this, { lab, index, layers, run: lab.runs[index], only: null, result: null, truth: null });
     const { run } = this;
     this.canvas = element("canvas", { class: "plane", tabindex: 0, role: "application", "data-run": index });
     this.image = picture(`The image at the cursor, ${run.name}`, { class: "pixels cursor-image" });
@@ -46,7 +46,9 @@ class PlaneFigure {
   rowsOfValues() {
     const names = [...this.names, ...(this.run.prior.isKnown ? ["log p(z)"] : [])];
     this.cells = names.map(() => element("dd", {}));
-    return names.map((name, k) => element("div", {}, element("dt", {}, name), this.cells[k]));
+    const row = (name, cell) => element("div", {}, element("dt", {}, name), cell);
+    this.classCell = element("dd", {});
+    return [...(this.run.classes ? [row("class", this.classCell)] : []), ...names.map((name, k) => row(name, this.cells[k]))];
   }
 
   resize() {
@@ -78,15 +80,20 @@ class PlaneFigure {
   }
 
   isShown(n) {
-    return this.label === null || this.run.images.label(n) === this.label;
+    return this.only === null || this.run.images.label(n) === this.only;
   }
 
   updateMap() {
-    if (this.layers.map) this.map.show(this.z, this.axes, this.plane);
+    if (this.layers.map) this.map.show(this.z, this.axes, this.plane, this.label);
   }
 
   get z() {
     return this.lab.store.state.points[this.index];
+  }
+
+  // The class that a conditional model decodes with.
+  get label() {
+    return labelOf(this.run, this.lab.store.state.label);
   }
 
   // Shows the cursor of the state, and the image at it.
@@ -94,7 +101,8 @@ class PlaneFigure {
     const { run, z, axes } = this;
     if (!axes) return;
     this.redraw({ still: false });
-    drawPixels(this.image, run.model.decode(z), run.images.shape);
+    drawPixels(this.image, run.model.decode(z, this.label), run.images.shape);
+    if (run.classes) this.classCell.textContent = run.classes[this.label];
     axes.directions.forEach((direction, k) => {
       this.cells[k].textContent = formatted(along(z, axes.origin, direction));
     });
@@ -142,7 +150,8 @@ class PlaneFigure {
     const place = this.placeOf(this.z).slice(0, this.names.length);
     const names = place.map((value, k) => `${this.names[k]} ${formatted(value)}`).join(", ");
     const density = this.run.prior.isKnown ? `, log p(z) ${formatted(this.run.prior.logProb(this.z), 1)} nats` : "";
-    return `${this.lab.runs.length > 1 ? `${this.run.name}: ` : ""}${names}${density}.`;
+    const given = this.run.classes ? `, ${classInWords(this.run, this.label)}` : "";
+    return `${this.lab.runs.length > 1 ? `${this.run.name}: ` : ""}${names}${density}${given}.`;
   }
 }
 

@@ -15,13 +15,13 @@ function mountPlane(panel, lab) {
     ...figures.map((figure) => figure.element), controls), live);
 
   store.subscribe(["plane"], ({ plane }) => setPlanes(lab, figures, plane));
-  store.subscribe(["plane", "points"], () => figures.forEach((figure) => figure.showPoint()));
+  store.subscribe(["plane", "points", "label"], () => figures.forEach((figure) => figure.showPoint()));
   store.subscribe(["image"], ({ image }) => figures.forEach((figure) => figure.showImage(image)));
   store.subscribe(["grids"], ({ grids }) => figures.forEach((figure, k) => figure.showGrid(grids[k])));
   store.subscribe(["run"], ({ run }) => sliders.showRun(run));
   store.subscribe(["points"], ({ points, run }) => sliders.showPoint(points[run]));
   const announce = afterPause(() => { live.textContent = figures.map((figure) => figure.inWords()).join(" "); }, 700);
-  store.subscribe(["plane", "points"], announce);
+  store.subscribe(["plane", "points", "label"], announce);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => figures.forEach((figure) => figure.refresh()));
 }
 
@@ -55,7 +55,7 @@ function legends({ runs }, figures) {
   const sets = [...new Set(runs.map((run) => run.images))].filter(hasLegend);
   return sets.map((images) => legendOf(images, (label) => {
     for (const figure of figures.filter((each) => each.run.images === images)) {
-      figure.label = label;
+      figure.only = label;
       figure.refresh();
     }
   }));
@@ -84,6 +84,9 @@ function notes({ runs }) {
   }
   if (runs.some((run) => run.latentDim > 2)) {
     texts.push("The images behind lie on the plane through the cursor; codes and posteriors are projected onto it.");
+  }
+  if (isConditional(runs)) {
+    texts.push("All images are decoded as the chosen class. Each code was encoded with the label of its own image.");
   }
   return texts.map((text) => element("p", { class: "quiet note" }, text));
 }

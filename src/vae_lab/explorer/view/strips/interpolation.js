@@ -9,17 +9,19 @@ function mountInterpolation(panel, lab) {
   const names = element("p", { class: "path-ends" });
   panel.append(pathControls(lab), names, element("div", { class: "path-rows" }, ...rows.map((row) => row.element)));
 
-  store.subscribe(["ends"], ({ ends, run }) => {
-    names.textContent = endsInWords(runs[run], ends);
+  store.subscribe(["ends"], ({ ends }) => {
     for (const row of rows) row.showEnds(ends);
   });
-  store.subscribe(["run"], ({ ends, run }) => { names.textContent = endsInWords(runs[run], ends); });
-  store.subscribe(["ends", "path"], (state) => {
+  store.subscribe(["ends", "run", "label"], ({ ends, run, label }) => {
+    const given = classInWords(runs[run], label);
+    names.textContent = `${endsInWords(runs[run], ends)}${given && ` All of it is decoded as ${given}.`}`;
+  });
+  store.subscribe(["ends", "path", "label"], (state) => {
     const jobs = rows.map((row) => row.jobs(state));
     // The rows take turns.
     decoding.start(sharesOfStrip().flatMap((_, k) => jobs.flatMap((ofRow) => ofRow.slice(k, k + 1))));
   });
-  store.subscribe(["ends", "path", "share"], (state) => rows.forEach((row) => row.showShare(state)));
+  store.subscribe(["ends", "path", "share", "label"], (state) => rows.forEach((row) => row.showShare(state)));
 }
 
 const FIRST_ENDS = 1; // the seed of the first two images: the same when the page is opened again
@@ -140,7 +142,7 @@ class PathRow {
   }
 
   draw(canvas, state) {
-    drawPixels(canvas, this.run.model.decode(pointOfRun(this.run, this.index, state)), this.run.images.shape);
+    drawPixels(canvas, this.run.model.decode(pointOfRun(this.run, this.index, state), labelOf(this.run, state.label)), this.run.images.shape);
   }
 }
 

@@ -8,17 +8,18 @@ function mountSamples(panel, lab) {
   const isPhone = matchMedia("(max-width: 40rem)");
   const grids = runs.map((_, index) => new SampleGrid(lab, index));
   const seed = element("span", { class: "quiet" });
-  const show = ({ samples }) => {
-    seed.textContent = `Seed ${samples}${runs.length > 1 ? ", the same random numbers for all runs" : ""}`;
+  const show = ({ samples, run, label }) => {
+    const given = classInWords(runs[run], label);
+    seed.textContent = `Seed ${samples}${given && `, decoded as ${given}`}${runs.length > 1 ? ", the same random numbers for all runs" : ""}`;
     const count = isPhone.matches ? SAMPLES.phone : SAMPLES.desk;
-    const jobs = grids.map((grid) => grid.jobs(samples, count));
+    const jobs = grids.map((grid) => grid.jobs(samples, count, label));
     decoding.start(Array.from({ length: count }, (_, k) => jobs.flatMap((ofRun) => ofRun.slice(k, k + 1))).flat());
   };
   panel.append(
     element("div", { class: "row not-saved" },
       button("New samples", () => store.set({ samples: store.state.samples + 1 })), seed),
     ...grids.map((grid) => grid.element));
-  store.subscribe(["samples"], show);
+  store.subscribe(isConditional(runs) ? ["samples", "label", "run"] : ["samples"], show);
   isPhone.addEventListener("change", () => show(store.state));
 }
 
@@ -42,12 +43,12 @@ class SampleGrid {
   }
 
   // Returns the jobs that draw `count` samples.
-  jobs(seed, count) {
+  jobs(seed, count, label) {
     if (!decodesAll(this.run)) return [];
     this.points = priorDraws(this.run.prior, seed, count);
     this.tiles.forEach((each, k) => { each.element.hidden = k >= count; });
     return this.points.map((z, k) => () => {
-      drawPixels(this.tiles[k].canvas, this.run.model.decode(z), this.run.images.shape);
+      drawPixels(this.tiles[k].canvas, this.run.model.decode(z, labelOf(this.run, label)), this.run.images.shape);
     });
   }
 

@@ -4,11 +4,13 @@
 class Anatomy {
   constructor(run, lab) {
     this.closeUp = new CloseUp(run);
+    this.condition = conditionOf(run);
+    const { behind, inWords } = this.condition;
     this.progress = element("p", { class: "quiet progress" });
     this.rows = {
-      truth: anatomyRow("density", "log p(x)"),
+      truth: anatomyRow("density", `log p(x${inWords})`),
       best: anatomyRow("best", "Bound of the best Gaussian"),
-      encoder: anatomyRow("encoder", "Bound of the encoder’s q(z|x)"),
+      encoder: anatomyRow("encoder", `Bound of the encoder’s q(z|x${behind})`),
     };
     this.caption = element("caption");
     this.table = element("table", { class: "anatomy" }, this.caption,
@@ -32,7 +34,7 @@ class Anatomy {
     this.result = result;
     if (!result) return;
     this.showNumbers(result, posterior, isDone);
-    this.caption.textContent = sumOfGridInWords(result, isDone);
+    this.caption.textContent = sumOfGridInWords(result, isDone, this.condition);
   }
 
   showNumbers({ logProb, kl, best }, { isDiagonal }, isDone) {
@@ -60,12 +62,12 @@ function gapInWords(name, gap) {
 }
 
 // Says how log p(x) was computed.
-function sumOfGridInWords({ values, spacing, change, isFine }, isDone) {
+function sumOfGridInWords({ values, spacing, change, isFine }, isDone, { behind, inWords }) {
   const moved = change < 0.001 ? "less than 0.001" : formatted(change, 3);
   const texts = [
-    `log p(x) is a sum over ${values.length.toLocaleString("en")} points of the latent plane, ${Number(spacing.toPrecision(2))} apart. Halving the distance changed it by ${moved} nats.`,
+    `log p(x${inWords}) is a sum over ${values.length.toLocaleString("en")} points of the latent plane, ${Number(spacing.toPrecision(2))} apart. Halving the distance changed it by ${moved} nats.`,
   ];
   if (isDone && !isFine) texts.push("The grid is still too coarse for this image: the numbers can be wrong.");
-  texts.push("Orange: the true posterior p(z|x). Ellipses: one and two standard deviations.");
+  texts.push(`Orange: the true posterior p(z|x${behind}). Ellipses: one and two standard deviations.`);
   return texts.join(" ");
 }

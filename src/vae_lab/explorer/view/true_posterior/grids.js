@@ -39,17 +39,19 @@ class GridTask {
     if (image === this.image) return false;
     this.image = image;
     const posterior = posteriorOf(this.run, image);
-    this.points ??= posterior && this.decodedPoints();
+    const label = image && labelOfImage(this.run, image);
+    if (this.points?.label !== label) this.points = null; // the outputs of one class are kept
+    this.points ??= posterior && this.decodedPoints(label);
     this.grid = posterior && new PosteriorGrid(this.points, pixelsOf(this.run, image), posterior, GRID_BUDGET);
     return true;
   }
 
   // The first grid reaches as far as the codes and the prior.
-  decodedPoints() {
+  decodedPoints(label) {
     const ranges = [0, 1].map((dimension) => this.run.range(dimension));
     const centre = ranges.map(([low, high]) => (low + high) / 2);
     const half = Math.max(...ranges.map(([low, high]) => (high - low) / 2));
-    return new DecodedPoints(this.run.model, centre, (1.1 * half) / FIRST_REACH, () => performance.now());
+    return new DecodedPoints(this.run.model, centre, (1.1 * half) / FIRST_REACH, () => performance.now(), label);
   }
 
   step() {
@@ -68,5 +70,5 @@ function truePosteriorCheck(lab) {
     },
   });
   store.subscribe(["truePosterior"], ({ truePosterior }) => { input.checked = truePosterior; });
-  return element("label", { class: "check" }, input, "True posterior p(z|x)");
+  return element("label", { class: "check" }, input, `True posterior p(z|x${lab.runs.some((run) => knowsTruePosterior(run) && run.classes) ? ", y" : ""})`);
 }

@@ -7,7 +7,10 @@ class Drawing {
     this.set = lab.sets[setIndex];
     this.testPixels = testPixels;
     this.tools = { size: brushOf(this.set).size, colour: inkColour(this.set), isEraser: false };
-    const changed = oncePerFrame(() => showImage(lab, { kind: "drawn", pixels: this.prepare(), set: setIndex }));
+    this.classOf = classChoiceOf(lab, setIndex);
+    const changed = oncePerFrame(() => showImage(lab, {
+      kind: "drawn", pixels: this.prepare(), set: setIndex, label: this.classOf ? this.classOf.label : null,
+    }));
     this.pad = new Pad({ shape: this.set.shape, tools: this.tools, paper: paperColour(this.set), changed });
     this.centring = element("input", { type: "checkbox", id: `centre-${setIndex}`, onchange: changed });
     this.centring.checked = this.isLikeDigits = isLikeDigits(this.set);
@@ -26,6 +29,7 @@ class Drawing {
     const { tools, set, pad } = this;
     const parts = [penChoice(tools), brush(tools, set, setIndex)];
     if (set.shape[0] === 3) parts.push(colourChoice(tools, setIndex));
+    if (this.classOf) parts.push(this.classOf.element);
     parts.push(element("div", { class: "row" },
       button("Undo", () => pad.undo()), button("Clear", () => this.clear()), this.starter));
     if (this.isLikeDigits) {

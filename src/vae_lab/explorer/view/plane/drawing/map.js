@@ -62,24 +62,25 @@ class DecodedMap {
     let least = Infinity;
     for (let call = 0; call < 8 && performance.now() - start < 60; call++) {
       const before = performance.now();
-      this.model.decode(z);
+      this.model.decode(z, 0);
       least = Math.min(least, performance.now() - before);
     }
     return Math.max(least, 0.02);
   }
 
-  // Shows the plane through a point z (Z,). A move within the plane changes nothing.
-  show(z, axes, plane) {
+  // Shows the plane through a point z (Z,), of a conditional model as the class of a label. A move within
+  // the plane changes nothing.
+  show(z, axes, plane, label) {
     const { origin, directions } = axes;
     const base = Float32Array.from(z);
     for (const direction of directions) {
       const step = along(z, origin, direction);
       for (let d = 0; d < base.length; d++) base[d] -= step * direction[d];
     }
-    const isSame = this.key?.plane === plane && this.key.directions === directions
+    const isSame = this.key?.plane === plane && this.key.directions === directions && this.key.label === label
       && base.every((value, d) => Math.abs(value - this.key.base[d]) < 1e-4);
     if (isSame || !this.columns) return;
-    this.key = { plane, directions, base };
+    this.key = { plane, directions, base, label };
     // The first pass continues where it is, so that all of it changes while a slider moves.
     if (this.level !== 0) this.at = 0;
     this.level = 0;
@@ -102,12 +103,12 @@ class DecodedMap {
   }
 
   draw({ column, row, width, height }) {
-    const { base, directions, plane: { centre, half } } = this.key;
+    const { base, directions, label, plane: { centre, half } } = this.key;
     const u = centre[0] + half[0] * ((2 * column + width) / this.columns - 1);
     const v = centre[1] + half[1] * (1 - (2 * row + height) / this.rows);
     const [across, up] = directions;
     for (let d = 0; d < base.length; d++) this.z[d] = base[d] + u * across[d] + (up ? v * up[d] : 0);
-    drawPixels(this.cell, this.model.decode(this.z), this.model.imageShape);
+    drawPixels(this.cell, this.model.decode(this.z, label), this.model.imageShape);
     const context = this.canvas.getContext("2d");
     const [w, h] = [this.canvas.width / this.columns, this.canvas.height / this.rows];
     context.imageSmoothingEnabled = this.cell.width > w;
