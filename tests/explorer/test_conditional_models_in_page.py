@@ -8,7 +8,7 @@ import torch
 from page_maths import PageMaths, packed, set_model
 from torch import Tensor
 
-from vae_lab.conditions import Label
+from vae_lab.conditions import ClassLabel
 from vae_lab.explorer.arrays import FIXED14, FLOAT24, FLOAT32, Arrays
 from vae_lab.explorer.lattice import lattice, steps_along_a_side
 from vae_lab.explorer.networks import network_layers, weights_in
@@ -54,7 +54,7 @@ def make(
 ) -> VAE:
     torch.manual_seed(0)
     encoder, decoder = NETWORKS[network]
-    condition = Label(num_classes=CLASSES, labelled=None)
+    condition = ClassLabel(num_classes=CLASSES, labelled=None)
     posterior = family(latent_dim=latent_dim)
     flattens = network in ("linear", "burda")
     model = VAE(
@@ -178,7 +178,9 @@ def test_the_images_of_an_unknown_decoder_are_those_of_each_class(maths: PageMat
     codes = model.encode(image(shape), torch.tensor([0]))
     described = lattice(model, codes, [1.0, 0.5], arrays)
     assert described["steps"] == 25 and described["pixels"]["shape"][:3] == [CLASSES, 25, 25]
-    function = "(lattice, text, z, label) => makeLattice(lattice, unpack(text)).run(floats(z), label)"
+    function = (
+        "(lattice, text, z, label) => makeLattice(lattice, unpack(text)).run(floats(z), label)"
+    )
     corner = torch.tensor([described["high"]])
     for label in range(CLASSES):
         found = maths.call(function, described, packed(arrays), corner[0].tolist(), label)

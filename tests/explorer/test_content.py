@@ -125,6 +125,51 @@ def test_families_of_the_posterior(kind: str, tmp_path: Path) -> None:
     assert run["codes"]["log_var"] is None
 
 
+def test_a_conditional_run_is_given_the_label_of_each_image(tmp_path: Path) -> None:
+    run = untrained(tmp_path, "condition=label", "latent_dim=2")
+    content = content_of(run)
+    (described,) = content["runs"]
+    names = [*(run.data.label_names or ())]
+    assert described["classes"]["names"] == names and len(names) > 1
+    condition: Any = run.model.condition
+    shares = np.exp(described["classes"]["log_shares"])
+    assert shares.tolist() == pytest.approx(condition.shares.tolist())
+    assert described["encoder"]["layers"][1] == {"kind": "class_numbers", "classes": len(names)}
+    assert described["decoder"]["layers"][0] == {"kind": "class_numbers", "classes": len(names)}
+    assert dict(described["facts"])["test bound on log p(x given y)"]
+    text = page(*page_content([run], "x", LIMITS))
+    assert '<div id="classes">' in text
+
+
+def test_a_run_without_a_condition_has_no_classes(tmp_path: Path) -> None:
+    run = untrained(tmp_path)
+    content, arrays = page_content([run], "x", LIMITS)
+    assert "classes" not in content["runs"][0]
+    assert '<div id="classes">' not in page(content, arrays)
+
+
+def test_a_conditional_decoder_of_ones_own_has_images_of_each_class(tmp_path: Path) -> None:
+    class OwnLikelihood(Bernoulli):
+        pass
+
+    run = untrained(tmp_path, "condition=label", "latent_dim=3")
+    run.model.likelihood = OwnLikelihood()
+    (described,) = content_of(run)["runs"]
+    lattice = described["decoder"]["lattice"]
+    classes = run.data.num_classes
+    assert lattice["pixels"]["shape"][:3] == [classes, lattice["steps"], lattice["steps"]]
+
+
+def test_bounds_of_a_run_that_was_tested_without_labels_are_computed(tmp_path: Path) -> None:
+    run = untrained(tmp_path, "condition=label")
+    (as_tested,) = content_of(run)["runs"]
+    run.data.given_labels = lambda split: torch.full((len(run.data.test_images),), -1)  # type: ignore[method-assign]
+    (computed,) = content_of(run)["runs"]
+    assert computed["per_image"] is None and as_tested["per_image"] is not None
+    assert as_tested["bound"]["elbo"] == pytest.approx(-100, abs=20)  # made up
+    assert computed["bound"]["elbo"] < -400
+
+
 def test_a_family_of_ones_own(tmp_path: Path) -> None:
     class OwnFamily(Full):
         pass

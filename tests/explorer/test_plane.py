@@ -15,7 +15,13 @@ from py_mini_racer import MiniRacer
 from vae_lab.explorer.page import scripts
 
 FILES = (
-    *("maths/posteriors", "maths/ellipse", "view/classes/labels", "view/store", "view/plane/geometry/window"),
+    *(
+        "maths/posteriors",
+        "maths/ellipse",
+        "view/classes/labels",
+        "view/store",
+        "view/plane/geometry/window",
+    ),
     *("view/plane/geometry/contours", "view/plane/drawing/slices", "view/plane/drawing/map"),
     *("view/plane/drawing/codes", "view/plane/drawing/axes"),
 )

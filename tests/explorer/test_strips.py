@@ -11,7 +11,14 @@ from py_mini_racer import MiniRacer
 from vae_lab.explorer.page import scripts
 
 FILES = (
-    *("maths/random", "maths/priors", "view/elements", "view/classes/labels", "view/store", "view/address"),
+    *(
+        "maths/random",
+        "maths/priors",
+        "view/elements",
+        "view/classes/labels",
+        "view/store",
+        "view/address",
+    ),
     *("view/strips/paths", "view/strips/decoding", "view/strips/samples", "view/save"),
     "view/head",
 )

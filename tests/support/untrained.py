@@ -19,7 +19,8 @@ def untrained(folder: Path, *overrides: str, name: str = "made-up") -> TrainedRu
     data = ImageDataModule.from_config(config, trust=True)
     data.setup()
     with torch.random.fork_rng(devices=[]):
-        model = VAE.from_config(config, data.image_shape, trust=True).eval()
+        model = VAE.from_config(config, data.image_shape, trust=True, num_classes=data.num_classes)
+    model.eval()
     run = RunFolder(folder / "run")
     run.path.mkdir(parents=True)
     result = RunResult(

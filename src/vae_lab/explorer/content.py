@@ -123,7 +123,7 @@ def _shown_rows(
 
 
 def _classes(run: TrainedRun) -> dict[str, Any]:
-    """Returns of a conditional run the names of its classes and the log of each one's share, p(y)."""
+    """Returns the names of a conditional run's classes, and the log of each one's share, p(y)."""
     if not run.model.is_conditional:
         return {}
     condition: Any = run.model.condition

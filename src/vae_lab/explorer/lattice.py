@@ -57,7 +57,7 @@ def steps_along_a_side(num_classes: int) -> int:
 
 
 def _decoded(model: VAE, points: Tensor) -> Tensor:
-    """Returns the mean images of points (N, Z), (N, C, H, W), of each class if there is one first."""
+    """Returns the mean images of points (N, Z), (N, C, H, W), with classes (L, N, C, H, W)."""
     if not model.is_conditional:
         return model.decode_in_batches(points)
     classes = range(model.condition.num_classes)

@@ -54,7 +54,7 @@ function parsedAddress(hash, runs) {
   }
   const { z, image, posterior, class: label, ...change } = found;
   if (posterior) change.truePosterior = true;
-  if (image) Object.assign(change, { image, points: pointsOfImage(runs, runs.map((run) => run.priorMean), image), label: labelToShow(runs, image) });
+  if (image) Object.assign(change, { image, points: pointsOfImage(runs, runs.map((run) => run.priorMean), image), ...labelChange(runs, image) });
   if (z) Object.assign(change, { points: z, image: image ?? null });
   if (label !== undefined) change.label = label;
   return change;

@@ -48,7 +48,8 @@ function startOf(runs) {
     plane: startingPlane(runs),
     points: firstPoints(runs, image), // z of each run
     image, // null, or {kind: "test", index}, or {kind: "drawn", pixels, label}
-    label: image ? labelToShow(runs, image) : 0, // the class that conditional models decode with
+    label: 0, // the class that conditional models decode with
+    ...labelChange(runs, image),
     classes: null, // the probabilities of the classes for the image, see classes/bayes.js
     truePosterior: false, // whether it is shown
     grids: runs.map(() => null), // the PosteriorGrid of the image in each run, if it is shown
@@ -152,7 +153,7 @@ const posteriors = new WeakMap();
 function showImage(lab, image) {
   const { runs, store } = lab;
   const points = pointsOfImage(runs, store.state.points, image);
-  store.set({ image, points, label: labelToShow(runs, image) });
+  store.set({ image, points, ...labelChange(runs, image) });
 }
 
 // Returns the posterior mean of each run; a run that does not know the image keeps its point.

@@ -16,11 +16,10 @@ function labelOfImage(run, image) {
   return labelOf(run, (image.kind === "test" ? run.images.label(image.index) : image.label) ?? 0);
 }
 
-// Returns the class to decode with while an image is looked at: its own.
-function labelToShow(runs, image) {
+// Returns how the chosen class changes when an image is looked at: it becomes the image's own.
+function labelChange(runs, image) {
   const run = runs.find((each) => each.classes);
-  const isHeld = image.kind !== "test" || image.index < (run?.images.count ?? 0);
-  return run && isHeld ? labelOfImage(run, image) : 0;
+  return run && image ? { label: labelOfImage(run, image) } : {};
 }
 
 // Says which class a run decodes with; empty if it is given none.
