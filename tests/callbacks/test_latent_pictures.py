@@ -42,11 +42,11 @@ class KnownVAE(TinyVAE):
         self.use, self.shown = torch.tensor(use), shown
         self.decoded = torch.empty(0)
 
-    def encode(self, x: Tensor) -> DiagonalGaussian:
+    def encode(self, x: Tensor, labels: Tensor | None = None) -> DiagonalGaussian:
         mean = self.use.expand(len(x), -1)
         return DiagonalGaussian(mean, torch.zeros_like(mean))
 
-    def decode(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         self.decoded = z
         return ((z[:, self.shown] + 4) / 8).view(-1, 1, 2, 2)
 
@@ -154,7 +154,7 @@ def test_a_map_of_one_dimension_is_one_row() -> None:
 
 
 def test_quantiles_cut_the_normal_distribution_into_equal_parts() -> None:
-    axis = QuantileMap(steps=20, **WHEN).axes(snapshot_of(latent_dim=1).model)[:, 0]
+    axis = QuantileMap(steps=20, **WHEN).axes(snapshot_of(latent_dim=1).model, 20)[:, 0]
     below = 0.5 * (1 + torch.erf(axis / math.sqrt(2)))
     torch.testing.assert_close(below, (torch.arange(20) + 0.5) / 20)
     torch.testing.assert_close(axis, -axis.flip(0))
@@ -441,7 +441,7 @@ def test_the_axes_of_the_scatter_follow_a_learned_prior_and_say_so() -> None:
 def test_without_a_kl_per_dimension_pictures_take_the_aggregate_posterior_and_say_so() -> None:
     snapshot, module = learned_snapshot()
     # Codes that are known, in place of a network.
-    module.encode = lambda x: DiagonalGaussian(  # type: ignore[method-assign]
+    module.encode = lambda x, labels=None: DiagonalGaussian(  # type: ignore[method-assign]
         torch.stack([x.flatten(1)[:, 0], 5 * x.flatten(1)[:, 1]], dim=1), torch.zeros(len(x), 2)
     )
     encoded = snapshot.encoded(12)
@@ -474,7 +474,7 @@ class NamedData(TinyData):
 
 def test_names_that_are_empty_or_begin_with_a_capital_are_named_in_a_title() -> None:
     shown = LatentMap(steps=7, extent=1.5, **MAP | {"corners": [0, 1, 2]})
-    heading = shown.draw(snapshot_of(latent_dim=4, data=NamedData()), torch.Generator()).heading
+    heading = draw(shown, snapshot_of(latent_dim=4, data=NamedData())).heading
     assert heading.title.endswith("through a 0, an Ankle boot and an 18")
 
 

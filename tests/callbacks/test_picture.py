@@ -207,7 +207,7 @@ def test_images_are_encoded_once_for_all_pictures_of_an_epoch(tmp_path: Path) ->
     encoded: list[int] = []
 
     class Counting(TinyVAE):
-        def encode(self, x: Tensor) -> Any:
+        def encode(self, x: Tensor, labels: Tensor | None = None) -> Any:
             encoded.append(len(x))
             return super().encode(x)
 

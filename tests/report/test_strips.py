@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from vae_lab.callbacks.drawing.style import METADATA
 from vae_lab.report import gallery, strips
-from vae_lab.report.blocks import Strips
+from vae_lab.report.blocks import Cards, Strips
 from vae_lab.report.grouping import group_runs
 from vae_lab.report.run_pictures import last_picture
 from vae_lab.report.runs import find_runs
@@ -167,3 +167,37 @@ def test_what_no_run_says_of_a_picture_is_not_believed(
     assert picture is not None and not picture.about
     assert picture.box == (0, 0, *picture.image.size)
     assert strips.interpolations(run) == []
+
+
+def test_a_pair_of_a_conditional_model_has_a_row_for_each_class(tmp_path: Path) -> None:
+    folder, originals, _ = drawn_run(tmp_path / "a", seed=1)
+    target = folder / "figures" / "interpolations_0003.png"
+    plain = np.asarray(Image.open(target))
+    # A row is 6 pixels high, 3 pixels of the file each, and a line lies between rows.
+    tall = np.concatenate([plain, np.zeros_like(plain[:3]), plain])
+    Image.fromarray(tall).save(target)
+    code = {"start": [0.0, 1.0], "end": [1.0, -1.0], "labels": None}
+    ends = [["1", "7"]] * 4 + [["3", "8"]] * 2
+    paths = [{**code, "ends": each, "given": each[row % 2]} for row, each in enumerate(ends)]
+    with_metadata(target, scale=3, paths=paths)
+    (run,), _ = find_runs([tmp_path])
+    found = strips.interpolations(run)
+    assert [path.name for path in found] == [
+        *("1 to 7, given 1", "1 to 7, given 7"),
+        *("1 to 7, given 1, again 1", "1 to 7, given 7, again 1"),
+        *("3 to 8, given 3", "3 to 8, given 8"),
+    ]
+    for row, path in enumerate(found):
+        assert path.labels == [] and np.array_equal(path.pixels[:, :5], originals[row % 3, 0])
+
+
+def test_class_pictures_are_in_the_report_only_if_a_run_drew_some(tmp_path: Path) -> None:
+    folder, _, _ = drawn_run(tmp_path / "a", seed=1)
+    runs, _ = find_runs([tmp_path])
+    (group,), _ = group_runs(runs)
+    assert gallery.whole_classes(group, "") == []
+    Image.new("L", (40, 30), 7).save(folder / "figures" / "classes_0003.png")
+    cards, _ = gallery.whole_classes(group, "")
+    assert isinstance(cards, Cards)
+    (picture,) = cards.pictures
+    assert (picture.width, picture.height, picture.file) == (40, 30, "classes-1.png")

@@ -5,6 +5,7 @@ Latent points are two pixels, unless a test asks for another number.
 
 import random
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -27,34 +28,48 @@ WHEN: dict[str, Any] = {"every_n_epochs": 2, "seed": 3, "scale": 1}
 
 
 class TinyVAE(pl.LightningModule):
-    """Encodes an image (1, 2, 2) as its pixels, over and over; trains with global noise."""
+    """Encodes an image (1, 2, 2) as its pixels, over and over; trains with global noise.
 
-    is_conditional = False
+    With classes it is conditional: a decoded image is brighter by 1 per class, a code the same.
+    """
 
-    def __init__(self, *, latent_dim: int) -> None:
+    def __init__(self, *, latent_dim: int, num_classes: int = 0) -> None:
         super().__init__()
+        self.condition = SimpleNamespace(num_classes=num_classes)
+        self.is_conditional = num_classes > 0
+        self.given: list[tuple[Tensor, Tensor | None]] = []  # what was decoded, with its labels
         self.latent_dim = latent_dim
         self.prior = StandardNormal(latent_dim=latent_dim)
         self.layer = nn.Linear(4, 4)
         self.dropout = nn.Dropout(0.5)  # draws from torch's global generator
         self.modes: list[tuple[bool, bool]] = []
 
-    def encode(self, x: Tensor) -> DiagonalGaussian:
+    def encode(self, x: Tensor, labels: Tensor | None = None) -> DiagonalGaussian:
+        self.check(x, labels)
         self.modes.append((self.training, torch.is_grad_enabled()))
         mean = x.flatten(1).repeat(1, 1 + self.latent_dim // 4)[:, : self.latent_dim]
         return DiagonalGaussian(mean, mean - 1)
 
-    def decode(self, z: Tensor) -> Tensor:
+    def check(self, values: Tensor, labels: Tensor | None) -> None:
+        assert (labels is not None) == self.is_conditional
+        assert labels is None or labels.shape == values.shape[:1]
+
+    def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        self.check(z, labels)
+        self.given.append((z, labels))
         self.modes.append((self.training, torch.is_grad_enabled()))
         # Decoders of other people may be careless with global generators.
         torch.rand(1), np.random.random(), random.random()
-        return z.repeat(1, 4)[:, :4].reshape(-1, 1, 2, 2)
+        images = z.repeat(1, 4)[:, :4].reshape(-1, 1, 2, 2)
+        return images if labels is None else images + labels[:, None, None, None]
 
-    def reconstruct(self, x: Tensor) -> Tensor:
-        return self.decode(self.encode(x).mean)
+    def reconstruct(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        return self.decode(self.encode(x, labels).mean, labels)
 
-    def sample(self, num_images: int, generator: torch.Generator) -> Tensor:
-        return self.decode(torch.rand(num_images, self.latent_dim, generator=generator))
+    def sample(
+        self, num_images: int, generator: torch.Generator, labels: Tensor | None = None
+    ) -> Tensor:
+        return self.decode(torch.rand(num_images, self.latent_dim, generator=generator), labels)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         assert self.training
@@ -143,7 +158,9 @@ def drawn(folder: Path, name: str = "samples") -> list[int]:
     return sorted(int(path.stem.split("_")[-1]) for path in (folder / "figures").glob(f"{name}_*"))
 
 
-def snapshot_of(*, latent_dim: int = 2, model: Any = None, data: Any = None) -> Snapshot:
+def snapshot_of(
+    *, latent_dim: int = 2, num_classes: int = 0, model: Any = None, data: Any = None
+) -> Snapshot:
     """Returns what a picture is drawn from: the stand-ins, or others in their place."""
-    model = model or TinyVAE(latent_dim=latent_dim)
+    model = model or TinyVAE(latent_dim=latent_dim, num_classes=num_classes)
     return Snapshot(model=model, data=data or cast(Any, TinyData()), epochs_done=0)

@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from vae_lab.callbacks.drawing.grids import ImageGrid, paths
+from vae_lab.callbacks.drawing.grids import ImageGrid, Tick, paths
 from vae_lab.callbacks.drawing.letters import label_name
 from vae_lab.callbacks.drawing.style import BAND, LINE
 from vae_lab.callbacks.picture import Picture
@@ -31,7 +32,10 @@ class Interpolations(Picture):
         "equally spaced, on the straight line between their posterior means (no sampling). Lambda "
         "is how far a point is on that line. At the right stand the labels passed on the way: at "
         "each point the most frequent label of the five nearest posterior means. Originals are "
-        "typical images of their label, chosen only by pixels, the same in every epoch and run."
+        "typical images of their label, chosen only by pixels, the same in every epoch and run. Of "
+        "a conditional model each pair has two rows, which share all points: the upper one is "
+        "decoded given the class of the first image, the lower one given that of the last. Only "
+        "the style changes along a row."
     )
 
     pairs: Sequence[Sequence[int]]  # labels: from, to
@@ -39,38 +43,92 @@ class Interpolations(Picture):
     num_images: int  # among whose codes the nearest are sought
 
     def draw(self, snapshot: Snapshot, generator: torch.Generator) -> ImageGrid:
-        model, names = snapshot.model, snapshot.data.label_names
         examples, labels = snapshot.data.examples()
-        first, last = find_pairs(examples, labels, self.pairs).unbind(1)
-        starts, ends = examples[first].to(model.device), examples[last].to(model.device)
-        z = between(model.encode(starts).mean, model.encode(ends).mean, steps=self.steps)
-        decoded = model.decode(z.flatten(0, 1))  # (P * S, C, H, W)
-        images = decoded.view(*z.shape[:2], *decoded.shape[1:])
-        passed = labels_near(z.cpu(), snapshot.encoded(self.num_images))
-        height, width = images.shape[-2:]
+        first, last, given = rows_of(
+            find_pairs(examples, labels, self.pairs), snapshot.given(labels)
+        )
+        z, images = self._decoded(snapshot, first, last, given)
+        passed = None
+        if given is None:  # else the classes share the latent space: a code's label says little
+            passed = labels_near(z.cpu(), snapshot.encoded(self.num_images))
         return ImageGrid(
-            paths(starts, images, ends),
+            paths(examples[first].to(images), images, examples[last].to(images)),
             title="decoded at lambda",
             ends="original",
-            above=columns(self.steps, width=width),
-            beside=[
-                (row * (height + LINE) + height / 2, in_words(path, names))
-                for row, path in enumerate(passed or [])
-            ],
-            facts={
-                "paths": [
-                    {
-                        "ends": [end_name(index, labels, names) for index in (start, end)],
-                        "start": rounded(codes[0]),
-                        "end": rounded(codes[-1]),
-                        "labels": passed and [full_name(label, names) for label in passed[row]],
-                    }
-                    for row, (start, end, codes) in enumerate(
-                        zip(first.tolist(), last.tolist(), z.cpu(), strict=True)
-                    )
-                ]
-            },
+            above=columns(self.steps, width=images.shape[-1]),
+            beside=self._beside(passed, given, snapshot.data.label_names, images.shape[-2]),
+            facts={"paths": self._facts(snapshot, first, last, given, z.cpu(), passed)},
         )
+
+    def _decoded(
+        self, snapshot: Snapshot, first: Tensor, last: Tensor, given: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Returns the points of rows, (P, S, Z), and their decoded images, (P, S, C, H, W)."""
+        model, (examples, labels) = snapshot.model, snapshot.data.examples()
+        codes = [
+            model.encode(
+                examples[rows].to(model.device),
+                snapshot.given(None if labels is None else labels[rows].cpu()),
+            ).mean
+            for rows in (first, last)
+        ]
+        z = between(codes[0], codes[1], steps=self.steps)
+        of_each = None if given is None else given.repeat_interleave(self.steps)
+        decoded = model.decode(z.flatten(0, 1), of_each)  # (P * S, C, H, W)
+        return z, decoded.view(*z.shape[:2], *decoded.shape[1:])
+
+    def _beside(
+        self,
+        passed: list[list[int]] | None,
+        given: Tensor | None,
+        names: Sequence[str] | None,
+        height: int,
+    ) -> list[Tick]:
+        """Returns what stands at the right of rows: the labels passed, or the class given."""
+        texts = [in_words(path, names) for path in passed or []]
+        if given is not None:
+            texts = [f"given {label_name(label, names)}" for label in given.tolist()]
+        return [(row * (height + LINE) + height / 2, text) for row, text in enumerate(texts)]
+
+    def _facts(
+        self,
+        snapshot: Snapshot,
+        first: Tensor,
+        last: Tensor,
+        given: Tensor | None,
+        z: Tensor,
+        passed: list[list[int]] | None,
+    ) -> list[dict[str, Any]]:
+        """Returns what a reader of the file gets to know of each row, of points (P, S, Z)."""
+        names, (_, labels) = snapshot.data.label_names, snapshot.data.examples()
+        facts: list[dict[str, Any]] = [
+            {
+                "ends": [end_name(index, labels, names) for index in (start, end)],
+                "start": rounded(codes[0]),
+                "end": rounded(codes[-1]),
+                "labels": None
+                if passed is None
+                else [full_name(label, names) for label in passed[row]],
+            }
+            | ({} if given is None else {"given": full_name(int(given[row]), names)})
+            for row, (start, end, codes) in enumerate(
+                zip(first.tolist(), last.tolist(), z, strict=True)
+            )
+        ]
+        return facts
+
+
+def rows_of(pairs: Tensor, given: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Returns the first and last image of each row, and the class that it is decoded with, (P,).
+
+    Takes pairs (P, 2) of images whose classes, `given` (N,), a conditional model is told. Then a
+    pair has a row for the class at each end; if they are the same, it is two rows that are equal,
+    so that each pair has as many.
+    """
+    if given is None:
+        return pairs[:, 0], pairs[:, 1], None
+    twice = pairs.repeat_interleave(2, dim=0)
+    return twice[:, 0], twice[:, 1], given.cpu()[pairs].flatten()
 
 
 def columns(steps: int, *, width: int) -> list[tuple[float, str]]:

@@ -23,7 +23,8 @@ class KLPerDim(Picture):
         "first. Dimensions at or below the dashed red line (grey) are not used: their posterior is "
         "the prior, whatever the image. The bars add up to the KL term of the bound on these "
         "images. A learned prior has no KL per dimension: then it is the KL from the aggregate "
-        "posterior, as the axis says, and the bars add up to another number."
+        "posterior, as the axis says, and the bars add up to another number. The posterior of a "
+        "conditional model is given the class too: what the class says is not in the bars."
     )
 
     threshold: float  # nats

@@ -57,7 +57,8 @@ class KnownByHeart(Callback):
             raise NotLearned(f"the {len(images)} training images are all the same: choose others.")
         generator = torch.Generator().manual_seed(self.seed)
         with evaluation_mode(pl_module):
-            found = recall(pl_module, images, self.num_draws, generator)
+            labels = data.given_labels("train")
+            found = recall(pl_module, images, self.num_draws, generator, labels)
         what = f"the {len(images)} images after {trainer.global_step} steps"
         facts = (
             f"{found.recognised:.0%} of the reconstructions are closest to their own image, and "
@@ -80,14 +81,22 @@ class KnownByHeart(Callback):
         log.info("The test below is of other images: its bound says nothing.")
 
 
-def recall(model: VAE, images: Tensor, num_draws: int, generator: torch.Generator) -> Recall:
+def recall(
+    model: VAE,
+    images: Tensor,
+    num_draws: int,
+    generator: torch.Generator,
+    labels: Tensor | None = None,
+) -> Recall:
     """Returns what a model knows of images in [0, 1], (B, C, H, W).
 
-    A reconstruction is the mean image at a draw of z.
+    A reconstruction is the mean image at a draw of z. `labels` (B,) are for a conditional model.
     """
     noise = torch.randn((num_draws, len(images), model.latent_dim), generator=generator)
-    z = model.encode(images).sample(noise.to(images.device))  # (K, B, Z)
-    drawn = model.decode(z.flatten(0, 1)).double().flatten(1).view(*z.shape[:2], -1)  # (K, B, CHW)
+    z = model.encode(images, labels).sample(noise.to(images.device))  # (K, B, Z)
+    given = None if labels is None else labels.repeat(num_draws)
+    decoded = model.decode(z.flatten(0, 1), given).double()
+    drawn = decoded.flatten(1).view(*z.shape[:2], -1)  # (K, B, CHW)
     flat = images.double().flatten(1)  # (B, CHW)
     distances = torch.cdist(drawn, flat.expand(num_draws, -1, -1))  # (K, B, B)
     own = distances.diagonal(dim1=1, dim2=2)  # (K, B)

@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vae_lab.callbacks.class_maps import class_maps, class_rows, side_of
 from vae_lab.callbacks.drawing.canvas import ticks
 from vae_lab.callbacks.drawing.charts.framed import Framed
 from vae_lab.callbacks.drawing.charts.plot import Heading, Tick
-from vae_lab.callbacks.drawing.grids import grid, latent_plane, to_uint8
+from vae_lab.callbacks.drawing.grids import Drawing, grid, latent_plane, to_uint8
 from vae_lab.callbacks.drawing.letters import label_name
 from vae_lab.callbacks.drawing.style import LINE
 from vae_lab.callbacks.picture import Picture
@@ -39,8 +40,8 @@ class Lattice(Picture):
     steps: int
 
     @abstractmethod
-    def axes(self, model: "VAE") -> Tensor:
-        """Returns the values of each coordinate, ascending, (S, Z)."""
+    def axes(self, model: "VAE", steps: int) -> Tensor:
+        """Returns as many values of each coordinate, ascending, (S, Z)."""
 
     @abstractmethod
     def heading(self, model: "VAE") -> Heading:
@@ -50,12 +51,17 @@ class Lattice(Picture):
         """Returns what a reader of the file gets to know of axes (S,) with cells of such a size."""
         return {}
 
-    def draw(self, snapshot: Snapshot, generator: torch.Generator) -> Framed:
-        """Returns the map of one or two latent dimensions."""
-        model, axes = snapshot.model, self.axes(snapshot.model)
-        flat = model.latent_dim > 1
+    def draw(self, snapshot: Snapshot, generator: torch.Generator) -> Drawing:
+        """Returns the map of one or two latent dimensions, or a map for each class."""
+        model, flat = snapshot.model, snapshot.model.latent_dim > 1
+        steps = side_of(self.steps, snapshot.classes) if flat else self.steps
+        axes = self.axes(model, steps)
         right, up = axes[:, 0], axes[:, -1]
         z = latent_plane(right, up) if flat else right[:, None]
+        if snapshot.classes and flat:
+            return class_maps(snapshot, z, self.heading(model))
+        if snapshot.classes:
+            return class_rows(snapshot, z, self.heading(model), axis_ticks)
         images = model.decode(z.to(model.device))
         # Round values on both axes: downwards in pixels is upwards in the latent space.
         height, width = images.shape[2:]
@@ -86,7 +92,7 @@ class LatentMap(Lattice):
         "right, the second upwards. Of one: a row. Of more: points of the plane through the "
         "posterior means of three images, which are framed, always at the same three places; "
         "straight lines are straight there, but distances in one direction cannot be compared with "
-        "those in another."
+        "those in another. A conditional model has a map of the same points for each class."
     )
 
     extent: float
@@ -96,9 +102,9 @@ class LatentMap(Lattice):
     def is_due(self, epochs_done: int) -> bool:
         return epochs_done <= self.first_epochs or super().is_due(epochs_done)
 
-    def axes(self, model: "VAE") -> Tensor:
-        steps = torch.linspace(-self.extent, self.extent, self.steps)
-        return model.prior.mean() + steps[:, None] * model.prior.scale()
+    def axes(self, model: "VAE", steps: int) -> Tensor:
+        values = torch.linspace(-self.extent, self.extent, steps)
+        return model.prior.mean() + values[:, None] * model.prior.scale()
 
     def heading(self, model: "VAE") -> Heading:
         steps = f"equally spaced from {-self.extent:g} to {self.extent:g}"
@@ -110,21 +116,27 @@ class LatentMap(Lattice):
     def facts(self, right: Tensor, up: Tensor, *, height: int, width: int) -> dict[str, Any]:
         return {"axes": {"x": edges(right, cell=width), "y": edges(up, cell=height)}}
 
-    def draw(self, snapshot: Snapshot, generator: torch.Generator) -> Framed:
+    def draw(self, snapshot: Snapshot, generator: torch.Generator) -> Drawing:
         model = snapshot.model
         if model.latent_dim <= 2:
             return super().draw(snapshot, generator)
-        three, names = three_images(snapshot, self.corners)
-        codes = model.encode(three.to(model.device)).mean
-        cells, weights = triangle(self.steps)
-        images = model.decode(weights.to(codes) @ codes)
+        chosen, names = three_images(snapshot, self.corners)
+        examples, labels = snapshot.data.examples()
+        given = snapshot.given(None if labels is None else labels[chosen].cpu())
+        codes = model.encode(examples[chosen].to(model.device), given).mean
+        cells, weights = triangle(side_of(self.steps, snapshot.classes))
+        z = weights.to(codes) @ codes
+        heading = Heading(
+            f"What the decoder draws on the plane through {names}",
+            f"all {model.latent_dim} latent dimensions change; the three codes are framed",
+        )
+        if given is not None:
+            return class_maps(snapshot, z, heading, cells)
+        images = model.decode(z)
         height, width = images.shape[2:]
         corners = [(x * (width + LINE), y * (height + LINE)) for x, y in cells]
         return Framed(
-            heading=Heading(
-                f"What the decoder draws on the plane through {names}",
-                f"all {model.latent_dim} latent dimensions change; the three codes are framed",
-            ),
+            heading=heading,
             picture=to_uint8(grid(images, columns=self.steps)),
             across=[],
             upwards=[],
@@ -146,12 +158,13 @@ class QuantileMap(Lattice):
         "Mean images decoded at the quantiles of the prior, so that each cell stands for the same "
         "prior probability: what a draw from the prior looks like, and how often. Under a learned "
         "prior, whose dimensions depend on one another, rows and columns are equally probable, and "
-        "cells are not. Only of one or two latent dimensions."
+        "cells are not. Only of one or two latent dimensions. A conditional model has a map of the "
+        "same points for each class."
     )
 
-    def axes(self, model: "VAE") -> Tensor:
+    def axes(self, model: "VAE", steps: int) -> Tensor:
         # The middle of each of S parts of equal probability.
-        probability = (torch.arange(self.steps, dtype=torch.float64) + 0.5) / self.steps
+        probability = (torch.arange(steps, dtype=torch.float64) + 0.5) / steps
         return model.prior.quantiles(probability)
 
     def heading(self, model: "VAE") -> Heading:
@@ -166,8 +179,8 @@ class QuantileMap(Lattice):
             super().publish(snapshot, folder, loggers)
 
 
-def three_images(snapshot: Snapshot, labels: Sequence[int]) -> tuple[Tensor, str]:
-    """Returns three images (3, C, H, W), a typical one of each label, and what to call them.
+def three_images(snapshot: Snapshot, labels: Sequence[int]) -> tuple[list[int], str]:
+    """Returns the rows of three images, a typical one of each label, and what to call them.
 
     If a label is missing, the first image that is left takes its place, and so without labels.
     """
@@ -178,10 +191,10 @@ def three_images(snapshot: Snapshot, labels: Sequence[int]) -> tuple[Tensor, str
         left = [k for k in (*there, *range(len(examples))) if k not in chosen]
         chosen.append(left[0] if left else 0)
     if own is None:
-        return examples[chosen], "the codes of three images"
+        return chosen, "the codes of three images"
     names = [label_name(int(own[index]), snapshot.data.label_names) for index in chosen]
     first, second, third = (f"{'an' if re.match(VOWEL, name) else 'a'} {name}" for name in names)
-    return examples[chosen], f"{first}, {second} and {third}"
+    return chosen, f"{first}, {second} and {third}"
 
 
 def triangle(steps: int) -> tuple[list[tuple[int, int]], Tensor]:

@@ -19,6 +19,9 @@ from vae_lab.callbacks.snapshot import EncodedImages, Snapshot
 
 REACH = 4  # of the axes, in the prior's standard deviations from its mean
 
+# Of a conditional model.
+GIVEN = "given the class of each, so classes should overlap"
+
 RINGS = (1.0, 2.0)  # standard deviations of the standard normal prior
 
 
@@ -36,7 +39,9 @@ class LatentScatter(Picture):
         "dimensions the first two principal components of the means are shown, from the prior's "
         "mean, and the subtitle says how much of their variance that is; or t-SNE "
         "(projection=tsne), whose distances and axes cannot be interpreted. Of one dimension, each "
-        "label has a row. The text at a group is its label, at the group's median or beside it."
+        "label has a row. The text at a group is its label, at the group's median or beside it. A "
+        "conditional model is given the class of each image, so the classes should overlap: z "
+        "holds what the class does not say."
     )
 
     num_images: int
@@ -82,6 +87,8 @@ class LatentScatter(Picture):
 
     def _heading(self, snapshot: Snapshot, encoded: EncodedImages, notes: Sequence[str]) -> Heading:
         what = f"{len(encoded.mean):,} {snapshot.image_kind}"
+        if snapshot.classes:
+            notes = [*notes, GIVEN]
         return Heading(f"Where the encoder puts {what}", "; ".join(notes))
 
     def _beyond(self, points: Tensor, window: Window, rows: Sequence[Tick] | None) -> list[str]:

@@ -20,7 +20,8 @@ class Reconstructions(Picture):
     name = "reconstructions"
     description = (
         "Upper rows: original images, the same in every run. Lower rows: their reconstructions "
-        "by the posterior mean (no sampling, so sharper than the bound sees them)."
+        "by the posterior mean (no sampling, so sharper than the bound sees them). A conditional "
+        "model is given the class of each image."
     )
 
     num_images: int
@@ -29,9 +30,12 @@ class Reconstructions(Picture):
     def draw(self, snapshot: Snapshot, generator: torch.Generator) -> ImageGrid:
         model = snapshot.model
         images, labels = snapshot.data.examples()
-        originals = images[in_turn(labels, len(images))[: self.num_images]].to(model.device)
-        pairs = above(originals, model.reconstruct(originals), columns=self.columns)
-        return ImageGrid(pairs, title="originals, each above its reconstruction")
+        rows = in_turn(labels, len(images))[: self.num_images]
+        originals = images[rows].to(model.device)
+        given = snapshot.given(None if labels is None else labels[rows.to(labels.device)])
+        pairs = above(originals, model.reconstruct(originals, given), columns=self.columns)
+        title = "originals, each above its reconstruction"
+        return ImageGrid(pairs, title=title if given is None else f"{title}, given its class")
 
 
 def in_turn(labels: Tensor | None, count: int) -> Tensor:

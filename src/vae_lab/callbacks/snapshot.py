@@ -67,6 +67,15 @@ class Snapshot:
         return "validation images" if self.data.num_val else "training images"
 
     @property
+    def classes(self) -> range:
+        """The classes that the model can be given, as labels; empty without a condition."""
+        return range(self.model.condition.num_classes)
+
+    def given(self, labels: Tensor | None) -> Tensor | None:
+        """Returns what the model is given of images with these labels, (B,); None: nothing."""
+        return labels if self.classes else None
+
+    @property
     def kl_name(self) -> str:
         """What the KL of a dimension is called in texts, which say if it is not from the prior."""
         prior = self.model.prior
@@ -83,7 +92,7 @@ class Snapshot:
         # A copy: a view would keep all of the images in memory.
         images = images[:num_images].clone()
         labels = None if labels is None else labels[:num_images].cpu()
-        posterior = self._posterior(images, labels if self.model.is_conditional else None)
+        posterior = self._posterior(images, self.given(labels))
         # Of all images at once: a KL from the aggregate posterior depends on all of them.
         kl = self.model.prior.kl(posterior)
         return EncodedImages(images, labels, posterior.mean, posterior.variance, kl)

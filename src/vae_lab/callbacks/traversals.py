@@ -35,10 +35,11 @@ class Traversals(Picture):
         "the left; without labels from that of the first image, or from the prior's mean. Rows are "
         "ordered by the dimension's mean KL in nats, which stands beside them: the first ones "
         "carry the information, and a row that does not change belongs to a dimension that is not "
-        "used."
+        "used. A conditional model is given the class of the block."
     )
 
-    start: int | Sequence[int] | None  # labels, of a block each; None: the prior's mean
+    # Labels, of a block each; None: the prior's mean, a block for each class that a model is given.
+    start: int | Sequence[int] | None
     max_rows: int  # of all blocks together: the most used dimensions
     steps: int  # images per row
     extent: float  # a row leads from -extent to extent, in the prior's standard deviations
@@ -46,7 +47,7 @@ class Traversals(Picture):
 
     def draw(self, snapshot: Snapshot, generator: torch.Generator) -> Framed:
         encoded, model = snapshot.encoded(self.num_images), snapshot.model
-        starts, names = self._starts(snapshot)
+        starts, names, given = self._starts(snapshot)
         origin = "the prior's mean" if self.start is None else "typical images"
         most = max(1, self.max_rows // len(starts))
         dims, kl = encoded.dimensions_by_kl()[:most], encoded.kl_per_dim()
@@ -54,24 +55,31 @@ class Traversals(Picture):
         # Of the standard normal prior the offsets are the values themselves.
         values = model.prior.mean() + offsets[:, None] * model.prior.scale()  # (S, Z)
         z = torch.stack([traverse(start, dims, values) for start in starts])  # (K, R, S, Z)
-        images = model.decode(z.flatten(0, 2).to(model.device))
+        per_block = z.shape[1] * z.shape[2]
+        labels = None if given is None else given.repeat_interleave(per_block)
+        images = model.decode(z.flatten(0, 2).to(model.device), labels)
         kind = "all" if len(dims) == len(kl) else f"the {len(dims)} most used of"
         which = f"{kind} {len(kl)} dimensions" if len(kl) > 1 else "the only dimension"
+        change = "What each latent dimension changes"
         heading = Heading(
-            "What each latent dimension changes",
+            change if given is None else f"{change}, given the class",
             f"{which}, from {origin}; beside rows: mean {snapshot.kl_name} in nats",
         )
-        rows = [f"z[{dim}]  {kl[dim]:.2f}" for dim in dims]
+        rows = names_of_rows(dims, kl)
         return Framed(
             heading=heading,
             axes=(_AXIS if model.prior.has_closed_kl else _SCALED_AXIS, ""),
             **_named_blocks(images.view(*z.shape[:3], *images.shape[1:]), offsets, rows, names),
         )
 
-    def _starts(self, snapshot: Snapshot) -> tuple[list[Tensor], list[str]]:
-        """Returns the points (Z,) that blocks start from, and their names."""
+    def _starts(self, snapshot: Snapshot) -> tuple[list[Tensor], list[str], Tensor | None]:
+        """Returns the points (Z,) that K blocks start from, their names, and the classes (K,)."""
         if self.start is None:
-            return [snapshot.model.prior.mean()], []
+            mean, classes = snapshot.model.prior.mean(), snapshot.classes[: self.max_rows]
+            if not classes:
+                return [mean], [], None
+            names = [label_name(label, snapshot.data.label_names) for label in classes]
+            return [mean] * len(classes), names, torch.tensor(classes)
         examples, labels = snapshot.data.examples()
         chosen, names = [0], []
         if labels is not None:
@@ -80,8 +88,14 @@ class Traversals(Picture):
             there = [it for it in wanted if (labels == it).any()] or labels[:1].tolist()
             chosen = [typical(examples, labels, label)[0] for label in there]
             names = [label_name(label, snapshot.data.label_names) for label in there]
-        codes = snapshot.model.encode(examples[chosen].to(snapshot.model.device)).mean
-        return [*codes.cpu().float()], names
+        given = snapshot.given(None if labels is None else labels[chosen].cpu())
+        codes = snapshot.model.encode(examples[chosen].to(snapshot.model.device), given).mean
+        return [*codes.cpu().float()], names, given
+
+
+def names_of_rows(dims: Sequence[int], kl: Tensor) -> list[str]:
+    """Returns what stands beside the row of each dimension: its mean KL of `kl` (Z,), in nats."""
+    return [f"z[{dim}]  {kl[dim]:.2f}" for dim in dims]
 
 
 def traverse(start: Tensor, dims: list[int], values: Tensor) -> Tensor:

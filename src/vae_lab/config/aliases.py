@@ -144,6 +144,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "callbacks=reconstructions": "recon recons reconstruction",
         "callbacks=samples": "sample generated generations",
         "callbacks=interpolations": "interpolation interpolate",
+        "callbacks=classes": "class class_grid per_class conditional_samples",
         "callbacks=latent_map": "map manifold latent_plane plane",
         "callbacks=latent_scatter": "scatter latent latent_space pca tsne",
         "callbacks=traversals": "traversal latent_traversal latent_traversals",

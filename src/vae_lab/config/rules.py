@@ -148,7 +148,7 @@ RULES = (
         latent_dim data.batch_size optimizer.iterations model.num_blocks objective.cycles
         data.num_train data.passes_per_epoch
         objective.num_samples prior.num_components
-        callbacks.*.every_n_epochs callbacks.*.num_images callbacks.*.columns
+        callbacks.*.every_n_epochs callbacks.*.num_images callbacks.*.columns callbacks.*.rows
         callbacks.*.scale callbacks.*.max_rows callbacks.*.max_width
         callbacks.*.update_every_n_steps callbacks.*.num_draws num_samples decoder_batch grid_points
         temperatures chains leapfrog_steps

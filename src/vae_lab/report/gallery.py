@@ -14,6 +14,11 @@ FEW_IMAGES, FEW_SETTINGS = 10, 4
 
 DOUBLE_ROWS = 2  # of a picture of reconstructions, that become one strip
 
+CLASSES_NOTE = Note(
+    "All images of a row are decoded from the same draw of the prior, each given the class of its "
+    "column: a row shares the style, a column the class."
+)
+
 NO_PICTURES = Note("These runs drew none: train with callbacks=default.")
 
 
@@ -70,14 +75,27 @@ def selection_notes(group: Group) -> list[Block]:
 
 def whole_samples(group: Group, prefix: str) -> Block:
     """Returns the last samples of each setting's first run."""
+    alt = "Samples of {}: images decoded from draws of the prior"
+    return _whole(group, prefix, "samples", alt, without_texts=True) or NO_PICTURES
+
+
+def whole_classes(group: Group, prefix: str) -> list[Block]:
+    """Returns the class pictures of the first runs of conditional settings, if there are any."""
+    alt = "Images of {}: a draw of the prior a row, a class a column"
+    cards = _whole(group, prefix, "classes", alt, without_texts=False)
+    return [cards, CLASSES_NOTE] if cards else []
+
+
+def _whole(group: Group, prefix: str, kind: str, alt: str, *, without_texts: bool) -> Cards | None:
+    """Returns the last pictures of a kind; `alt` says what is seen, of a setting by its name."""
     of_setting, pictures = styles(group), list[PagePicture]()
     for number, setting in enumerate(in_colour(group), start=1):
-        alt = f"Samples of {setting.label}: images decoded from draws of the prior"
-        file = f"{prefix}samples-{number}.png"
+        label, file = setting.label, f"{prefix}{kind}-{number}.png"
         run, colours = setting.runs[0], of_setting[id(setting)].on_both
-        if picture := whole(run, "samples", setting.label, alt, file, without_texts=True):
+        texts = alt.format(label)
+        if picture := whole(run, kind, label, texts, file, without_texts=without_texts):
             pictures.append(picture._replace(colours=colours))
-    return Cards(pictures) if pictures else NO_PICTURES
+    return Cards(pictures) if pictures else None
 
 
 def reconstruction_strips(group: Group, prefix: str) -> Block:

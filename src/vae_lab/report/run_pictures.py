@@ -21,7 +21,12 @@ MOST_TEXT = 100_000
 # Of a coordinate: beyond it, differences could be infinite.
 LARGEST = 1e30
 
-_PATH: dict[str, Any] = {"labels": list[str] | None, "start": list[float], "end": list[float]}
+_PATH: dict[str, Any] = {
+    "labels": list[str] | None,
+    "start": list[float],
+    "end": list[float],
+    "given": str,
+}
 
 # Settings of the callbacks that draw grids of images.
 _SETTINGS: dict[str, Any] = {"scale": int, "steps": int, "pairs": list[list[int]]}

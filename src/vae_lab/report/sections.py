@@ -124,9 +124,11 @@ def _pictures(group: Group, charts: Mapping[str, Chart], prefix: str) -> list[Se
     interpolations = [*_explained(strips, INTERPOLATIONS_NOTE), *paths]
     latent = latent_pictures.blocks(group, prefix) or [gallery.NO_PICTURES]
     chosen = gallery.selection_notes(group)
+    classes = gallery.whole_classes(group, prefix)
     return [
         Section("curves", "Training and validation curves", [curves], "Curves", True),
         Section("samples", "Samples", [*chosen, *_explained(samples, SAMPLES_NOTE)], is_open=True),
+        *([Section("classes", "Classes", classes, is_open=True)] if classes else []),
         Section("latent", "Latent maps and scatters", latent, "Latent space", True),
         Section("reconstructions", "Reconstructions", reconstructions),
         Section("interpolations", "Interpolations", interpolations),

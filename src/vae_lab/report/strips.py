@@ -77,7 +77,10 @@ def first(pixels: np.ndarray, count: int, width: int) -> np.ndarray:
 
 
 class Interpolation(NamedTuple):
-    """A strip with its originals at both ends, and the labels on the way."""
+    """A strip with its originals at both ends, and the labels on the way.
+
+    Of a conditional model the name says which class is given: a pair of images has two.
+    """
 
     name: str
     originals: tuple[str, str]  # what those at both ends are called
@@ -96,18 +99,24 @@ def interpolations(run: Run) -> list[Interpolation]:
     across = 2 * (width + BAND) + steps * (width + LINE) - LINE
     if any(len(pair) != 2 for pair in pairs):
         return []
+    abouts = picture.about.get("paths", [])
+    if any("given" in about for about in abouts):
+        pairs = [pair for pair in pairs for _ in range(2)]
     if pixels.shape[:2] != (len(pairs) * (height + LINE) - LINE, across):
         return []
-    abouts = picture.about.get("paths", [])
     paths: list[Interpolation] = []
+    former: list[str] = []
     for row, pair in enumerate(pairs):
         about = abouts[row] if row < len(abouts) else {}
         originals = _originals(run, row, pair, about)
-        number = sum(it.originals == originals for it in paths)
+        given = f", given {about['given']}" if "given" in about else ""
+        name = f"{' to '.join(originals)}{given}"
+        number = former.count(name)
+        former.append(name)
         top = row * (height + LINE)
         paths.append(
             Interpolation(
-                name=" to ".join(originals) + (f", again {number}" if number else ""),
+                name=f"{name}, again {number}" if number else name,
                 originals=originals,
                 pixels=pixels[top : top + height],
                 labels=[str(label) for label in about.get("labels") or []],

@@ -28,6 +28,7 @@ WHOLE = {
     "kl_per_dim": ("The KL of each latent dimension, the largest first.", False),
     "traversals": ("Decoded images while one latent dimension changes.", False),
     "quantile_map": ("Decoded points of the plane, each equally probable.", True),
+    "classes": ("A draw of the prior a row, a class a column; of conditional models.", True),
 }
 
 
@@ -64,6 +65,7 @@ def comparisons(group: Group) -> Iterator[tuple[str, Comparison]]:
         "latent_scatter": partial(_whole, kind="latent_scatter"),
         "traversals": partial(_whole, kind="traversals"),
         "quantile_map": partial(_whole, kind="quantile_map"),
+        "classes": partial(_whole, kind="classes"),
     }
     for number, (kind, draw) in enumerate(kinds.items(), start=1):
         if comparison := draw(rows, footer):

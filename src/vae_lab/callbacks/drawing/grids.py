@@ -6,7 +6,9 @@ picture of every run, so pictures can be compared. One pixel of an image is one 
 picture; only a canvas enlarges, by a whole factor, so that no cell is blurred or uneven.
 """
 
+import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
@@ -41,6 +43,7 @@ class ImageGrid(NamedTuple):
     ends: str = ""  # the name of the first and the last column, which the title stands between
     above: Sequence[Tick] = ()  # texts above columns, the important ones first, at pixels across
     beside: Sequence[Tick] = ()  # texts at the right of rows, at pixels downwards
+    headings: Sequence[Tick] = ()  # names of columns, all of them: upwards if they are wide
     facts: Mapping[str, Any] = MappingProxyType({})  # for readers of the file; see `Canvas`
 
     def layout(self) -> Canvas:
@@ -51,7 +54,8 @@ class ImageGrid(NamedTuple):
         size = legible(reach + room + 2 * MARGIN)
         around = 2 * (length(self.ends, size=size) + MARGIN) if self.ends else 0
         lines = wrapped(self.title, size=size, width=reach - around) or [""] * bool(self.ends)
-        top = MARGIN // 2 + line_height(size) * (len(lines) + bool(self.above)) + 2
+        high = self._heading_height(size, zoom)
+        top = MARGIN // 2 + line_height(size) * (len(lines) + bool(self.above)) + high + 2
         canvas = Canvas(
             width=reach + room + 2 * MARGIN,
             height=top + zoom * height + MARGIN // 2,
@@ -61,6 +65,7 @@ class ImageGrid(NamedTuple):
         canvas.picture(MARGIN, top, to_uint8(self.picture), zoom=zoom)
         canvas.facts.update(self.facts)
         self._name_columns(canvas, size)
+        self._head_columns(canvas, size, high)
         self._name_rows(canvas, size, room)
         return canvas
 
@@ -87,6 +92,24 @@ class ImageGrid(NamedTuple):
             if all(end <= other_start or other_end <= start for other_start, other_end in taken):
                 taken.append((start, end))
                 canvas.text(middle, top - 2, text, size=size, anchor="mb")
+
+    def _heading_height(self, size: int, zoom: int) -> int:
+        """Returns the units above columns for their headings: a line, or the longest of them."""
+        if not self.headings:
+            return 0
+        places = [x for x, _ in self.headings]
+        pitch = zoom * min((b - a for a, b in pairwise(places)), default=self.picture.shape[2])
+        longest = max(length(name, size=size) for _, name in self.headings)
+        return line_height(size) if longest + 2 <= pitch else math.ceil(longest) + 4
+
+    def _head_columns(self, canvas: Canvas, size: int, high: int) -> None:
+        left, top, _, _ = canvas.grid
+        for x, name in self.headings:
+            middle = left + x * canvas.zoom
+            if high == line_height(size):
+                canvas.text(middle, top - 2, name, size=size, anchor="mb")
+            else:
+                canvas.text_upwards(middle, top - 3 - length(name, size=size) / 2, name, size=size)
 
     def _name_rows(self, canvas: Canvas, size: int, room: int) -> None:
         """Writes the texts at the right of rows, in as many lines as a row has room for."""

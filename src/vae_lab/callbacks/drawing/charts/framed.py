@@ -45,8 +45,11 @@ class Framed(NamedTuple):
         plot.frame()
         plot.picture(plot.left, plot.top, self.picture, zoom=zoom)
         plot.facts.update(self.facts)
-        for edges in self.marked:
-            self._mark(plot, *(zoom * edge for edge in edges))
+        for left, top, right, bottom in self.marked:
+            start, end = (plot.left + zoom * edge for edge in (left, right))
+            upper, lower = (plot.top + zoom * edge for edge in (top, bottom))
+            # A line that is seen in a card.
+            mark(plot, start, upper, end, lower, thick=max(2, round(plot.size / 8)))
         size = self._letters(zoom * width)
         for y, name in self.blocks:
             write = plot.text if len(name) <= 2 else plot.text_upwards
@@ -63,12 +66,10 @@ class Framed(NamedTuple):
     def _room(self, width: int) -> int:
         return line_height(self._letters(width)) if self.blocks else 0
 
-    def _mark(self, plot: Plot, left: float, top: float, right: float, bottom: float) -> None:
-        """Draws a line around a cell, outside of it, that is seen in a card."""
-        thick = max(2, round(plot.size / 8))
-        left, right = plot.left + left, plot.left + right
-        top, bottom = plot.top + top, plot.top + bottom
-        plot.box(left - thick, top - thick, right + thick, top, MARK)
-        plot.box(left - thick, bottom, right + thick, bottom + thick, MARK)
-        plot.box(left - thick, top, left, bottom, MARK)
-        plot.box(right, top, right + thick, bottom, MARK)
+
+def mark(plot: Plot, left: float, top: float, right: float, bottom: float, *, thick: float) -> None:
+    """Draws a line around a cell of a plot, outside of it."""
+    plot.box(left - thick, top - thick, right + thick, top, MARK)
+    plot.box(left - thick, bottom, right + thick, bottom + thick, MARK)
+    plot.box(left - thick, top, left, bottom, MARK)
+    plot.box(right, top, right + thick, bottom, MARK)
