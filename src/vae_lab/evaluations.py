@@ -33,6 +33,9 @@ _OF_PARTS = {
     ("anatomy",): ("anatomy", "posterior_steps", "posterior_samples", "posterior_rate"),
 }
 
+# Settings that came later: with this value an evaluation keeps the name it had before.
+_ADDED_LATER = {"factor_images": 1000, "factor_bins": 20}
+
 # The files of conf/ that hold the settings and their defaults.
 DEFAULTS = ("evaluate.yaml", "picture_metrics/thorough.yaml")
 
@@ -115,6 +118,9 @@ def file_name(weights: str, settings: Mapping[str, Any], other_images: str | Non
         if not any(settings.get(switch) for switch in switches)
     }
     protocol = {key: it for key, it in settings.items() if key not in {*NOT_IN_NAME, *off}}
+    for key, value in _ADDED_LATER.items():
+        if protocol.get(key) == value:
+            del protocol[key]
     text = json.dumps(protocol | {"weights": weights}, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     images = f"of-images-{other_images}-" if other_images else ""

@@ -159,7 +159,7 @@ RULES = (
     ),
     at_least(
         2,
-        "callbacks.*.steps callbacks.*.max_frames simulated_images "
+        "callbacks.*.steps callbacks.*.max_frames simulated_images factor_images factor_bins "
         + _report("num_images num_train num_generated num_pairs map_steps class_images"),
     ),
     at_least(3, _report("num_steps")),

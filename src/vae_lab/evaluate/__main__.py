@@ -97,8 +97,8 @@ def evaluate_run(request: Request) -> Measured:
     print(printable(format_evaluation(request.name, measured.content)), flush=True)
     _keep(measured)
     print(printable(f"\n{'kept in' if measured.is_new else 'measured before:'} {measured.path}"))
-    if picture := measured.draw():
-        print(printable(f"true posteriors of test images: {picture}"))
+    for words, picture in measured.draw().items():
+        print(printable(f"{words}: {picture}"))
     return measured
 
 
@@ -155,7 +155,7 @@ def _measure(request: Request, progress: "EvaluationProgress") -> Measured:
     import torch
 
     from vae_lab.evaluate.evaluation import Evaluation, evaluate
-    from vae_lab.evaluate.posteriors_picture import draw_posteriors
+    from vae_lab.evaluate.pictures import draw_pictures
 
     run, checkpoint, settings = request
     torch.set_num_threads(settings["threads"])
@@ -177,7 +177,7 @@ def _measure(request: Request, progress: "EvaluationProgress") -> Measured:
         "machine": environment.machine(),
     }
     path = request.file(evaluation.other_images)
-    draw = partial(draw_posteriors, evaluation, run)
+    draw = partial(draw_pictures, evaluation, content, run)
     return Measured(path, content, is_new=True, per_image=evaluation.per_image, draw=draw)
 
 

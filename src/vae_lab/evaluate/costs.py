@@ -42,4 +42,6 @@ def seconds(evaluation: "Evaluation", metrics: Sequence[str]) -> dict[str, float
         costs["bayes"] = SECONDS["importance_weighted_bound"] * points / 500_000
     if evaluation.model.latent_dim != 2:
         costs["exact"] = 0.1
+    if evaluation.data.factors is not None:
+        costs["factor_scores"] = 30 * settings["factor_images"] / 1000
     return {name: costs[name] for name in metrics}

@@ -24,6 +24,7 @@ from vae_lab.evaluate.bayes import bayes
 from vae_lab.evaluate.bound import PerImage, bound_per_image, elbo
 from vae_lab.evaluate.classifiers import probes
 from vae_lab.evaluate.costs import seconds
+from vae_lab.evaluate.factors.numbers import factor_scores
 from vae_lab.evaluate.latent_space import active_units, mutual_information
 from vae_lab.evaluate.marginal_likelihood import ImportanceWeighted
 from vae_lab.evaluate.picture_metrics import picture_metrics
@@ -238,6 +239,7 @@ METRICS: tuple[Metric, ...] = (
     mutual_information,
     probes,
     sample_quality,
+    factor_scores,
     picture_metrics,
 )
 

@@ -7,6 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from vae_lab.evaluate.factors.block import OF_FACTORS, factors_block
 from vae_lab.evaluate.highlights import ANATOMY, anatomy_block, weights_block
 from vae_lab.evaluate.requests import Request
 from vae_lab.evaluate.values import digits, value_with_error
@@ -57,7 +58,8 @@ def format_evaluation(name: str, content: Mapping[str, Any]) -> str:
         f"better; ± standard error over images",
     ]
     pictures = record.picture_metrics
-    first = [*weights_block(record.numbers), *anatomy_block(record.numbers)]
+    blocks = (weights_block, anatomy_block, factors_block)
+    first = [line for block in blocks for line in block(record.numbers)]
     notes = [*_notes(record.numbers), *_common_notes({**record.numbers, **pictures})]
     of_pictures = ["", "pictures and interpolations, for the report", *_pictures(pictures)]
     parts = [
@@ -151,7 +153,7 @@ def _by_protocol(record: EvaluationRecord) -> list[str]:
     hidden = {*record.protocol, *_FOOTNOTES, *_BEHIND, "targets_are_means"}
     groups: dict[str, list[Number]] = {}
     for number in record.numbers.values():
-        if number.name in ANATOMY:
+        if number.name in ANATOMY or number.name in OF_FACTORS:
             continue  # they stand above
         shown = {key: it for key, it in number.protocol.items() if key not in hidden}
         groups.setdefault(_listed(shown), []).append(number)
@@ -174,7 +176,7 @@ def _notes(numbers: Mapping[str, Number]) -> list[str]:
     for name, number in numbers.items():
         details = {key: it for key, it in number.details.items() if it is not None}
         warning = details.pop("warning", None)
-        if name == "iw_bound":
+        if name == "iw_bound" or name in OF_FACTORS:
             continue  # they stand above
         lines += [f"{name}: {_listed(details)}"] if details else []
         lines += [f"{name}: {warning}"] if warning else []

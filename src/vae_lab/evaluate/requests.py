@@ -62,14 +62,14 @@ class Measured(NamedTuple):
     """What an evaluation found, the file that it belongs into, and whether it is still missing.
 
     `per_image` are arrays of values of single images, which belong into a file beside it. `draw`
-    draws what belongs to the numbers once they are kept, and returns the file, if there is one.
+    draws what belongs to the numbers once they are kept, and returns the files by words.
     """
 
     path: Path
     content: dict[str, Any]
     is_new: bool
     per_image: Mapping[str, Any] = MappingProxyType({})
-    draw: Callable[[], Path | None] = lambda: None
+    draw: Callable[[], Mapping[str, Path]] = dict
 
 
 class EvaluationPlan(NamedTuple):
