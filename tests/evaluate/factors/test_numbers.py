@@ -62,9 +62,9 @@ def test_each_score_has_an_error_two_nulls_and_a_protocol(numbers: dict[str, Num
 
 def test_the_text_shows_value_error_and_nulls_side_by_side(numbers: dict[str, Number]) -> None:
     lines = factors_block(numbers)
-    line = next(line for line in lines if line.startswith("  mig "))
-    random = numbers["mig"].details["null_random"]
-    assert "±" in line and f"{random:.3f}" in line and line.endswith(WORDS["mig"])
+    line = next(line for line in lines if line.startswith("  explicitness "))
+    random = numbers["explicitness"].details["null_random"]
+    assert "±" in line and f"{random:.3f}" in line and line.endswith(WORDS["explicitness"])
     assert any("z[0]" in line for line in lines)
     assert factors_block({}) == []
 
@@ -108,11 +108,11 @@ def test_the_picture_shows_the_matrices_and_says_so(
     draw_factors({"run": "r", "numbers": kept}, RunFolder(tmp_path), epochs_done=3)
     with Image.open(tmp_path / "figures" / "factors_0003.png") as file:
         about = json.loads(file.text["vae_lab"])  # type: ignore[attr-defined]
-    assert about["columns"] == ["half", "rest"] and len(about["rows"]) == 2
-    information = about["panels"]["information"]
-    assert sorted(map(tuple, information)) == sorted(
-        map(tuple, numbers[DIMENSIONS].details["information"])
-    )
+    assert about["rows"] == ["half", "rest"] and sorted(about["columns"]) == ["z[0]", "z[1]"]
+    dims = [int(name[2]) for name in about["columns"]]
+    information = np.array(numbers[DIMENSIONS].details["information"])
+    shown = np.array(next(iter(about["panels"].values())))
+    assert np.array_equal(shown, information[dims].T)
     assert draw_factors({"run": "r", "numbers": {}}, RunFolder(tmp_path), epochs_done=3) is None
 
 
@@ -126,8 +126,9 @@ def test_dimensions_of_a_factor_stand_together() -> None:
         "importance": [[0.1, 0.2], [0.0, 0.0], [0.0, 0.8], [0.9, 0.0]],
     }
     chart = chart_of(number)
-    assert list(chart.rows) == ["z[3] x", "z[2] y", "z[0] y", "z[1] none"]
-    assert chart.panels[0].shares[1] == [0.0, 0.9]
+    assert list(chart.columns) == ["z[3]", "z[2]", "z[0]", "z[1]"]
+    assert list(chart.rows) == ["x", "y"]
+    assert chart.panels[0].shares == [[0.8, 0.0, 0.0, 0.0], [0.0, 0.9, 0.2, 0.0]]
 
 
 def test_settings_that_came_later_change_no_name_of_a_file() -> None:

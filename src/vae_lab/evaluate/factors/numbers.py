@@ -70,12 +70,10 @@ def factor_scores(evaluation: "Evaluation") -> Iterator[Number]:
         print_warning(f"scores of disentanglement are left out: {why}.")
         return
     protocol = protocol_of(sample)
-    done = 0
-    for score in _SCORES:
+    for done, score in enumerate(_SCORES, start=1):
         for name, found in measure(score, sample.codes).items():
             of_score = {**protocol, **_PROTOCOLS.get(name, {})}
             yield number_of(name, found, of_score)
-        done += 1
         evaluation.advance(done, len(_SCORES))
     yield _dimensions(sample, protocol)
 

@@ -18,14 +18,16 @@ from vae_lab.terminal import print_warning
 
 KIND = Kind(
     "factors",
-    "What each latent dimension tells of each known factor, a row per dimension. Left: the share "
-    "of the factor's entropy, by bins of posterior means, less what chance gives. Right: how much "
-    "a random forest uses the dimension to predict the factor, each column adds up to 1. A "
-    "disentangled code has one dark cell in each column, and at most one in each row.",
+    "What each latent dimension tells of each known factor. Above: the share of the factor's "
+    "entropy, by bins of posterior means, less what chance gives. Below: how much a random forest "
+    "uses the dimension to predict the factor; each row adds up to 1. A disentangled code has one "
+    "dark cell in each row, and at most one in each column.",
 )
 
 # Of more dimensions those are drawn that tell most.
-MOST_ROWS = 24
+MOST_COLUMNS = 16
+
+_PANELS = {"share of the factor's entropy": "information", "use by a random forest": "importance"}
 
 SCALE = 2  # pixels of the file for each unit
 
@@ -57,18 +59,20 @@ def draw_factors(content: dict[str, Any], run: RunFolder, *, epochs_done: int) -
 def chart_of(number: dict[str, Any]) -> Matrix:
     """Returns the chart of the number as it is kept; dimensions of a factor stand together."""
     names, titles, shares = number["factors"], number["titles"], list(number["value"].values())
-    dims = sorted(range(len(shares)), key=lambda dim: -shares[dim])[:MOST_ROWS]
+    dims = sorted(range(len(shares)), key=lambda dim: -shares[dim])[:MOST_COLUMNS]
     places = {name: place for place, name in enumerate(names)}
     dims.sort(key=lambda dim: (places.get(titles[dim], len(names)), -shares[dim]))
     whole = len(shares)
     which = f"{len(dims)} of {whole} dimensions" if len(dims) < whole else f"all {whole} dimensions"
     return Matrix(
-        heading=Heading("What each dimension tells of each factor", which),
+        heading=Heading("What each dimension tells of each factor", f"{which}, from 0 to 1"),
         panels=[
-            MatrixPanel(name, [number[key][dim] for dim in dims])
-            for name, key in (("information", "information"), ("use by a forest", "importance"))
+            MatrixPanel(
+                name, [[number[key][dim][place] for dim in dims] for place in places.values()]
+            )
+            for name, key in _PANELS.items()
         ],
-        rows=[f"z[{dim}] {titles[dim] or 'none'}" for dim in dims],
-        columns=names,
-        axes=("factor", ""),
+        rows=names,
+        columns=[f"z[{dim}]" for dim in dims],
+        axes=("latent dimension", ""),
     )

@@ -1,27 +1,29 @@
-"""Shares in cells: rows and columns with names, in panels beside each other."""
+"""Shares in cells: rows and columns with names, in panels below each other."""
 
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from vae_lab.callbacks.drawing.canvas import FAINT, INK, PAPER
-from vae_lab.callbacks.drawing.charts.plot import Heading, Plot
+from vae_lab.callbacks.drawing.canvas import FAINT, INK, PAPER, legible, line_height
+from vae_lab.callbacks.drawing.charts.plot import BESIDE, Heading, Plot
 from vae_lab.callbacks.drawing.letters import length
 
-HIGH = 16  # units of a row
+LARGEST = 20  # size of letters, however wide the chart is
 
-GAP = 18  # units between two panels
+BETWEEN = 8  # units between the texts of two columns
 
-SIZE = 10  # units of the numbers in cells
+# Texts on a cell of more than this are white.
+DARK = 0.8
 
-WIDEST = 26  # units of a cell at least
+# A share below this has no number: what is there is to be seen first.
+LEAST = 0.02
 
 # The colour of a share of 1; that of 0 is paper.
 FULL = (0x1B, 0x5E, 0x9E)
 
 
 class MatrixPanel(NamedTuple):
-    """A name, and shares in [0, 1], a row of them per row of the picture."""
+    """A name, and shares in [0, 1], a list of them per row of the picture."""
 
     name: str
     shares: Sequence[Sequence[float]]
@@ -37,38 +39,47 @@ class Matrix(NamedTuple):
     axes: tuple[str, str]
 
     def layout(self) -> Plot:
-        wide = max(WIDEST, *(math.ceil(length(name, size=SIZE)) + 6 for name in self.columns))
-        panel = wide * len(self.columns)
-        across = [
-            (k * (panel + GAP) + (c + 0.5) * wide, name)
-            for k in range(len(self.panels))
-            for c, name in enumerate(self.columns)
-        ]
+        wide, high = self._cells()
+        # Above each panel there is a row for its name.
+        panel = high * (len(self.rows) + 1)
+        tops = [k * panel for k in range(len(self.panels))]
+        names = list(enumerate(self.rows, start=1))
         plot = Plot(
             self.heading,
-            width=len(self.panels) * (panel + GAP) - GAP,
-            height=HIGH * (len(self.rows) + 1),
-            across=across,
-            upwards=[((r + 1.5) * HIGH, name) for r, name in enumerate(self.rows)],
+            width=wide * len(self.columns),
+            height=panel * len(self.panels),
+            across=[((c + 0.5) * wide, name) for c, name in enumerate(self.columns)],
+            upwards=[(top + (r + 0.5) * high, name) for top in tops for r, name in names],
             axes=self.axes,
         )
         plot.facts.update(self._facts())
-        for k, one in enumerate(self.panels):
-            left = plot.left + k * (panel + GAP)
-            plot.text(left + panel / 2, plot.top + HIGH / 2, one.name, size=plot.size)
-            for r, shares in enumerate(one.shares):
+        for top, one in zip(tops, self.panels, strict=True):
+            y = plot.top + top
+            plot.text(plot.left, y + high / 2, one.name, size=plot.size, anchor="lm")
+            plot.box(plot.left, y + high, plot.right + 1, y + panel + 1, FAINT)
+            for r, shares in enumerate(one.shares, start=1):
                 for c, share in enumerate(shares):
-                    self._cell(plot, left + c * wide, plot.top + (r + 1) * HIGH, wide, share)
+                    self._cell(plot, (plot.left + c * wide, y + r * high, wide, high), share)
         return plot
 
-    def _cell(self, plot: Plot, left: float, top: float, wide: float, share: float) -> None:
-        plot.box(left, top, left + wide, top + HIGH, FAINT)
-        plot.box(left + 1, top + 1, left + wide, top + HIGH, shade(share))
-        # Cells of almost nothing stay quiet: what is there is to be seen first.
-        if share >= 0.01:
-            colour = PAPER if share > 0.5 else INK
-            text = f"{share:.2f}"
-            plot.text(left + wide / 2, top + HIGH / 2, text, size=SIZE, colour=colour)
+    def _cells(self) -> tuple[int, int]:
+        """Returns width and height of a cell, in which texts have room that grow with the chart."""
+        size, wide = 0, 0
+        # The letters grow with the chart, and the chart with its letters: a few steps settle it.
+        for _ in range(5):
+            names = max(length(name, size=size) for name in self.rows) if size else 0
+            size = min(LARGEST, legible(math.ceil(wide * len(self.columns) + names) + BESIDE))
+            texts = (*self.columns, "0.00")
+            wide = max(math.ceil(length(text, size=size)) + BETWEEN for text in texts)
+        return wide, line_height(size) + 6
+
+    def _cell(self, plot: Plot, place: tuple[float, float, int, int], share: float) -> None:
+        left, top, wide, high = place
+        plot.box(left + 1, top + 1, left + wide, top + high, shade(share))
+        if share >= LEAST:
+            colour = PAPER if share > DARK else INK
+            middle = (left + wide / 2, top + high / 2)
+            plot.text(*middle, f"{share:.2f}", size=plot.size, colour=colour)
 
     def _facts(self) -> dict[str, Any]:
         return {
