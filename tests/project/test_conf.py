@@ -42,7 +42,8 @@ def step(model: VAE, images: torch.Tensor) -> float:
     noise = torch.randn(
         (model.objective.num_samples, len(images), model.latent_dim), generator=stream("test")
     )
-    loss, _ = model.score(images, noise)
+    labels = torch.arange(len(images)) if model.is_conditional else None
+    loss, _ = model.score(images, noise, labels=labels)
     torch.autograd.backward(loss)
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
     before = [p.detach().clone() for p in model.parameters()]
@@ -69,7 +70,7 @@ def test_every_option_composes_instantiates_and_takes_a_step(
         pytest.importorskip(option.partition("=")[2], reason="needs an extra")
     if "gpu" not in option:
         build_trainer(config, RunFolder(tmp_path), trust=option in FOR_TRUSTED_RUNS)
-    model = VAE.from_config(config, (1, 28, 28), trust=False)
+    model = VAE.from_config(config, (1, 28, 28), num_classes=10, trust=False)
     images = torch.rand(4, 1, 28, 28, generator=stream("images"))
     assert step(model, images) > 0 or "gaussian" in option
 
