@@ -56,21 +56,23 @@ def anatomy_block(numbers: Mapping[str, Number]) -> list[str]:
         return []
     parts = {name: numbers[name] for name in ANATOMY}
     protocol = parts["approximation_gap"].protocol
+    log_p = "log p(x given y)" if "condition" in protocol else ANATOMY["log_likelihood"]
+    what = ANATOMY | {"log_likelihood": log_p}
     width = max(map(len, ANATOMY))
     lines = [
         f"where the bound loses: {protocol.get('images')} images, posterior "
-        f"{protocol.get('posterior')}, log p(x) by {protocol.get('by')}; best posterior by "
+        f"{protocol.get('posterior')}, {log_p} by {protocol.get('by')}; best posterior by "
         f"{protocol.get('steps')} steps; bounds by {protocol.get('samples')} samples"
     ]
     for name, number in parts.items():
         # Gaps stand between the values that they separate.
         sign = "-" if name.endswith("_gap") else " "
         value = value_with_error(number)
-        lines.append(f"  {sign} {name.ljust(width)}  {value:>16}  {ANATOMY[name]}")
+        lines.append(f"  {sign} {name.ljust(width)}  {value:>16}  {what[name]}")
     family, encoder = (parts[name].value for name in ("approximation_gap", "amortisation_gap"))
     assert isinstance(family, float) and isinstance(encoder, float)
     lines.append(
-        f"  The bound is {family + encoder:.2f} nats below log p(x): {family:.2f} by the family of "
+        f"  The bound is {family + encoder:.2f} nats below {log_p}: {family:.2f} by the family of "
         f"the posterior (approximation), {encoder:.2f} by the encoder (amortisation)."
     )
     return [*lines, ""]

@@ -22,13 +22,15 @@ WIDE = 120
 _FOOTNOTES = ("features", "classifier")
 
 # What stands behind a number: it differs between numbers that were otherwise measured alike.
-_BEHIND = ("bias", "neighbours", "grid_points", "above_variance")
+_BEHIND = ("bias", "bins", "neighbours", "grid_points", "above_variance")
 
 # The columns of a table of runs, and their headings.
 COLUMNS = {
     "elbo": "elbo",
     "iw_bound": "iw_bound",
     "exact": "exact",
+    "summed_bound": "summed bound",
+    "bayes_accuracy": "Bayes accuracy",
     "approximation_gap": "approximation gap",
     "amortisation_gap": "amortisation gap",
     "bits_per_dimension": "bits/dim",
@@ -36,6 +38,9 @@ COLUMNS = {
     "precision": "precision",
     "recall": "recall",
 }
+
+# What a heading says of a condition.
+_HEADINGS = {None: "", "label": " given y"}
 
 # Labels whose shares are columns; more would not fit.
 _MOST_LABELS = 10
@@ -57,6 +62,11 @@ def format_evaluation(name: str, content: Mapping[str, Any]) -> str:
         f"evaluation seed {common.get('seed')}; log-likelihoods in nats per image, higher is "
         f"better; ± standard error over images",
     ]
+    if condition := common.get("condition"):
+        head.append(
+            f"condition: {condition}. Log-likelihoods are log p(x given y); summed_bound is on "
+            f"log p(x)"
+        )
     pictures = record.picture_metrics
     blocks = (weights_block, anatomy_block, factors_block)
     first = [line for block in blocks for line in block(record.numbers)]
@@ -81,19 +91,39 @@ def format_table(measured: Sequence[tuple[Request, Mapping[str, Any]]]) -> str:
     """
     rows = [(request, record_of("", content)) for request, content in measured]
     kinds = {
-        (*(record.protocol.get(key) for key in ("data", "split", "targets")),
+        (*(record.protocol.get(key) for key in ("data", "split", "targets", "condition")),
          request.run.require_result().choices.get("likelihood"))
         for request, record in rows
     }  # fmt: skip
     if len(kinds) == 1:
         rows.sort(key=lambda row: -_scalar(row[1].numbers.get("iw_bound")))
-    names = [name for name in COLUMNS if any(name in record.numbers for _, record in rows)]
-    columns = [[COLUMNS[name], *(_shown(record, name) for _, record in rows)] for name in names]
+    records = [record for _, record in rows]
+    columns = [column for name in COLUMNS for column in _columns_of(name, records)]
     if len(kinds) > 1:
         columns.insert(0, ["data", *(str(record.protocol.get("data")) for _, record in rows)])
     runs = ["run", *(request.name for request, _ in rows)]
     text = "\n\n".join(_rendered(table) for table in _tables(runs, columns))
     return "\n".join([_title(rows[0][1]), "", text, "", *_table_notes(rows)])
+
+
+def _columns_of(name: str, records: Sequence[EvaluationRecord]) -> list[list[str]]:
+    """Returns a column of a number, or one for each condition that it was measured under.
+
+    log p(x) and log p(x|y) do not stand in one column.
+    """
+    numbers = [record.numbers.get(name) for record in records]
+    conditions = [number and number.protocol.get("condition") for number in numbers]
+    known = dict.fromkeys(it for it, number in zip(conditions, numbers, strict=True) if number)
+    return [
+        [
+            COLUMNS[name] + _HEADINGS.get(condition, f" ({condition})"),
+            *(
+                value_with_error(number if it == condition else None)
+                for it, number in zip(conditions, numbers, strict=True)
+            ),
+        ]
+        for condition in known
+    ]
 
 
 def _tables(first: Sequence[str], columns: Sequence[Sequence[str]]) -> list[Table]:
@@ -215,10 +245,6 @@ def _pictures(numbers: Mapping[str, Number]) -> list[str]:
 
 def _listed(notes: Mapping[str, Any]) -> str:
     return ", ".join(f"{key.replace('_', ' ')} {digits(it)}" for key, it in notes.items())
-
-
-def _shown(record: EvaluationRecord, name: str) -> str:
-    return value_with_error(record.numbers.get(name))
 
 
 def _scalar(number: Number | None) -> float:
