@@ -137,7 +137,7 @@ def _request(run: RunFolder, settings: dict[str, Any]) -> Request:
     if not settings["trust"]:
         check_inside(run.path)
     if not is_conditional(run.config):
-        # They mean nothing here: evaluations from before there were conditions keep their names.
+        # Without effect here: evaluations from before there were conditions keep their names.
         settings = {key: it for key, it in settings.items() if key not in _OF_CONDITIONS}
     return Request(run, run.checkpoint(settings["weights"]), settings)
 
