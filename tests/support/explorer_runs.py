@@ -14,6 +14,7 @@ COMMON = ("trainer.max_epochs=1", "callbacks=none", "report=null", "logger=none"
 RUNS = {
     "plain": ("data=mnist_5k", "latent_dim=2"),
     "convolutional": ("data=mnist_5k", "model=conv", "latent_dim=10"),
+    "conditional": ("data=mnist_5k", "latent_dim=2", "condition=label"),
     "weighted": ("data=mnist_5k", "latent_dim=4", "objective=iwae"),
     "colour": (
         *("data=npz", "model=resnet", "model.channels=[8,16]", "latent_dim=3"),

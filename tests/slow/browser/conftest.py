@@ -16,7 +16,7 @@ Explore = Callable[..., ExplorerPage]
 
 @pytest.fixture(scope="session")
 def explorers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The pages of four small runs by their names, and "pair", two runs in one page."""
+    """The pages of small runs by their names, and "pair", two runs in one page."""
     folder = shared_folder(tmp_path_factory, "explorer", make_explorers)
     pages = {name: folder / name / "explorer.html" for name in RUNS}
     return {**pages, "pair": folder / "pair.html"}
@@ -24,7 +24,7 @@ def explorers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def explorer_runs(explorers: dict[str, Path]) -> dict[str, Path]:
-    """The folders of the four runs, by name."""
+    """The folders of the runs, by name."""
     return {name: explorers[name].parent for name in RUNS}
 
 

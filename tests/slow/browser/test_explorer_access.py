@@ -13,6 +13,7 @@ Visit = Callable[..., ExplorerPage]
 VIEWS = [
     *[("pair", screen) for screen in SCREENS],
     *[("plain", "light"), ("colour", "dark"), ("colour", "phone")],
+    *[("conditional", "light"), ("conditional", "phone-dark")],
 ]
 
 NEEDS_AXE = "needs axe-playwright-python: make test-browser"

@@ -36,7 +36,7 @@ function styleInWords({ runs }, run, state) {
   const name = !isAtShown ? "the cursor" : state.image.kind === "drawn" ? "your drawing" : imageName(run.images, state.image.index);
   const of = runs.length > 1 ? ` in ${run.name}` : "";
   const numbers = isAtShown && state.classes?.run === run ? " Per cent: p(y|x), how probable each class is for this image, by Bayes’ rule from the bounds." : "";
-  return `z of ${name}${of}, decoded as each class: the style stays. Press a class: all images below are decoded as it.${numbers}`;
+  return `The code z of ${name}${of}, decoded as each class: the style stays. Press a class: all images below are decoded as it.${numbers}`;
 }
 
 class ClassRow {
@@ -95,6 +95,7 @@ class ClassRow {
       const text = isShown ? percentInWords(classes.probabilities[k]) : "";
       percent.textContent = text;
       percent.style.setProperty("--share", isShown ? classes.probabilities[k] : 0);
+      percent.classList.toggle("least", isShown && classes.probabilities[k] < 0.005);
       tile.setAttribute("aria-label", `Class ${this.run.classes[k]}${text ? `, p(y|x) ${text}` : ""}`);
     });
   }
