@@ -61,7 +61,7 @@ def image_shapes(jobs: Sequence[Job]) -> list[tuple[int, ...] | None]:
     shapes: list[tuple[int, ...] | None] = []
     for config in (job.values for job in jobs):
         data, shape = config["data"], config["data"].get("image_shape")
-        if data.get("path") is not None:
+        if data.get("path") is not None or shape is None:
             key = repr(data.get("source"))
             if key not in own:
                 own[key] = user_images.look_at(data)
@@ -104,13 +104,14 @@ def _prepare_user_images(configs: Sequence[dict[str, Any]]) -> None:
     """Prepares the user's images of every job, each set once, and checks that networks suit."""
     prepared: dict[str, user_images.Prepared | None] = {}
     for config in configs:
-        if config["data"].get("path") is None:
+        if config["data"].get("path") is None and config["data"].get("image_shape"):
             continue
         key = repr(config["data"].get("source"))
         if key not in prepared:
             prepared[key] = user_images.prepare(config["data"])
         if made := prepared[key]:
-            _check_sizes(config, made)
+            if made.shape[0]:
+                _check_sizes(config, made)
             check_halvings(made.shape[1:], config["model"].get("channels"))
 
 

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from vae_lab.config.combinations import INVALID_COMBINATIONS, OPTIONS, check_stopping
 from vae_lab.config.constructors import check_keys, named_classes
+from vae_lab.config.factor_rules import FACTOR_RULES
 from vae_lab.config.identity import INIT_WEIGHTS, flatten
 from vae_lab.config.remarks import REMARK_RULES
 from vae_lab.config.resolve import resolved
@@ -221,7 +222,7 @@ def rules_of(key: str) -> list[Rule]:
     """Returns the rules that the value of a key must hold."""
     return [
         rule
-        for rule in (*RULES, *REMARK_RULES, *TRAINER_RULES, *CALLBACK_RULES)
+        for rule in (*RULES, *FACTOR_RULES, *REMARK_RULES, *TRAINER_RULES, *CALLBACK_RULES)
         if any(fnmatch(key, pattern) for pattern in rule.patterns.split())
     ]
 

@@ -70,13 +70,14 @@ def prepare(data: Mapping[str, Any]) -> Prepared | None:
         return None
     source = instantiate(data["source"], trust=False, offered={"read_only": False})
     if not hasattr(source, "read"):
-        return None
+        # What is drawn is not read, but its settings are checked.
+        return Prepared((0, *source.image_shape()), {}) if hasattr(source, "image_shape") else None
     made: UserImages = source.read()
     return Prepared(made.images.shape, _own_splits(str(data["path"]), made.splits))
 
 
 def look_at(data: Mapping[str, Any]) -> Prepared | None:
-    """As `prepare`, but nothing is written. The number of images may then be missing: N is 0.
+    """As `prepare`, but nothing is written. The number of images may be missing: N is 0.
 
     Returns None for a source of somebody else.
     """
