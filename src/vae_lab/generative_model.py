@@ -55,6 +55,7 @@ class GenerativeModel(pl.LightningModule):
 
     def encode(self, x: Tensor, labels: Tensor | None = None) -> Posterior:
         """Returns q(z|x) for x (B, C, H, W), in single precision at least."""
+        labels = self.condition.complete(x, labels)
         return self.encoder(*self.condition.inputs(x, labels)).map(Tensor.float)
 
     def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -72,6 +73,7 @@ class GenerativeModel(pl.LightningModule):
 
     def reconstruct(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """Returns the mean image at the posterior mean of x (B, C, H, W), same shape."""
+        labels = self.condition.complete(x, labels)
         return self.decode(self.encode(x, labels).mean, labels)
 
     def sample(
@@ -95,6 +97,20 @@ class GenerativeModel(pl.LightningModule):
             for part in rows
         ]
         return joined(parts).map(Tensor.cpu)
+
+    @torch.no_grad()
+    def complete_in_batches(self, images: Any, labels: Tensor | None) -> Tensor | None:
+        """Returns labels (N,) of uint8 images (N, C, H, W): those that are -1 by q(y|x)."""
+        if labels is None or not self.condition.has_unknown(labels):
+            return labels
+        parts: list[Tensor] = []
+        for start in range(0, len(images), BATCH):
+            x = images[start : start + BATCH].to(self.device).float() / 255
+            of_batch = labels[start : start + BATCH].to(self.device)
+            complete = self.condition.complete(x, of_batch)
+            assert complete is not None
+            parts.append(complete.cpu())
+        return torch.cat(parts)
 
     @torch.no_grad()
     def decode_in_batches(self, z: Tensor, labels: Tensor | None = None) -> Tensor:

@@ -21,11 +21,12 @@ from vae_lab.epochs import EpochSums, StepFacts, diverged, share_done, training_
 from vae_lab.errors import UserError
 from vae_lab.generative_model import GenerativeModel, of_rows
 from vae_lab.likelihoods import Likelihood
-from vae_lab.networks.base import make_encoder
+from vae_lab.networks.base import make_classifier, make_encoder
 from vae_lab.objectives.base import Draws, Objective, Terms
 from vae_lab.optimizers import learning_rate_factor, transposed_weights
 from vae_lab.priors import Prior
 from vae_lab.random_streams import stream, stream_seed
+from vae_lab.unknown_classes import check_objective, score_over_classes
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +107,11 @@ class VAE(GenerativeModel):
             seed=config["seed"],
             condition=condition,
         )
+        # Last: the starting weights of the other parts are those without a classifier.
+        condition.add_classifier(
+            lambda size: make_classifier(config, image_shape, num_classes=size, trust=trust)
+        )
+        check_objective(model.objective, condition)
         model.config_hash = config_hash(config)
         return model
 
@@ -134,14 +140,18 @@ class VAE(GenerativeModel):
             objective: in place of the model's own, which stands for the end of training; or its
                 `means`, which are then returned in place of the loss.
             generator: see `Draws`; in place of one that starts again in every call.
-            labels: the classes of the images, (B,), for a conditional model.
+            labels: the classes of the images, (B,), for a conditional model. If one is -1, for
+                unknown, the classes are summed: see `score_over_classes`.
         """
+        generator = generator or stream("objective", self.seed)
+        if labels is not None and self.condition.has_unknown(labels):
+            of_bound = objective or self.objective
+            return score_over_classes(self, x, noise, of_bound, generator, labels)
         posterior = self.encode(x, labels)
         z = posterior.sample(noise)
         outputs = self.outputs(z, labels)
         with torch.autocast(x.device.type, enabled=False):
             log_likelihood = self.likelihood.log_prob(outputs, x)
-            generator = generator or stream("objective", self.seed)
             draws = Draws(posterior, noise, z, log_likelihood, generator)
             return (objective or self.objective)(draws, self.prior)
 
@@ -178,12 +188,21 @@ class VAE(GenerativeModel):
         # Loss: by the weights of this moment of the training.
         objective = self.objective.at(share_done(self.trainer, self.global_step, self._num_steps))
         self._rate = self.trainer.optimizers[0].param_groups[0]["lr"]
-        loss, terms = self.score(batch.images, noise, objective, self._noise, labels=batch.labels)
+        loss, terms = self._training_loss(batch, noise, objective)
         if self._checks_finite(batch_idx) and not loss.isfinite():
             facts = self._step_facts(self.global_step + 1)
             raise diverged(loss, terms, batch, facts=facts, parameters=self.parameters())
         self._train_sums.add(loss, terms)
         return loss
+
+    def _training_loss(
+        self, batch: Any, noise: Tensor, objective: Objective
+    ) -> tuple[Tensor, Terms]:
+        if batch.labelled is None:
+            return self.score(batch.images, noise, objective, self._noise, labels=batch.labels)
+        drawn = noise, objective, self._noise
+        loss, terms = score_over_classes(self, batch.images, *drawn, batch.labels)
+        return loss + self.condition.classifier_loss(*batch.labelled), terms
 
     def _checks_finite(self, batch_idx: int) -> bool:
         # On a GPU a look at the loss makes the processor wait for it: in some steps only, and what

@@ -13,6 +13,8 @@ from vae_lab.errors import UserError
 # Makes an encoder for images (C, H, W), or a decoder for so many latent dimensions.
 MakeEncoder = Callable[[Sequence[int]], nn.Module]
 MakeDecoder = Callable[[int], nn.Module]
+# Makes a classifier, x (B, C, H, W) -> logits (B, L), for so many classes.
+MakeClassifier = Callable[[int], nn.Module]
 
 
 class Condition(nn.Module):
@@ -22,6 +24,8 @@ class Condition(nn.Module):
     num_classes = 0
     # p(y) of the classes, (L,); only if there are any.
     shares: Tensor
+    # Whether only some images have a label, and a classifier q(y|x) stands for the others.
+    classifies = False
 
     def encoder(
         self, make: MakeEncoder, image_shape: Sequence[int], *, flattens: bool
@@ -32,6 +36,25 @@ class Condition(nn.Module):
     def decoder(self, make: MakeDecoder, latent_dim: int) -> nn.Module:
         """Returns the decoder of a model."""
         return make(latent_dim)
+
+    def protocol(self) -> dict[str, str]:
+        """Returns what the bound is given, for protocols; nothing without a condition."""
+        return {}
+
+    def add_classifier(self, make: MakeClassifier) -> None:
+        """Makes the classifier q(y|x) of a model that is given only some labels."""
+
+    def classifier_loss(self, x: Tensor, labels: Tensor) -> Tensor:
+        """Returns the weighted loss of the classifier on images (M, C, H, W), labels (M,)."""
+        raise NotImplementedError
+
+    def has_unknown(self, labels: Tensor | None) -> bool:
+        """Tells whether one of the labels, int64 (B,), is -1 for unknown."""
+        return False
+
+    def complete(self, x: Tensor, labels: Tensor | None) -> Tensor | None:
+        """Returns labels of images x (B, C, H, W), those that are unknown by the classifier."""
+        return labels
 
     def begin(self, labels: Tensor | None) -> None:
         """Takes the labels of the training images, int64 (N,), before training."""

@@ -15,17 +15,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vae_lab.conditions.base import Condition, MakeDecoder, MakeEncoder
+from vae_lab.conditions.base import Condition, MakeClassifier, MakeDecoder, MakeEncoder
 from vae_lab.errors import UserError
 
 
 class ClassLabel(Condition):
-    """The class of an image, one of L, given to every network as it is built, unchanged."""
+    """The class of an image, one of L, given to every network as it is built, unchanged.
 
-    # p(y): the shares of the classes among the training images, (L,).
+    If only some of the training images have a label, there is a classifier q(y|x) for the others.
+    """
+
+    # p(y): the shares of the classes among the training images, (L,). With few labels they are not
+    # known: all classes have the same share.
     shares: Tensor
 
-    def __init__(self, *, num_classes: int, labelled: int | None) -> None:
+    def __init__(self, *, num_classes: int, labelled: int | None, classifier_weight: float) -> None:
         super().__init__()
         if num_classes < 2:
             raise UserError(
@@ -33,6 +37,9 @@ class ClassLabel(Condition):
                 f"{num_classes or 'no labels'}: give labels, or write condition=none."
             )
         self.num_classes, self.labelled = num_classes, labelled
+        # x (B, C, H, W) -> logits (B, L); None if all images have a label.
+        self.classifier: nn.Module | None = None
+        self.classifies, self.classifier_weight = labelled is not None, classifier_weight
         self.register_buffer("shares", torch.full((num_classes,), 1 / num_classes))
 
     def encoder(
@@ -48,8 +55,35 @@ class ClassLabel(Condition):
     def decoder(self, make: MakeDecoder, latent_dim: int) -> nn.Module:
         return LabelledDecoder(make(latent_dim + self.num_classes), self.num_classes)
 
+    def protocol(self) -> dict[str, str]:
+        return {"condition": f"label, {self.labelled} known" if self.classifies else "label"}
+
+    def add_classifier(self, make: MakeClassifier) -> None:
+        if self.classifies:
+            self.classifier = make(self.num_classes)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Returns the logits of q(y|x) for x (B, C, H, W), (B, L), in single precision."""
+        assert self.classifier is not None
+        logits: Tensor = self.classifier(x).float()
+        return logits
+
+    def classifier_loss(self, x: Tensor, labels: Tensor) -> Tensor:
+        """Returns the weighted mean of -log q(y|x) over images x (M, C, H, W), labels (M,)."""
+        return self.classifier_weight * F.cross_entropy(self.logits(x), labels)
+
+    def has_unknown(self, labels: Tensor | None) -> bool:
+        return self.classifier is not None and labels is not None and bool((labels < 0).any())
+
+    def complete(self, x: Tensor, labels: Tensor | None) -> Tensor | None:
+        if labels is None or not self.has_unknown(labels):
+            return labels
+        return torch.where(labels < 0, self.logits(x).argmax(dim=1), labels.to(x.device))
+
     def begin(self, labels: Tensor | None) -> None:
         assert labels is not None
+        if self.classifies:
+            return
         counts = torch.bincount(labels[labels >= 0].cpu(), minlength=self.num_classes)
         self.shares.copy_(counts / counts.sum())
 

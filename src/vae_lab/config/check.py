@@ -9,7 +9,12 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from vae_lab.config.combinations import INVALID_COMBINATIONS, OPTIONS, check_stopping
+from vae_lab.config.combinations import (
+    INVALID_COMBINATIONS,
+    OPTIONS,
+    check_labelled,
+    check_stopping,
+)
 from vae_lab.config.constructors import check_keys, named_classes
 from vae_lab.config.factor_rules import FACTOR_RULES
 from vae_lab.config.identity import INIT_WEIGHTS, flatten
@@ -82,6 +87,7 @@ def check(
     _check_types(usual, defaults)
     check_trainer(values["trainer"])
     check_stopping(values)
+    check_labelled(values, choices)
     if num_images := given.get("data.num_images"):
         check_sizes(values, num_images)
     _check_together(given)

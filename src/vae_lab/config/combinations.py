@@ -73,6 +73,23 @@ OPTIONS = {
 }
 
 
+# The objectives whose loss is a mean over images of their terms, by their class.
+TERMS_ONLY = ("Elbo", "WarmUpElbo", "CyclicElbo")
+
+
+def check_labelled(config: Mapping[str, Any], choices: Mapping[str, str]) -> None:
+    """Raises UserError if images without a label meet an objective that needs more than terms."""
+    module, _, name = str(config["objective"]["_target_"]).rpartition(".")
+    is_ours = module.startswith("vae_lab.") and name not in TERMS_ONLY
+    labelled = (config.get("condition") or {}).get("labelled")
+    if labelled is not None and is_ours:
+        raise UserError(
+            f"condition.labelled={labelled} with objective={choices.get('objective', name)} is not "
+            f"supported: classes are summed in the two terms of the bound; use objective=elbo, "
+            f"elbo_warmup or elbo_cyclic."
+        )
+
+
 def check_stopping(config: Mapping[str, Any]) -> None:
     """Raises UserError if a callback waits for a rising curve to fall, or for one without values.
 

@@ -189,7 +189,7 @@ RULES = (
         lambda value: value >= 0,
         """
         optimizer.weight_decay objective.beta objective.free_bits objective.capacity
-        objective.mmd_weight callbacks.*.min_delta
+        objective.mmd_weight callbacks.*.min_delta condition.classifier_weight
         """,
     ),
     _number(

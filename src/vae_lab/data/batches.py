@@ -36,12 +36,20 @@ class MemmapTensors:
         return self[index]
 
 
+class Labelled(NamedTuple):
+    """Images with a label: float32 in [0, 1], (M, C, H, W), and the labels, int64 (M,)."""
+
+    images: Tensor
+    labels: Tensor
+
+
 class Batch(NamedTuple):
     """Images, float32 in [0, 1], (B, C, H, W), and their rows in their split, int64 (B,)."""
 
     images: Tensor
     index: Tensor  # type: ignore[assignment]  # it hides tuple.index, which has no use here
-    labels: Tensor | None = None  # int64 (B,), if the model is given them
+    labels: Tensor | None = None  # int64 (B,), if the model is given them; -1: unknown
+    labelled: Labelled | None = None  # for a classifier: see `WithLabelled`
 
 
 class Batches:
@@ -128,7 +136,7 @@ class Shard:
         return len(self.batches) - (self.equal and last < self.processes)
 
     def __iter__(self) -> Iterator[Batch]:
-        for images, index, labels in self.batches:
+        for images, index, labels, _ in self.batches:
             end = len(index) - len(index) % self.processes if self.equal else len(index)
             rows = slice(self.rank, end, self.processes)
             if len(index[rows]):

@@ -4,6 +4,7 @@ Shapes: N images of a split, B images per batch, C channels, H height, W width.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,14 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from vae_lab.config.identity import is_conditional
+from vae_lab.config.identity import condition_of, is_conditional
 from vae_lab.config.instantiate import instantiate
 from vae_lab.config.sizes import check_batch, check_processes, check_val, num_images, num_trained
 from vae_lab.data.batches import Batches, MemmapTensors, Shard, different_rows, scale
 from vae_lab.data.binarize import binarized_once
 from vae_lab.data.factor_splits import SplitFactors, split_factors
 from vae_lab.data.images import Images, MemmapImages, Source, identity, select
+from vae_lab.data.known_labels import KnownLabels, WithLabelled
 from vae_lab.data.loaded import as_arrays, as_line, label_names
 from vae_lab.data.splits import absent_labels, check_classes, stratified
 from vae_lab.data.user_images import check_source
@@ -51,6 +53,7 @@ class ImageDataModule(pl.LightningDataModule):
     factors: SplitFactors | None  # what the images were drawn from, if it is known
     image_shape: tuple[int, int, int]  # C, H, W
     fingerprint: str  # which images and labels they are
+    known: KnownLabels | None = None  # the training images that have a label, if not all have
     warnings: list[str]  # what looks wrong with them
 
     def __init__(
@@ -65,13 +68,16 @@ class ImageDataModule(pl.LightningDataModule):
         num_train: int | None = None,
         passes_per_epoch: int = 1,
         gives_labels: bool = False,
+        labelled: int | None = None,
     ) -> None:
         """Takes, beside the settings of conf/data, those of debug=overfit, and of a condition.
 
         With `num_train` only so many of the training images are used, `passes_per_epoch` times in
-        an epoch. `gives_labels`: the batches have labels, which every image must have then.
+        an epoch. `gives_labels`: the batches have labels, which every image must have then. Only
+        so many as `labelled` of the training images are given theirs, if it is no None.
         """
         super().__init__()
+        self.labelled = labelled
         self.gives_labels = gives_labels
         self.source, self.batch_size, self.num_val = source, batch_size, num_val
         self.num_train, self.passes = num_train, passes_per_epoch
@@ -89,6 +95,7 @@ class ImageDataModule(pl.LightningDataModule):
         source = instantiate(data["source"], trust=trust, offered={"read_only": not trust})
         few = {key: data[key] for key in ("num_train", "passes_per_epoch") if key in data}
         few["gives_labels"] = is_conditional(config)
+        few["labelled"] = condition_of(config).get("labelled")
         return cls(source=source, seed=config["seed"], **{key: data[key] for key in keys}, **few)
 
     def setup(self, stage: str | None = None) -> None:
@@ -128,6 +135,9 @@ class ImageDataModule(pl.LightningDataModule):
         self.warnings = [*map(as_line, warnings)]
         if self.num_train is not None:
             self._keep(different_rows(self.train_images, self.num_train))
+        if self.labelled is not None and self.train_labels is not None:
+            chosen = self.num_classes, self.labelled, self.split_seed
+            self.known = KnownLabels.balanced(self.train_labels, *chosen)
         self._is_loaded = True
 
     def _keep(self, rows: Tensor) -> None:
@@ -156,9 +166,15 @@ class ImageDataModule(pl.LightningDataModule):
         return len(self.label_names or ())
 
     def given_labels(self, split: str) -> Tensor | None:
-        """Returns the labels of train, val or test that the model is given, (N,); None if none."""
+        """Returns the labels of train, val or test that the model is given, (N,); None if none.
+
+        With `labelled`, those of all other images are -1.
+        """
         labels = {"train": self.train_labels, "val": self.val_labels, "test": self.test_labels}
-        return labels[split] if self.gives_labels else None
+        of_split = labels[split] if self.gives_labels else None
+        if of_split is not None and self.known is not None:
+            return self.known.given(len(of_split), with_known=split == "train")
+        return of_split
 
     def facts(self) -> dict[str, Any]:
         """Returns which images they are, as `result.json` says it."""
@@ -169,6 +185,7 @@ class ImageDataModule(pl.LightningDataModule):
             "labels": list(self.label_names or []),
             "fingerprint": self.fingerprint,
             **({} if self.factors is None else {"factors": self.factors.facts()}),
+            **({} if self.known is None else {"labelled": self.known.facts()}),
         }
 
     def state_dict(self) -> dict[str, Any]:
@@ -187,7 +204,7 @@ class ImageDataModule(pl.LightningDataModule):
         """Raises UserError unless processes can share each batch; `num_val` is a number."""
         check_processes(self.batch_size, int(self.num_val), processes)
 
-    def train_dataloader(self) -> Batches | Shard:
+    def train_dataloader(self) -> Batches | Shard | WithLabelled:
         """Returns all training images in the order of the epoch that runs when it is iterated."""
         rng = self._binarize_rng if self.binarize == "dynamic" else None
         images = self._on_device(self.train_images)
@@ -195,7 +212,11 @@ class ImageDataModule(pl.LightningDataModule):
         batches = Batches(
             images, self.batch_size, self._order, rng, passes=self.passes, labels=given
         )
-        return self._shard(batches, equal=True)
+        shard = self._shard(batches, equal=True)
+        if self.known is None:
+            return shard
+        again = partial(self._binarize_rng, "labelled") if rng else None
+        return WithLabelled(shard, images, self.known, self.batch_size, self._turns_rng, again)
 
     def val_dataloader(self) -> Batches | Shard | list[Batches]:
         """Returns the validation images in their order; no loader if there are none."""
@@ -232,9 +253,12 @@ class ImageDataModule(pl.LightningDataModule):
         generator = stream("order", self.seed, self._current_epoch())
         return torch.randperm(len(self.train_images), generator=generator)
 
-    def _binarize_rng(self) -> torch.Generator:
+    def _turns_rng(self) -> torch.Generator:
+        return stream("labelled", self.seed, self._current_epoch())
+
+    def _binarize_rng(self, *parts: str) -> torch.Generator:
         device = self._device() if isinstance(self.train_images, Tensor) else torch.device("cpu")
-        return stream("binarize", self.seed, self._current_epoch(), device=device)
+        return stream("binarize", *parts, self.seed, self._current_epoch(), device=device)
 
     def _on_device(self, images: Tensor | MemmapTensors) -> Tensor | MemmapTensors:
         # All of them once, so that no batch waits for its way to a GPU. Files stay where they are.

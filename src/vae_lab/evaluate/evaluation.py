@@ -31,6 +31,7 @@ from vae_lab.evaluate.picture_metrics import picture_metrics
 from vae_lab.evaluate.progress import EvaluationProgress
 from vae_lab.evaluate.recorded_images import images_of, other_images_of
 from vae_lab.evaluate.sample_quality import RealImageReference, sample_quality
+from vae_lab.evaluate.semi_supervised import classifier_accuracy
 from vae_lab.generative_model import BATCH
 from vae_lab.inference.annealing import Annealed
 from vae_lab.inference.best_posterior import BestPosterior
@@ -106,15 +107,21 @@ class Evaluation:
         # The images of the split, uint8 (N, C, H, W).
         self.images: ImageArray = data.test_images if is_test else data.val_images
         self._labels = data.test_labels if is_test else data.val_labels
-        # The labels that a conditional model is given, int64 (N,), else None.
-        self.given = data.given_labels(self.split)
         # Whether the images have labels, which classifiers need.
         self.has_labels = self._labels is not None and data.train_labels is not None
+
+    @cached_property
+    def given(self) -> Tensor | None:
+        """The labels that a conditional model is given, int64 (N,), else None.
+
+        If it was given only some labels in training, those that its classifier finds most probable.
+        """
+        return self.model.complete_in_batches(self.images, self.data.given_labels(self.split))
 
     @property
     def condition(self) -> dict[str, Any]:
         """What the protocol of numbers says that are given the labels; empty without condition."""
-        return {"condition": "label"} if self.model.is_conditional else {}
+        return self.model.condition.protocol()
 
     @property
     def log_p(self) -> str:
@@ -145,7 +152,8 @@ class Evaluation:
             num_samples=num_samples,
             batch_size=BATCH,
             split=self.split,
-            labels=self.given,
+            # Not `given`: the bound of a model with a classifier sums over the classes.
+            labels=self.data.given_labels(self.split),
         )
 
     @cached_property
@@ -238,6 +246,7 @@ METRICS: tuple[Metric, ...] = (
     active_units,
     mutual_information,
     probes,
+    classifier_accuracy,
     sample_quality,
     factor_scores,
     picture_metrics,

@@ -1,6 +1,6 @@
 """What all encoders and decoders are: layers in a row, with a meaning at the end.
 
-Shapes: B images per batch, C, H, W of an image, Z latent dimensions.
+Shapes: B images per batch, C, H, W of an image, Z latent dimensions, L classes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,6 +47,45 @@ class Decoder(Layers):
 
     def forward(self, z: Tensor) -> Tensor:
         return self.layers(z)
+
+
+class ClassLogits(nn.Module):
+    """What the numbers mean that a classifier puts out: one for each class, unbounded.
+
+    It stands in the place of a posterior's family, so that every encoder can be a classifier.
+    """
+
+    def __init__(self, *, num_classes: int) -> None:
+        super().__init__()
+        self.num_outputs = num_classes
+
+    def forward(self, outputs: Tensor) -> Tensor:
+        """Returns the logits (B, L), as they are."""
+        return outputs
+
+
+def make_classifier(
+    config: Mapping[str, Any], image_shape: Sequence[int], *, num_classes: int, trust: bool
+) -> Any:
+    """Returns a classifier x (B, C, H, W) -> logits (B, L), of the encoder's class and sizes.
+
+    Raises:
+        UserError: The encoder is a class that makes its posterior itself.
+    """
+    logits = ClassLogits(num_classes=num_classes)
+    network = instantiate(
+        config["model"]["encoder"],
+        trust=trust,
+        image_shape=image_shape,
+        offered={"latent_dim": config["latent_dim"], "posterior": logits},
+    )
+    if logits in network.modules():
+        return network
+    name = type(network).__name__
+    raise UserError(
+        f"{name} makes its posterior itself, so it cannot classify images, as condition.labelled "
+        f"needs: give {name} an argument posterior and use it, or write condition.labelled=null."
+    )
 
 
 def make_encoder(config: Mapping[str, Any], image_shape: Sequence[int], *, trust: bool) -> Any:

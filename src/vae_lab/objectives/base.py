@@ -63,6 +63,14 @@ class Objective(ABC):
         """Whether the loss at the end of training is minus the bound."""
         return False
 
+    @property
+    def takes_terms(self) -> bool:
+        """Whether the loss is a mean over images that needs their terms only.
+
+        Then the terms may be means over the classes of images whose class is unknown.
+        """
+        return False
+
     def at(self, progress: float) -> "Objective":
         """Returns the objective of a training step, from the share of the steps done, in [0, 1].
 

@@ -32,6 +32,11 @@ class Elbo(Objective):
     def is_bound(self) -> bool:
         return self.beta == 1
 
+    @property
+    def takes_terms(self) -> bool:
+        # Not of a class that has a loss of its own.
+        return type(self).__call__ is Elbo.__call__
+
     def __call__(self, draws: Draws, prior: Prior) -> tuple[Tensor, Terms]:
         # Beta weighs the loss only, never the terms: what is logged stays the bound.
         terms = bound_terms(draws, prior)

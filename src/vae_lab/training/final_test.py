@@ -23,6 +23,7 @@ from vae_lab.evaluate.diagnostics import ModelStatistics, diagnose
 from vae_lab.evaluate.evaluation import Evaluation
 from vae_lab.evaluate.latent_space import ACTIVE_VARIANCE, count_active_units
 from vae_lab.evaluate.picture_metrics import picture_metrics
+from vae_lab.evaluate.semi_supervised import classifier_accuracy
 from vae_lab.files import atomic
 from vae_lab.generative_model import BATCH, of_rows
 from vae_lab.run_folder import RunFolder
@@ -56,6 +57,11 @@ def final_test(
     for other in others:
         metrics |= other.bound.means(other.split)
         errors |= other.bound.standard_errors(other.split)
+    for each in (test, *others):
+        for number in classifier_accuracy(each):
+            assert isinstance(number.value, float)
+            metrics[f"accuracy/{each.split}"] = number.value
+            errors[f"accuracy/{each.split}"] = number.standard_error
     # The bound and its terms of every test image, so that runs compare image by image.
     with atomic(folder.per_image) as partial, partial.open("wb") as file:
         np.savez(file, elbo=test.bound.elbo, recon=test.bound.recon, kl=test.bound.kl)
@@ -119,7 +125,7 @@ def _protocol(
         "latent": "sampled",
         "bound": model.objective.bound,
         "num_samples": model.objective.num_samples,
-        **({"condition": "label"} if model.is_conditional else {}),
+        **model.condition.protocol(),
         "precision": "32-true",
         "weights": weights,
         "weights_epoch": epoch,

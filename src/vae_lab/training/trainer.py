@@ -22,6 +22,7 @@ from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.environment import gpus_hidden, memory_bytes
 from vae_lab.errors import UserError
 from vae_lab.run_folder import BEST, LAST, RunFolder
+from vae_lab.training.classifier_curve import ClassifierCurve
 from vae_lab.training.ending import LimitWarnings
 from vae_lab.training.progress_file import ProgressFile
 from vae_lab.training.resume_state import ResumePoint, ResumeState
@@ -74,6 +75,8 @@ def assemble(
         warm_start = start_from(model, config, directory)
     resume_state = ResumeState(point=point)
     own = [resume_state, LimitWarnings(), ProgressFile()]
+    if images.labelled is not None:
+        own.append(ClassifierCurve())
     trainer = build_trainer(config, folder, trust=trust, first=own)
     images.check_processes(trainer.world_size)
     return Parts(images, model, resume_state, trainer, warm_start)
@@ -90,7 +93,8 @@ def _model(
         # The compiler looks at the gradient of the decoder's input, which nobody wants to know.
         warnings.filterwarnings("ignore", message=r"The \.grad attribute of a Tensor that is not")
         # In place: the names of the weights stay as they are in checkpoints.
-        for network in (model.encoder, model.decoder):
+        classifier = getattr(model.condition, "classifier", None)
+        for network in filter(None, (model.encoder, model.decoder, classifier)):
             network.compile(mode=mode)
     return model
 
