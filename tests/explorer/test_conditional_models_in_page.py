@@ -54,7 +54,7 @@ def make(
 ) -> VAE:
     torch.manual_seed(0)
     encoder, decoder = NETWORKS[network]
-    condition = ClassLabel(num_classes=CLASSES, labelled=None)
+    condition = ClassLabel(num_classes=CLASSES, labelled=None, classifier_weight=0.1)
     posterior = family(latent_dim=latent_dim)
     flattens = network in ("linear", "burda")
     model = VAE(
