@@ -74,7 +74,7 @@ class ImageDataModule(pl.LightningDataModule):
 
         With `num_train` only so many of the training images are used, `passes_per_epoch` times in
         an epoch. `gives_labels`: the batches have labels, which every image must have then. Only
-        so many as `labelled` of the training images are given theirs, if it is no None.
+        so many as `labelled` of the training images are given theirs, unless it is None.
         """
         super().__init__()
         self.labelled = labelled
