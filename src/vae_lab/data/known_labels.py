@@ -33,8 +33,8 @@ def check_labelled(labelled: int, num_classes: int, total: int) -> None:
 def balanced_rows(labels: Tensor, num_classes: int, labelled: int, seed: int) -> Tensor:
     """Returns rows of images that have a label, in order, int64 (M,), M = `labelled`.
 
-    Each class has as many as the others; one more if M is not a multiple of L, in classes that chance
-    takes. A class with fewer images than that gives all it has, and the others more.
+    Each class has as many as the others; one more if M is not a multiple of L, in classes that
+    chance takes. A class with fewer images than that gives all it has, and the others more.
 
     Args:
         labels: those of all training images, int64 (N,).
