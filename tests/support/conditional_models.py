@@ -52,7 +52,7 @@ def conditional(
     encoder: nn.Module, decoder: nn.Module, likelihood: nn.Module, shares: Tensor, latent_dim: int
 ) -> VAE:
     """Returns a conditional model of such networks, with p(y)."""
-    condition = ClassLabel(num_classes=len(shares), labelled=None)
+    condition = ClassLabel(num_classes=len(shares), labelled=None, classifier_weight=0.1)
     condition.shares.copy_(shares)
     model = VAE(
         encoder=encoder,
