@@ -62,7 +62,8 @@ class Posteriors(Picture):
         "those of the best q of the same family, optimised for this image. Beside the disc stands "
         "the amortisation gap, what the encoder loses against the best q; beside the plus the "
         "approximation gap, what the best q still lies below log p(x); both in nats. Each panel "
-        "has axes of its own. Only of two latent dimensions."
+        "has axes of its own. Of a conditional model all of this is given x and its class. Only of "
+        "two latent dimensions."
     )
 
     # Once, after the training: it shows the trained model, and takes seconds.
@@ -79,15 +80,21 @@ class Posteriors(Picture):
         model, data = snapshot.model, snapshot.data
         pixels = data.test_images[: self.num_images]
         images = pixels.float() / 255
-        q = model.encode(images.to(model.device)).map(Tensor.cpu)
-        best = self._best(model, images, q)
-        found = masses(model, images, q)
-        gaps = gaps_of(model, images, found, q, best)
+        labels = data.test_labels
+        given = snapshot.given(None if labels is None else labels[: len(images)].cpu())
+        q = model.encode(images.to(model.device), given).map(Tensor.cpu)
+        best = self._best(model, images, q, given)
+        found = masses(model, images, q, labels=given)
+        gaps = gaps_of(model, images, found, q, best, given)
+        of_class = "" if given is None else ", given its class"
         panels, facts = [], []
         for k, mass in enumerate(found):
             pair = moments(q, k), moments(best, k)
             window = window_of(mass, pair)
-            density = log_density(model, images[k], mass, window.edges(), steps=self.steps)
+            label = None if given is None else given[k, None]
+            density = log_density(
+                model, images[k], mass, window.edges(), steps=self.steps, label=label
+            )
             texts = f"{gaps.amortisation[k]:.2f}", f"{gaps.approximation[k]:.2f}"
             name = self._label(data, k)
             panels.append(Panel(pixels[k], name, window, density, pair, texts))
@@ -95,7 +102,7 @@ class Posteriors(Picture):
         images_of = "a test image" if len(panels) == 1 else f"{len(panels)} test images"
         return Densities(
             heading=Heading(
-                f"The true posterior p(z|x) of {images_of}",
+                f"The true posterior p(z|x) of {images_of}{of_class}",
                 "ellipses: one and two standard deviations; each panel has axes of its own, z[0] "
                 "across and z[1] upwards",
             ),
@@ -108,11 +115,17 @@ class Posteriors(Picture):
             facts={"panels": facts},
         )
 
-    def _best(self, model: "VAE", images: Tensor, q: Posterior) -> Posterior:
+    def _best(self, model: "VAE", images: Tensor, q: Posterior, labels: Tensor | None) -> Posterior:
         noise = partial(_noise, shape=tuple(q.mean.shape), seed=self.seed)
         optimization = OptimizationSettings(steps=self.posterior_steps, rate=RATE, samples=SAMPLES)
         return best_posterior(
-            model, images, q, optimization, noise=noise, decoder_batch=DECODER_BATCH
+            model,
+            images,
+            q,
+            optimization,
+            noise=noise,
+            decoder_batch=DECODER_BATCH,
+            labels=labels,
         ).posterior
 
     def _label(self, data: Any, row: int) -> str:
@@ -127,11 +140,16 @@ def _noise(samples: range, *, shape: tuple[int, ...], seed: int) -> Tensor:
 
 
 def gaps_of(
-    model: "VAE", images: Tensor, found: Sequence[Mass], q: Posterior, best: Posterior
+    model: "VAE",
+    images: Tensor,
+    found: Sequence[Mass],
+    q: Posterior,
+    best: Posterior,
+    labels: Tensor | None = None,
 ) -> BoundGaps:
-    """Returns the gaps of images (N, C, H, W) in [0, 1]."""
+    """Returns the gaps of images (N, C, H, W) in [0, 1], given their classes (N,), if any."""
     exact = torch.tensor([mass.log_likelihood for mass in found], dtype=torch.float64)
-    of_q, of_best = (bound(model, images, each) for each in (q, best))
+    of_q, of_best = (bound(model, images, each, labels) for each in (q, best))
     return BoundGaps(exact, exact - of_best, of_best - of_q)
 
 
