@@ -86,7 +86,7 @@ class Posteriors(Picture):
         best = self._best(model, images, q, given)
         found = masses(model, images, q, labels=given)
         gaps = gaps_of(model, images, found, q, best, given)
-        of_class = "" if given is None else ", given its class"
+        of_class = "" if given is None else ", given the class"
         panels, facts = [], []
         for k, mass in enumerate(found):
             pair = moments(q, k), moments(best, k)
