@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vae_lab.class_labels import classes_of
 from vae_lab.environment import memory_bytes
 from vae_lab.errors import UserError, refusing
 from vae_lab.reading import MOST_TEXT, is_kind, parse_json, read_inside
@@ -30,7 +31,7 @@ PICTURES = "pictures"
 
 # The names of what the graphs take, and the version of ONNX's operations: onnxruntime has it since
 # 1.14.
-IMAGE, Z, OPSET = "image", "z", 18
+IMAGE, Z, LABEL, OPSET = "image", "z", "label", 18
 
 FORMAT, VERSION = "vae-lab", 1
 
@@ -57,8 +58,7 @@ class Graph(NamedTuple):
     """
 
     file: str
-    given: str
-    given_shape: list[int]
+    given: dict[str, list[int]]
     results: dict[str, list[int]]
     difference: float
 
@@ -80,6 +80,11 @@ class ExportedModel:
     weights_sha256: str
     result: RunResult
     evaluations: list[dict[str, Any]]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes that the model is given; none without a condition."""
+        return classes_of(self.config, self.result)
 
 
 def is_exported(folder: Path) -> bool:

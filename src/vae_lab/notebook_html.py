@@ -7,7 +7,7 @@ folder is escaped: it may be a stranger's.
 import html
 import io
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -23,13 +23,20 @@ _FRAME = (
 )
 _FAINT = "opacity: .75"
 
+# Classes of which a sample is shown, and characters of a class's name.
+MOST_CLASSES, _LONGEST_NAME = 10, 16
+
 
 class Thumbnails(NamedTuple):
-    """A PNG file with what it shows. `width` is that of images that are enlarged, in CSS pixels."""
+    """A PNG file with what it shows. `width` is that of images that are enlarged, in CSS pixels.
+
+    `heading` is a line above it and those that follow.
+    """
 
     caption: str
     png: bytes
     width: int | None = None
+    heading: str = ""
 
 
 class ShownResult:
@@ -46,7 +53,7 @@ class ShownFolder:
         if self.result is None:
             return f"<code>{html.escape(str(self.path))}</code> is not the folder of a run."
         pictures = []
-        for name in ("reconstructions", "samples"):
+        for name in ("reconstructions", "samples", "classes"):
             if files := self.figures(name):
                 epoch = max(files)
                 caption = f"{name}, after epoch {epoch}"
@@ -123,7 +130,9 @@ def _picture(picture: Thumbnails) -> str:
     data, caption = b64encode(picture.png).decode(), html.escape(picture.caption)
     size = f"width: {picture.width}px; image-rendering: pixelated"
     style = "max-height: 220px" if picture.width is None else size
+    heading = f'<div style="{_FAINT}; margin-top: .6em">{html.escape(picture.heading)}</div>'
     return (
+        f"{heading if picture.heading else ''}"
         f'<div style="display: inline-block; vertical-align: top; margin: .6em .8em 0 0">'
         f'<div style="{_FAINT}">{caption}</div><img src="data:image/png;base64,{data}" '
         f'alt="{caption}" style="max-width: 100%; {style}"></div>'
@@ -143,3 +152,13 @@ def row_of(images: "np.ndarray", caption: str) -> Thumbnails:
     array = pixels[0] if channels == 1 else pixels.transpose(1, 2, 0)
     Image.fromarray(array).save(file, "PNG", optimize=True)
     return Thumbnails(caption, file.getvalue(), array.shape[1] * max(1, round(48 / height)))
+
+
+def samples_of_classes(images: "np.ndarray", names: Sequence[str]) -> list[Thumbnails]:
+    """Returns images (N, C, H, W) in [0, 1], each with the name of its class above."""
+    shown = [
+        row_of(images[k : k + 1], f"{name[:_LONGEST_NAME]}{'…' * (len(name) > _LONGEST_NAME)}")
+        for k, name in enumerate(names)
+    ]
+    first = shown[0]._replace(heading="samples: one draw from the prior, decoded as each class")
+    return [first, *shown[1:]]

@@ -6,7 +6,7 @@ Shapes: C channels, H height, W width.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from vae_lab.apply.request import PARTS, ApplyRequest
 from vae_lab.data.fitting import FittedPicture, Fitting, fit
 from vae_lab.data.image_files import SUFFIXES, list_files
 from vae_lab.errors import UserError
+
+if TYPE_CHECKING:
+    from vae_lab.apply.classes import PictureClass
 
 # Of 255: a resized pixel of a mask that nothing white went into has no more.
 _BLACK = 5
@@ -27,7 +30,8 @@ class PictureFile:
     """A picture file that was named, or lies in a folder that was.
 
     `name` is its own among the results. `fitted` is None if it cannot be used, `reason` says why.
-    What becomes of it is added: `written` files, `values` of a table, `notes` to know.
+    What becomes of it is added: `written` files, `values` of a table, `notes` to know, and for a
+    conditional model its class.
     """
 
     path: Path
@@ -39,13 +43,16 @@ class PictureFile:
     written: list[Path] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
     result: str = ""  # of its values, in words
+    label: "PictureClass | None" = None
 
     @property
     def line(self) -> str:
         """The line that tells what became of it."""
         if self.fitted is None:
             return f"{self.path}: not used: {self.reason}."
-        return f"{self.path}: {self.fitted.words}{'; ' * bool(self.result)}{self.result}."
+        label = self.label.words if self.label else ""
+        words = (self.fitted.words, label, self.result)
+        return f"{self.path}: {'; '.join(filter(None, words))}."
 
     def to_json(self) -> dict[str, Any]:
         """Returns what became of it, for other programs."""
@@ -57,6 +64,7 @@ class PictureFile:
             "fitted": None if self.fitted is None else self.fitted.words,
             "notes": self.notes,
             "written": [str(path) for path in self.written],
+            **(self.label.columns() if self.label else {}),
             **({"values": self.values} if self.values else {}),
         }
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from vae_lab.class_labels import class_index, classes_of
 from vae_lab.config.check import check_recorded
 from vae_lab.errors import ArgumentParser, UserError, did_you_mean
 from vae_lab.exported import is_exported, located, read_config
 from vae_lab.reading import check_inside
-from vae_lab.run_folder import RunFolder
+from vae_lab.run_folder import RunFolder, RunResult
 
 TASKS = {
     "reconstruct": "each picture as the model gives it back",
@@ -52,7 +53,8 @@ class ApplyRequest(NamedTuple):
     """A task for a trained model, all of it checked.
 
     `model` is the folder of a run, or an exported one; `to` a folder, or the file of a table.
-    `numbers` are the options of the task that are numbers.
+    `numbers` are the options of the task that are numbers. `classes` are those that a conditional
+    model knows, `label` is the class of all pictures, if it was given.
     """
 
     model: Path
@@ -62,6 +64,8 @@ class ApplyRequest(NamedTuple):
     files: list[Path]
     to: Path
     numbers: Mapping[str, int]
+    classes: tuple[str, ...]
+    label: str | None
     mask: Path | None
     hide: str | None
     invert: bool
@@ -86,6 +90,7 @@ def argument_parser() -> ArgumentParser:
             "python -m vae_lab.apply RUN reconstruct a.png photos/ --to out": "files and folders",
             "python -m vae_lab.apply RUN encode *.png --to codes.csv": "or codes.parquet",
             "python -m vae_lab.apply RUN complete a.png --hide bottom --to out": "8 lower halves",
+            "python -m vae_lab.apply RUN sample --label 7 --to out": "of a conditional model",
             "python -m vae_lab.apply example:conv-z10 sample --to out": "of a model in the box",
         },
     )
@@ -105,12 +110,16 @@ def argument_parser() -> ArgumentParser:
 
 
 def _add_options(parser: ArgumentParser) -> None:
+    words = (
+        "the class of every picture, for a conditional model. Default: the most probable of each."
+    )
+    parser.add_argument("--label", metavar="NAME", help=words)
     words = "a picture as large as the others, white where they are to be completed"
     parser.add_argument("--mask", metavar="FILE", type=Path, help=words)
     words = f"complete this part instead: {', '.join(PARTS)}"
     parser.add_argument("--hide", metavar="PART", help=words)
     for name, words in {
-        "num_images": "how many completions or samples. Default: 8, or 16.",
+        "num_images": "how many completions or samples. Default: 8, or 16 (of each class).",
         "num_samples": "draws of z per picture for its score. Default: 100.",
         "steps": "pictures of an interpolation, both ends included. Default: 10.",
         "seed": "another seed draws other samples and completions. Default: 0.",
@@ -140,15 +149,18 @@ def check(arguments: argparse.Namespace) -> ApplyRequest:
     _check_choices(task, arguments)
     _check_files(task, arguments.files)
     model = located(arguments.run)
-    shape, config = _model(model, arguments)
+    known = _model(model, arguments)
+    classes = classes_of(known.config, known.result)
     request = ApplyRequest(
         model=model,
-        image_shape=shape,
-        binarize=config["data"]["binarize"],
+        image_shape=known.image_shape,
+        binarize=known.config["data"]["binarize"],
         task=task,
         files=[path.expanduser() for path in arguments.files],
         to=arguments.to.expanduser(),
         numbers=numbers,
+        classes=classes,
+        label=_label(arguments.label, classes),
         mask=None if arguments.mask is None else arguments.mask.expanduser(),
         hide=arguments.hide,
         invert=arguments.invert,
@@ -218,18 +230,36 @@ def _check_files(task: str, files: list[Path]) -> None:
         raise UserError(f"{task} takes {wanted}, got {len(files)}.")
 
 
-def _model(model: Path, arguments: argparse.Namespace) -> tuple[tuple[int, ...], Mapping[str, Any]]:
-    """Returns the shape of the model's images, and its configuration."""
+class _Known(NamedTuple):
+    image_shape: tuple[int, ...]
+    config: Mapping[str, Any]
+    result: RunResult
+
+
+def _model(model: Path, arguments: argparse.Namespace) -> _Known:
+    """Returns what is known of a model: the shape of its images, its configuration, its result."""
     if is_exported(model):
         about = read_config(model)
-        return about.image_shape, about.config
+        return _Known(about.image_shape, about.config, about.result)
     run = RunFolder(model)
     config = run.config  # raises if the folder is not a run
     check_recorded(config)
     if not arguments.trust:
         check_inside(model)
     run.checkpoint(arguments.weights)
-    return run.image_shape, config
+    return _Known(run.image_shape, config, run.require_result())
+
+
+def _label(given: str | None, classes: tuple[str, ...]) -> str | None:
+    """Returns the name of the class that was given."""
+    if given is None:
+        return None
+    if not classes:
+        raise UserError(
+            "--label has no effect on this model, which has no condition: leave it out, or train a "
+            "model with condition=label."
+        )
+    return classes[class_index(given, classes)]
 
 
 def _check_table(request: ApplyRequest) -> None:

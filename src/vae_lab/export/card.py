@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from vae_lab.class_labels import listed
 from vae_lab.config.identity import ADDED_LATER
-from vae_lab.export.numbers import rows, warnings
+from vae_lab.export.numbers import given_class, rows, warnings
 from vae_lab.export.usage import use_of
 from vae_lab.exported import ENCODER, OPSET, ExportedModel, Graph
 from vae_lab.report.wording import markdown_escaped
@@ -18,8 +19,8 @@ from vae_lab.report.wording import markdown_escaped
 # What the outputs of an encoder mean, by their names.
 _MEANINGS = {
     ("mean", "log_var"): "`mean` and `log_var` are the mean and the logarithm of the variance of "
-    "each latent dimension of q(z|x): a draw is `mean + exp(log_var / 2) * noise`.",
-    ("mean", "log_scale", "lower"): "q(z|x) has a full covariance: a draw is "
+    "each latent dimension of q(z|x{y}): a draw is `mean + exp(log_var / 2) * noise`.",
+    ("mean", "log_scale", "lower"): "q(z|x{y}) has a full covariance: a draw is "
     "`mean + exp(log_scale) * (noise + lower @ noise)`.",
 }
 
@@ -81,6 +82,9 @@ class Card:
             "opset": OPSET,
             "sampled": (16, *shape),
             "numbers": rows(result, about.evaluations),
+            "classes": about.classes,
+            "class_list": _class_list(about.classes),
+            "rounded": ".round()" if _is_binary(about) else "",
             "notes": list(_notes(about)),
             "facts": facts(about),
             "command": result.command,
@@ -94,14 +98,17 @@ class Card:
         use = use_of(
             self.graphs,
             is_standard_prior=is_standard(self.about.config),
-            is_binary=self.about.config["data"]["binarize"] != "none",
+            is_binary=_is_binary(self.about),
+            num_classes=len(self.about.classes),
         )
         encoder = next(graph for graph in self.graphs if graph.file == ENCODER)
         return {
             "usage": use.lines,
             "what_usage_does": use.does,
             "own_picture": use.own_picture,
-            "meaning": _MEANINGS.get(tuple(encoder.results), ""),
+            "meaning": _MEANINGS.get(tuple(encoder.results), "").format(
+                **given_class(self.about.result)
+            ),
             "difference": f"{max(graph.difference for graph in self.graphs):.0e}",
         }
 
@@ -115,6 +122,15 @@ class Card:
 def is_standard(config: Mapping[str, Any]) -> bool:
     """Tells whether the prior of a configuration is N(0, I)."""
     return str(config["prior"]["_target_"]).rpartition(".")[2] == "StandardNormal"
+
+
+def _is_binary(about: ExportedModel) -> bool:
+    return bool(about.config["data"]["binarize"] != "none")
+
+
+def _class_list(classes: Sequence[str]) -> str:
+    """Returns the numbers of classes with their names; of digits, which say both, the names."""
+    return listed([name if name == str(k) else f"{k} ({name})" for k, name in enumerate(classes)])
 
 
 def images_in_words(shape: Sequence[int]) -> str:
@@ -140,6 +156,7 @@ def facts(about: ExportedModel) -> dict[str, str]:
         f"{result.num_parameters or 0:,} weights",
         "posterior": str(family).rpartition(".")[2],
         **classes,
+        "condition": f"the label: {len(about.classes)} classes" if about.classes else "",
         "data": f"{_data_name(about)}: {', '.join(splits)} images",
         "fingerprint of the data": data.get("fingerprint") or "",
         "targets": str(result.protocol.get("targets", "")),
@@ -178,6 +195,11 @@ def limits(about: ExportedModel) -> Iterator[str]:
         "A high bound does not say that an image is like the training images: simple images of "
         "another kind often have a higher one (Nalisnick et al., arXiv:1810.09136)."
     )
+    if about.classes:
+        yield (
+            f"It knows {len(about.classes)} classes. An image of another class must be given one "
+            f"of them too, and its reconstruction looks like images of that class."
+        )
     active, latent_dim = result.latent.get("active_units"), config["latent_dim"]
     if isinstance(active, int) and active < latent_dim:
         yield f"Of {latent_dim} latent dimensions, {active} vary over the images."
@@ -188,24 +210,30 @@ def _notes(about: ExportedModel) -> Iterator[str]:
     """Yields what must be known to read the numbers."""
     likelihood = str(about.config["likelihood"]["_target_"]).rpartition(".")[2]
     if likelihood == "Bernoulli" and about.config["data"]["binarize"] == "none":
+        p = given_class(about.result)["p"]
         yield (
-            "The targets are grey values, taken as means of binary draws: log p(x) here is not "
-            "the likelihood of the grey images, and published values are not comparable."
+            f"The targets are grey values, taken as means of binary draws: log p(x{p}) here is not "
+            f"the likelihood of the grey images, and published values are not comparable."
         )
-    yield from warnings(about.evaluations)
+    if given_class(about.result)["p"]:
+        yield (
+            "The bound is on log p(x given y), the class y being known. Compare it with no bound "
+            "on log p(x); the one that is summed over the classes is such a bound."
+        )
+    yield from warnings(about.result, about.evaluations)
 
 
 def _graph_row(graph: Graph) -> dict[str, Any]:
     return {
         "file": graph.file,
-        "takes": Markup(_tensor(graph.given, graph.given_shape)),
+        "takes": Markup(", ".join(_tensor(*given) for given in graph.given.items())),
         "gives": Markup(", ".join(_tensor(*result) for result in graph.results.items())),
     }
 
 
 def _tensor(name: str, shape: Sequence[int]) -> str:
     """Returns the name of a tensor with its shape, as Markdown."""
-    return f"`{name}` (N, {', '.join(map(str, shape))})"
+    return f"`{name}` ({', '.join(map(str, ('N', *shape)))}{',' if not shape else ''})"
 
 
 def _data_name(about: ExportedModel) -> str:

@@ -41,6 +41,7 @@ ONNX = "onnx"
 
 # Pictures of a run that a card shows, and what they are.
 _SHOWN = {
+    "classes": "a draw from the prior a row, decoded as each class",
     "samples": "mean images of draws from the prior",
     "reconstructions": "test images, each above its reconstruction",
     "latent_map": "mean images of points of the latent plane",

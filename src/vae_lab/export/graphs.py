@@ -1,6 +1,7 @@
 """Encoder and decoder as ONNX graphs, for programs without torch and without this project.
 
-Shapes: N images, C, H, W of an image, Z latent dimensions. N is free in every graph.
+Shapes: N images, C, H, W of an image, Z latent dimensions. N is free in every graph. Of a
+conditional model each graph takes labels too, int64 (N,): the places of the classes.
 """
 
 import io
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from vae_lab.errors import UserError, first_line
-from vae_lab.exported import DECODER, ENCODER, IMAGE, OPSET, Graph, Z
+from vae_lab.exported import DECODER, ENCODER, IMAGE, LABEL, OPSET, Graph, Z
 from vae_lab.files import atomic
 from vae_lab.random_streams import stream
 from vae_lab.vae import VAE
@@ -29,6 +30,10 @@ TOLERANCE = 1e-5
 _BATCHES = (1, 2, 3, 16)
 
 
+# What a graph takes, by its name.
+Inputs = dict[str, Tensor]
+
+
 class Encoding(nn.Module):
     """image (N, C, H, W) -> the fields of q(z|x)."""
 
@@ -36,8 +41,8 @@ class Encoding(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        return tuple(self.model.encode(image))
+    def forward(self, image: Tensor, label: Tensor | None = None) -> tuple[Tensor, ...]:
+        return tuple(self.model.encode(image, label))
 
 
 class Decoding(nn.Module):
@@ -47,8 +52,8 @@ class Decoding(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, z: Tensor) -> tuple[Tensor]:
-        return (self.model.decode(z).clamp(0, 1),)
+    def forward(self, z: Tensor, label: Tensor | None = None) -> tuple[Tensor]:
+        return (self.model.decode(z, label).clamp(0, 1),)
 
 
 def write_graphs(model: VAE, image_shape: Sequence[int], folder: Path) -> list[Graph]:
@@ -57,19 +62,29 @@ def write_graphs(model: VAE, image_shape: Sequence[int], folder: Path) -> list[G
     Raises:
         UserError: A network cannot be exported, or its graph gives other numbers than torch.
     """
-    generator = stream("export", 0)
-    images = torch.rand(max(_BATCHES), *image_shape, generator=generator)
-    points = torch.randn(max(_BATCHES), model.latent_dim, generator=generator)
+    generator, size = stream("export", 0), max(_BATCHES)
+    images = torch.rand(size, *image_shape, generator=generator)
+    points = torch.randn(size, model.latent_dim, generator=generator)
+    labels: Inputs = {}
+    if model.is_conditional:
+        labels[LABEL] = torch.arange(size) % model.condition.num_classes
     with torch.no_grad():
-        posterior = model.encode(images)
+        posterior = model.encode(images, *labels.values())
     fields = list(getattr(posterior, "_fields", [f"field_{i}" for i, _ in enumerate(posterior)]))
+    encoder, decoder = (_network_of(model, it) for it in (model.encoder, model.decoder))
+    encoded = Encoding(model), {IMAGE: images, **labels}, fields
+    decoded = Decoding(model), {Z: points, **labels}, [IMAGE]
     return [
-        _write(folder / ENCODER, Encoding(model), images, IMAGE, fields, _part(model.encoder)),
-        _write(
-            *(folder / DECODER, Decoding(model), points, Z, [IMAGE]),
-            _part(model.likelihood, model.decoder),
-        ),
+        _write(folder / ENCODER, *encoded, _part(encoder)),
+        _write(folder / DECODER, *decoded, _part(model.likelihood, decoder)),
     ]
+
+
+def _network_of(model: VAE, network: nn.Module) -> nn.Module:
+    """Returns the network of `conf/model`: of a conditional model the one that is given labels."""
+    inner = network.network if model.is_conditional else network
+    assert isinstance(inner, nn.Module)
+    return inner
 
 
 def _part(*modules: nn.Module) -> str:
@@ -78,37 +93,38 @@ def _part(*modules: nn.Module) -> str:
     return next((name for name in classes if not name.startswith("vae_lab.")), classes[-1])
 
 
-def _write(
-    path: Path, module: nn.Module, examples: Tensor, given: str, results: list[str], part: str
-) -> Graph:
-    graph = _graph(module.eval(), examples[:2], given, results, part)
+def _write(path: Path, module: nn.Module, examples: Inputs, results: list[str], part: str) -> Graph:
+    graph = _graph(module.eval(), examples, results, part)
     content = graph.SerializeToString()
     difference = _difference(content, module, examples, part)
     with atomic(path) as partial:
         partial.write_bytes(content)
     with torch.no_grad():
-        shapes = [list(result.shape[1:]) for result in module(examples[:1])]
+        shapes = [list(result.shape[1:]) for result in module(*_of_images(examples, slice(1)))]
     return Graph(
         path.name,
-        given,
-        list(examples.shape[1:]),
+        {name: list(it.shape[1:]) for name, it in examples.items()},
         dict(zip(results, shapes, strict=True)),
         difference,
     )
 
 
-def _graph(
-    module: nn.Module, example: Tensor, given: str, results: list[str], part: str
-) -> "ModelProto":
+def _of_images(examples: Inputs, rows: slice) -> tuple[Tensor, ...]:
+    """Returns what a module takes for some of the images."""
+    return tuple(it[rows] for it in examples.values())
+
+
+def _graph(module: nn.Module, examples: Inputs, results: list[str], part: str) -> "ModelProto":
     """Returns the ONNX graph of a module, its weights inside."""
+    number = torch.export.Dim("N")
     with _quiet():
         try:
             program = torch.onnx.export(
                 module,
-                (example,),
+                _of_images(examples, slice(2)),
                 dynamo=True,
-                dynamic_shapes=({0: torch.export.Dim("N")},),
-                input_names=[given],
+                dynamic_shapes=tuple({0: number} for _ in examples),
+                input_names=[*examples],
                 output_names=results,
                 opset_version=OPSET,
                 verbose=False,
@@ -121,25 +137,24 @@ def _graph(
     return graph
 
 
-def _difference(content: bytes, module: nn.Module, examples: Tensor, part: str) -> float:
+def _difference(content: bytes, module: nn.Module, examples: Inputs, part: str) -> float:
     """Returns the largest difference between a graph and torch on batches of several sizes."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    (given,) = session.get_inputs()
-    if isinstance(given.shape[0], int):
+    first, *_ = session.get_inputs()
+    if isinstance(first.shape[0], int):
         raise UserError(
-            f"the graph of {part} takes {given.shape[0]} images only: in its forward, write "
+            f"the graph of {part} takes {first.shape[0]} images only: in its forward, write "
             f"x.shape[0] in place of len(x), and no number of images."
         )
     largest = 0.0
     for size in _BATCHES:
-        batch = examples[-size:]
+        batch = _of_images(examples, slice(-size, None))
         with torch.no_grad():
-            expected = module(batch)
-        for value, wanted in zip(
-            session.run(None, {given.name: batch.numpy()}), expected, strict=True
-        ):
+            expected = module(*batch)
+        given = {name: it.numpy() for name, it in zip(examples, batch, strict=True)}
+        for value, wanted in zip(session.run(None, given), expected, strict=True):
             result = torch.from_numpy(value)
             if not torch.allclose(result, wanted, rtol=TOLERANCE, atol=TOLERANCE):
                 distance = (result - wanted).abs().max().item()

@@ -3,25 +3,35 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from vae_lab.class_labels import CONDITION
 from vae_lab.evaluations import EvaluationRecord, record_of
 from vae_lab.report.wording import capital, counted, with_error
 from vae_lab.run_folder import Number, RunResult
 
 NATS = " nats"
 
-# Of the test that ends a run: the metric, and its name in words.
+# Of the test that ends a run: the metric, and its name in words. `{p}` and `{y}` stand for the
+# class that p(x) and the networks of a conditional model are given.
 _TESTED = {
-    "elbo/test": "ELBO, the bound on log p(x)",
-    "recon/test": "reconstruction term, -log p(x|z)",
-    "kl/test": "KL of q(z|x) from the prior",
+    "elbo/test": "ELBO, the bound on log p(x{p})",
+    "recon/test": "reconstruction term, -log p(x|z{y})",
+    "kl/test": "KL of q(z|x{y}) from the prior",
+}
+
+# Of a conditional model: what its final test measured, or an evaluation.
+_OF_CLASSES = {
+    "summed_bound": ("bound on log p(x), summed over the classes", NATS),
+    "bayes_accuracy": ("accuracy of the classes by Bayes' rule", ""),
+    "bayes_calibration_error": ("expected calibration error of the classes by Bayes' rule", ""),
+    "bayes_log_loss": ("log loss of the classes by Bayes' rule", NATS),
 }
 
 # Of an evaluation, in this order, with their units. All others are in config.json.
 _EVALUATED = {
-    "iw_bound": ("importance-weighted bound on log p(x)", NATS),
-    "exact": ("log p(x), by a grid", NATS),
-    "annealed": ("log p(x), by annealed importance sampling", NATS),
-    "approximation_gap": ("approximation gap, lost by the family of q(z|x)", NATS),
+    "iw_bound": ("importance-weighted bound on log p(x{p})", NATS),
+    "exact": ("log p(x{p}), by a grid", NATS),
+    "annealed": ("log p(x{p}), by annealed importance sampling", NATS),
+    "approximation_gap": ("approximation gap, lost by the family of q(z|x{y})", NATS),
     "amortisation_gap": ("amortisation gap, lost by the encoder", NATS),
     "bits_per_dimension": ("code length of a pixel, by the importance-weighted bound", " bits"),
     "active_units": ("latent dimensions that vary over the images", ""),
@@ -40,28 +50,55 @@ class CardNumber(NamedTuple):
     how: str
 
 
+def given_class(result: RunResult) -> dict[str, str]:
+    """Returns how `{p}` and `{y}` are written: of a conditional model what p and q are given.
+
+    The bound of a model that knows the labels of some images only is one on log p(x).
+    """
+    condition = result.protocol.get("condition")
+    return {
+        "p": " given y" if condition == CONDITION else "",
+        "y": ", y" if condition is not None else "",
+    }
+
+
 def rows(result: RunResult, evaluations: list[dict[str, Any]]) -> list[CardNumber]:
     """Returns the numbers of a run and of its evaluation with the most samples."""
     samples = result.protocol.get("num_samples", 1)
     how = _how(result.data.get("test"), samples)
+    given = given_class(result)
     tested = [
         CardNumber(
-            words, with_error(result.metrics[key], result.standard_errors.get(key), NATS), how
+            words.format(**given),
+            with_error(result.metrics[key], result.standard_errors.get(key), NATS),
+            how,
         )
         for key, words in _TESTED.items()
         if key in result.metrics
     ]
     record = _best(evaluations)
-    return [*tested, *(_of_evaluation(record) if record else ())]
+    numbers = record.numbers if record else {}
+    of_classes = _of_final_test(result) | numbers
+    return [
+        *tested,
+        *_shown(of_classes, _OF_CLASSES, given),
+        *_shown(numbers, _EVALUATED, given),
+    ]
 
 
-def warnings(evaluations: list[dict[str, Any]]) -> Iterator[str]:
+def warnings(result: RunResult, evaluations: list[dict[str, Any]]) -> Iterator[str]:
     """Yields what an evaluation warns of in the numbers that are shown."""
     record = _best(evaluations)
     for name in _EVALUATED if record else ():
         number = record.numbers.get(name) if record else None
         if number is not None and (text := number.details.get("warning")):
-            yield f"{capital(_EVALUATED[name][0])}: {text}."
+            yield f"{capital(_EVALUATED[name][0].format(**given_class(result)))}: {text}."
+
+
+def _of_final_test(result: RunResult) -> dict[str, Number]:
+    """Returns what the test that ends a run measured of the classes."""
+    records = result.picture_metrics
+    return {name: Number.from_json(name, records[name]) for name in _OF_CLASSES if name in records}
 
 
 def _best(evaluations: list[dict[str, Any]]) -> EvaluationRecord | None:
@@ -69,11 +106,15 @@ def _best(evaluations: list[dict[str, Any]]) -> EvaluationRecord | None:
     return record_of(str(evaluations[0].get("name", "")), evaluations[0]) if evaluations else None
 
 
-def _of_evaluation(record: EvaluationRecord) -> Iterator[CardNumber]:
-    for name, (words, unit) in _EVALUATED.items():
-        number = record.numbers.get(name)
+def _shown(
+    numbers: Mapping[str, Number], chosen: Mapping[str, tuple[str, str]], given: Mapping[str, str]
+) -> Iterator[CardNumber]:
+    """Yields some of the numbers, with their words and units."""
+    for name, (words, unit) in chosen.items():
+        number = numbers.get(name)
         if number is not None and isinstance(number.value, int | float):
-            yield CardNumber(words, _value(number, unit), _how_measured(number.protocol))
+            how = _how_measured(number.protocol)
+            yield CardNumber(words.format(**given), _value(number, unit), how)
 
 
 def _value(number: Number, unit: str) -> str:
