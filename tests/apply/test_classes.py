@@ -168,7 +168,7 @@ def test_a_completion_says_which_classes_fit_what_is_seen(
 
 
 def test_a_class_that_is_unknown_or_has_no_effect_is_one_line(
-    run: Apply, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    run: Apply, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     code, outcome = run("sample", "--label", "ten", "--to", tmp_path / "out")
     assert code == 2
@@ -177,7 +177,7 @@ def test_a_class_that_is_unknown_or_has_no_effect_is_one_line(
     monkeypatch.setattr(sys, "argv", ["apply/__main__.py", *words])
     with pytest.raises(SystemExit, match="2"):
         apply.main()
-    assert "--label has no effect on this model, which has no condition" in capsys.readouterr().err
+    assert "--label has no effect on this model, which has no condition" in capfd.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
