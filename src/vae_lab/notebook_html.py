@@ -23,6 +23,9 @@ _FRAME = (
 )
 _FAINT = "opacity: .75"
 
+# What a protocol says if every image has its class, and the choice of no condition.
+_LABEL, _NONE = "label", "none"
+
 # Classes of which a sample is shown, and characters of a class's name.
 MOST_CLASSES, _LONGEST_NAME = 10, 16
 
@@ -83,7 +86,8 @@ def _bound(result: "RunResult") -> list[str]:
         return [html.escape(f"{result.status}{why}")]
     number = f"{value:.2f}" if error is None else f"{value:.2f} ± {error:.2f}"
     large = f'<span style="font-size: 1.35em">{number.replace("-", "−")}</span>'
-    return [f"test ELBO {large} nats per image"]
+    given = ", given its class" if result.protocol.get("condition") == _LABEL else ""
+    return [f"test ELBO {large} nats per image{given}"]
 
 
 def _facts(result: "RunResult") -> list[str]:
@@ -112,9 +116,10 @@ def _facts(result: "RunResult") -> list[str]:
 
 def _parts(result: "RunResult") -> dict[str, object]:
     names = ("model", "objective", "likelihood", "prior", "posterior")
-    return {name: result.choices[name] for name in names if name in result.choices} | (
-        {} if result.latent_dim is None else {"Z": result.latent_dim}
-    )
+    choices = {name: result.choices[name] for name in names if name in result.choices}
+    if (condition := result.choices.get("condition", _NONE)) != _NONE:
+        choices["condition"] = condition
+    return choices | ({} if result.latent_dim is None else {"Z": result.latent_dim})
 
 
 def _time(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from stripes import small_config, striped_data
 import vae_lab
 from vae_lab.export.folder import write_folder
 from vae_lab.export.graphs import write_graphs
+from vae_lab.export.numbers import rows
 from vae_lab.export.sources import read_source
 from vae_lab.exported import DECODER, ENCODER, read_config
+from vae_lab.run_folder import RunResult
 from vae_lab.vae import VAE
 
 SHAPE = (1, 28, 28)
@@ -106,6 +109,27 @@ def test_the_card_says_that_the_bound_is_given_the_class(folder: Path) -> None:
     assert "unconditional-image-generation" not in card
     assert "each latent dimension of q(z|x, y)" in card
     assert "](pictures/classes_0002.png)" in card
+
+
+def test_the_card_shows_what_the_classes_are_worth_of_the_last_evaluation_or_the_test() -> None:
+    def record(value: float) -> dict[str, object]:
+        return {"value": value, "standard_error": 0.01, "protocol": {"images": 500, "samples": 10}}
+
+    result = RunResult(
+        metrics={"elbo/test": -100.0},
+        standard_errors={"elbo/test": 1.0},
+        protocol={"condition": "label", "num_samples": 1},
+        picture_metrics={"bayes_accuracy": record(0.91), "summed_bound": record(-102.3)},
+    )
+    words = [(row.words, row.value) for row in rows(result, [])]
+    assert words == [
+        ("ELBO, the bound on log p(x given y)", "-100.0 ± 1.0 nats"),
+        ("bound on log p(x), summed over the classes", "-102.300 ± 0.010 nats"),
+        ("accuracy of the classes by Bayes' rule", "0.910 ± 0.010"),
+    ]
+    # A bound that no label beside the known ones has to do with is one on log p(x).
+    partly = replace(result, protocol={"condition": "label, 100 known", "num_samples": 1})
+    assert rows(partly, [])[0].words == "ELBO, the bound on log p(x)"
 
 
 def test_the_lines_of_the_card_draw_each_class_without_torch(folder: Path) -> None:

@@ -125,6 +125,7 @@ def test_a_notebook_shows_one_of_each_class_with_its_name(vae: TrainedVAE) -> No
     assert page.count("<img ") == 10
     assert all(f">{name}</div><img" in page for name in vae.classes)
     assert "one draw from the prior, decoded as each class" in page
+    assert "nats per image, given its class" in page and "condition label" in page
     assert "10 classes" in repr(vae)
 
 
