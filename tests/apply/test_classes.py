@@ -56,8 +56,9 @@ def run(model: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixtu
 def files(tmp_path: Path) -> list[Path]:
     """Test images of the classes 2, 3 and 8."""
     paths = [tmp_path / f"{label}.png" for label in (2, 3, 8)]
+    images = striped_data().test_images[:]
     for path in paths:
-        Image.fromarray(striped_data().test_images[int(path.stem), 0].numpy()).save(path)
+        Image.fromarray(images[int(path.stem), 0].numpy()).save(path)
     return paths
 
 

@@ -98,7 +98,7 @@ def test_classes_are_found_by_bayes_rule(vae: TrainedVAE, images: torch.Tensor) 
     # By hand: the classes are as frequent among the training images as p(y) says.
     joint = weights * vae.model.condition.shares.double()
     torch.testing.assert_close(probabilities, joint / joint.sum(dim=1, keepdim=True))
-    everything = striped_data().test_images.float() / 255
+    everything = striped_data().test_images[:].float() / 255
     found = vae.classify(everything).argmax(dim=1)
     assert (found == torch.arange(20) % 10).double().mean() > 0.9
     names = [vae.classes[k] for k in vae.classify(images).argmax(1)]
