@@ -16,7 +16,7 @@ from vae_lab.callbacks.drawing.grids import blocks, to_uint8
 from vae_lab.callbacks.drawing.letters import label_name
 from vae_lab.callbacks.drawing.style import BAND, LINE
 from vae_lab.callbacks.picture import Picture
-from vae_lab.callbacks.snapshot import Snapshot, typical
+from vae_lab.callbacks.snapshot import EncodedImages, Snapshot, typical
 
 _AXIS = "value of the row's dimension"
 
@@ -35,7 +35,8 @@ class Traversals(Picture):
         "the left; without labels from that of the first image, or from the prior's mean. Rows are "
         "ordered by the dimension's mean KL in nats, which stands beside them: the first ones "
         "carry the information, and a row that does not change belongs to a dimension that is not "
-        "used. A conditional model is given the class of the block."
+        "used. A conditional model is given the class of the block. If the factors of the images "
+        "are known, a row is named by the factor that its dimension tells most of, or by none."
     )
 
     # Labels, of a block each; None: the prior's mean, a block for each class that a model is given.
@@ -65,7 +66,7 @@ class Traversals(Picture):
             change if given is None else f"{change}, given the class",
             f"{which}, from {origin}; beside rows: mean {snapshot.kl_name} in nats",
         )
-        rows = names_of_rows(dims, kl)
+        rows = names_of_rows(dims, kl, titles_of(snapshot, encoded))
         return Framed(
             heading=heading,
             axes=(_AXIS if model.prior.has_closed_kl else _SCALED_AXIS, ""),
@@ -93,9 +94,29 @@ class Traversals(Picture):
         return [*codes.cpu().float()], names, given
 
 
-def names_of_rows(dims: Sequence[int], kl: Tensor) -> list[str]:
-    """Returns what stands beside the row of each dimension: its mean KL of `kl` (Z,), in nats."""
-    return [f"z[{dim}]  {kl[dim]:.2f}" for dim in dims]
+def names_of_rows(dims: Sequence[int], kl: Tensor, titles: Sequence[str] = ()) -> list[str]:
+    """Returns what stands beside the row of each dimension: its mean KL of `kl` (Z,), in nats.
+
+    Before it stands the title of the dimension, if there are `titles` (Z,).
+    """
+    named = [f"z[{dim}]" if not titles else f"z[{dim}] {titles[dim]}" for dim in dims]
+    return [f"{name}  {kl[dim]:.2f}" for name, dim in zip(named, dims, strict=True)]
+
+
+def titles_of(snapshot: Snapshot, encoded: EncodedImages) -> list[str]:
+    """Returns the known factor that each dimension tells most of, or none; empty if none is known.
+
+    The images encoded are the first ones of the split that the snapshot shows.
+    """
+    known = getattr(snapshot.data, "factors", None)
+    if known is None:
+        return []
+    # scikit-learn takes a second to import, and most data have no known factors.
+    from vae_lab.inference.factor_information import titles_of_dimensions
+
+    factors = (known.val if snapshot.split == "val" else known.train)[: len(encoded.mean)]
+    titles = titles_of_dimensions(encoded.mean.double().numpy(), factors.numpy(), known.names)
+    return [title.factor or "none" for title in titles]
 
 
 def traverse(start: Tensor, dims: list[int], values: Tensor) -> Tensor:
