@@ -1,8 +1,9 @@
 // The classes of a conditional model: the style at the cursor in every class. Pressing one chooses the class
 // that the whole page is decoded with.
 
-// Beyond this number the classes are a row that scrolls.
+// Beyond this number the classes are a row that scrolls; with longer names they are on a phone.
 const CLASSES_IN_A_ROW = 12;
+const SHORT_NAME = 3; // letters
 
 function mountClasses(lab) {
   const { runs, store } = lab;
@@ -51,9 +52,10 @@ class ClassRow {
       class: "class-tiles", role: "group", "aria-label": "Class", onkeydown: (event) => this.key(event),
       style: `--classes: ${run.classes.length}`,
     }, ...this.tiles.map((tile) => tile.element));
-    this.element = element("div", {
-      class: run.classes.length > CLASSES_IN_A_ROW ? "class-strip many scroll" : "class-strip",
-    }, this.original, group);
+    const isMany = run.classes.length > CLASSES_IN_A_ROW;
+    const isLong = run.classes.some((name) => name.length > SHORT_NAME);
+    const kind = isMany ? " many scroll" : isLong ? " long scroll" : "";
+    this.element = element("div", { class: `class-strip${kind}` }, this.original, group);
   }
 
   tile(name, label) {
