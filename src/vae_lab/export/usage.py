@@ -34,12 +34,9 @@ def use_of(
     mean, *_ = encoder.results
     columns = min(num_classes, _MOST_CLASSES) or _DRAWS
     rounded = ".round()" if is_binary else ""
-    z, label = _draws(num_classes, columns, latent_dim, is_standard_prior), ""
-    if num_classes:
-        label = f', "{LABEL}": label'
-        z += f"\nlabel = np.arange({columns}, dtype=np.int64)  # the places of the classes"
+    z = _draws(num_classes, columns, latent_dim, is_standard_prior)
+    label = f', "{LABEL}": label' if num_classes else ""
     encoded = f'encode(None, {{"{IMAGE}": images{rounded}{label}}})  # q(z|x) of each image'
-    shape = f"({columns}, {channels}, {height}, {width})"
     sheet = f"(2 * {height}, {columns} * {width}, {channels})"
     return Use(
         f"""\
@@ -49,7 +46,7 @@ from PIL import Image
 
 encode, decode = (onnxruntime.InferenceSession(f).run for f in ("{ENCODER}", "{DECODER}"))
 {z}
-(images,) = decode(None, {{"{Z}": z{label}}})  # {shape}, in [0, 1]
+(images,) = decode(None, {{"{Z}": z{label}}})  # {(columns, channels, height, width)}, in [0, 1]
 {", ".join(encoder.results)} = {encoded}
 (again,) = decode(None, {{"{Z}": {mean}{label}}})
 sheet = np.stack([images, again]).transpose(0, 3, 1, 4, 2).reshape{sheet}
@@ -60,13 +57,14 @@ Image.fromarray((255 * sheet).astype("uint8").squeeze()).save("draws.png")""",
 
 
 def _draws(num_classes: int, columns: int, latent_dim: int, is_standard_prior: bool) -> str:
-    """Returns the line that draws from the prior: once for all classes, or for each image."""
+    """Returns the lines that draw from the prior: once for all classes, or for each image."""
     count = 1 if num_classes else columns
     draws = f'np.load("{PRIOR_DRAWS}")[:{count}]'
     if is_standard_prior:
         draws = f"np.random.default_rng(0).standard_normal(({count}, {latent_dim}), np.float32)"
     if num_classes:
-        return f"z = {draws}.repeat({columns}, 0)  # one draw"
+        label = f"label = np.arange({columns}, dtype=np.int64)  # the places of the classes"
+        return f"z = {draws}.repeat({columns}, 0)  # one draw\n{label}"
     return f"z = {draws}  # eight draws from the prior"
 
 

@@ -62,6 +62,15 @@ def missing_pixels(mask: Array, image_shape: tuple[int, ...]) -> Tensor:
     return missing
 
 
+def seen_pixels(image: Array, missing: Tensor) -> Tensor:
+    """Returns an image (C, H, W) with 0 where it is missing, bool (C, H, W), as float32."""
+    given = as_tensor("image", image)
+    if given.shape != missing.shape:
+        wanted = tuple(missing.shape)
+        raise UserError(f"image must have shape {wanted}, got {tuple(given.shape)}.")
+    return torch.where(missing, 0.0, given)
+
+
 def as_tensor(name: str, values: Array) -> Tensor:
     """Returns the values as float32 on the CPU."""
     if not isinstance(values, Tensor | np.ndarray):

@@ -30,10 +30,10 @@ from vae_lab.random_streams import stream
 from vae_lab.run_folder import RunFolder, RunResult
 from vae_lab.trained_vae.arguments import (
     Array,
-    as_tensor,
     image_batch,
     latent_points,
     missing_pixels,
+    seen_pixels,
 )
 from vae_lab.trained_vae.labels import Label, Labels, class_indices
 from vae_lab.vae import VAE
@@ -235,10 +235,7 @@ class TrainedVAE:
         if num_images < 1:
             raise UserError(f"num_images must be at least 1, got {num_images}.")
         missing = missing_pixels(mask, self.image_shape)
-        given = as_tensor("image", image)
-        if tuple(given.shape) != self.image_shape:
-            raise UserError(f"image must have shape {self.image_shape}, got {tuple(given.shape)}.")
-        [x] = self._images(torch.where(missing, 0.0, given)[None])
+        [x] = self._images(seen_pixels(image, missing)[None])
         place = (
             None
             if label is None
