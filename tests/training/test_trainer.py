@@ -28,12 +28,17 @@ def train(folder: Path, *overrides: str) -> RunResult:
 def test_compiled_networks_train_to_the_same_bound_and_are_saved_as_ever(
     model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    graphs, modes = [], []
+    graphs, modes, in_training = [], [], []
     compile_ = torch.compile
 
     def keep(graph: torch.fx.GraphModule, _: list[torch.Tensor]) -> Callable[..., Any]:
         graphs.append(graph)
-        return graph.forward
+
+        def noting(*inputs: Any) -> Any:
+            in_training.append(torch.is_grad_enabled())
+            return graph.forward(*inputs)
+
+        return noting
 
     def without_a_compiler(network: Callable[..., Any], *, mode: str) -> Callable[..., Any]:
         modes.append(mode)
@@ -45,6 +50,8 @@ def test_compiled_networks_train_to_the_same_bound_and_are_saved_as_ever(
     assert not modes
     compiled = train(tmp_path / "compiled", *overrides, "compile=reduce-overhead")
     assert modes == ["reduce-overhead"] * 2 and len(graphs) >= 2
+    # Validation, pictures and the test have other numbers of images, and no gradients.
+    assert in_training and all(in_training)
     for name in ("elbo/test", "recon/test", "kl/test"):
         assert compiled.metrics[name] == pytest.approx(plain.metrics[name], rel=1e-5)
     names = [
@@ -65,15 +72,21 @@ def test_what_the_compiler_makes_of_the_networks_trains_to_the_same_bound(tmp_pa
 def test_the_precision_of_products_is_that_of_the_training_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = []
+    def products() -> tuple[str, bool]:
+        return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+
+    seen, tested, before = [], [], products()
+    # Convolutions have a switch of their own, which torch leaves at TF32.
+    monkeypatch.setattr(VAE, "on_train_end", lambda _: seen.append(products()))
     monkeypatch.setattr(
-        VAE, "on_train_end", lambda _: seen.append(torch.get_float32_matmul_precision())
+        "vae_lab.training.final_test.diagnose", lambda _: tested.append(products()) or []
     )
     short = "trainer.max_epochs=1"
     train(tmp_path / "exact", short)
     train(tmp_path / "tf32", short, "matmul_precision=high")
-    assert seen == ["highest", "high"]
-    assert torch.get_float32_matmul_precision() == "highest"
+    assert seen == [("highest", False), ("high", True)]
+    assert tested == [("highest", False)] * 2
+    assert products() == before
 
 
 @pytest.mark.parametrize(

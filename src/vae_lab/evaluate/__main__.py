@@ -156,6 +156,7 @@ def _measure(request: Request, progress: "EvaluationProgress") -> Measured:
 
     from vae_lab.evaluate.evaluation import Evaluation, evaluate
     from vae_lab.evaluate.pictures import draw_pictures
+    from vae_lab.matrix_products import matrix_products
 
     run, checkpoint, settings = request
     torch.set_num_threads(settings["threads"])
@@ -168,10 +169,12 @@ def _measure(request: Request, progress: "EvaluationProgress") -> Measured:
     if evaluation.model.is_conditional:
         words = "interpolations and labels of the latent plane are left out, the decoder is given y"
         print(printable(f"{request.name}: {words}"), file=sys.stderr)
+    with matrix_products("highest"):
+        numbers = evaluate(evaluation, progress)
     content = {
         "run": request.name,
         "config_hash": run.require_result().config_hash,
-        **evaluate(evaluation, progress),
+        **numbers,
         "versions": environment.versions(),
         "git_commit": environment.git_commit(),
         "machine": environment.machine(),

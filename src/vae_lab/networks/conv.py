@@ -59,8 +59,9 @@ def _double(image_shape: Sequence[int], channels: Sequence[int]) -> list[nn.Modu
 class ToImage(nn.ConvTranspose2d):
     """The transposed convolution that ends a decoder: (B, D, H, W) -> (B, C, 2H, 2W).
 
-    As one matrix product and a sum of overlapping patches: with the one channel of a grey image,
-    the general form takes four times as long on a processor. `odd`: see `odd_pixels`.
+    On a processor as one matrix product and a sum of overlapping patches: with the one channel of
+    a grey image, the general form takes four times as long there. On a GPU the sum's gradient is a
+    kernel for each image, so it is the general form. `odd`: see `odd_pixels`.
     """
 
     def __init__(self, wide: int, deep: int, odd: tuple[int, int]) -> None:
@@ -68,6 +69,12 @@ class ToImage(nn.ConvTranspose2d):
         self.odd = odd
 
     def forward(self, h: Tensor, output_size: list[int] | None = None) -> Tensor:
+        return self.of_patches(h) if h.device.type == "cpu" else self.general(h)
+
+    def general(self, h: Tensor) -> Tensor:
+        return F.conv_transpose2d(h, self.weight, self.bias, 2, 1, self.odd)
+
+    def of_patches(self, h: Tensor) -> Tensor:
         # Channels last: (B, HW, D) without a copy where they are innermost in memory.
         patches = h.permute(0, 2, 3, 1).flatten(1, 2) @ self.weight.flatten(1)  # (B, HW, 16C)
         # Not in bf16: up to four of them are added up.

@@ -11,6 +11,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import torch
+
 from vae_lab import environment
 from vae_lab.callbacks.progress import Progress
 from vae_lab.config.identity import config_hash
@@ -20,6 +22,7 @@ from vae_lab.epochs import callbacks_of
 from vae_lab.errors import JobFailed, Stopped, describe_os_error
 from vae_lab.files import remove_partial
 from vae_lab.loggers.base import logged_run
+from vae_lab.matrix_products import matrix_products
 from vae_lab.ownership import EXPLORER, check_run_folder
 from vae_lab.progress_files import RunProgress
 from vae_lab.run_folder import (
@@ -156,7 +159,8 @@ def _train_and_test(request: RunRequest, point: ResumePoint) -> tuple[RunResult,
         result = _train(request, point, parts, result)
         # Test: within the row of the loggers, which get the test's metrics too.
         fit_seconds, curves = parts.resume_state.seconds, parts.resume_state.curves(parts.trainer)
-        test = final_test(config, folder, parts.trainer, parts.data, curves)
+        with matrix_products("highest"), torch.compiler.set_stance("force_eager"):
+            test = final_test(config, folder, parts.trainer, parts.data, curves)
     # The time of all attempts: that of the earlier ones stands in the checkpoint.
     total = time.perf_counter() - began + float(point.state.get("seconds", 0.0))
     result = replace(
@@ -234,7 +238,8 @@ def _explore(request: RunRequest, parts: Parts) -> None:
         from vae_lab.explorer.page import write_explorer
 
         run = TrainedRun(folder, parts.model, parts.data)
-        write_explorer(folder.path / EXPLORER, [run], run.name, settings)
+        with torch.compiler.set_stance("force_eager"):
+            write_explorer(folder.path / EXPLORER, [run], run.name, settings)
     except Exception as error:
         words = f"{EXPLORER} is not written: {describe_os_error(error, folder.path)}"
         log.warning("%s: %s", folder.name, words)

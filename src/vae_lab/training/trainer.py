@@ -21,6 +21,7 @@ from vae_lab.config.instantiate import instantiate
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.environment import gpus_hidden, memory_bytes
 from vae_lab.errors import UserError
+from vae_lab.matrix_products import matrix_products
 from vae_lab.run_folder import BEST, LAST, RunFolder
 from vae_lab.training.classifier_curve import ClassifierCurve
 from vae_lab.training.ending import LimitWarnings
@@ -28,6 +29,26 @@ from vae_lab.training.progress_file import ProgressFile
 from vae_lab.training.resume_state import ResumePoint, ResumeState
 from vae_lab.training.warm_start import start_from
 from vae_lab.vae import VAE
+
+
+class CompiledSteps(Callback):
+    """Lets compiled networks be used in training steps only.
+
+    Validation, pictures and the test have images of other numbers, for each of which there would be
+    compiling, and CUDA graphs write every output without gradients to the same place.
+    """
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        torch.compiler.set_stance("force_eager")
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        torch.compiler.set_stance("default")
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        torch.compiler.set_stance("force_eager")
+
+    def teardown(self, *_: Any, **__: Any) -> None:
+        torch.compiler.set_stance("default")
 
 
 class Parts(NamedTuple):
@@ -74,9 +95,9 @@ def assemble(
         directory = Path(folder.require_result().directory or "")
         warm_start = start_from(model, config, directory)
     resume_state = ResumeState(point=point)
-    own = [resume_state, LimitWarnings(), ProgressFile()]
-    if images.labelled is not None:
-        own.append(ClassifierCurve())
+    own: list[Callback] = [resume_state, LimitWarnings(), ProgressFile()]
+    own += [CompiledSteps()] if config["compile"] else []
+    own += [ClassifierCurve()] if images.labelled is not None else []
     trainer = build_trainer(config, folder, trust=trust, first=own)
     images.check_processes(trainer.world_size)
     return Parts(images, model, resume_state, trainer, warm_start)
@@ -115,17 +136,9 @@ def check_size(config: Mapping[str, Any], shape: tuple[int, ...], num_classes: i
 
 @contextmanager
 def machine_settings(config: Mapping[str, Any]) -> Iterator[None]:
-    """Trains without a look at GPUs on the processor, and with the wanted precision of products.
-
-    `matmul_precision` is that of products of fp32 matrices.
-    """
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision(config["matmul_precision"])
-    try:
-        with gpus_hidden(config):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(before)
+    """Trains without a look at GPUs on the processor, and with the wanted precision of products."""
+    with matrix_products(config["matmul_precision"]), gpus_hidden(config):
+        yield
 
 
 def build_trainer(
