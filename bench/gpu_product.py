@@ -89,7 +89,7 @@ class Product:
             first = [CompiledSteps()] if config["compile"] else []
             trainer = build_trainer(config, RunFolder(Path(folder)), trust=True, first=first)
             trainer.callbacks += [EpochTimes(), *more]  # type: ignore[attr-defined]
-            model = _model(config, self.data.image_shape, trust=True)
+            model = _model(config, self.data.image_shape, 0, trust=True)
             with machine_settings(config):
                 trainer.fit(model, datamodule=self.data)
         return [*EpochTimes.rows]
