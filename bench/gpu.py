@@ -5,8 +5,8 @@
     python bench/gpu.py --device cpu --tiny --out gpu.jsonl (tries the script itself)
 
 Each part is a process of its own with a limit of time, and adds its lines to the file as it finds
-them. MNIST (VAE_LAB_DATA) for linear and conv; random images of CIFAR-10's shape for resnet, whose
-bounds mean nothing. The part `processor` times the same machine's processor, on two cores.
+them. MNIST (VAE_LAB_DATA) for linear and conv; random images of CIFAR-10's shape for resnet, of
+which only the times count. The part `processor` times the same machine's processor, on two cores.
 """
 
 import argparse
