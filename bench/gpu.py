@@ -1,7 +1,7 @@
 """What a GPU brings: every way to train on one, for linear, conv and resnet, and its floor.
 
     python bench/gpu.py --out gpu.jsonl                     (about ten minutes)
-    python bench/gpu.py --parts peaks,linear --out gpu.jsonl
+    python bench/gpu.py --parts facts,linear --out gpu.jsonl
     python bench/gpu.py --device cpu --tiny --out gpu.jsonl (tries the script itself)
 
 Each part is a process of its own with a limit of time, and adds its lines to the file as it finds
