@@ -75,6 +75,20 @@ def test_bounds_of_two_kinds_have_no_best(
     assert " *" not in capsys.readouterr().out.partition("best")[2]
 
 
+def test_bounds_with_and_without_a_condition_have_no_best(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    protocols = [{"bound": "elbo"}, {"bound": "elbo", "condition": "label"}]
+    runs = [
+        write(tmp_path / name, -9, protocol=protocol)
+        for name, protocol in zip("ab", protocols, strict=True)
+    ]
+    close_sweep(tmp_path, runs, refused=(), again="", report=False)
+    printed = capsys.readouterr().out
+    assert " *" not in printed.partition("best")[2]
+    assert "condition" in printed and "none" in printed and "label" in printed
+
+
 LONG = "convolutional-z10-fashion-beta0.25-free_bits0.125-seed1"
 NAMES = ("linear-z2-5k-seed0", "linear-z10-5k-seed0", LONG)
 

@@ -109,6 +109,23 @@ def test_numbers_that_are_not_comparable_are_not_compared(
     assert outcome["differing_keys"]["optimizer.lr"] == {"A": 0.01, "B": 0.02}
 
 
+def test_a_bound_that_is_told_the_class_is_not_compared_with_one_that_is_not(
+    tmp_path: Path,
+) -> None:
+    pair = pair_of(tmp_path, protocol=PROTOCOL | {"condition": "label"})
+    sentence, why = result(pair)
+    assert "condition: none (log p(x)) in A, label (log p(x given y)) in B" in sentence
+    assert why.startswith("A bound on log p(x given y) is told the class of each image")
+    assert pair.terms == [] and pair.per_image is None
+
+
+def test_two_bounds_that_are_told_the_class_are_compared(tmp_path: Path) -> None:
+    pair = pair_of(tmp_path, protocol=PROTOCOL | {"condition": "label"})
+    pair.runs[0].result.protocol["condition"] = "label"
+    assert pair.obstacles == [] and pair.terms[0].name == "elbo"
+    assert "test bound on log p(x given y)" in result(pair)[0]
+
+
 def test_the_same_run_twice_has_no_difference(tmp_path: Path) -> None:
     run = write_run(tmp_path / "a", elbo=-100.0)
     pair = Pair((run, run))

@@ -27,7 +27,8 @@ from vae_lab.terminal import print_error, print_warning
 
 # Columns of texts, the name first: the others are left out of the table if all runs agree.
 LEFT_ALIGNED = (
-    *("run", "status", "data", "images", "binarize", "likelihood", "posterior", "bound", "samples"),
+    *("run", "status", "data", "images", "binarize", "likelihood", "posterior", "condition"),
+    *("bound", "samples"),
 )
 
 # What the name of a run says, or another column, or what is only for the file.

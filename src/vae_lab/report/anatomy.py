@@ -6,6 +6,7 @@ Numbers in nats per image, from `python -m vae_lab.evaluate RUN anatomy=true`.
 from vae_lab.evaluations import GAPS
 from vae_lab.report.blocks import Block, Cards, Cell, Note, PagePicture, Subheading, Table
 from vae_lab.report.colours import styles
+from vae_lab.report.conditions import said
 from vae_lab.report.gaps import APPROXIMATION, Gaps
 from vae_lab.report.grouping import Group, Setting, in_colour
 from vae_lab.report.likelihoods import NO_LIKELIHOODS, not_measured, warnings_of
@@ -68,7 +69,7 @@ def _table(gaps: Gaps) -> Table | None:
     for name, heading in HEADINGS.items():
         samples = [gaps.sample(setting, name) for setting in settings]
         if any(samples):
-            headings.append(heading)
+            headings.append(said(heading, gaps.group.runs))
             columns.append([sample_cell(sample) for sample in samples])
         if any(samples) and name == "log_likelihood":
             headings.append(BY)
@@ -111,7 +112,7 @@ def _explanations(gaps: Gaps) -> list[str]:
     for setting in settings:
         numbers = [it for name in (*HEADINGS, "annealed") for it in gaps.numbers(setting, name)]
         notes += [f"{setting.label}: {it}." for it in warnings_of(numbers)]
-    return notes
+    return [said(it, gaps.group.runs) for it in notes]
 
 
 def _pictures(group: Group, prefix: str) -> list[Block]:

@@ -20,7 +20,8 @@ def load_runs(*folders: Path | str) -> "pd.DataFrame":
       (`model`, `data`, ...);
     - every key of the configuration (`optimizer.lr`);
     - the metrics of the run: `elbo/test` in nats per image, `elbo/test standard error`, ...;
-      `bound` says which kind of bound it is, `fingerprint` which images it is of;
+      `bound` says which kind of bound it is, `fingerprint` which images it is of, `condition` what
+      it is given: bounds with and without a condition cannot be compared;
     - what `python -m vae_lab.evaluate` measured: `iw_bound`, `exact`, and their standard errors.
       Of several evaluations of a run it is that with the most samples. `evaluation` is the name of
       its file: equal names mean equal protocols;
@@ -67,6 +68,8 @@ def row_of(run: Run) -> dict[str, Any]:
         "fingerprint": result.data.get("fingerprint"),
         "bound": result.protocol.get("bound", "elbo"),
         **run.settings,
+        # Beside the option of the group, how many labels were known.
+        "condition": result.protocol.get("condition", "none"),
     }
 
 

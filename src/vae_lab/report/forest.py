@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from vae_lab.report.blocks import Chart
 from vae_lab.report.chart_style import INK, STYLE, finish
 from vae_lab.report.comparisons import Comparisons, quantities
+from vae_lab.report.conditions import said
 from vae_lab.report.factors import factors
 from vae_lab.report.grouping import shortened
 from vae_lab.report.picture_metrics import DISTANCE_NAME, PictureMetrics
@@ -44,8 +45,9 @@ def forest(metrics: PictureMetrics, comparisons: Comparisons, prefix: str) -> li
     for number, start in enumerate(range(0, len(names), ACROSS), start=1):
         some = names[start : start + ACROSS]
         with rc_context(STYLE):  # type: ignore[arg-type]
-            figure = _figure(rows, some)
-            alt = "; ".join(_description(name, rows) for name in some)
+            titles = {name: said(_title(name), metrics.group.runs) for name in some}
+            figure = _figure(rows, titles)
+            alt = "; ".join(_description(*pair, rows) for pair in titles.items())
             charts.append(finish(figure, f"{prefix}differences-{number}", alt, "", {}))
     return charts
 
@@ -77,18 +79,18 @@ def _levels(metrics: PictureMetrics, comparisons: Comparisons, names: Sequence[s
     return rows[:MOST_ROWS]
 
 
-def _figure(rows: Sequence[Row], names: Sequence[str]) -> Figure:
+def _figure(rows: Sequence[Row], titles: Mapping[str, str]) -> Figure:
     labels = [label for label, _ in rows]
     lines = 1
     if max(map(len, labels)) > LONGEST_LINE:
         labels, lines = [label.replace(MINUS, f"\n{MINUS}") for label in labels], 2
     figure = Figure(figsize=(9, 0.9 + 0.26 * lines * len(rows)), layout="constrained")
     axes = figure.subplots(1, ACROSS, sharey=True)
-    for axis, name in zip(axes, names, strict=False):
+    for axis, name in zip(axes, titles, strict=False):
         _draw(axis, [row.get(name) for _, row in rows])
-        axis.set_title(_title(name), fontsize=10)
+        axis.set_title(titles[name], fontsize=10)
         axis.xaxis.set_major_locator(MaxNLocator(4))
-    for axis in axes[len(names) :]:
+    for axis in axes[len(titles) :]:
         axis.set_visible(False)
     axes[0].set_yticks(range(len(rows)), labels)
     axes[0].set_ylim(len(rows) - 0.5, -0.5)
@@ -106,10 +108,10 @@ def _draw(axis: Axes, gaps: Sequence[Difference | None]) -> None:
         axis.plot(gap.value, place, "o", ms=5.5, mec=INK, mfc=face, zorder=3)
 
 
-def _description(name: str, rows: Sequence[Row]) -> str:
+def _description(name: str, title: str, rows: Sequence[Row]) -> str:
     gaps = [row[name] for _, row in rows if name in row]
     count = sum(gap.differs is True for gap in gaps)
-    return f"{_title(name)}: {count} of {len(gaps)} differences are significant".replace("\n", " ")
+    return f"{title}: {count} of {len(gaps)} differences are significant".replace("\n", " ")
 
 
 def _title(name: str) -> str:

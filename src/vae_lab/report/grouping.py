@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
 from vae_lab.config.identity import run_name
+from vae_lab.report.conditions import heading
 from vae_lab.report.runs import Run, Skipped, image_identities
 from vae_lab.report.statistics import Sample
 
@@ -86,6 +87,7 @@ def must_share(run: Run, images: str) -> dict[str, Any]:
         "latent code": protocol.get("latent", "sampled"),
         "number of test images": data.get("test"),
         "likelihood": _likelihood(run),
+        "condition": heading(run),
         # A bound of k weighted draws is another bound than the ELBO.
         "bound": protocol.get("bound", "elbo"),
         "posterior samples per image in the bound": protocol.get("num_samples"),

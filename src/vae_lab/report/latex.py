@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from vae_lab.report.conditions import log_p, note
 from vae_lab.report.gaps import AMORTISATION, APPROXIMATION, Gaps
 from vae_lab.report.grouping import Group
 from vae_lab.report.likelihoods import Likelihoods
@@ -89,7 +90,7 @@ def _table(group: Group) -> str:
         samples[column] = [likelihoods.sample(it, column.name) for it in group.settings]
     samples |= {it: [gaps.sample(setting, it.name) for setting in group.settings] for it in PARTS}
     columns = [
-        [column.title, *_cells(column, of_column)]
+        [_said(column.title, group), *_cells(column, of_column)]
         for column, of_column in samples.items()
         if any(of_column)
     ]
@@ -97,7 +98,7 @@ def _table(group: Group) -> str:
     has_bound = any(samples[EVALUATED[0]])
     caption = _caption(group, likelihoods if has_bound else None)
     if any(samples[PARTS[0]]):
-        caption = f"{caption} {_gaps_explained(gaps)}"
+        caption = f"{caption} {_said(_gaps_explained(gaps), group)}"
     lines = [
         *(r"\begin{table}", r"  \centering", r"  \small"),
         f"  \\caption{{{caption}}}",
@@ -161,6 +162,15 @@ def _cell(sample: Sample | None, *, is_best: bool) -> str:
     return rf"${mean}$" if error is None else rf"${mean} \pm {shown(error, error)}$"
 
 
+def _said(text: str, group: Group) -> str:
+    """Returns a text on log p(x) with what the bounds of a group are on."""
+    return text.replace(r"\log p(x)", rf"\log {_p(group)}")
+
+
+def _p(group: Group) -> str:
+    return log_p(group.runs).removeprefix("log ").replace(" given ", r" \mid ")
+
+
 def _gaps_explained(gaps: Gaps) -> str:
     images = counted(gaps.num_images_of(APPROXIMATION) or 0, "image")
     return (
@@ -186,6 +196,7 @@ def _caption(group: Group, likelihoods: Likelihoods | None) -> str:
         f"{escaped(str(targets))}.",
         f"$\\pm$ is {error}.",
         "Bold is the best of a column, significant or not." if len(group.settings) > 1 else "",
+        escaped(note(group.runs)),
     ]
     if likelihoods:
         images = counted(likelihoods.num_images or 0, "image")

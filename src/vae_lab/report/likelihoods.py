@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vae_lab.evaluations import overrides_of
 from vae_lab.report.blocks import Block, Cell, Commands, Note, Subheading, Table
+from vae_lab.report.conditions import said
 from vae_lab.report.evaluated import Evaluated
 from vae_lab.report.grouping import Group, Setting
 from vae_lab.report.tables import sample_cell
@@ -92,7 +93,8 @@ def section(group: Group) -> list[Block]:
     blocks: list[Block] = [Note(protocol(likelihoods))]
     if bounds:
         notes = [ANNEALED_NOTE] if "annealed" in likelihoods.names() else []
-        blocks += [bounds, *map(Note, [BOUNDS_NOTE, *notes, *_doubts(likelihoods)])]
+        explained = [said(it, group.runs) for it in (BOUNDS_NOTE, *notes)]
+        blocks += [bounds, *map(Note, [*explained, *_doubts(likelihoods)])]
     if codes:
         blocks += [Subheading("Codes and samples"), codes, Note(CODES_NOTE)]
     return [*blocks, *not_measured(likelihoods)]

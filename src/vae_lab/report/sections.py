@@ -7,6 +7,7 @@ from vae_lab.report import anatomy, gallery, latent_pictures, likelihoods, table
 from vae_lab.report.blocks import Answer, Block, Chart, Commands, Facts, Note, Section, Subheading
 from vae_lab.report.charts import draw_all
 from vae_lab.report.comparisons import Comparisons
+from vae_lab.report.conditions import note, said
 from vae_lab.report.findings import answer
 from vae_lab.report.forest import forest
 from vae_lab.report.grouping import Group
@@ -59,10 +60,11 @@ def content_of(
 ) -> Content:
     """Returns all there is to show of a group; `prefix` begins the names of its pictures' files."""
     group, charts = metrics.group, draw_all(metrics, prefix)
+    gaps = anatomy.section(group, charts.get("gaps"), prefix)
     sections = [
         *_pictures(group, charts, prefix),
         Section("likelihoods", "Likelihoods", likelihoods.section(group)),
-        Section("anatomy", GAPS_TITLE, anatomy.section(group, charts.get("gaps"), prefix), "Gaps"),
+        Section("anatomy", said(GAPS_TITLE, group.runs), gaps, "Gaps"),
         _differences(metrics, comparisons, prefix),
         _metrics(metrics),
         _run(group),
@@ -112,6 +114,7 @@ def _results(group: Group, comparisons: Comparisons) -> list[Block]:
     # A bound of k weighted draws is not the difference of its two terms.
     kinds = {run.result.protocol.get("bound", "elbo") for run in group.runs}
     notes += [TERMS_NOTE] if kinds == {"elbo"} else []
+    notes += [given] if (given := note(group.runs)) else []
     return [*tables.results(group, comparisons), *([Note(" ".join(notes))] if notes else [])]
 
 

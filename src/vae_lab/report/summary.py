@@ -26,6 +26,7 @@ COLUMNS = (
     ("binarize", ("protocol", "binarize"), "{}"),
     ("likelihood", ("choices", "likelihood"), "{}"),
     ("posterior", ("choices", "posterior"), "{}"),
+    ("condition", ("protocol", "condition"), "{}"),
     ("bound", ("protocol", "bound"), "{}"),
     ("samples", ("protocol", "num_samples"), "{}"),
     ("epochs", ("epochs",), "{}"),
@@ -39,6 +40,9 @@ COLUMNS = (
     ("tags", ("tags",), "{}"),
     ("note", ("note",), "{}"),
 )
+
+# What a column holds for a run that was measured and says nothing of it.
+UNLESS_SAID = {"condition": "none"}
 
 # What `python -m vae_lab.evaluate` adds to them; of several evaluations that with the most samples.
 EVALUATED = (
@@ -61,6 +65,8 @@ def row(result: RunResult) -> dict[str, str]:
         value = options_of(value) if field == "choices" else value
         for key in keys:
             value = value.get(key)
+        if value is None and result.protocol:
+            value = UNLESS_SAID.get(heading)
         if isinstance(value, list):
             value = ", ".join(value)
         text = "" if value is None else form.format(value)

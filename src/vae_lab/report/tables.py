@@ -9,6 +9,7 @@ from vae_lab.reading import MOST_TEXT, is_kind, read_inside
 from vae_lab.report.blocks import Cell, PageLink, Table
 from vae_lab.report.colours import styles
 from vae_lab.report.comparisons import TERMS, Comparisons
+from vae_lab.report.conditions import said
 from vae_lab.report.grouping import Group, Setting, ranked_settings
 from vae_lab.report.picture_metrics import PictureMetrics
 from vae_lab.report.runs import Run
@@ -75,8 +76,8 @@ def results(group: Group, comparisons: Comparisons) -> list[Table]:
     headings = [*(group.keys or ["run"]), *(["seeds"] if several else [])]
     if explorers := any(run.explorer for run in group.runs):
         headings.append("explorer by seed" if several else "explorer")
-    headings += ["test bound", "reconstruction", "KL", "active units", "validation bound"]
-    headings += ["epochs", "parameters", "seconds"]
+    headings += [said("test bound", group.runs), "reconstruction", "KL", "active units"]
+    headings += ["validation bound", "epochs", "parameters", "seconds"]
     marks = {id(setting): "tie" for setting in ties} | {id(best): "best"}
     looks = styles(group)
 
@@ -93,20 +94,23 @@ def results(group: Group, comparisons: Comparisons) -> list[Table]:
 
 def every_run(group: Group) -> Table:
     """Returns a row per run, with what a person says about it, folded up."""
-    said = [name for name in (TAGS, NOTE) if any(getattr(run.result, name) for run in group.runs)]
+    remarks = [
+        name for name in (TAGS, NOTE) if any(getattr(run.result, name) for run in group.runs)
+    ]
     rows = [
         [
             _value(run.name),
             _value(setting.label),
             Cell(str(run.seed), float(run.seed or 0)),
             *(sample_cell(setting._replace(runs=[run]).sample(name)) for name in TERMS),
-            *(_value(row(run.result)[name]) for name in said),
+            *(_value(row(run.result)[name]) for name in remarks),
             _value(str(run.path)),
         ]
         for setting in group.settings
         for run in setting.runs
     ]
-    headings = ["run", "setting", "seed", "test bound", "reconstruction", "KL", *said, "folder"]
+    bound = said("test bound", group.runs)
+    headings = ["run", "setting", "seed", bound, "reconstruction", "KL", *remarks, "folder"]
     return Table(headings, rows, summary="Every run")
 
 

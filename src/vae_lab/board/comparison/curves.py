@@ -11,6 +11,7 @@ from PIL import Image
 
 from vae_lab.report.chart_style import STYLE
 from vae_lab.report.colours import styles
+from vae_lab.report.conditions import bound
 from vae_lab.report.grouping import Group, in_colour
 
 # Pixels are 100 times as many.
@@ -39,7 +40,7 @@ def curves(group: Group) -> tuple[Image.Image, str] | None:
             return None
         room = 0.04 * (max(values) - min(values)) or 1.0
         axis.set(ylim=(min(values) - room, max(values) + room))
-        axis.set(xlabel="epochs completed", ylabel="bound, nats per image")
+        axis.set(xlabel="epochs completed", ylabel=f"{bound(group.runs)}, nats per image")
         axis.set_title("solid: validation, dotted: training", loc="left")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         figure.legend(loc="outside right center")

@@ -10,6 +10,7 @@ from PIL import Image
 from vae_lab.board.comparison.curves import curves
 from vae_lab.board.comparison.layout import Entry, in_rows, side_by_side
 from vae_lab.report.colours import styles
+from vae_lab.report.conditions import said
 from vae_lab.report.grouping import Group, Setting, in_colour
 from vae_lab.report.run_pictures import last_picture
 from vae_lab.report.runs import Run
@@ -100,7 +101,7 @@ def _bound(run: Run) -> str:
 
 def _footer(group: Group) -> str:
     """Returns what the numbers are, and which runs are shown if not all."""
-    parts = [f"{group.title}; number: test bound, nats per image"]
+    parts = [f"{group.title}; number: {said('test bound', group.runs)}, nats per image"]
     if len(chosen := _settings(group)) < len(group.settings):
         parts.append(f"{len(chosen)} of {len(group.settings)} settings")
     if len(group.settings) > 1 and any(len(setting.runs) > 1 for setting in chosen):

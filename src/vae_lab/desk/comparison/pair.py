@@ -10,6 +10,7 @@ import numpy as np
 from vae_lab.desk.comparison.differences import Differences, differences
 from vae_lab.errors import refusing
 from vae_lab.report.comparisons import TERMS
+from vae_lab.report.conditions import log_p
 from vae_lab.report.gaps import Gaps
 from vae_lab.report.grouping import Group, Setting, must_share
 from vae_lab.report.likelihoods import BOUNDS, CODES, Likelihoods
@@ -89,6 +90,11 @@ class Pair:
         for it, run in zip((a, b), self.runs, strict=True):
             it["data set"] = f"{run.data_name} ({images[run][:8] or 'no fingerprint'})"
         return [f"{name}: {a[name]} in A, {b[name]} in B" for name in differing]
+
+    @property
+    def is_given_unequally(self) -> bool:
+        """Whether only one of them is given the class of every image."""
+        return len({log_p([run]) for run in self.runs}) > 1
 
     @cached_property
     def terms(self) -> list[Compared]:

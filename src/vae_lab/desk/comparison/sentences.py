@@ -1,6 +1,7 @@
 """The result of a comparison in words, for the terminal and for the page."""
 
 from vae_lab.desk.comparison.pair import NAMES, Compared, Pair
+from vae_lab.report.conditions import NOT_COMPARED, said
 from vae_lab.report.likelihoods import protocol
 from vae_lab.report.statistics import Sample
 from vae_lab.report.wording import PER_IMAGE, percent, rounded, shown, size_shown, with_error
@@ -17,7 +18,14 @@ COVERED = (
 def result(pair: Pair) -> list[str]:
     """Returns which run has the higher test bound, by how much, and what the interval covers."""
     if pair.obstacles:
-        return [f"The numbers cannot be compared. {'; '.join(pair.obstacles)}."]
+        why = [NOT_COMPARED] if pair.is_given_unequally else []
+        return [f"The numbers cannot be compared. {'; '.join(pair.obstacles)}.", *why]
+    sentence, *more = _of_bounds(pair)
+    return [said(sentence, pair.runs), *more]
+
+
+def _of_bounds(pair: Pair) -> list[str]:
+    """Returns the sentences on two bounds that can be compared."""
     gap = pair.terms[0].difference
     if gap.value == 0:
         return ["Both runs have the same test bound."]

@@ -7,11 +7,14 @@ from matplotlib.figure import Figure
 
 from vae_lab.report.chart_style import INK, Drawing
 from vae_lab.report.colours import styles
+from vae_lab.report.conditions import said
 from vae_lab.report.gaps import BothGaps, Gaps
 from vae_lab.report.grouping import Group, in_colour
 from vae_lab.report.wording import shown, with_error
 
 TITLE = "Distance of the bound from log p(x)"
+
+BELOW = "nats per image below log p(x)"
 
 CAPTION = (
     "log p(x) is at 0, the best bound of the family at the end of the first part, the bound of the "
@@ -42,7 +45,8 @@ def draw(group: Group) -> Drawing:
     for alpha, words in LOOKS.values():
         axis.barh([0], [0], color=INK, alpha=alpha, lw=0, label=words)
     axis.set_yticks(range(len(measured)), [setting.label for setting, _ in measured])
-    axis.set(title=TITLE, xlabel="nats per image below log p(x)", ylim=(len(measured) - 0.5, -0.5))
+    title, below = (said(it, group.runs) for it in (TITLE, BELOW))
+    axis.set(title=title, xlabel=below, ylim=(len(measured) - 0.5, -0.5))
     axis.axvline(0, color=INK, lw=0.8, alpha=0.6)
     axis.grid(visible=False, axis="y")
     axis.set_axisbelow(True)
@@ -51,8 +55,8 @@ def draw(group: Group) -> Drawing:
         f"{setting.label}: {shown(parts.approximation.mean)} and {shown(parts.amortisation.mean)}"
         for setting, parts in measured
     )
-    alt = f"{TITLE} in nats, approximation gap and amortisation gap. {sizes}."
-    return figure, alt, CAPTION
+    alt = f"{title} in nats, approximation gap and amortisation gap. {sizes}."
+    return figure, alt, said(CAPTION, group.runs)
 
 
 def _draw_bar(axis: Axes, place: int, colour: str, parts: BothGaps) -> None:

@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from vae_lab.report.chart_style import INK, Drawing, drawn_lines
 from vae_lab.report.charts.labels import Label, beside
+from vae_lab.report.conditions import bound
 from vae_lab.report.grouping import Group
 
 CAPTION = (
@@ -57,7 +58,8 @@ def draw(group: Group) -> Drawing:
         ylabel="reconstruction term, nats per image",
     )
     terms_of = "; ".join(f"{it.text}: {it.y:.1f} and {it.x:.1f}" for it in labels)
-    return figure, f"Reconstruction term and KL in nats. {terms_of}.", CAPTION
+    caption = CAPTION.replace("The bound", f"The {bound(group.runs)}")
+    return figure, f"Reconstruction term and KL in nats. {terms_of}.", caption
 
 
 def path_through(axis: Axes, group: Group) -> None:

@@ -8,6 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from vae_lab.report.chart_style import Drawing, Line, drawn_lines
 from vae_lab.report.charts.labels import Label, at_ends
+from vae_lab.report.conditions import bound
 from vae_lab.report.grouping import Group
 from vae_lab.report.runs import Run
 
@@ -50,7 +51,7 @@ def draw(group: Group) -> Drawing:
         return None
     low, high = min(shown), max(shown)
     room = 0.04 * (high - low) or 1.0
-    axes[0].set(ylabel="bound, nats per image", ylim=(low - room, high + room))
+    axes[0].set(ylabel=f"{bound(group.runs)}, nats per image", ylim=(low - room, high + room))
     tag = list(ends)[-1] if ends else ""
     side = axes[list(TITLES).index(tag)] if tag else axes[0]
     if not at_ends(side, ends.get(tag, []), height=AREA):

@@ -19,6 +19,7 @@ p < 5 % after Holm's correction over all comparisons of the page.
 
 from vae_lab.report.blocks import Answer, Finding
 from vae_lab.report.comparisons import Comparisons
+from vae_lab.report.conditions import said
 from vae_lab.report.findings import headline
 from vae_lab.report.findings.anatomy import anatomy
 from vae_lab.report.findings.effects import effects
@@ -36,10 +37,14 @@ def answer(metrics: PictureMetrics, comparisons: Comparisons, most: int = MOST) 
     """Returns what the page on a group says first."""
     group = metrics.group
     text, numbers = headline.headline(group, comparisons)
+    findings = _chosen(metrics, comparisons)[:most]
     return Answer(
-        text,
+        said(text, group.runs),
         headline.certainty(group),
-        _chosen(metrics, comparisons)[:most],
+        [
+            it._replace(title=said(it.title, group.runs), text=said(it.text, group.runs))
+            for it in findings
+        ],
         headline.ties(group, comparisons),
         numbers,
     )

@@ -5,6 +5,7 @@ from itertools import combinations
 from typing import Any
 
 from vae_lab.report.comparisons import Comparisons, terms
+from vae_lab.report.conditions import NONE, TEST_BOUND, condition_of
 from vae_lab.report.factors import factors
 from vae_lab.report.grouping import Group, Setting
 from vae_lab.report.statistics import Difference
@@ -29,12 +30,13 @@ def headline(group: Group, comparisons: Comparisons) -> tuple[str, Mapping[str, 
     value = estimate(sample, PER_IMAGE)
     numbers = {"best": best.label, "bound": sample.numbers(), "ties": [it.label for it in ties]}
     if len(group.settings) == 1:
-        return f"{best.label}: a test bound of {value}.", numbers
+        return f"{best.label}: a {TEST_BOUND} of {value}.", numbers
     others = [pair for pair in terms(group, "elbo") if pair[0] is not best]
     following, _ = max(others, key=lambda pair: pair[1].mean)
     gap = comparisons.of("elbo", best, following)
     numbers |= {"next": following.label, "lead": gap.numbers()}
-    lead = f"Best: {setting_name(best)}, {value}."
+    what = "Best" if condition_of(group.runs[0]) == NONE else f"Best {TEST_BOUND}"
+    lead = f"{what}: {setting_name(best)}, {value}."
     if ties:
         return f"{lead} {_not_better(ties, len(others), gap)}", numbers
     size = size_shown(gap, interval=False)

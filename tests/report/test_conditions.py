@@ -1,0 +1,90 @@
+"""Runs that are given labels: never in one group with others, and named by what they bound."""
+
+import json
+from pathlib import Path
+
+import pytest
+from fake_runs import PROTOCOL, number, write_anatomy, write_evaluation, write_run
+
+from vae_lab.report.conditions import condition_of
+from vae_lab.report.dataframe import load_runs
+from vae_lab.report.grouping import group_runs
+from vae_lab.report.page import write_report
+from vae_lab.report.runs import find_runs
+
+GIVEN = "log p(x given y)"
+
+
+def write_conditional(folder: Path, elbo: float, condition: str = "label", **more: object) -> Path:
+    """Writes a finished run that is given labels."""
+    protocol = PROTOCOL | {"condition": condition}
+    config = {"condition": {"labelled": int(condition.split()[1])}} if "," in condition else {}
+    choices = {"condition": "label"}
+    return write_run(folder, elbo=elbo, protocol=protocol, config=config, choices=choices, **more)  # type: ignore[arg-type]
+
+
+def write_three_kinds(folder: Path) -> None:
+    """Writes two runs of each kind, the settings of which are the same."""
+    for z in (2, 10):
+        write_run(folder / f"none{z}", elbo=-150.0 + z, latent_dim=z)
+        write_conditional(folder / f"label{z}", -140.0 + z, latent_dim=z)
+        write_conditional(folder / f"some{z}", -145.0 + z, f"label, {z}0 known", latent_dim=z)
+
+
+def test_a_group_never_mixes_what_runs_are_given(tmp_path: Path) -> None:
+    write_three_kinds(tmp_path)
+    groups, reasons = group_runs(find_runs([tmp_path])[0])
+    assert reasons == ["condition"]
+    kinds = [[condition_of(run) for run in group.runs] for group in groups]
+    assert sorted(kinds) == [["label"] * 2, ["none"] * 2, ["some labels"] * 2]
+    assert {group.title for group in groups} == {
+        "condition: none (log p(x))",
+        f"condition: label ({GIVEN})",
+        "condition: some labels (log p(x))",
+    }
+
+
+def test_each_part_of_a_page_compares_its_own_runs_only(tmp_path: Path) -> None:
+    write_three_kinds(tmp_path)
+    write_report([tmp_path], tmp_path)
+    parts = json.loads((tmp_path / "report.json").read_text())["parts"]
+    best = {part["title"]: part["answer"]["numbers"]["bound"]["mean"] for part in parts}
+    assert best == {
+        "condition: none (log p(x))": pytest.approx(-140),
+        f"condition: label ({GIVEN})": pytest.approx(-130),
+        "condition: some labels (log p(x))": pytest.approx(-135),
+    }
+    assert [len(part["settings"]) for part in parts] == [2, 2, 2]
+
+
+def test_a_page_on_runs_that_are_given_the_class_never_says_log_p_of_x(tmp_path: Path) -> None:
+    write_anatomy(write_conditional(tmp_path / "a", -150.0), 2.0, 1.0, sandwich=0.1)
+    write_anatomy(write_conditional(tmp_path / "b", -140.0, latent_dim=10), 2.0, 1.0, sandwich=0.1)
+    numbers = {"iw_bound": number(-139.0, 0.5), "annealed": number(-138.0, 0.5)}
+    for name in ("a", "b"):
+        write_evaluation(tmp_path / name, numbers)
+    write_report([tmp_path], tmp_path, latex=True)
+    for name in ("report.md", "report.html"):
+        text = (tmp_path / name).read_text()
+        assert "log p(x)" not in text.replace("not compared with a bound on log p(x)", "")
+        assert f"Best test bound on {GIVEN}: " in text
+        assert f"raises the test bound on {GIVEN} by" in text or f"test bound on {GIVEN}" in text
+        assert f"nats below {GIVEN}" in text and f"Why the bound is below {GIVEN}" in text
+    latex = (tmp_path / "results.tex").read_text()
+    assert r"$\log p(x \mid y)$" in latex and r"$\log p(x)$" not in latex
+    assert "given the class y of every image" in latex
+
+
+def test_a_page_without_a_condition_says_nothing_of_one(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", elbo=-150.0)
+    write_report([tmp_path], tmp_path)
+    for name in ("report.md", "report.html"):
+        text = (tmp_path / name).read_text()
+        assert "condition" not in text and "given" not in text and "bound on log" not in text
+
+
+def test_the_table_of_runs_has_a_column_for_what_they_are_given(tmp_path: Path) -> None:
+    write_three_kinds(tmp_path)
+    frame = load_runs(tmp_path)
+    given = {"label": 2, "none": 2, "label, 20 known": 1, "label, 100 known": 1}
+    assert frame["condition"].value_counts().to_dict() == given
