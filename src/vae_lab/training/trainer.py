@@ -74,16 +74,7 @@ def assemble(
     `data` is that part of the configuration with the places where the images are now.
     """
     torch.set_num_threads(config["threads"])
-    # Lightning's lines on devices and tips do not describe the experiment, nor does what it
-    # calls deprecated in torch.
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    # A callback that is told to be verbose, or to describe the model, is heard.
-    logging.getLogger("pytorch_lightning.callbacks").setLevel(logging.INFO)
-    warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
-    warnings.filterwarnings("ignore", message="Checkpoint directory .* not empty")
-    # The run says so itself.
-    warnings.filterwarnings("ignore", message=".*AMP with fp16 is not supported on CPU")
-
+    _quiet_lightning()
     # The data first: the model is made for the shape of its images.
     located = {**config, "data": data or config["data"]}
     images = ImageDataModule.from_config(located, trust=trust)
@@ -101,6 +92,19 @@ def assemble(
     trainer = build_trainer(config, folder, trust=trust, first=own)
     images.check_processes(trainer.world_size)
     return Parts(images, model, resume_state, trainer, warm_start)
+
+
+def _quiet_lightning() -> None:
+    """Leaves out of the log what does not describe the experiment, or what the run says itself."""
+    # Lightning's lines on devices and tips do not describe the experiment, nor does what it
+    # calls deprecated in torch.
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    # A callback that is told to be verbose, or to describe the model, is heard.
+    logging.getLogger("pytorch_lightning.callbacks").setLevel(logging.INFO)
+    warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
+    warnings.filterwarnings("ignore", message="Checkpoint directory .* not empty")
+    # The run says so itself.
+    warnings.filterwarnings("ignore", message=".*AMP with fp16 is not supported on CPU")
 
 
 def _model(
