@@ -112,8 +112,7 @@ class ImageDataModule(pl.LightningDataModule):
         self.fingerprint, self.label_names = identity(loaded), label_names(loaded)
         if self.gives_labels:
             check_classes(labels, loaded.test_labels)
-        channels, height, width = images.shape[1:]
-        self.image_shape = channels, height, width
+        self.image_shape = tuple(images.shape[1:])
         val = self._validation(loaded)
 
         # The targets that stay the same in every epoch.
