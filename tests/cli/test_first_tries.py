@@ -52,8 +52,14 @@ FIRST_TRIES = {
     "output_dir=here": ("unknown key output_dir", "hydra.run.dir=here"),
     "data_dir=here": ("unknown key data_dir", "data.root=here"),
     "+lr=1e-3 epochs=5": ("unknown key epochs, lr", "optimizer.lr=1e-3 trainer.max_epochs=5"),
-    "data.path=photos": ("data.path belongs to data=factors or folder or npz", "data=folder data.path=photos"),
-    "data.path=my.npz": ("data.path belongs to data=factors or folder or npz", "data=npz data.path=my.npz"),
+    "data.path=photos": (
+        "data.path belongs to data=factors or folder or npz",
+        "data=folder data.path=photos",
+    ),
+    "data.path=my.npz": (
+        "data.path belongs to data=factors or folder or npz",
+        "data=npz data.path=my.npz",
+    ),
     "sigma=0.1": (
         "unknown key sigma; likelihood.scale belongs to likelihood=discretized_logistic or "
         "gaussian or laplace",

@@ -33,7 +33,7 @@ OPTIONS = sorted(
 
 
 # What these cannot do without.
-OWN = {option: ["data.path=mine"] for option in ("data=npz", "data=folder")}
+OWN = {option: ["data.path=mine"] for option in ("data=npz", "data=folder", "data=factors")}
 
 
 def step(model: VAE, images: torch.Tensor) -> float:

@@ -123,7 +123,6 @@ class ImageDataModule(pl.LightningDataModule):
         if self.binarize == "dynamic":
             # The batches of each epoch draw their targets from the grey images.
             self.train_images = _tensor(select(images, ~val))
-
         self.test_labels = _tensor(loaded.test_labels)
         self.train_labels = None if labels is None else _tensor(labels[~val])
         self.val_labels = None if labels is None else _tensor(labels[val])
