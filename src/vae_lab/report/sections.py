@@ -3,7 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from vae_lab.report import anatomy, gallery, latent_pictures, likelihoods, tables
+from vae_lab.report import (
+    anatomy,
+    classes,
+    disentanglement,
+    gallery,
+    latent_pictures,
+    likelihoods,
+    tables,
+)
 from vae_lab.report.blocks import Answer, Block, Chart, Commands, Facts, Note, Section, Subheading
 from vae_lab.report.charts import draw_all
 from vae_lab.report.comparisons import Comparisons
@@ -65,6 +73,8 @@ def content_of(
         *_pictures(group, charts, prefix),
         Section("likelihoods", "Likelihoods", likelihoods.section(group)),
         Section("anatomy", said(GAPS_TITLE, group.runs), gaps, "Gaps"),
+        Section("classifiers", "Classifiers", classes.section(metrics)),
+        Section("factors", "Known factors", disentanglement.section(group, prefix)),
         _differences(metrics, comparisons, prefix),
         _metrics(metrics),
         _run(group),
@@ -127,11 +137,11 @@ def _pictures(group: Group, charts: Mapping[str, Chart], prefix: str) -> list[Se
     interpolations = [*_explained(strips, INTERPOLATIONS_NOTE), *paths]
     latent = latent_pictures.blocks(group, prefix) or [gallery.NO_PICTURES]
     chosen = gallery.selection_notes(group)
-    classes = gallery.whole_classes(group, prefix)
+    by_class = gallery.whole_classes(group, prefix)
     return [
         Section("curves", "Training and validation curves", [curves], "Curves", True),
         Section("samples", "Samples", [*chosen, *_explained(samples, SAMPLES_NOTE)], is_open=True),
-        *([Section("classes", "Classes", classes, is_open=True)] if classes else []),
+        *([Section("classes", "Classes", by_class, is_open=True)] if by_class else []),
         Section("latent", "Latent maps and scatters", latent, "Latent space", True),
         Section("reconstructions", "Reconstructions", reconstructions),
         Section("interpolations", "Interpolations", interpolations),

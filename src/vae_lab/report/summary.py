@@ -41,7 +41,7 @@ COLUMNS = (
     ("note", ("note",), "{}"),
 )
 
-# What a column holds for a run that was measured and says nothing of it.
+# What a column holds for a run that was measured and has no such entry.
 UNLESS_SAID = {"condition": "none"}
 
 # What `python -m vae_lab.evaluate` adds to them; of several evaluations that with the most samples.

@@ -19,6 +19,9 @@ from vae_lab.report.wording import counted, listed, plural, share_shown, shown, 
 from vae_lab.run_folder import COMMANDS
 from vae_lab.terminal import printable
 
+# Picture metrics of a conditional run that the table of classifiers shows.
+OF_CLASSES = ("bayes_accuracy", "bayes_calibration_error", "bayes_log_loss", "summed_bound")
+
 # Settings of a table of results; of more, as many of the best as come first.
 MOST_SETTINGS, FEW_SETTINGS = 12, 8
 
@@ -127,7 +130,8 @@ def picture_metrics(metrics: PictureMetrics) -> Table | None:
     """
     settings = metrics.group.settings
     rows: list[list[Cell]] = []
-    for name in metrics.names():
+    # What a table of its own shows.
+    for name in (it for it in metrics.names() if it not in OF_CLASSES):
         protocols = metrics.protocols(name)
         for protocol in protocols:
             samples = [metrics.sample(setting, name, protocol) for setting in settings]
