@@ -25,7 +25,7 @@ def elbo(evaluation: "Evaluation") -> Iterator[Number]:
     """Yields the sampled bound and its two terms, means over the whole split."""
     bound = evaluation.bound
     protocol = {"latent": "sampled", "samples": evaluation.model.objective.num_samples}
-    yield mean_over_images("elbo", f"the bound on {evaluation.log_p}", bound.elbo, **protocol)
+    yield mean_over_images("elbo", f"the bound on {evaluation.bound_is_on}", bound.elbo, **protocol)
     yield mean_over_images("recon", "the reconstruction term", bound.recon, **protocol)
     yield mean_over_images("kl", "the KL of the codes from the prior", bound.kl, **protocol)
 

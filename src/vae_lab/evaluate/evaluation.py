@@ -125,8 +125,16 @@ class Evaluation:
 
     @property
     def log_p(self) -> str:
-        """What the bound is on, in words."""
-        return "log p(x given y)" if self.model.is_conditional else "log p(x)"
+        """What estimates are of that take the labels `given`, in words."""
+        if not self.model.is_conditional:
+            return "log p(x)"
+        whose = ", y found by the classifier" if self.model.condition.classifies else ""
+        return f"log p(x given y{whose})"
+
+    @property
+    def bound_is_on(self) -> str:
+        """What `bound` is on, in words: with a classifier it sums over the classes."""
+        return "log p(x)" if self.model.condition.classifies else self.log_p
 
     @property
     def labels(self) -> Tensor:

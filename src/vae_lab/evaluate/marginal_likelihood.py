@@ -43,6 +43,8 @@ def importance_weighted_bound(evaluation: "Evaluation") -> Iterator[Number]:
     bits = -log_p / (math.log(2) * evaluation.drawn.images[0].numel())
     words = "the code length of a pixel, by iw_bound"
     yield mean_over_images("bits_per_dimension", words, bits, **protocol)
+    if evaluation.bound_is_on != evaluation.log_p:
+        return  # of two quantities there is no gap
     gap = log_p - evaluation.bound.elbo[evaluation.drawn.rows.numpy()]
     words = "how far the bound lies below iw_bound"
     yield mean_over_images("gap_elbo_to_iw_bound", words, gap, **protocol)

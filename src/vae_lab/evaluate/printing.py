@@ -42,6 +42,13 @@ COLUMNS = {
 # What a heading says of a condition.
 _HEADINGS = {None: "", "label": " given y"}
 
+# What log-likelihoods are, if all images have a label, and if only some have one.
+_LOG_P = {"label": "Log-likelihoods are log p(x given y); summed_bound is on log p(x)"}
+_LOG_P_OF_SOME = (
+    "elbo and summed_bound are on log p(x); the others are log p(x given y), with the class y that "
+    "the classifier finds most probable"
+)
+
 # Labels whose shares are columns; more would not fit.
 _MOST_LABELS = 10
 
@@ -63,10 +70,7 @@ def format_evaluation(name: str, content: Mapping[str, Any]) -> str:
         f"better; ± standard error over images",
     ]
     if condition := common.get("condition"):
-        head.append(
-            f"condition: {condition}. Log-likelihoods are log p(x given y); summed_bound is on "
-            f"log p(x)"
-        )
+        head.append(f"condition: {condition}. {_LOG_P.get(condition, _LOG_P_OF_SOME)}")
     pictures = record.picture_metrics
     blocks = (weights_block, anatomy_block, factors_block)
     first = [line for block in blocks for line in block(record.numbers)]

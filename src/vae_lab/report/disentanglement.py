@@ -3,6 +3,9 @@
 Scores from `python -m vae_lab.evaluate`, each beside its nulls: what codes have that tell nothing.
 """
 
+from collections.abc import Sequence
+from statistics import fmean
+
 from vae_lab.report.blocks import Block, Cards, Cell, Note, PagePicture, Subheading, Table
 from vae_lab.report.colours import styles
 from vae_lab.report.evaluated import Evaluated
@@ -32,8 +35,8 @@ NULLS = {"null_random": "random codes", "null_permuted": "permuted images"}
 
 NOTE = (
     "random codes and permuted images are the nulls: the scores of codes that tell nothing of the "
-    "factors. A score counts by how far it is above both. MIG, DCI, SAP and modularity are of "
-    "posterior means; MIG, draws is of draws of q(z|x)."
+    "factors. A score counts by how far it is above both. MIG, draws: of draws of q(z|x); the "
+    "others are of posterior means."
 )
 
 PICTURE = "factors"
@@ -73,7 +76,10 @@ def _table(evaluated: Evaluated) -> Table | None:
 
 
 def _sample(evaluated: Evaluated, setting: Setting, name: str, null: str) -> Sample | None:
-    """Returns a score of a setting, or the mean of a null of it with its standard deviation."""
+    """Returns a score of a setting, or a null of it: the mean of its runs, with the deviation.
+
+    Runs share the draws of random codes: their spread over seeds would tell nothing.
+    """
     if not null:
         return evaluated.sample(setting, name)
     details = [it.details for it in evaluated.numbers(setting, name)]
@@ -82,20 +88,28 @@ def _sample(evaluated: Evaluated, setting: Setting, name: str, null: str) -> Sam
     values, errors = (tuple(it.get(key) for it in details) for key in (null, f"{null}_deviation"))
     if not all(isinstance(it, int | float) for it in values):
         return None
-    return Sample(values, errors)  # type: ignore[arg-type]
+    return Sample((fmean(values),), (_mean_of(errors),))
+
+
+def _mean_of(errors: Sequence[object]) -> float | None:
+    known = [float(it) for it in errors if isinstance(it, int | float)]
+    return fmean(known) if len(known) == len(errors) else None
 
 
 def _protocol(evaluated: Evaluated) -> str:
     """Returns what the scores are measured on, and what stands behind ±."""
     protocol = next(it for name in HEADINGS for it in evaluated.protocols(name))
     several = any(len(setting.runs) > 1 for setting in evaluated.group.settings)
-    of_one = "of one run, " if several else ""
+    error = (
+        "sd: standard deviation over seeds"
+        if several
+        else f"± is the standard error by {protocol.get('error')}"
+    )
     return (
         f"Factors: {protocol.get('factors')}; "
-        f"{counted(protocol.get('images') or 0, 'test image')}. "
-        f"± {of_one}is the standard error by {protocol.get('error')}; of a null, the standard "
-        f"deviation of one such code. {'sd: standard deviation over seeds.' if several else ''}"
-    ).strip()
+        f"{counted(protocol.get('images') or 0, 'test image')}. {error}; of a null, ± is the "
+        f"standard deviation over its draws."
+    )
 
 
 def _pictures(group: Group, prefix: str) -> list[Block]:

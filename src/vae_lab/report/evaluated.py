@@ -3,12 +3,20 @@
 from collections.abc import Collection
 from typing import Any
 
-from vae_lab.evaluations import EvaluationRecord
+from vae_lab.evaluations import GAPS, EvaluationRecord
+from vae_lab.report.conditions import SOME_LABELS, condition_of
 from vae_lab.report.grouping import Group, Setting
 from vae_lab.report.picture_metrics import sample_of
 from vae_lab.report.runs import Run
 from vae_lab.report.statistics import Sample
 from vae_lab.run_folder import Number
+
+# Numbers that are of log p(x given y), with the class that the classifier finds, for runs with only
+# some labels: another quantity than their bound on log p(x), and not shown beside it.
+OF_FOUND_CLASSES = (
+    *("iw_bound", "exact", "annealed", "sandwich", "gap_elbo_to_iw_bound", "bits_per_dimension"),
+    *("log_likelihood", "best_bound", "encoder_bound", *GAPS),
+)
 
 
 class Evaluated:
@@ -24,6 +32,8 @@ class Evaluated:
             for record in run.evaluations:
                 if not names or any(name in record.numbers for name in names):
                     by_protocol.setdefault(record.name, {})[id(run)] = record
+        some = any(condition_of(run) == SOME_LABELS for run in group.runs)
+        self._left_out = OF_FOUND_CLASSES if some else ()
         # The protocol that most runs have; of two, that with more samples.
         self._records = max(by_protocol.values(), key=_num_runs_and_size, default={})
 
@@ -43,6 +53,8 @@ class Evaluated:
 
     def numbers(self, setting: Setting, name: str) -> list[Number]:
         """Returns a number as it was recorded in those of a setting's runs that have it."""
+        if name in self._left_out:
+            return []
         records = [self.record_of(run) for run in setting.runs]
         return [it.numbers[name] for it in records if it and name in it.numbers]
 
