@@ -36,11 +36,12 @@ def test_each_setting_has_its_mean_over_seeds_and_both_nulls(tmp_path: Path) -> 
     assert [[cell.text for cell in row[:2]] for row in table.rows] == [
         [label, of]
         for label in ("z2", "z10")
-        for of in ("codes", "random codes", "permuted images")
+        for of in ("codes", "random codes", "permuted factors")
     ]
     means = [round(float(row[2].key), 3) for row in table.rows]
     assert means == [0.25, 0.03, 0.02, 1.05, 0.03, 0.02]
-    assert "sd 0.07" in table.rows[0][2].text
+    assert table.rows[0][2].text == "0.250 (sd 0.071)"
+    assert table.rows[1][2].text == "0.030 ± 0.010"
     assert "Factors: shape, x, y; 100 test images" in protocol.text
 
 

@@ -63,7 +63,7 @@ def _trained(group: Group) -> bool:
 
 
 def _table(group: Group, source: Evaluated | PictureMetrics) -> Table | None:
-    """Returns a row a setting; None if nothing was measured."""
+    """Returns a row per setting; None if nothing was measured."""
     settings = group.settings
     columns: dict[str, list[Cell]] = {}
     if all(condition_of(run) == SOME_LABELS for run in group.runs):

@@ -13,7 +13,6 @@ from vae_lab.report.grouping import Group, Setting, in_colour
 from vae_lab.report.likelihoods import not_measured
 from vae_lab.report.statistics import Sample
 from vae_lab.report.strips import whole
-from vae_lab.report.tables import sample_cell
 from vae_lab.report.wording import counted
 
 # The scores, and their headings.
@@ -31,10 +30,10 @@ HEADINGS = {
 
 # What a row is of: the codes, or one of two nulls, by its key in the details of a number.
 CODES = "codes"
-NULLS = {"null_random": "random codes", "null_permuted": "permuted images"}
+NULLS = {"null_random": "random codes", "null_permuted": "permuted factors"}
 
 NOTE = (
-    "random codes and permuted images are the nulls: the scores of codes that tell nothing of the "
+    "random codes and permuted factors are the nulls: the scores of codes that tell nothing of the "
     "factors. A score counts by how far it is above both. MIG, draws: of draws of q(z|x); the "
     "others are of posterior means."
 )
@@ -68,7 +67,7 @@ def _table(evaluated: Evaluated) -> Table | None:
             continue
         for key, words in {"": CODES, **NULLS}.items():
             samples = [_sample(evaluated, setting, name, key) for name in names]
-            cells = map(sample_cell, samples)
+            cells = map(_cell, samples)
             rows.append([*(Cell(it, it) for it in (setting.label, words)), *cells])
             colours.append(looks[id(setting)].on_both)
     headings = ["setting", "of", *(HEADINGS[name] for name in names)]
@@ -78,7 +77,7 @@ def _table(evaluated: Evaluated) -> Table | None:
 def _sample(evaluated: Evaluated, setting: Setting, name: str, null: str) -> Sample | None:
     """Returns a score of a setting, or a null of it: the mean of its runs, with the deviation.
 
-    Runs share the draws of random codes: their spread over seeds would tell nothing.
+    Runs share the draws of random codes: they would not differ between seeds.
     """
     if not null:
         return evaluated.sample(setting, name)
@@ -89,6 +88,18 @@ def _sample(evaluated: Evaluated, setting: Setting, name: str, null: str) -> Sam
     if not all(isinstance(it, int | float) for it in values):
         return None
     return Sample((fmean(values),), (_mean_of(errors),))
+
+
+def _cell(sample: Sample | None) -> Cell:
+    """Returns a score with three decimals, so that nine of them have room."""
+    if sample is None:
+        return Cell("–", float("-inf"))
+    text = f"{sample.mean:.3f}"
+    if sample.spread is not None:
+        text += f" (sd {sample.spread:.3f})"
+    elif sample.error is not None:
+        text += f" ± {sample.error:.3f}"
+    return Cell(text, sample.mean)
 
 
 def _mean_of(errors: Sequence[object]) -> float | None:
