@@ -103,9 +103,8 @@ class VAE(GenerativeModel):
             likelihood=make(config["likelihood"]),
             objective=make(config["objective"]),
             optimization=Optimization(update, schedule),
-            latent_dim=config["latent_dim"],
-            seed=config["seed"],
             condition=condition,
+            **{key: config[key] for key in ("latent_dim", "seed")},
         )
         # Last: the starting weights of the other parts are those without a classifier.
         condition.add_classifier(

@@ -53,15 +53,6 @@ def final_test(
     test, *others = (_evaluated(model, data, split, settings, epoch) for split in splits)
     for logger in trainer.loggers:
         logger.log_metrics(test.bound.means("test"), step=epoch)
-    metrics, errors = test.bound.means("test"), test.bound.standard_errors("test")
-    for other in others:
-        metrics |= other.bound.means(other.split)
-        errors |= other.bound.standard_errors(other.split)
-    for each in (test, *others):
-        for number in classifier_accuracy(each):
-            assert isinstance(number.value, float)
-            metrics[f"accuracy/{each.split}"] = number.value
-            errors[f"accuracy/{each.split}"] = number.standard_error
     # The bound and its terms of every test image, so that runs compare image by image.
     with atomic(folder.per_image) as partial, partial.open("wb") as file:
         np.savez(file, elbo=test.bound.elbo, recon=test.bound.recon, kl=test.bound.kl)
@@ -69,13 +60,27 @@ def final_test(
     for warning in (warnings := diagnose(_statistics(test, kl, curves, others))):
         log.warning("%s: %s", folder.name, warning)
     return {
-        "metrics": metrics,
-        "standard_errors": errors,
+        **_metrics([test, *others]),
         "latent": _latent(test, kl),
         "warnings": [*data.warnings, *warnings],
         "picture_metrics": _picture_metrics(test, folder),
         "protocol": _protocol(config, model, weights, epoch),
     }
+
+
+def _metrics(evaluations: Sequence[Evaluation]) -> dict[str, dict[str, float | None]]:
+    """Returns the metrics of every split, and their standard errors over images."""
+    metrics: dict[str, float | None] = {}
+    errors: dict[str, float | None] = {}
+    for each in evaluations:
+        metrics |= each.bound.means(each.split)
+        errors |= each.bound.standard_errors(each.split)
+    for each in evaluations:
+        for number in classifier_accuracy(each):
+            assert isinstance(number.value, float)
+            metrics[f"accuracy/{each.split}"] = number.value
+            errors[f"accuracy/{each.split}"] = number.standard_error
+    return {"metrics": metrics, "standard_errors": errors}
 
 
 def _evaluated(

@@ -12,19 +12,19 @@ from typing import NamedTuple
 import numpy as np
 
 
-class Section(NamedTuple):
+class Chord(NamedTuple):
     """Where lines enter and leave something convex, each (B, K); nothing is inside if reversed."""
 
     left: np.ndarray
     right: np.ndarray
 
-    def hull(self, other: "Section") -> "Section":
+    def hull(self, other: "Chord") -> "Chord":
         """Returns the section of the union with another part, if that is convex."""
-        return Section(np.minimum(self.left, other.left), np.maximum(self.right, other.right))
+        return Chord(np.minimum(self.left, other.left), np.maximum(self.right, other.right))
 
-    def intersection(self, other: "Section") -> "Section":
+    def intersection(self, other: "Chord") -> "Chord":
         """Returns the section of what is in both parts."""
-        return Section(np.maximum(self.left, other.left), np.minimum(self.right, other.right))
+        return Chord(np.maximum(self.left, other.left), np.minimum(self.right, other.right))
 
 
 class Polygon(NamedTuple):
@@ -32,7 +32,7 @@ class Polygon(NamedTuple):
 
     sides: Sequence[tuple[float, float, float]]  # normal_x, normal_y, offset
 
-    def section(self, y: np.ndarray, cos: np.ndarray, sin: np.ndarray) -> Section:
+    def section(self, y: np.ndarray, cos: np.ndarray, sin: np.ndarray) -> Chord:
         """Returns its section, turned by angles (B, 1), at heights (B, K)."""
         left, right = np.full(y.shape, -np.inf), np.full(y.shape, np.inf)
         for across, down, offset in self.sides:
@@ -55,7 +55,7 @@ class Ellipse(NamedTuple):
     half_width: float
     half_height: float
 
-    def section(self, y: np.ndarray, cos: np.ndarray, sin: np.ndarray) -> Section:
+    def section(self, y: np.ndarray, cos: np.ndarray, sin: np.ndarray) -> Chord:
         """Returns its section, turned by angles (B, 1) around the origin, at heights (B, K)."""
         height = y - (sin * self.x + cos * self.y)
         centre = cos * self.x - sin * self.y
@@ -76,10 +76,10 @@ class Ellipse(NamedTuple):
         )
 
 
-def _or_nothing(left: np.ndarray, right: np.ndarray) -> Section:
+def _or_nothing(left: np.ndarray, right: np.ndarray) -> Chord:
     """Returns a section; what is empty begins at infinity, so that it adds nothing to a hull."""
     is_empty = left >= right
-    return Section(np.where(is_empty, np.inf, left), np.where(is_empty, -np.inf, right))
+    return Chord(np.where(is_empty, np.inf, left), np.where(is_empty, -np.inf, right))
 
 
 class Outline(NamedTuple):
@@ -93,7 +93,7 @@ class Outline(NamedTuple):
 
     def sections(
         self, y: np.ndarray, cos: np.ndarray, sin: np.ndarray
-    ) -> list[tuple[int, Section]]:
+    ) -> list[tuple[int, Chord]]:
         """Returns sections at heights (B, K) and how often each counts: 1, or -1 if twice there."""
         whole = []
         for first, *others in self.parts:
