@@ -91,9 +91,7 @@ class Outline(NamedTuple):
     parts: Sequence[Sequence[Polygon | Ellipse]]
     symmetry: int
 
-    def sections(
-        self, y: np.ndarray, cos: np.ndarray, sin: np.ndarray
-    ) -> list[tuple[int, Chord]]:
+    def sections(self, y: np.ndarray, cos: np.ndarray, sin: np.ndarray) -> list[tuple[int, Chord]]:
         """Returns sections at heights (B, K) and how often each counts: 1, or -1 if twice there."""
         whole = []
         for first, *others in self.parts:
