@@ -84,10 +84,10 @@ def _sample(evaluated: Evaluated, setting: Setting, name: str, null: str) -> Sam
     details = [it.details for it in evaluated.numbers(setting, name)]
     if len(details) < len(setting.runs) or any(null not in it for it in details):
         return None
-    values, errors = (tuple(it.get(key) for it in details) for key in (null, f"{null}_deviation"))
-    if not all(isinstance(it, int | float) for it in values):
-        return None
-    return Sample((fmean(values),), (_mean_of(errors),))
+    value, error = (
+        _mean_of([it.get(key) for it in details]) for key in (null, f"{null}_deviation")
+    )
+    return None if value is None else Sample((value,), (error,))
 
 
 def _cell(sample: Sample | None) -> Cell:
@@ -102,9 +102,10 @@ def _cell(sample: Sample | None) -> Cell:
     return Cell(text, sample.mean)
 
 
-def _mean_of(errors: Sequence[object]) -> float | None:
-    known = [float(it) for it in errors if isinstance(it, int | float)]
-    return fmean(known) if len(known) == len(errors) else None
+def _mean_of(values: Sequence[object]) -> float | None:
+    """Returns the mean of numbers; None if one is none, or of a stranger's another kind."""
+    known = [float(it) for it in values if isinstance(it, int | float)]
+    return fmean(known) if known and len(known) == len(values) else None
 
 
 def _protocol(evaluated: Evaluated) -> str:
