@@ -167,8 +167,8 @@ def test_a_whole_number_is_a_name_if_names_are_numbers_and_else_a_place() -> Non
         class_index(1, ("3", "5", "9"))
     shapes = ("square", "ellipse", "heart")
     assert [class_index(label, shapes) for label in ("heart", 0, 1)] == [2, 0, 1]
-    with pytest.raises(ValueError, match=r"elipse is not a class .* Did you mean ellipse"):
-        class_index("elipse", shapes)
+    with pytest.raises(ValueError, match=r"ellips is not a class .* Did you mean ellipse"):
+        class_index("ellips", shapes)
     with pytest.raises(ValueError, match=r"^3 is not a class"):
         class_index(3, shapes)
     many = tuple(f"class-{k}" for k in range(100))

@@ -92,7 +92,7 @@ def test_permuted_factors_and_random_codes_score_what_chance_scores() -> None:
     }  # fmt: skip
     for draw in (random_codes, permuted_codes):
         found = all_scores(draw(best, 0))
-        # Of noise the largest of some small informations is chosen: no value is known.
+        # Of noise the largest of some small values is chosen: no value is known.
         assert found.pop("modularity") < 0.9
         assert found == pytest.approx(chance, abs=0.1)
     assert all_scores(best)["mig"] > 0.3
