@@ -121,7 +121,7 @@ class Known:
         self.train, self.test = train, test
 
     def load(self) -> Images:
-        pixels = np.zeros((8, *SHAPE), np.uint8)
+        pixels = np.random.default_rng(0).integers(0, 256, (8, *SHAPE), np.uint8)
         labels = [None if it is None else np.array(it) for it in (self.train, self.test)]
         return Images(pixels, labels[0], pixels[:2], labels[1])
 
