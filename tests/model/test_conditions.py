@@ -1,11 +1,13 @@
 """What a conditional model is given: labels reach every network, and only those of the image."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from vae_lab.cli.ensure_data import ensure_data
 from vae_lab.cli.jobs import compose_jobs
 from vae_lab.conditions.label import ClassLabel, LabelledDecoder, PlanesEncoder, RowEncoder
 from vae_lab.config.identity import config_hash
@@ -162,3 +164,30 @@ def test_batches_have_the_labels_of_their_images() -> None:
     plain = ImageDataModule.from_config(configured("condition=none"), trust=True)
     plain.setup()
     assert next(iter(plain.train_dataloader())).labels is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "words", "message"),
+    [
+        (None, "", "no labels, or one label only"),
+        ([1] * 300, "", "no labels, or one label only"),
+        ([0, 1, 2] * 100, "condition.labelled=2", "each of the 3 needs one"),
+        ([0, 1, 2] * 100, "condition.labelled=999", "more than the 250 training images"),
+    ],
+)
+def test_wrong_labels_are_found_before_a_run_begins(
+    labels: list[int] | None, words: str, message: str, tmp_path: Path
+) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (300, 8, 8), np.uint8)
+    arrays = {"images": images} | ({} if labels is None else {"labels": np.array(labels)})
+    np.savez(tmp_path / "own.npz", **arrays)
+    sizes = "data.num_test=30 data.num_val=20 data.batch_size=50".split()
+    own = ["condition=label", "data=npz", f"data.path={tmp_path / 'own.npz'}", *sizes]
+    with pytest.raises(UserError, match=message) as caught:
+        ensure_data(compose_jobs([*own, *words.split()]))
+    assert "\n" not in str(caught.value)
+
+
+def test_more_labels_than_images_are_refused_by_the_check_of_the_configuration() -> None:
+    with pytest.raises(UserError, match="99999 is more than the 55000 training images"):
+        compose_jobs(["condition=label", "condition.labelled=99999"])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vae_lab.config.check import check_halvings
+from vae_lab.config.identity import is_conditional
 from vae_lab.config.job import Job
 from vae_lab.config.sizes import check_sizes, check_test, num_images
 from vae_lab.data import download, user_images
@@ -117,6 +118,12 @@ def _prepare_user_images(configs: Sequence[dict[str, Any]]) -> None:
 
 def _check_sizes(config: dict[str, Any], made: user_images.Prepared) -> None:
     """Raises UserError for the first setting that the number of images forbids."""
+    if is_conditional(config) and not made.num_classes:
+        raise UserError(
+            f"condition=label needs images of two classes or more, and those of "
+            f"data.path={config['data']['path']} have no labels, or one label only: give labels "
+            f"(docs/how-to/own-images.md), or write condition=none."
+        )
     # What a data set splits itself needs no setting.
     data, total = {**config["data"], **made.sizes}, made.shape[0]
     drawn_from = total if "num_test" in made.sizes else total - made.sizes.get("num_val", 0)
@@ -131,7 +138,8 @@ def _check_sizes(config: dict[str, Any], made: user_images.Prepared) -> None:
             f"{error} For example: data.num_test={size} data.num_val={size} "
             f"data.batch_size={total - 2 * size}."
         ) from error
-    check_sizes({**config, "data": data}, total - num_images(data["num_test"], drawn_from))
+    rest = total - num_images(data["num_test"], drawn_from)
+    check_sizes({**config, "data": data}, rest, made.num_classes)
 
 
 def _check_readable(root: Path) -> None:

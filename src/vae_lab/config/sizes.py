@@ -55,6 +55,20 @@ def num_trained(available: int, num_train: int | None) -> int:
     return available if num_train is None else num_train
 
 
+def check_num_labelled(labelled: int, num_classes: int, total: int) -> None:
+    """Raises UserError unless so many of `total` images can have a label, of all classes."""
+    if labelled < num_classes:
+        raise UserError(
+            f"condition.labelled={labelled} leaves a class without a label: each of the "
+            f"{num_classes} needs one. Use condition.labelled={num_classes} or more."
+        )
+    if labelled > total:
+        raise UserError(
+            f"condition.labelled={labelled} is more than the {total} training images: use "
+            f"{total} or less, or condition.labelled=null for all."
+        )
+
+
 def check_processes(batch_size: int, num_val: int, processes: int) -> None:
     """Raises UserError unless processes can share each batch."""
     if batch_size % processes or 0 < num_val < processes:
@@ -86,16 +100,19 @@ def check_steps(trainer: Mapping[str, Any], num_batches: int) -> None:
         )
 
 
-def check_sizes(config: Mapping[str, Any], total: int) -> None:
+def check_sizes(config: Mapping[str, Any], total: int, num_classes: int = 0) -> None:
     """Raises UserError for the first setting that `total` forbids.
 
-    `total` are the images that training and validation share.
+    `total` are the images that training and validation share, `num_classes` the labels that they
+    have, 0 if that is not known yet.
     """
     data, trainer = config["data"], config["trainer"]
     check_val(data["num_val"], total)
     num_val = num_images(data["num_val"], total)
     num_train = num_trained(total - num_val, data.get("num_train"))
     check_batch(data["batch_size"], num_train)
+    if (labelled := (config.get("condition") or {}).get("labelled")) is not None:
+        check_num_labelled(labelled, num_classes, num_train)
     if isinstance(devices := trainer["devices"], int) and devices > 0:
         check_processes(data["batch_size"], num_val, devices)
     shown = num_train * data.get("passes_per_epoch", 1)

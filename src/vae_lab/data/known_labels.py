@@ -10,24 +10,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from vae_lab.config.sizes import check_num_labelled
 from vae_lab.data.batches import Batch, Batches, Labelled, MemmapTensors, Shard, scale
 from vae_lab.data.binarize import bernoulli
-from vae_lab.errors import UserError
 from vae_lab.random_streams import stream
-
-
-def check_labelled(labelled: int, num_classes: int, total: int) -> None:
-    """Raises UserError unless so many of `total` images can have a label, of all classes."""
-    if labelled < num_classes:
-        raise UserError(
-            f"condition.labelled={labelled} leaves a class without a label: each of the "
-            f"{num_classes} needs one. Use condition.labelled={num_classes} or more."
-        )
-    if labelled > total:
-        raise UserError(
-            f"condition.labelled={labelled} is more than the {total} training images: use "
-            f"{total} or less, or condition.labelled=null for all."
-        )
 
 
 def balanced_rows(labels: Tensor, num_classes: int, labelled: int, seed: int) -> Tensor:
@@ -46,7 +32,7 @@ def balanced_rows(labels: Tensor, num_classes: int, labelled: int, seed: int) ->
     Raises:
         UserError: M is too small or too large.
     """
-    check_labelled(labelled, num_classes, len(labels))
+    check_num_labelled(labelled, num_classes, len(labels))
     generator = stream("labelled", seed)
     # A random order of all images, and the order in which classes get what is left over.
     order = torch.randperm(len(labels), generator=generator)

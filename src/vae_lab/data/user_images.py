@@ -54,10 +54,14 @@ class UserImages(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """The shape (N, C, H, W) of a person's images, and what their own splits say of settings."""
+    """The shape (N, C, H, W) of a person's images, and what their own splits say of settings.
+
+    N is 0 if nothing was read.
+    """
 
     shape: tuple[int, ...]
     sizes: Mapping[str, int]  # num_test and num_val, of those that the data set has itself
+    num_classes: int = 0  # of different labels; 0 without labels, and if all are the same
 
 
 def prepare(data: Mapping[str, Any]) -> Prepared | None:
@@ -73,7 +77,10 @@ def prepare(data: Mapping[str, Any]) -> Prepared | None:
         # What is drawn is not read, but its settings are checked.
         return Prepared((0, *source.image_shape()), {}) if hasattr(source, "image_shape") else None
     made: UserImages = source.read()
-    return Prepared(made.images.shape, _own_splits(str(data["path"]), made.splits))
+    codes = made.labels.codes
+    num_classes = 0 if codes is None else int(codes.max()) + 1
+    sizes = _own_splits(str(data["path"]), made.splits)
+    return Prepared(made.images.shape, sizes, num_classes)
 
 
 def look_at(data: Mapping[str, Any]) -> Prepared | None:
