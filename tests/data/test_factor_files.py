@@ -106,6 +106,7 @@ def test_mpi3d_has_its_factors_by_the_order_of_the_images(
     expected = np.stack(np.unravel_index(row, sizes), axis=1)
     assert np.array_equal(factors.train, np.delete(expected, 3, axis=1))
     assert loaded.train_images[:].max() == 200  # colours are taken as they are
+    # The labels are there.
     assert np.array_equal(loaded.train_labels, expected[:, 1])  # type: ignore[arg-type]
 
 

@@ -11,6 +11,7 @@ from vae_lab.evaluate.printing import format_evaluation
 def evaluation_of(*, is_conditional: bool, classifies: bool) -> Evaluation:
     condition = SimpleNamespace(classifies=classifies)
     evaluation = Evaluation.__new__(Evaluation)
+    # A stand-in with what is asked of the model.
     evaluation.model = SimpleNamespace(is_conditional=is_conditional, condition=condition)  # type: ignore[assignment]
     return evaluation
 

@@ -163,6 +163,7 @@ def test_a_conditional_decoder_of_ones_own_has_images_of_each_class(tmp_path: Pa
 def test_bounds_of_a_run_that_was_tested_without_labels_are_computed(tmp_path: Path) -> None:
     run = untrained(tmp_path, "condition=label")
     (as_tested,) = content_of(run)["runs"]
+    # As a semi-supervised run has it.
     run.data.given_labels = lambda split: torch.full((len(run.data.test_images),), -1)  # type: ignore[method-assign]
     (computed,) = content_of(run)["runs"]
     assert computed["per_image"] is None and as_tested["per_image"] is not None

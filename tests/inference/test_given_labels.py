@@ -206,6 +206,7 @@ def test_scores_given_labels_are_those_of_the_bound() -> None:
     np.testing.assert_allclose(found.iw_bound, truth, atol=1e-4)
     [alone] = score(
         model, drawn.images[3:4], num_samples=50, seed=0, test_bounds=None,
+        # There are labels.
         labels=drawn.labels[3:4],  # type: ignore[index]
     ).elbo  # fmt: skip
     assert alone == pytest.approx(found.elbo[3].item(), abs=1e-4)

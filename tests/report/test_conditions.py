@@ -23,6 +23,7 @@ def write_conditional(folder: Path, elbo: float, condition: str = "label", **mor
     protocol = PROTOCOL | {"condition": condition}
     config = {"condition": {"labelled": int(condition.split()[1])}} if "," in condition else {}
     choices = {"condition": "label"}
+    # What it is given is of several kinds.
     return write_run(folder, elbo=elbo, protocol=protocol, config=config, choices=choices, **more)  # type: ignore[arg-type]
 
 

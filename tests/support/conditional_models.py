@@ -25,6 +25,7 @@ class AffineGivenLabel(nn.Module):
         super().__init__()
         self.weight, self.biases = nn.Parameter(weight), nn.Parameter(biases)
 
+    # It takes labels too.
     def forward(self, values: Tensor, labels: Tensor) -> Tensor:
         return values.flatten(1) @ self.weight.T + self.biases[labels]
 
@@ -58,6 +59,7 @@ def conditional(
         encoder=encoder,
         decoder=decoder,
         prior=StandardNormal(latent_dim=latent_dim),
+        # A stand-in of a likelihood.
         likelihood=likelihood,  # type: ignore[arg-type]
         objective=Elbo(beta=1.0, num_samples=1),
         optimization=Optimization(torch.optim.Adam, lambda progress: 1.0),

@@ -151,6 +151,7 @@ def test_no_shape_leaves_the_image() -> None:
 def test_the_pixels_are_the_same_bits_on_every_machine(
     settings: dict[str, int], checksum: str
 ) -> None:
+    # The settings are of several kinds.
     renderer = made(**settings)  # type: ignore[arg-type]
     images = renderer.draw(random_factors_by_hand(renderer, 500))
     assert hashlib.sha256(images.tobytes()).hexdigest()[:16] == checksum

@@ -107,6 +107,7 @@ def test_the_picture_shows_the_matrices_and_says_so(
     # Without a result the page of pictures is not written: a warning, and no picture returned.
     draw_factors({"run": "r", "numbers": kept}, RunFolder(tmp_path), epochs_done=3)
     with Image.open(tmp_path / "figures" / "factors_0003.png") as file:
+        # Pillow gives this attribute to PNG files only.
         about = json.loads(file.text["vae_lab"])  # type: ignore[attr-defined]
     assert about["rows"] == ["half", "rest"] and sorted(about["columns"]) == ["z[0]", "z[1]"]
     dims = [int(name[2]) for name in about["columns"]]
