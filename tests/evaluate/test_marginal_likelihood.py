@@ -201,7 +201,7 @@ def test_a_grid_whose_changes_cancel_over_the_images_has_not_converged(
     images = bytes_of(2, 1, 1, PIXELS)
     sums: list[float] = []
 
-    def log_sum_over(model: VAE, points: Tensor, x: Tensor) -> Tensor:
+    def log_sum_over(model: VAE, points: Tensor, x: Tensor, labels: None) -> Tensor:
         # Each halving of the spacing quarters the area of a cell. The sum of the first image grows
         # sixteenfold, so its estimate moves up by log 4; that of the second gets nothing.
         sums.append(0.0 if not sums else sums[-1] + math.log(16))

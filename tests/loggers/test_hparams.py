@@ -24,7 +24,7 @@ def test_groups_short_names_and_keys_have_values(tmp_path: Path) -> None:
         ("model.hiden_dims", "did you mean model.hidden_dims?"),
         ("hidden_dims", "did you mean model.hidden_dims?"),
         ("modle", "did you mean model?"),
-        ("nothing.like.it", "Choose from best_by, beta, callbacks, compile, data,"),
+        ("nothing.like.it", "Choose from best_by, beta, callbacks, compile, condition, data,"),
         ("'7'", "7 is not a hyper-parameter of this run."),
     ],
 )

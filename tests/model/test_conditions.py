@@ -179,7 +179,9 @@ def test_wrong_labels_are_found_before_a_run_begins(
     labels: list[int] | None, words: str, message: str, tmp_path: Path
 ) -> None:
     images = np.random.default_rng(0).integers(0, 256, (300, 8, 8), np.uint8)
-    arrays = {"images": images} | ({} if labels is None else {"labels": np.array(labels)})
+    arrays: dict[str, Any] = {"images": images} | (
+        {} if labels is None else {"labels": np.array(labels)}
+    )
     np.savez(tmp_path / "own.npz", **arrays)
     sizes = "data.num_test=30 data.num_val=20 data.batch_size=50".split()
     own = ["condition=label", "data=npz", f"data.path={tmp_path / 'own.npz'}", *sizes]

@@ -39,7 +39,7 @@ def test_a_table_is_written_again_and_another_text_is_left_alone() -> None:
 def test_what_is_implemented_names_every_option_and_papers_of_the_code() -> None:
     section = README.split("## What is implemented")[1].split("\n## ")[0]
     rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", section, flags=re.MULTILINE))
-    assert len(rows) == 7
+    assert len(rows) == 8
     for group, cell in rows.items():
         options = {path.stem for path in (ROOT / "conf" / group).glob("*.yaml")}
         assert set(re.findall(r"`(\w+)`", cell)) == options, group

@@ -142,9 +142,9 @@ IMAGES = torch.stack([torch.zeros(1, 2, 2), torch.ones(1, 2, 2)])
 def test_what_a_model_knows_of_its_images(
     decode: Callable[[Tensor], Tensor], recognised: float, exactness: float
 ) -> None:
-    def encode(x: Tensor) -> DiagonalGaussian:
+    def encode(x: Tensor, labels: None) -> DiagonalGaussian:
         return DiagonalGaussian(torch.zeros(len(x), 3), torch.zeros(len(x), 3))
 
-    model: Any = SimpleNamespace(encode=encode, decode=decode, latent_dim=3)
+    model: Any = SimpleNamespace(encode=encode, decode=lambda z, _: decode(z), latent_dim=3)
     found = recall(model, IMAGES, 5, torch.Generator().manual_seed(0))
     assert found == pytest.approx((recognised, exactness))

@@ -19,41 +19,15 @@ from vae_lab.conditions.base import Condition, MakeClassifier, MakeDecoder, Make
 from vae_lab.errors import UserError
 
 
-class ClassLabel(Condition):
-    """The class of an image, one of L, given to every network as it is built, unchanged.
+class PartlyKnown(Condition):
+    """A condition with a classifier q(y|x) if only some of the training images have a label."""
 
-    If only some of the training images have a label, there is a classifier q(y|x) for the others.
-    """
-
-    # p(y): the shares of the classes among the training images, (L,). With few labels they are not
-    # known: all classes have the same share.
-    shares: Tensor
-
-    def __init__(self, *, num_classes: int, labelled: int | None, classifier_weight: float) -> None:
+    def __init__(self, *, labelled: int | None, classifier_weight: float) -> None:
         super().__init__()
-        if num_classes < 2:
-            raise UserError(
-                f"condition=label needs images of two classes or more, and these have "
-                f"{num_classes or 'no labels'}: give labels, or write condition=none."
-            )
-        self.num_classes, self.labelled = num_classes, labelled
+        self.labelled = labelled
         # x (B, C, H, W) -> logits (B, L); None if all images have a label.
         self.classifier: nn.Module | None = None
         self.classifies, self.classifier_weight = labelled is not None, classifier_weight
-        self.register_buffer("shares", torch.full((num_classes,), 1 / num_classes))
-
-    def encoder(
-        self, make: MakeEncoder, image_shape: Sequence[int], *, flattens: bool
-    ) -> nn.Module:
-        channels, height, width = image_shape
-        if flattens:
-            # A row of pixels, the classes behind the image.
-            row = (1, 1, math.prod(image_shape) + self.num_classes)
-            return RowEncoder(make(row), self.num_classes)
-        return PlanesEncoder(make((channels + self.num_classes, height, width)), self.num_classes)
-
-    def decoder(self, make: MakeDecoder, latent_dim: int) -> nn.Module:
-        return LabelledDecoder(make(latent_dim + self.num_classes), self.num_classes)
 
     def protocol(self) -> dict[str, str]:
         return {"condition": f"label, {self.labelled} known" if self.classifies else "label"}
@@ -79,6 +53,37 @@ class ClassLabel(Condition):
         if labels is None or not self.has_unknown(labels):
             return labels
         return torch.where(labels < 0, self.logits(x).argmax(dim=1), labels.to(x.device))
+
+
+class ClassLabel(PartlyKnown):
+    """The class of an image, one of L, given to every network as it is built, unchanged."""
+
+    # p(y): the shares of the classes among the training images, (L,). With few labels they are not
+    # known: all classes have the same share.
+    shares: Tensor
+
+    def __init__(self, *, num_classes: int, labelled: int | None, classifier_weight: float) -> None:
+        super().__init__(labelled=labelled, classifier_weight=classifier_weight)
+        if num_classes < 2:
+            raise UserError(
+                f"condition=label needs images of two classes or more, and these have "
+                f"{num_classes or 'no labels'}: give labels, or write condition=none."
+            )
+        self.num_classes = num_classes
+        self.register_buffer("shares", torch.full((num_classes,), 1 / num_classes))
+
+    def encoder(
+        self, make: MakeEncoder, image_shape: Sequence[int], *, flattens: bool
+    ) -> nn.Module:
+        channels, height, width = image_shape
+        if flattens:
+            # A row of pixels, the classes behind the image.
+            row = (1, 1, math.prod(image_shape) + self.num_classes)
+            return RowEncoder(make(row), self.num_classes)
+        return PlanesEncoder(make((channels + self.num_classes, height, width)), self.num_classes)
+
+    def decoder(self, make: MakeDecoder, latent_dim: int) -> nn.Module:
+        return LabelledDecoder(make(latent_dim + self.num_classes), self.num_classes)
 
     def begin(self, labels: Tensor | None) -> None:
         assert labels is not None
