@@ -28,8 +28,6 @@ _EXAMPLES = {
 _MORE = {
     "--help model": "what a group has; --help model=conv: an option",
     "--dry-run": "the runs of a command line, and about how long they take; nothing is done",
-    "--cfg job": "the configuration of a command line, without a run",
-    "--json": "the outcome as one JSON document, for other programs",
     "--config-dir DIR": "your own options: DIR/model/mine.yaml: model=mine",
     "vae-lab COMMAND --help": (
         "apply board compare evaluate explore export query report schema watch"
