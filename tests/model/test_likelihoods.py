@@ -126,6 +126,23 @@ def test_extremes_of_the_outputs_stay_finite_in_value_and_gradient(name: str, si
     assert ALL[name].mean(outputs).isfinite().all()
 
 
+def test_the_bernoulli_is_torchs_cross_entropy_in_value_and_gradient() -> None:
+    logits = torch.cat([torch.linspace(-60, 60, 4001), torch.tensor([0.0, 1e4, -1e4])])
+    grey = torch.tensor([0.0, 0.3, 1.0]).view(-1, 1, 1, 1)
+    outputs = logits.view(-1, 1, 1, 1, 1).expand(-1, 3, 1, 1, 1).clone().requires_grad_()
+    found = Bernoulli().log_prob(outputs, grey)
+    (slope,) = torch.autograd.grad(found.sum(), outputs)
+    exact = outputs.detach().double()
+    pairs = torch.nn.functional.binary_cross_entropy_with_logits(
+        exact, grey.double().expand_as(exact), reduction="none"
+    )
+    error = (found + pairs.flatten(2).sum(2)).abs() / (1 + logits.abs()[:, None])
+    assert error.max() < 1e-7
+    torch.testing.assert_close(slope.double(), grey.double() - exact.sigmoid(), rtol=0, atol=2e-7)
+    # What is surely right adds nothing: no rounding of large numbers is left.
+    assert found[-2, 2] == found[-1, 0] == 0
+
+
 def test_the_continuous_bernoulli_is_smooth_where_its_formula_changes() -> None:
     logits = torch.linspace(-1, 1, 2001, dtype=torch.float64).requires_grad_()
     likelihood = ContinuousBernoulli()
