@@ -17,8 +17,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from vae_lab.environment import memory_bytes
 from vae_lab.errors import UserError, first_line
 from vae_lab.reading import check_members, parse_json, read_inside
@@ -143,6 +141,8 @@ def _of_checkpoint(data: bytes) -> dict[str, Weight]:
 def _weights(
     archive: zipfile.ZipFile, root: str, tensors: Mapping[str, Any], *, most: int
 ) -> Iterator[tuple[str, Weight]]:
+    import numpy as np  # most runs start from no weights, and a wrong line waits for no numpy
+
     for name, tensor in tensors.items():
         if not isinstance(tensor, _Tensor):
             raise ValueError(f"{name} is not a tensor")

@@ -12,9 +12,6 @@ from pathlib import Path
 
 from vae_lab.cli.checked_line import check_line
 from vae_lab.cli.command_lines import SHELL, CommandLine, print_commands_to_look
-from vae_lab.cli.dry_run import work_to_do
-from vae_lab.cli.dry_run_table import print_work
-from vae_lab.cli.execution import execute, prepare
 from vae_lab.cli.help import print_help
 from vae_lab.cli.hydra_jobs import run_hydra
 from vae_lab.cli.task import job
@@ -79,10 +76,16 @@ def _main(argv: Sequence[str], training: TrainingOutcome) -> int:
     if line.show and checked.resumed is None:
         _show(checked.composer, line)
         return 0
+    # Not needed by a line that is wrong, nor for help: somebody waits for the answer.
     if line.dry_run:
+        from vae_lab.cli.dry_run import work_to_do
+        from vae_lab.cli.dry_run_table import print_work
+
         training.work = work_to_do(checked)
         print_work(training.work)
         return 0
+    from vae_lab.cli.execution import execute, prepare
+
     prepared = prepare(checked)
     training.prepared = prepared
     outcome = training.outcome = execute(prepared, training.tell)

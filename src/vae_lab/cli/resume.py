@@ -24,7 +24,6 @@ from vae_lab.config.identity import (
     is_volatile,
 )
 from vae_lab.config.remarks import NOTE, TAGS, remarks_of
-from vae_lab.data.user_images import prepare_recorded
 from vae_lab.errors import UserError
 from vae_lab.reading import check_inside
 from vae_lab.run_folder import DIVERGED, FAILED, LAST, PREVIOUS, RunFolder, RunResult
@@ -98,12 +97,17 @@ def read_resumed(composer: Composer, command_line: CommandLine) -> Resumed:
     _check_start(run, config)
     is_over = run.is_finished and command is None
     data = _located(run, config["data"], moved, is_over=is_over)
-    root = values.get("data.root")
     # What a person says about a finished run can be changed when its images are gone.
     if not (remarks and is_over):
-        prepare_recorded(data, root=None if root is None else str(root), trust=trust)
+        _prepare_images(data, values.get("data.root"), trust=trust)
     again = words_to_resume(run.path, trust=trust, data_path=moved)
     return Resumed(run, config, data, trust, again, remarks, command)
+
+
+def _prepare_images(data: dict[str, Any], root: object, *, trust: bool) -> None:
+    from vae_lab.data.user_images import prepare_recorded  # imports numpy; most runs are new
+
+    prepare_recorded(data, root=None if root is None else str(root), trust=trust)
 
 
 def _change(config: dict[str, Any], result: RunResult, values: Mapping[str, Any]) -> dict[str, Any]:

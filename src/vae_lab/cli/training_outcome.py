@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vae_lab.cli.dry_run import WorkToDo
-from vae_lab.cli.execution import Outcome, PreparedTraining
 from vae_lab.errors import Stopped, in_one_line, tell
 from vae_lab.ownership import EXPLORER, FIGURES_PAGE, PAGE, SUMMARY
 from vae_lab.report.summary import result_of
 from vae_lab.run_folder import BEST, CONFIG, LAST, RESULT, RunFolder, runs_in
+
+if TYPE_CHECKING:  # a line that is wrong needs neither
+    from vae_lab.cli.dry_run import WorkToDo
+    from vae_lab.cli.execution import Outcome, PreparedTraining
 
 # Files of a run, by the names that the document has for them.
 _FILES = {
@@ -57,7 +59,7 @@ class TrainingOutcome:
         return {"error": error, **content}
 
 
-def _so_far(prepared: PreparedTraining) -> dict[str, Any]:
+def _so_far(prepared: "PreparedTraining") -> dict[str, Any]:
     """Returns what became of the runs of a training that did not come to its end."""
     if prepared.resumed:
         folder = prepared.resumed.run.path

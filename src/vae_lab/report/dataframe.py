@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vae_lab.report.runs import Run, find_runs
-from vae_lab.report.wording import counted
 from vae_lab.terminal import print_warning
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from vae_lab.report.runs import Run
 
 
 def load_runs(*folders: Path | str) -> "pd.DataFrame":
@@ -33,7 +33,11 @@ def load_runs(*folders: Path | str) -> "pd.DataFrame":
     Raises:
         UserError: A folder does not exist, or there is no finished run.
     """
-    import pandas as pd  # takes a second
+    # They take a second, and the command line imports this package for its tables.
+    import pandas as pd
+
+    from vae_lab.report.runs import find_runs
+    from vae_lab.report.wording import counted
 
     runs, skipped = find_runs([Path(folder).expanduser() for folder in folders], look=row_of)
     frame = pd.DataFrame([row_of(run) for run in runs])
@@ -47,7 +51,7 @@ def load_runs(*folders: Path | str) -> "pd.DataFrame":
     return frame
 
 
-def row_of(run: Run) -> dict[str, Any]:
+def row_of(run: "Run") -> dict[str, Any]:
     """Returns what the table has of a run, by column."""
     result = run.result
     errors = {f"{name} standard error": error for name, error in result.standard_errors.items()}
@@ -73,7 +77,7 @@ def row_of(run: Run) -> dict[str, Any]:
     }
 
 
-def _picture_metrics(run: Run) -> dict[str, Any]:
+def _picture_metrics(run: "Run") -> dict[str, Any]:
     """Returns the values of the run's first picture metrics; those by label, by name and label."""
     values: dict[str, Any] = {}
     for name, number in (run.picture_metrics[0] if run.picture_metrics else {}).items():

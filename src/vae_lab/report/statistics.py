@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import stdtr, stdtrit
 
 CONFIDENCE = 0.95
@@ -277,5 +276,7 @@ def _probability(size: float, parts: Sequence[Variance]) -> float:
         return 2 * float(stdtr(parts[0].degrees, -size / math.sqrt(parts[0].value)))
     if size >= _half_width(parts, SMALLEST):
         return SMALLEST
+    from scipy.optimize import brentq  # takes a third of a second
+
     excess = lambda exponent: _half_width(parts, 10.0**exponent) - size  # noqa: E731
     return 10.0 ** brentq(excess, math.log10(SMALLEST), 0)

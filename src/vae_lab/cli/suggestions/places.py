@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from vae_lab.data.image_files import SUFFIXES
 from vae_lab.run_folder import RunFolder, runs_in
 
 _OUTPUTS = Path("outputs")
@@ -21,8 +20,8 @@ def run_of(path: Path) -> Path:
 
 def is_path(text: str) -> bool:
     """Tells whether a text looks like a path, or is one."""
-    is_image = Path(text).suffix.lower() in (".npz", *SUFFIXES)
-    return "/" in text or "\\" in text or is_image or Path(text).is_dir()
+    is_place = "/" in text or "\\" in text or text.lower().endswith(".npz")
+    return is_place or _is_image(text) or Path(text).is_dir()
 
 
 def images_at(path: str) -> list[str]:
@@ -32,14 +31,23 @@ def images_at(path: str) -> list[str]:
 
 def may_hold_images(path: str) -> bool:
     """Tells whether a path can be that of images: a folder, an image, a file of arrays."""
-    suffix = Path(path).suffix.lower()
-    return Path(path).is_dir() or "*" in path or suffix in {"", ".npz", *SUFFIXES}
+    is_plain = Path(path).suffix.lower() in {"", ".npz"}
+    return is_plain or "*" in path or _is_image(path) or Path(path).is_dir()
 
 
 def folder_of_images(path: str) -> str:
     """Returns the folder of an image or of a pattern such as `photos/*.png`, else the path."""
-    is_image = Path(path).suffix.lower() in SUFFIXES
-    return str(Path(path).parent) if (is_image or "*" in path) and not Path(path).is_dir() else path
+    is_file = "*" in path or _is_image(path)
+    return str(Path(path).parent) if is_file and not Path(path).is_dir() else path
+
+
+def _is_image(path: str) -> bool:
+    """Tells whether a path has the suffix of an image."""
+    if not (suffix := Path(path).suffix.lower()):
+        return False
+    from vae_lab.data.image_files import SUFFIXES  # with numpy, and most lines name no file
+
+    return suffix in SUFFIXES
 
 
 def option_for(path: str) -> str:
