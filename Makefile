@@ -100,7 +100,7 @@ audit: $(INSTALLED) ## search the dependencies for known vulnerabilities
 
 bench: $(INSTALLED_BROWSER) ## measure speed against other ways to train (20 minutes; run nothing else meanwhile)
 	$(BIN)/python bench/training.py --out outputs/bench/training.json $(ARGS)
-	$(BIN)/python bench/peak.py --out outputs/bench/peak.json $(ARGS)
+	$(BIN)/python bench/roofline.py --out outputs/bench/roofline.json $(ARGS)
 	$(BIN)/python bench/startup.py --out outputs/bench/startup.json $(ARGS)
 	$(BIN)/python bench/growth.py --out outputs/bench/growth.json $(ARGS)
 	$(BIN)/python bench/pictures.py --out outputs/bench/pictures.json
@@ -108,7 +108,7 @@ bench: $(INSTALLED_BROWSER) ## measure speed against other ways to train (20 min
 
 bench-quick: $(INSTALLED_DEV) ## the same in under 3 minutes: fewer repeats, fewer points
 	$(BIN)/python bench/training.py --quick --out outputs/bench-quick/training.json $(ARGS)
-	$(BIN)/python bench/peak.py --quick --out outputs/bench-quick/peak.json $(ARGS)
+	$(BIN)/python bench/roofline.py --quick --out outputs/bench-quick/roofline.json $(ARGS)
 	$(BIN)/python bench/startup.py --quick --out outputs/bench-quick/startup.json $(ARGS)
 
 bench-quality: $(INSTALLED_DEV) ## the shortest runs that reach the reference's bounds (hours)

@@ -28,8 +28,9 @@ import gpu_product as product
 import torch
 from gpu_loops import Row
 from measure import interleaved
-from peak import PRECISIONS as PROCESSOR_PRECISIONS
-from peak import product as square_product
+from peaks import SIDE
+from peaks import precisions as processor_precisions
+from peaks import product as square_product
 from training import STEPS, variants
 
 from vae_lab import environment
@@ -165,17 +166,17 @@ def processor(scale: Scale) -> Iterator[Row]:
     torch.set_num_threads(2)
     from vae_lab.data.datamodule import ImageDataModule
 
-    for name, dtype in PROCESSOR_PRECISIONS.items():
-        yield {"peak": name, "gflop_per_second": 2 * 2048**3 / square_product(dtype) / 1e9}
+    for name, dtype in processor_precisions().items():
+        yield {"peak": name, "gflop_per_second": 2 * SIDE**3 / square_product(dtype) / 1e9}
     data_name = "mnist_5k" if scale.tiny else "mnist"
     config = product.Product("linear", [f"data={data_name}"]).config([])
     data = ImageDataModule.from_config(config, trust=True)
     data.setup()
     for kind in ("linear", "conv"):
-        steps = 2 if scale.tiny else STEPS[kind] // 2
+        steps = 2 if scale.tiny else STEPS[kind][1] // 2
         wanted = {"plain loop", "vae_lab, bare", "plain loop, fp32", "vae_lab, bare, fp32"}
-        found = variants(kind, data, steps, [f"data={data_name}"])
-        chosen = {name: found[name] for name in found if name in wanted}
+        found = variants(kind, data, [f"data={data_name}"], None)
+        chosen = {name: partial(found[name], steps) for name in found if name in wanted}
         seconds = interleaved(chosen, rounds=1 if scale.tiny else 3)
         yield {"model": kind, "steps": steps, "seconds": seconds}
 

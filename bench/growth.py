@@ -1,27 +1,27 @@
 """How time and memory grow with the work: images, latent dimensions, width, batch size, jobs.
 
-    python bench/growth.py --out growth.json                (about 10 minutes)
+    python bench/growth.py --out growth.json                (6 minutes)
 
-Every point is a process of its own with a linear model, so that its peak memory is its own; a
-round visits all points of an axis. Sweeps are timed as a whole, their jobs one after the other and
-side by side. Slopes are those of straight lines through the log-log points: 1 is proportional.
-Writes a plot of each axis beside the JSON file.
+Every point is a process of its own with a linear model, so that its peak memory is its own. The
+largest points of an axis are left out, and said to be, if its share of the time ends before. Sweeps
+are timed as a whole, their jobs one after the other and side by side. Slopes are those of straight
+lines through the log-log points: 1 is proportional. Writes a plot of each axis beside the JSON
+file.
 """
 
-import argparse
 import json
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from measure import interleaved, spread, table, write
+from measure import Timed, caption, options, spread, table, write
 
 HERE = Path(__file__).parent
 MNIST = 60_000
@@ -56,27 +56,48 @@ def sweep(count: int, overrides: Sequence[str], launcher: Sequence[str]) -> floa
         return time.perf_counter() - start
 
 
-def axes(quick: bool) -> dict[str, dict[int, Run]]:
+def axes(quick: bool, common: list[str]) -> dict[str, dict[int, Run]]:
     """Returns the runs of each axis by their place on it."""
     every = slice(None, None, 3 if quick else 1)
     steps = "+trainer.limit_train_batches=100"
-    return {
+    found = {
         "training images": {
-            n: Run(f"data.num_val={MNIST - n}", "+trainer.limit_val_batches=0")
+            n: [f"data.num_val={MNIST - n}", "+trainer.limit_val_batches=0"]
             for n in (1000, 2000, 5000, 10_000, 20_000, 40_000, 59_000)[every]
         },
-        "latent dimensions": {
-            n: Run(f"latent_dim={n}", steps) for n in (2, 8, 32, 128, 512)[every]
-        },
+        "latent dimensions": {n: [f"latent_dim={n}", steps] for n in (2, 8, 32, 128, 512)[every]},
         "hidden units": {
-            n: Run(f"model.hidden_dims=[{n}]", steps)
-            for n in (64, 128, 256, 512, 1024, 2048)[every]
+            n: [f"model.hidden_dims=[{n}]", steps] for n in (64, 128, 256, 512, 1024, 2048)[every]
         },
         "batch size": {
-            n: Run(f"data.batch_size={n}", steps.replace("100", "14"))
+            n: [f"data.batch_size={n}", steps.replace("100", "14")]
             for n in (32, 128, 512, 1024, 2048, 4096)[every]
         },
     }
+    return {axis: {n: Run(*of, *common) for n, of in runs.items()} for axis, runs in found.items()}
+
+
+def visited(
+    points: Mapping[int, Mapping[str, Timed]], rounds: int, end: float
+) -> dict[int, dict[str, list[float]]]:
+    """Returns the seconds of each point and way, from the smallest point on.
+
+    No point begins after the second that would last beyond `end`, if it took twice as long as the
+    one before it.
+    """
+    found: dict[int, dict[str, list[float]]] = {}
+    took = 0.0
+    for number in range(rounds):
+        for place in [*points] if number == 0 else [*found]:
+            begin = time.monotonic()
+            if (number or len(found) > 1) and begin + 2 * took > end:
+                break
+            for way, timed in points[place].items():
+                found.setdefault(place, {}).setdefault(way, []).append(timed())
+            took = time.monotonic() - begin
+    if left_out := [str(place) for place in points if place not in found]:
+        print(f"\nleft out, for they would last longer than --budget: {', '.join(left_out)}")
+    return found
 
 
 def slope(places: Sequence[float], values: Sequence[float]) -> float:
@@ -99,13 +120,16 @@ def plot(path: Path, axis: str, lines: dict[str, tuple[list[int], list[float]]])
     plt.close(figure)
 
 
-def measure(axis: str, runs: dict[int, Run], rounds: int, folder: Path) -> dict[str, Any]:
-    seconds = interleaved({str(n): run for n, run in runs.items()}, rounds=rounds, warm_up=False)
-    places = list(runs)
-    medians = [spread(seconds[str(n)]).median for n in places]
-    memory = [run.peak_mb for run in runs.values()]
-    rows = [[str(n), str(spread(seconds[str(n)])), f"{run.peak_mb:.0f}"] for n, run in runs.items()]
-    print(f"\n{table([axis, 'seconds of training', 'peak memory, MB'], rows)}")
+def measure(
+    axis: str, runs: dict[int, Run], rounds: int, end: float, folder: Path
+) -> dict[str, Any]:
+    seconds = visited({n: {"fit": run} for n, run in runs.items()}, rounds, end)
+    places = list(seconds)
+    found = {n: spread(seconds[n]["fit"]) for n in places}
+    memory = [runs[n].peak_mb for n in places]
+    rows = [[str(n), str(found[n]), f"{runs[n].peak_mb:.0f}"] for n in places]
+    print(f"\n{table([axis, 'seconds of training', 'peak memory, MB'], rows)}", flush=True)
+    medians = [one.median for one in found.values()]
     lines = {"seconds": (places, medians), "peak memory, MB": (places, memory)}
     plot(folder / f"growth_{axis.replace(' ', '_')}.png", axis, lines)
     return {
@@ -115,15 +139,15 @@ def measure(axis: str, runs: dict[int, Run], rounds: int, folder: Path) -> dict[
     }
 
 
-def sweeps(quick: bool) -> dict[str, dict[int, tuple[int, list[str]]]]:
+def sweeps(quick: bool, common: list[str]) -> dict[str, dict[int, tuple[int, list[str]]]]:
     """Returns the sweeps of each axis by their place on it: how many jobs, and of what."""
-    small = ["data=mnist_5k", "trainer.max_epochs=2"]
+    small = ["data=mnist_5k", "trainer.max_epochs=2", *common]
     return {
         "jobs of two epochs on 4,000 images": {
             count: (count, small) for count in ((1, 4) if quick else (1, 2, 4, 8, 16))
         },
         "epochs of each of four jobs on MNIST": {
-            epochs: (4, ["data=mnist", f"trainer.max_epochs={epochs}"])
+            epochs: (4, ["data=mnist", f"trainer.max_epochs={epochs}", *common])
             for epochs in ((1, 3) if quick else (1, 3, 10))
         },
     }
@@ -140,22 +164,21 @@ def ways() -> dict[str, list[str]]:
 
 
 def measure_sweeps(
-    axis: str, places: dict[int, tuple[int, list[str]]], rounds: int, folder: Path
+    axis: str, places: dict[int, tuple[int, list[str]]], rounds: int, end: float, folder: Path
 ) -> dict[str, Any]:
     launchers = ways()
-    variants: dict[str, Callable[[], float]] = {
-        f"{way} {place}": partial(sweep, *of, launcher)
+    points = {
+        place: {way: partial(sweep, *of, launcher) for way, launcher in launchers.items()}
         for place, of in places.items()
-        for way, launcher in launchers.items()
     }
-    seconds = interleaved(variants, rounds=rounds, warm_up=False)
+    seconds = visited(points, rounds, end)
     lines = {
-        way: (list(places), [spread(seconds[f"{way} {place}"]).median for place in places])
+        way: (list(seconds), [spread(one[way]).median for one in seconds.values()])
         for way in launchers
     }
     rows = [
-        [str(place), *(str(spread(seconds[f"{way} {place}"])) for way in launchers)]
-        for place in places
+        [str(place), *(str(spread(one[way])) for way in launchers)]
+        for place, one in seconds.items()
     ]
     print(f"\n{table([axis, *(f'{way}, seconds' for way in launchers)], rows)}", flush=True)
     plot(folder / f"growth_{axis.split()[0]}.png", axis, lines)
@@ -163,25 +186,28 @@ def measure_sweeps(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
-    folder = options.out.parent
+    asked = options(__doc__, budget=330, quick=120, rounds=1, data=False)
+    common = [f"threads={asked.threads}"] if asked.threads else []
+    end = time.monotonic() + asked.budget
+    folder = asked.out.parent
     folder.mkdir(parents=True, exist_ok=True)
-    found = {
-        axis: measure(axis, runs, options.rounds, folder)
-        for axis, runs in axes(options.quick).items()
+    print(caption(f"{asked.threads or 1} threads"))
+    measures = {
+        **{axis: partial(measure, axis, runs) for axis, runs in axes(asked.quick, common).items()},
+        **{
+            axis: partial(measure_sweeps, axis, of)
+            for axis, of in sweeps(asked.quick, common).items()
+        },
     }
-    found |= {
-        axis: measure_sweeps(axis, places, options.rounds, folder)
-        for axis, places in sweeps(options.quick).items()
-    }
+    found = {}
+    for left, (axis, one) in enumerate(measures.items()):
+        now = time.monotonic()
+        share = (end - now) / (len(measures) - left)
+        found[axis] = one(asked.rounds, now + share, folder)
     slopes = [[axis, ", ".join(f"{name} {value:.2f}" for name, value in one["slopes"].items())]
               for axis, one in found.items()]  # fmt: skip
     print(f"\n{table(['axis', 'slopes'], slopes)}")
-    write(options.out, "growth", {**vars(options), "out": str(options.out)}, found)
+    write(asked.out, "growth", vars(asked), found)
 
 
 if __name__ == "__main__":

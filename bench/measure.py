@@ -1,14 +1,17 @@
-"""What every bench shares: interleaved timings, their medians and spread, and the file they go to.
+"""What every bench shares: timings within a budget of time, their medians and spread, the file.
 
 Machines are noisy, so a figure is only worth its counterpart of the same minute: every round times
-each variant once, one after the other, and ratios are taken within a round.
+each variant once, one after the other, and ratios are taken within a round. Machines differ too:
+what a bench measures is bounded by time, not by steps or rounds.
 """
 
+import argparse
 import json
 import os
 import statistics
 import tempfile
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +22,16 @@ from vae_lab.training.request import RunRequest
 
 # Does so much work and returns the seconds it took, start-up not counted.
 Timed = Callable[[], float]
+# The same for so many steps.
+TimedSteps = Callable[[int], float]
+# Linux's names of instruction sets that products run on, and how a table calls them.
+INSTRUCTION_SETS = {
+    "avx2": "AVX2", "avx512f": "AVX-512", "avx512_bf16": "avx512_bf16", "amx_bf16": "amx_bf16",
+    "asimd": "asimd", "sve": "sve", "bf16": "bf16",
+}  # fmt: skip
+# What bounds the instruction sets of torch and of its libraries: to imitate another processor.
+LIMITS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS")
+NO_BF16 = "bf16 is left out: no instructions for it here, so it would be emulated."
 
 
 class Spread(NamedTuple):
@@ -36,22 +49,72 @@ def spread(values: list[float]) -> Spread:
     return Spread(statistics.median(values), min(values), max(values))
 
 
+def options(
+    about: str | None, *, budget: float, quick: float, rounds: int = 7, data: bool = True
+) -> argparse.Namespace:
+    """Returns what a bench is asked on its command line: alike, for make gives ARGS to all.
+
+    Args:
+        about: what --help says.
+        budget: the seconds that the measurements may take; `quick` those with --quick.
+        rounds: at most so many.
+        data: whether one may choose the data.
+    """
+    parser = argparse.ArgumentParser(
+        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    if data:
+        parser.add_argument("--data", default="mnist", help="mnist (VAE_LAB_DATA) or mnist_5k")
+    parser.add_argument("--quick", action="store_true", help=f"{quick:g} seconds, fewer points")
+    seconds = f"seconds to measure in, one round at least: {budget:g}, with --quick {quick:g}"
+    parser.add_argument("--budget", type=float, help=seconds)
+    parser.add_argument("--rounds", type=int, default=rounds, help="at most so many")
+    parser.add_argument("--threads", type=int, help="of every variant; as a user has them")
+    parser.add_argument("--out", type=Path, required=True)
+    asked = parser.parse_args()
+    asked.budget = asked.budget or (quick if asked.quick else budget)
+    return asked
+
+
 def interleaved(
-    variants: Mapping[str, Timed], *, rounds: int, warm_up: bool = True
+    variants: Mapping[str, Timed], *, rounds: int, warm_up: bool = True, end: float | None = None
 ) -> dict[str, list[float]]:
     """Returns the seconds of each variant in each round, after a first round that is not counted.
 
     Every other round goes backwards, so that none always follows the same neighbour. Processes need
-    no round to warm up: each starts cold every time.
+    no round to warm up: each starts cold every time. No round begins that would last beyond `end`,
+    a time of `time.monotonic`, if it took as long as the longest before; one is always counted.
     """
     names = list(variants)
     found: dict[str, list[float]] = {name: [] for name in names}
+    longest = 0.0
     for number in range(0 if warm_up else 1, rounds + 1):
+        begin = time.monotonic()
+        if end is not None and number > 1 and begin + longest > end:
+            break
         for name in names if number % 2 else reversed(names):
             seconds = variants[name]()
             if number:
                 found[name].append(seconds)
+        longest = max(longest, time.monotonic() - begin)
     return found
+
+
+def calibrated(variants: Iterable[TimedSteps], *, seconds: float, fewest: int, most: int) -> int:
+    """Returns how many steps of each variant make a round of so many seconds.
+
+    The same number for all, so that their ratios are fair. Each runs twice with the fewest steps:
+    the first time it is cold. What it takes beside its steps (a validation, a picture) belongs to
+    the round.
+    """
+    per_step = beside = 0.0
+    for timed in variants:
+        timed(fewest)
+        begin = time.monotonic()
+        in_steps = timed(fewest)
+        beside += max(0.0, time.monotonic() - begin - in_steps)
+        per_step += in_steps / fewest
+    return min(most, max(fewest, int((seconds - beside) / per_step)))
 
 
 def ratios(seconds: Mapping[str, list[float]], name: str, to: str) -> Spread:
@@ -59,19 +122,57 @@ def ratios(seconds: Mapping[str, list[float]], name: str, to: str) -> Spread:
     return spread([a / b for a, b in zip(seconds[name], seconds[to], strict=True)])
 
 
+def processor() -> dict[str, Any]:
+    """Returns the processor, the instruction sets it has, what torch uses, and what limits that."""
+    import torch  # here: not every bench needs it
+
+    flags = environment.processor_flags()
+    return {
+        "machine": environment.machine(),
+        "instruction_sets": [name for flag, name in INSTRUCTION_SETS.items() if flag in flags],
+        "torch_uses": torch.backends.cpu.get_cpu_capability(),
+        "bf16": environment.processor_has_bf16(),
+        "limited_by": {name: os.environ[name] for name in LIMITS if name in os.environ},
+        "cores": environment.available_cores(),
+    }
+
+
+def caption(threads: str) -> str:
+    """Returns the line above a table: processor, instruction sets, threads, versions, load."""
+    found = processor()
+    limits = " ".join(f"{name}={value}" for name, value in found["limited_by"].items())
+    versions = ", ".join(
+        f"{package} {environment.versions()[package]}"
+        for package in ("python", "torch", "pytorch-lightning")
+    )
+    commit, _, dirty = (environment.git_commit() or "unknown").partition("-")
+    parts = [
+        found["machine"],
+        f"{' '.join(found['instruction_sets']) or 'instruction sets unknown'}"
+        f" (torch: {found['torch_uses']}{f', limited by {limits}' if limits else ''})",
+        f"bf16 {'used' if found['bf16'] else 'left out'}",
+        f"{found['cores']} cores, {threads}",
+        versions,
+        f"commit {commit[:7]}{dirty and '-dirty'}",
+        time.strftime("%Y-%m-%d", time.gmtime()),
+        f"load {os.getloadavg()[0]:.1f}",
+    ]
+    return "; ".join(parts) + "."
+
+
 def write(path: Path, question: str, settings: Mapping[str, Any], found: Any) -> None:
-    """Writes what was found with the machine, the versions and the load behind it."""
+    """Writes what was found with the processor, the versions and the load behind it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     report = {
         "question": question,
-        "settings": dict(settings),
-        "machine": environment.machine(),
-        "cores": os.cpu_count(),
+        "settings": {name: str(value) if isinstance(value, Path) else value
+                     for name, value in settings.items()},
+        **processor(),
         "load_average": os.getloadavg(),
         "versions": environment.versions(),
         "git_commit": environment.git_commit(),
         "found": found,
-    }
+    }  # fmt: skip
     path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 

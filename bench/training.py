@@ -1,25 +1,36 @@
 """How fast training is, against a plain loop and the ways of the peers, in the same minute.
 
-    python bench/training.py --out training.json            (about 6 minutes)
+    python bench/training.py --out training.json            (7 minutes)
     python bench/training.py --quick --out training.json
 
-Latent dimension 10, batches of 128, MNIST (VAE_LAB_DATA) or --data mnist_5k. What `vae_lab` takes
-with everything on is put together from one and the same run: its training steps, its validation
-and its pictures, in the shares of a default run (20 epochs, five of each picture).
+As many steps as fill a round's share of the time, the same for all ways to train one model. Latent
+dimension 10, batches of 128, MNIST (VAE_LAB_DATA) or --data mnist_5k. What `vae_lab` takes with
+everything on is put together from one and the same run: its training steps, its validation and its
+pictures, in the shares of a default run (20 epochs, five of each picture).
 """
 
 import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from measure import interleaved, ratios, spread, table, write
+from measure import (
+    NO_BF16,
+    TimedSteps,
+    calibrated,
+    caption,
+    interleaved,
+    options,
+    ratios,
+    spread,
+    table,
+    write,
+)
 from peers import BATCH, Stopwatch, plain, quiet, script, tutorial
 
 try:
@@ -31,14 +42,15 @@ from vae_lab.callbacks.picture import PictureCallback
 from vae_lab.cli.jobs import compose_jobs
 from vae_lab.config.resolve import resolved
 from vae_lab.data.datamodule import ImageDataModule
-from vae_lab.environment import available_cores
+from vae_lab.environment import available_cores, processor_has_bf16
 from vae_lab.run_folder import RunFolder
 from vae_lab.training.trainer import build_trainer
 from vae_lab.vae import VAE
 
 LATENT_DIM = 10
-EPOCHS, DRAWN = 20, 5
-STEPS = {"linear": 300, "conv": 24}
+EPOCHS, DRAWN, VAL_BATCHES = 20, 5, 2
+# The fewest and the most steps of a round.
+STEPS = {"linear": (20, 400), "conv": (2, 40)}
 # What each variant is measured against, and the goal for the ratio.
 GOALS = {
     ("vae_lab", "plain loop"): {"linear": "at most 1.35", "conv": "at most 1.05"},
@@ -106,39 +118,44 @@ class drawing_time:
         PictureCallback._publish = self.publish  # type: ignore[method-assign]
 
 
-def epoch_seconds(kind: str, data: Any, steps: int, overrides: list[str]) -> float:
-    """Returns what a default epoch takes, everything counted, per step of the bench times steps."""
-    shares = ours(kind, data, steps, overrides)
+def epoch_seconds(kind: str, data: Any, overrides: list[str], steps: int) -> float:
+    """Returns what a default epoch takes, everything counted, per step of the bench times steps.
+
+    Two batches of the validation images stand for all of them.
+    """
+    limit = f"+trainer.limit_val_batches={VAL_BATCHES}"
+    shares = ours(kind, data, steps, [limit, *overrides])
     in_epoch = -(-len(data.train_images) // BATCH)
-    rest = shares.validation + shares.pictures * DRAWN / EPOCHS
+    validation = shares.validation * len(data.val_dataloader()) / VAL_BATCHES
+    rest = validation + shares.pictures * DRAWN / EPOCHS
     return shares.seconds + rest * steps / in_epoch
 
 
-def bare_seconds(kind: str, data: Any, steps: int, overrides: list[str]) -> float:
+def bare_seconds(kind: str, data: Any, overrides: list[str], steps: int) -> float:
+    """Returns the seconds of training steps only: no validation, pictures and logging."""
     off = ["callbacks=none", "logger=none", "+trainer.limit_val_batches=0",
            "+trainer.enable_checkpointing=false", "trainer.enable_progress_bar=false"]  # fmt: skip
     return ours(kind, data, steps, [*off, *overrides]).seconds
 
 
-def variants(kind: str, data: Any, steps: int, common: list[str]) -> dict[str, Callable[[], float]]:
+def variants(
+    kind: str, data: Any, common: list[str], all_threads: int | None
+) -> dict[str, TimedSteps]:
     """Returns everything that is timed for one model.
 
     A plain loop is timed with the threads and the precision that `vae_lab` takes and with GPUs
     hidden as there; the peers as their users run them, with all cores and a look for a GPU in every
     step of Adam. The same two for a plain loop are a row of their own.
     """
-    (job,) = compose_jobs([f"model={kind}", *common])
-    config, cores = resolved(job.config), available_cores()
-    threads, bf16 = config["threads"], config["trainer"]["precision"] == "bf16-mixed"
-    given = (kind, LATENT_DIM, data.train_images, steps)
-    ours = (kind, data, steps)
+    threads, bf16 = chosen(kind, common)
+    given = (kind, LATENT_DIM, data.train_images)
     single = [*common, "trainer.precision=32-true"]
     own = partial(as_set, threads, True)
-    usual = partial(as_set, cores, False)
-    found: dict[str, Callable[[], float]] = {
+    usual = partial(as_set, all_threads or available_cores(), False)
+    found: dict[str, TimedSteps] = {
         "plain loop": partial(own, partial(plain, *given, bf16=bf16)),
-        "vae_lab": partial(own, partial(epoch_seconds, *ours, common)),
-        "vae_lab, bare": partial(own, partial(bare_seconds, *ours, common)),
+        "vae_lab": partial(own, partial(epoch_seconds, kind, data, common)),
+        "vae_lab, bare": partial(own, partial(bare_seconds, kind, data, common)),
         "script": partial(usual, partial(script, *given)),
         "Lightning, standard": partial(usual, partial(tutorial, *given)),
         "plain loop as torch starts": partial(usual, partial(plain, *given, bf16=bf16)),
@@ -147,29 +164,66 @@ def variants(kind: str, data: Any, steps: int, common: list[str]) -> dict[str, C
         found["pythae"] = partial(usual, partial(pythae, *given))
     if bf16:
         found["plain loop, fp32"] = partial(own, partial(plain, *given, bf16=False))
-        found["vae_lab, bare, fp32"] = partial(own, partial(bare_seconds, *ours, single))
+        found["vae_lab, bare, fp32"] = partial(own, partial(bare_seconds, kind, data, single))
     return found
 
 
-def as_set(threads: int, gpus_hidden: bool, timed: Callable[[], float]) -> float:
+def chosen(kind: str, common: list[str]) -> tuple[int, bool]:
+    """Returns the threads that `vae_lab` takes for a model, and whether it trains in bf16."""
+    (job,) = compose_jobs([f"model={kind}", *common])
+    config = resolved(job.config)
+    return config["threads"], config["trainer"]["precision"] == "bf16-mixed"
+
+
+def as_set(threads: int, gpus_hidden: bool, timed: TimedSteps, steps: int) -> float:
     torch.set_num_threads(threads)
     if gpus_hidden:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     else:
         os.environ.pop("CUDA_VISIBLE_DEVICES", None)
-    return timed()
+    return timed(steps)
 
 
-def measure(kind: str, options: argparse.Namespace) -> dict[str, Any]:
-    common = [f"data={options.data}"]
-    (job,) = compose_jobs(common)
-    data = ImageDataModule.from_config(resolved(job.config), trust=True)
-    data.setup()
-    steps = min(STEPS[kind] // (4 if options.quick else 1), len(data.train_images) // BATCH)
-    rounds = 2 if options.quick else options.rounds
-    seconds = interleaved(variants(kind, data, steps, common), rounds=rounds)
+def loaded(data: str) -> ImageDataModule:
+    (job,) = compose_jobs([f"data={data}"])
+    module = ImageDataModule.from_config(resolved(job.config), trust=True)
+    module.setup()
+    return module
+
+
+def measure(kind: str, data: Any, asked: argparse.Namespace, end: float) -> dict[str, Any]:
+    """Times all ways to train one model until `end`, and prints two tables."""
+    common = [f"data={asked.data}", *([f"threads={asked.threads}"] if asked.threads else [])]
+    rounds = min(asked.rounds, 3) if asked.quick else asked.rounds
+    fewest, most = STEPS[kind]
+    timed = variants(kind, data, common, asked.threads)
+    # A fifth of the time is for finding the number of steps.
+    seconds_per_round = 0.8 * (end - time.monotonic()) / rounds
+    most = min(most, len(data.train_images) // BATCH)
+    steps = calibrated(timed.values(), seconds=seconds_per_round, fewest=fewest, most=most)
+    seconds = interleaved(
+        {name: partial(one, steps) for name, one in timed.items()},
+        rounds=rounds,
+        warm_up=False,
+        end=end,
+    )
+    threads, bf16 = chosen(kind, common)
+    say(kind, f"{threads} threads, others {asked.threads or available_cores()}")
+    print(f"{steps} steps of {BATCH} images, {len(seconds['vae_lab'])} rounds; "
+          f"vae_lab in {'bf16' if bf16 else 'fp32'}.\n")  # fmt: skip
+    return {"steps": steps, "threads": threads, "bf16": bf16, "seconds": seconds,
+            "ratios": tables(kind, seconds, steps)}  # fmt: skip
+
+
+def say(kind: str, threads: str) -> None:
+    print(f"\n{kind}. {caption(threads)}")
+    if not processor_has_bf16():
+        print(NO_BF16)
+
+
+def tables(kind: str, seconds: dict[str, list[float]], steps: int) -> dict[str, Any]:
+    """Prints the seconds and the ratios of one model, and returns the ratios."""
     per_thousand = 1000 / (steps * BATCH)
-    print(f"\n{kind}: {steps} steps of {BATCH} images, {rounds} rounds\n")
     rows = [
         [name, str(spread([value * per_thousand for value in values])),
          str(ratios(seconds, name, "plain loop"))]
@@ -182,21 +236,20 @@ def measure(kind: str, options: argparse.Namespace) -> dict[str, Any]:
         if name in seconds
     }
     rows = [[name, str(one["ratio"]), str(one["goal"])] for name, one in goals.items()]
-    print(table(["ratio", "found", "goal"], rows))
-    return {"steps": steps, "rounds": rounds, "seconds": seconds, "ratios": goals}
+    print(table(["ratio", "found", "goal"], rows), flush=True)
+    return goals
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", default="mnist")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
+    asked = options(__doc__, budget=420, quick=60)
+    end = time.monotonic() + asked.budget
     if pythae is None:
         print("pythae is not installed (pip install -e '.[bench]'): not measured.")
-    found = {kind: measure(kind, options) for kind in STEPS}
-    write(options.out, "training speed", {**vars(options), "out": str(options.out)}, found)
+    data, found = loaded(asked.data), {}
+    for left, kind in enumerate(STEPS):
+        now = time.monotonic()
+        found[kind] = measure(kind, data, asked, now + (end - now) / (len(STEPS) - left))
+    write(asked.out, "training speed", vars(asked), found)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,10 @@ def available_cores() -> int:
 
 # What Linux calls the instructions that multiply bf16 matrices: x86, then ARM.
 _BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+# With these values of ONEDNN_MAX_CPU_ISA, torch's library of products uses none of them (x86).
+_ISA_WITHOUT_BF16 = frozenset(
+    "sse41 avx avx2 avx2_vnni avx2_vnni_2 avx512_core avx512_core_vnni".split()
+)
 
 
 @contextmanager
@@ -73,10 +77,16 @@ def _processor_facts(name: str) -> list[str]:
 
 
 @cache
+def processor_flags() -> frozenset[str]:
+    """Returns Linux's names of the processor's instruction sets; elsewhere nothing."""
+    lines = [*_processor_facts("flags"), *_processor_facts("features")]
+    return frozenset(flag for line in lines for flag in line.split())
+
+
 def processor_has_bf16() -> bool:
-    """Tells whether the processor has instructions for bf16; False if the system is silent."""
-    flags = [*_processor_facts("flags"), *_processor_facts("features")]
-    return any(_BF16_FLAGS & set(line.split()) for line in flags)
+    """Tells whether torch finds instructions for bf16 here; False if the system is silent."""
+    allowed = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or ""
+    return bool(_BF16_FLAGS & processor_flags()) and allowed.lower() not in _ISA_WITHOUT_BF16
 
 
 PACKAGES = "vae-lab torch torchvision pytorch-lightning hydra-core tensorboard numpy".split()

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from runs import run_job
 
+from vae_lab import environment
 from vae_lab.cli.jobs import compose_jobs
 from vae_lab.config import resolve
 from vae_lab.config.resolve import resolved
@@ -69,3 +70,39 @@ def test_bounds_of_a_run_in_bf16_stay_near_those_in_single_precision(
         found[name] = result.metrics["elbo/test"]
     assert found["bf16-mixed"] != found["32-true"]
     assert found["bf16-mixed"] == pytest.approx(found["32-true"], abs=0.3)
+
+
+@pytest.mark.parametrize(
+    ("flags", "allowed", "expected"),
+    [
+        ({"avx512f", "avx512_bf16"}, None, True),
+        ({"avx512f", "avx512_bf16"}, "", True),
+        ({"avx512f", "avx512_bf16"}, "AVX2", False),
+        ({"amx_bf16"}, "avx512_core", False),
+        ({"amx_bf16"}, "AVX512_CORE_AMX", True),
+        ({"avx2"}, None, False),
+        ({"asimd", "bf16"}, None, True),
+    ],
+)
+def test_bf16_needs_instructions_that_torch_may_use(
+    flags: set[str], allowed: str | None, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "processor_flags", lambda: frozenset(flags))
+    for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
+        monkeypatch.delenv(name, raising=False)
+    assert environment.processor_has_bf16() == (flags != {"avx2"})
+    if allowed is not None:
+        # The older name of the same limit counts too, the newer one first.
+        monkeypatch.setenv("DNNL_MAX_CPU_ISA", allowed)
+        assert environment.processor_has_bf16() == expected
+        monkeypatch.setenv("DNNL_MAX_CPU_ISA", "AVX2")
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", allowed or "ALL")
+    assert environment.processor_has_bf16() == expected
+
+
+def test_auto_heeds_a_limit_of_the_instructions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "processor_flags", lambda: frozenset({"avx512_bf16"}))
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    assert chosen("model=conv") == "bf16-mixed"
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    assert chosen("model=conv") == "32-true"
