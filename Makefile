@@ -101,6 +101,7 @@ audit: $(INSTALLED) ## search the dependencies for known vulnerabilities
 bench: $(INSTALLED_BROWSER) ## measure speed against other ways to train (20 minutes; run nothing else meanwhile)
 	$(BIN)/python bench/training.py --out outputs/bench/training.json $(ARGS)
 	$(BIN)/python bench/roofline.py --out outputs/bench/roofline.json $(ARGS)
+	$(BIN)/python bench/tricks.py --out outputs/bench/tricks.json
 	$(BIN)/python bench/startup.py --out outputs/bench/startup.json $(ARGS)
 	$(BIN)/python bench/growth.py --out outputs/bench/growth.json $(ARGS)
 	$(BIN)/python bench/pictures.py --out outputs/bench/pictures.json
@@ -114,6 +115,7 @@ bench-quick: $(INSTALLED_DEV) ## the same in under 3 minutes: fewer repeats, few
 bench-quality: $(INSTALLED_DEV) ## the shortest runs that reach the reference's bounds (hours)
 	$(BIN)/python bench/quality.py --out outputs/bench/quality.json $(ARGS)
 	$(BIN)/python bench/sweep.py --out outputs/bench/sweep.json
+	$(BIN)/python bench/optimizers.py --out outputs/bench/optimizers.json
 
 lint: $(INSTALLED_DEV) ## check style, imports and spelling, change nothing
 	$(BIN)/python -m ruff check .

@@ -159,3 +159,19 @@ def test_every_pass_of_conv_is_measured_and_none_that_a_step_does_not_need(
     outer = 4 * 16 * 14 * 14 * 2
     linear = 2 * 392 * (6 + 3)
     assert found == 8 * (3 * 2 * inner + (2 + 3) * outer + 3 * linear)
+
+
+def test_a_trick_computes_the_same_function(of_bench: Callable[[str], Any]) -> None:
+    torch.manual_seed(0)
+    tricks = of_bench("tricks").of_layers(bf16=False)
+    assert len(tricks) == 5
+    for trick in tricks:
+        # The output, and the gradient of what goes in.
+        ways = []
+        for way in (trick.without, trick.with_it):
+            asks = [one for one in way.inputs if one.requires_grad]
+            out = way.forward()
+            ways.append((out.detach(), *torch.autograd.grad(out.square().mean(), asks)))
+        for without, with_it in zip(*ways, strict=True):
+            size = without.abs().max().item()
+            torch.testing.assert_close(with_it, without, rtol=1e-6, atol=1e-6 * size)
