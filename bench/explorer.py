@@ -13,7 +13,7 @@ from typing import Any
 
 from chromium import browser
 from described_models import described
-from measure import table, write
+from measure import caption, table, write
 
 from vae_lab.cli.jobs import compose_jobs
 from vae_lab.explorer.arrays import FIXED16
@@ -68,6 +68,7 @@ def print_table(found: dict[str, dict[str, float]]) -> None:
         cells = [f"{times[task]:.3g} ({times[task] / unit:.2g})" for task in ("decode", "encode")]
         rows.append([name, "x".join(map(str, SHAPES[name])), *cells, LIMITS.get(name, "")])
     head = "milliseconds (times a million multiply-adds)"
+    print(caption("one thread of the browser"))
     print(table(["model", "image", f"decode, {head}", "encode", "limit of decode"], rows))
 
 

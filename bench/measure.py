@@ -42,6 +42,8 @@ class Spread(NamedTuple):
     high: float
 
     def __str__(self) -> str:
+        if self.low == self.high:
+            return f"{self.median:.3g}"
         return f"{self.median:.3g} ({self.low:.3g} to {self.high:.3g})"
 
 
@@ -100,21 +102,30 @@ def interleaved(
     return found
 
 
-def calibrated(variants: Iterable[TimedSteps], *, seconds: float, fewest: int, most: int) -> int:
-    """Returns how many steps of each variant make a round of so many seconds.
+def calibrated(
+    variants: Iterable[TimedSteps],
+    *,
+    rounds: int,
+    end: float,
+    fewest: int,
+    most: int,
+    beside: float = 0.0,
+) -> int:
+    """Returns how many steps of each variant make rounds that last until `end`.
 
     The same number for all, so that their ratios are fair. Each runs twice with the fewest steps:
     the first time it is cold. What it takes beside its steps (a validation, a picture) belongs to
-    the round.
+    a round, as do the seconds `beside` of what has no steps.
     """
-    per_step = beside = 0.0
+    per_step = 0.0
     for timed in variants:
         timed(fewest)
         begin = time.monotonic()
         in_steps = timed(fewest)
         beside += max(0.0, time.monotonic() - begin - in_steps)
         per_step += in_steps / fewest
-    return min(most, max(fewest, int((seconds - beside) / per_step)))
+    seconds = (end - time.monotonic()) / rounds - beside
+    return min(most, max(fewest, int(seconds / per_step)))
 
 
 def ratios(seconds: Mapping[str, list[float]], name: str, to: str) -> Spread:
@@ -137,42 +148,42 @@ def processor() -> dict[str, Any]:
     }
 
 
-def caption(threads: str) -> str:
-    """Returns the line above a table: processor, instruction sets, threads, versions, load."""
-    found = processor()
+def facts() -> dict[str, Any]:
+    """Returns what a number depends on: the processor, versions, commit, day and load."""
+    return {
+        **processor(),
+        "versions": environment.versions(),
+        "git_commit": environment.git_commit() or "unknown",
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "load_average": os.getloadavg(),
+    }
+
+
+def caption(threads: str, found: Mapping[str, Any] | None = None) -> str:
+    """Returns the line above a table: these facts, by default of this moment, and the threads."""
+    found = found or facts()
     limits = " ".join(f"{name}={value}" for name, value in found["limited_by"].items())
-    versions = ", ".join(
-        f"{package} {environment.versions()[package]}"
-        for package in ("python", "torch", "pytorch-lightning")
-    )
-    commit, _, dirty = (environment.git_commit() or "unknown").partition("-")
+    packages = ("python", "torch", "pytorch-lightning")
+    commit, _, dirty = found["git_commit"].partition("-")
     parts = [
         found["machine"],
         f"{' '.join(found['instruction_sets']) or 'instruction sets unknown'}"
         f" (torch: {found['torch_uses']}{f', limited by {limits}' if limits else ''})",
         f"bf16 {'used' if found['bf16'] else 'left out'}",
         f"{found['cores']} cores, {threads}",
-        versions,
+        ", ".join(f"{package} {found['versions'][package]}" for package in packages),
         f"commit {commit[:7]}{dirty and '-dirty'}",
-        time.strftime("%Y-%m-%d", time.gmtime()),
-        f"load {os.getloadavg()[0]:.1f}",
+        found["date"],
+        f"load {found['load_average'][0]:.1f}",
     ]
     return "; ".join(parts) + "."
 
 
 def write(path: Path, question: str, settings: Mapping[str, Any], found: Any) -> None:
-    """Writes what was found with the processor, the versions and the load behind it."""
+    """Writes what was found with the facts behind it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    report = {
-        "question": question,
-        "settings": {name: str(value) if isinstance(value, Path) else value
-                     for name, value in settings.items()},
-        **processor(),
-        "load_average": os.getloadavg(),
-        "versions": environment.versions(),
-        "git_commit": environment.git_commit(),
-        "found": found,
-    }  # fmt: skip
+    named = {name: str(of) if isinstance(of, Path) else of for name, of in settings.items()}
+    report = {"question": question, "settings": named, **facts(), "found": found}
     path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 

@@ -10,8 +10,6 @@ many, and the time of its full run is that of one full epoch without pictures, t
 
 import argparse
 import functools
-import json
-import os
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -19,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from measure import train
+from measure import caption, train, write
 
-from vae_lab import environment
 from vae_lab.callbacks.embedding import Embedding
 from vae_lab.callbacks.evolution import Evolution
 from vae_lab.callbacks.histograms import Histograms
@@ -53,15 +50,9 @@ def main() -> None:
         model: measure(spent, [*common, f"model={model}"], full=model == "linear" or options.full)
         for model in LIMITS
     }
-    report = {
-        "settings": {**vars(options), "out": str(options.out), "epochs": EPOCHS},
-        "machine": environment.machine(),
-        "versions": environment.versions(),
-        "load_average": os.getloadavg(),
-        "models": models,
-    }
-    options.out.write_text(json.dumps(report, indent=2) + "\n")
-    print_table(report)
+    write(options.out, "what the pictures cost", vars(options) | {"epochs": EPOCHS}, models)
+    print(f"\n{caption(f'threads={options.threads}')}")
+    print_table(models)
 
 
 def measure(spent: dict[str, list[float]], chosen: list[str], *, full: bool) -> dict[str, Any]:
@@ -102,9 +93,8 @@ def count_seconds(clock: Callable[[], float]) -> dict[str, list[float]]:
     return spent
 
 
-def print_table(report: dict[str, Any]) -> None:
+def print_table(models: dict[str, Any]) -> None:
     print(f"\n{'seconds (times drawn)':24}" + "".join(f"{name:>16}" for name in LIMITS))
-    models = report["models"]
     for name in dict.fromkeys(name for one in models.values() for name in one["pictures"]):
         cells = [one["pictures"].get(name, (0, 0)) for one in models.values()]
         print(f"{name:24}" + "".join(f"{f'{value:.2f} ({n})':>16}" for value, n in cells))
@@ -112,7 +102,6 @@ def print_table(report: dict[str, Any]) -> None:
     for title, key in (*rows, ("% of the training", "percent_of_training")):
         print(f"{title:24}" + "".join(f"{one[key]:>16}" for one in models.values()))
     print(f"{'limit':24}" + "".join(f"{limit:>16}" for limit in LIMITS.values()))
-    print(f"load average {report['load_average'][0]:.1f} on {os.cpu_count()} cores")
 
 
 if __name__ == "__main__":

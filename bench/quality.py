@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from measure import spread, table, train, write
+from measure import caption, spread, table, train, write
 from peers import BATCH, script
 
 from vae_lab.cli.jobs import compose_jobs
@@ -139,7 +139,7 @@ def main() -> None:
         "its script",
         "times",
     ]
-    print(f"\n{table(head, rows)}")
+    print(f"\n{caption('threads as a user has them')}\n\n{table(head, rows)}")
     if all(one["epochs"] for one in found.values()):
         ours = sum(one["seconds"].median for one in found.values())
         theirs = sum(one["reference_seconds"] for one in found.values())

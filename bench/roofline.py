@@ -12,7 +12,7 @@ each layer of `conv` (`layers.py`). Writes a plot for each precision beside the 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,17 @@ from typing import Any
 import layers
 import torch
 import work
-from measure import NO_BF16, calibrated, caption, interleaved, options, spread, table, write
+from measure import (
+    NO_BF16,
+    calibrated,
+    caption,
+    interleaved,
+    options,
+    processor,
+    spread,
+    table,
+    write,
+)
 from peaks import copying, peak, precisions, quickest
 from peers import plain, quiet
 from roofline_plot import Point, plot
@@ -56,6 +66,8 @@ class Found:
             "bytes": self.work.bytes,
             "flop_per_byte": self.work.intensity,
             "seconds": self.seconds,
+            "peak_flop_per_second": 1 / peak,
+            "copied_bytes_per_second": 1 / copying,
             "roof_flop_per_second": self.work.flop / roof,
             "flop_per_second": self.work.flop / self.seconds.median,
             "bytes_per_second": self.work.bytes / self.seconds.median,
@@ -88,8 +100,13 @@ def steps(kind: str, data: Any, threads: int, end: float, rounds: int) -> dict[s
         timed[f"{kind} {precision}, plain loop"] = partial(as_set, threads, True, loop)
     done = {name: work.of_a_step(one) for name, one in timed.items()}
     fewest, most = STEPS[kind]
-    each = 0.6 * (end - time.monotonic()) / rounds
-    count = calibrated(timed.values(), seconds=each, fewest=fewest, most=most)
+    begin = time.monotonic()
+    for one in limits().values():
+        one()
+    beside = time.monotonic() - begin
+    count = calibrated(
+        timed.values(), rounds=rounds, end=end, fewest=fewest, most=most, beside=beside
+    )
     seconds = interleaved(
         {**limits(), **{name: partial(one, count) for name, one in timed.items()}},
         rounds=rounds,
@@ -117,10 +134,10 @@ def parts(data: Any, threads: int, end: float, rounds: int) -> dict[str, Found]:
         found = layers.passes(resolved(job.config), data.train_images, bf16=precision == "bf16")
         timed |= {f"{part} | {one} | {precision}": call for (part, one), call in found.items()}
     done = {name: work.of(call) for name, call in timed.items()}
-    # What the peaks leave of a round.
+    # What the peaks leave of a round. All is warm: the steps were timed, and the passes counted.
     each = 0.5 * (end - time.monotonic()) / rounds / len(timed)
     calls = {name: partial(quickest, call, each) for name, call in timed.items()}
-    seconds = interleaved({**limits(), **calls}, rounds=rounds, end=end)
+    seconds = interleaved({**limits(), **calls}, rounds=rounds, warm_up=False, end=end)
     return {
         name: Found(done[name], seconds[name], seconds, name.rpartition(" | ")[2]) for name in timed
     }
@@ -131,7 +148,19 @@ def show_steps(found: dict[str, Found]) -> None:
         [name, *one.cells(), f"at least {GOALS[name]}" if name in GOALS else ""]
         for name, one in found.items()
     ]
-    print(f"\n{table(['step', *HEAD, 'goal'], rows)}", flush=True)
+    print(f"\n{table(['step', *HEAD, 'goal'], rows)}\n")
+    print(peaks_in_words({name: one.numbers() for name, one in found.items()}), flush=True)
+
+
+def peaks_in_words(steps: Mapping[str, Mapping[str, Any]]) -> str:
+    """Returns the peaks in the minutes of conv's steps."""
+    peaks = {name.removeprefix("conv "): one for name, one in steps.items()
+             if name.startswith("conv ") and "," not in name}  # fmt: skip
+    products = ", ".join(
+        f"{name} {one['peak_flop_per_second'] / 1e9:.3g} GFLOP/s" for name, one in peaks.items()
+    )
+    copied = next(iter(peaks.values()))["copied_bytes_per_second"]
+    return f"Peaks: products {products}; copying {copied / 1e9:.3g} GB/s."
 
 
 def show_parts(found: dict[str, Found], whole: dict[str, Found]) -> None:
@@ -149,6 +178,7 @@ def show_parts(found: dict[str, Found], whole: dict[str, Found]) -> None:
 
 def draw(found: dict[str, Found], folder: Path, threads: int) -> None:
     """Draws for each precision the steps and the layers below the roof."""
+    machine = processor()
     for precision in precisions():
         chosen = {name: one for name, one in found.items() if precision_of(name) == precision}
         points = []
@@ -166,7 +196,7 @@ def draw(found: dict[str, Found], folder: Path, threads: int) -> None:
         any_of = next(reversed(chosen.values()))
         plot(
             folder / f"roofline_{precision}.png",
-            f"{precision}, {caption(f'{threads} threads').partition('; python')[0]}",
+            f"{precision}; {machine['machine']}; torch: {machine['torch_uses']}; {threads} threads",
             1 / spread(any_of.peak).median,
             1 / spread(any_of.copying).median,
             points,

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from growth import ways
-from measure import table, write
+from measure import caption, table, write
 from quality import REFERENCE, script_seconds
 
 HERE = Path(__file__).parent
@@ -58,7 +58,7 @@ def main() -> None:
                      f"{theirs:.0f}", f"{times:.1f}"])  # fmt: skip
         print(rows[-1], flush=True)
     head = ["seed", *REFERENCE, "bounds reached", "seconds", "its script", "times"]
-    print(f"\n{table(head, rows)}")
+    print(f"\n{caption('threads as a user has them')}\n\n{table(head, rows)}")
     write(options.out, "the sweep", {**vars(options), "out": str(options.out)}, found)
 
 

@@ -197,10 +197,8 @@ def measure(kind: str, data: Any, asked: argparse.Namespace, end: float) -> dict
     rounds = min(asked.rounds, 3) if asked.quick else asked.rounds
     fewest, most = STEPS[kind]
     timed = variants(kind, data, common, asked.threads)
-    # A fifth of the time is for finding the number of steps.
-    seconds_per_round = 0.8 * (end - time.monotonic()) / rounds
     most = min(most, len(data.train_images) // BATCH)
-    steps = calibrated(timed.values(), seconds=seconds_per_round, fewest=fewest, most=most)
+    steps = calibrated(timed.values(), rounds=rounds, end=end, fewest=fewest, most=most)
     seconds = interleaved(
         {name: partial(one, steps) for name, one in timed.items()},
         rounds=rounds,

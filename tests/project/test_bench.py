@@ -42,10 +42,13 @@ def test_steps_fill_a_round_on_a_quick_and_on_a_slow_processor(
 
     def steps(slowness: float, seconds: float = 10.0) -> int:
         ways = [clock.steps(0.01 * slowness), clock.steps(0.03 * slowness, beside=2.0)]
-        return int(measure.calibrated(ways, seconds=seconds, fewest=5, most=300))
+        # The probes: each way twice with five steps.
+        end = clock.now + 2 * seconds + 10 * 0.04 * slowness + 4
+        asked = {"rounds": 2, "end": end, "fewest": 5, "most": 300}
+        return int(measure.calibrated(ways, **asked))
 
-    assert steps(1) == 200  # (10 - 2) / (0.01 + 0.03)
-    assert steps(10) == 20
+    assert steps(1) in (199, 200)  # (10 - 2) / (0.01 + 0.03)
+    assert steps(10) in (19, 20)
     assert steps(0.1) == 300
     assert steps(1000) == 5
     assert steps(1, seconds=1) == 5
