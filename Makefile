@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 CONSTRAINTS ?= constraints.txt
 ARGS ?=
+# Where `make bench` writes, to keep the results of several processors.
+BENCH ?= outputs/bench
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -99,23 +101,23 @@ audit: $(INSTALLED) ## search the dependencies for known vulnerabilities
 	@$(BIN)/python -m pip_audit --strict --disable-pip --no-deps -r $(VENV)/audit.txt --progress-spinner off --timeout 15 || { echo 'audit: see above: a known vulnerability, or the database could not be reached.' >&2; exit 1; }
 
 bench: $(INSTALLED_BROWSER) ## measure speed against other ways to train (20 minutes; run nothing else meanwhile)
-	$(BIN)/python bench/training.py --out outputs/bench/training.json $(ARGS)
-	$(BIN)/python bench/roofline.py --out outputs/bench/roofline.json $(ARGS)
-	$(BIN)/python bench/tricks.py --out outputs/bench/tricks.json
-	$(BIN)/python bench/startup.py --out outputs/bench/startup.json $(ARGS)
-	$(BIN)/python bench/growth.py --out outputs/bench/growth.json $(ARGS)
-	$(BIN)/python bench/pictures.py --out outputs/bench/pictures.json
-	PYTHONPATH=tests/support $(BIN)/python bench/explorer.py --out outputs/bench/explorer.json
+	$(BIN)/python bench/training.py --out $(BENCH)/training.json $(ARGS)
+	$(BIN)/python bench/roofline.py --out $(BENCH)/roofline.json $(ARGS)
+	$(BIN)/python bench/tricks.py --out $(BENCH)/tricks.json
+	$(BIN)/python bench/startup.py --out $(BENCH)/startup.json $(ARGS)
+	$(BIN)/python bench/growth.py --out $(BENCH)/growth.json $(ARGS)
+	$(BIN)/python bench/pictures.py --out $(BENCH)/pictures.json
+	PYTHONPATH=tests/support $(BIN)/python bench/explorer.py --out $(BENCH)/explorer.json
 
 bench-quick: $(INSTALLED_DEV) ## the same in under 3 minutes: fewer repeats, fewer points
-	$(BIN)/python bench/training.py --quick --out outputs/bench-quick/training.json $(ARGS)
-	$(BIN)/python bench/roofline.py --quick --out outputs/bench-quick/roofline.json $(ARGS)
-	$(BIN)/python bench/startup.py --quick --out outputs/bench-quick/startup.json $(ARGS)
+	$(BIN)/python bench/training.py --quick --out $(BENCH)-quick/training.json $(ARGS)
+	$(BIN)/python bench/roofline.py --quick --out $(BENCH)-quick/roofline.json $(ARGS)
+	$(BIN)/python bench/startup.py --quick --out $(BENCH)-quick/startup.json $(ARGS)
 
 bench-quality: $(INSTALLED_DEV) ## the shortest runs that reach the reference's bounds (hours)
-	$(BIN)/python bench/quality.py --out outputs/bench/quality.json $(ARGS)
-	$(BIN)/python bench/sweep.py --out outputs/bench/sweep.json
-	$(BIN)/python bench/optimizers.py --out outputs/bench/optimizers.json
+	$(BIN)/python bench/quality.py --out $(BENCH)/quality.json $(ARGS)
+	$(BIN)/python bench/sweep.py --out $(BENCH)/sweep.json
+	$(BIN)/python bench/optimizers.py --out $(BENCH)/optimizers.json
 
 lint: $(INSTALLED_DEV) ## check style, imports and spelling, change nothing
 	$(BIN)/python -m ruff check .
