@@ -227,7 +227,7 @@ def test_a_second_training_of_a_process_is_refused_and_one_of_a_thread_works(
     def work() -> None:
         found.append(vae_lab.train(*quick, "run_name=thread").result.status)
 
-    monkeypatch.setattr("vae_lab.training.run.final_test", held)
+    monkeypatch.setattr("vae_lab.training.final_test.final_test", held)
     thread = threading.Thread(target=work)
     thread.start()
     assert is_trained.wait(timeout=120)

@@ -226,3 +226,15 @@ def test_jobs_at_a_time() -> None:
 
     assert at_a_time("hydra.launcher.n_jobs=3") == 3
     assert (at_a_time() or 0) >= 1
+
+
+def test_files_that_jobs_share_are_verified_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    verified: list[str] = []
+
+    def is_there(root: str, folder: str, files: object) -> bool:
+        verified.append(folder)
+        return True
+
+    monkeypatch.setattr("vae_lab.data.download.is_there", is_there)
+    assert len(work("-m", "seed=range(5)").runs) == 5
+    assert verified == ["MNIST/raw"]

@@ -27,7 +27,7 @@ def test_a_run_that_is_resumed_makes_its_page(
         raise RuntimeError("no test today")
 
     with monkeypatch.context() as patch:
-        patch.setattr("vae_lab.training.run.final_test", fail)
+        patch.setattr("vae_lab.training.final_test.final_test", fail)
         with pytest.raises(JobFailed):
             train(tmp_path, PAGE, *FAST)
     assert not (tmp_path / "run" / "explorer.html").exists()

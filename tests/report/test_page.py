@@ -38,7 +38,8 @@ def test_the_command_line_in_a_process_of_its_own_never_loads_torch(tmp_path: Pa
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 2
-    assert done.stdout == f"1 run compared: {Path('sweep/report.html')}\n"
+    page = Path("sweep/report.html")
+    assert done.stdout == f"reading sweep\n1 run compared: {page}\nreading empty\n"
     (line,) = done.stderr.splitlines()
     assert line.startswith("vae-lab: error: no finished run in empty")
 

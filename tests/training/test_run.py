@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,6 +36,15 @@ FACTS = {"name": "stripes", "test": 20, "labels": list("0123456789")}
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunResult, Path]:
     return train(tmp_path_factory.mktemp("finished"))
+
+
+def test_what_only_the_test_at_the_end_needs_is_not_imported_before_the_first_step() -> None:
+    code = (
+        "import sys, vae_lab.training.run, vae_lab.loggers.tensorboard;"
+        "print({'sklearn', 'pandas', 'joblib', 'vae_lab.training.final_test'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:

@@ -64,6 +64,7 @@ def stay(log_folder: LogFolder) -> NoReturn:
 def _start(log_folder: LogFolder, *, host: str, port: int) -> tuple[str, LinkServer]:
     """Starts TensorBoard in a thread; returns its address, and what it serves."""
     _check_address(host, port)
+    print(printable(f"reading {', '.join(map(str, log_folder.sources))}"), flush=True)
     from tensorboard import default, program  # not needed to refuse wrong input
 
     link_servers: list[LinkServer] = []

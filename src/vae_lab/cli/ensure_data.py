@@ -27,11 +27,7 @@ def ensure_data(jobs: Sequence[Job]) -> str | None:
         UserError: if the files cannot be used, or cannot be downloaded and there is no fallback.
     """
     _prepare_user_images([job.values for job in jobs])
-    configs = [job.values["data"] for job in jobs]
-    needs = {repr([data.get(key) for key in ("root", "folder", "files")]): data for data in configs}
-    for data in needs.values():
-        if not data.get("files"):
-            continue
+    for data in _published(jobs):
         _check_readable(Path(data["root"]))
         try:
             download.ensure(
@@ -79,11 +75,17 @@ def image_shapes(jobs: Sequence[Job]) -> list[tuple[int, ...] | None]:
 def absent_data(jobs: Sequence[Job]) -> dict[str, Path]:
     """Returns the published data sets that are not on the disk, each with the folder for it."""
     absent = {}
-    for data in (job.values["data"] for job in jobs):
-        files = data.get("files")
-        if files and not download.is_there(data["root"], data["folder"], files):
+    for data in _published(jobs):
+        if not download.is_there(data["root"], data["folder"], data["files"]):
             absent[str(data["name"])] = Path(data["root"]) / data["folder"]
     return absent
+
+
+def _published(jobs: Sequence[Job]) -> list[dict[str, Any]]:
+    """Returns the data of the jobs that have files to download, each set once."""
+    configs = [job.values["data"] for job in jobs]
+    sets = {repr([data.get(key) for key in ("root", "folder", "files")]): data for data in configs}
+    return [data for data in sets.values() if data.get("files")]
 
 
 def _tell_fallback(data: Mapping[str, Any], error: download.DataUnavailable) -> None:

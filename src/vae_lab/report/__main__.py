@@ -38,6 +38,8 @@ def argument_parser() -> ArgumentParser:
 
 def _main(argv: Sequence[str]) -> Mapping[str, Any]:
     arguments = argument_parser().parse_args(argv)
+    # The page of many runs takes a while.
+    print(printable(f"reading {', '.join(map(str, arguments.folders))}"), flush=True)
     from vae_lab.report.page import write_report  # imports matplotlib
     from vae_lab.report.wording import counted
 

@@ -36,7 +36,6 @@ from vae_lab.training.distributed import rank_zero
 from vae_lab.training.ending import announce_end, ending
 from vae_lab.training.extension import extend
 from vae_lab.training.failure import failure, record_end
-from vae_lab.training.final_test import final_test
 from vae_lab.training.request import RunRequest
 from vae_lab.training.resume_state import (
     ResumePoint,
@@ -159,6 +158,9 @@ def _train_and_test(request: RunRequest, point: ResumePoint) -> tuple[RunResult,
         result = _train(request, point, parts, result)
         # Test: within the row of the loggers, which get the test's metrics too.
         fit_seconds, curves = parts.resume_state.seconds, parts.resume_state.curves(parts.trainer)
+        # Imported now: it brings scikit-learn, a second that the first step need not wait for.
+        from vae_lab.training.final_test import final_test
+
         with matrix_products("highest"), torch.compiler.set_stance("force_eager"):
             test = final_test(config, folder, parts.trainer, parts.data, curves)
     # The time of all attempts: that of the earlier ones stands in the checkpoint.
