@@ -21,6 +21,9 @@ from vae_lab.objectives.base import Terms
 StepFacts = Mapping[str, float | None]
 CallbackKind = TypeVar("CallbackKind", bound=pl.Callback)
 
+# Batches whose sums are kept until they are added up.
+_BATCHES_AT_ONCE = 64
+
 
 class EpochSums:
     """Running sums over the images of an epoch, so that a short last batch weighs its true size."""
@@ -33,13 +36,27 @@ class EpochSums:
         dtype = torch.float32 if device.type == "mps" else torch.float64
         # Those means, log-likelihood, KL, number of images, (S + 3,); a scalar 0 before a batch.
         self._sums, self._loss = torch.zeros((), dtype=dtype, device=device), loss
+        self._batches: list[tuple[Tensor, Tensor, Tensor, int]] = []  # not in the sums yet
 
     def add(self, means: Tensor, terms: Terms) -> None:
         """Adds a batch: its loss or what it follows from, (S,), and the terms, each (B,)."""
-        size = len(terms.kl)
-        of_terms = torch.stack([terms.log_likelihood.sum(), terms.kl.sum()])
-        batch = torch.cat([means.reshape(-1) * size, of_terms, of_terms.new_full((1,), size)])
-        self._sums = self._sums + batch.detach().to(self._sums.dtype)
+        log_likelihood, kl = terms.log_likelihood.detach().sum(), terms.kl.detach().sum()
+        self._batches.append((means.detach(), log_likelihood, kl, len(terms.kl)))
+        # Many at once: what follows would take as long as a layer in every step.
+        if len(self._batches) == _BATCHES_AT_ONCE:
+            self._add_batches()
+
+    def _add_batches(self) -> None:
+        if not self._batches:
+            return
+        means, log_likelihood, kl, sizes = zip(*self._batches, strict=True)
+        of_terms = torch.stack([torch.stack(log_likelihood), torch.stack(kl)], dim=1)
+        size = of_terms.new_tensor(sizes)[:, None]
+        of_means = torch.stack(means).reshape(len(means), -1) * size
+        # In their order, one by one: the sum does not depend on how many come at once.
+        for batch in torch.cat([of_means, of_terms, size], dim=1).to(self._sums.dtype):
+            self._sums = self._sums + batch
+        self._batches = []
 
     def metrics(self, trainer: pl.Trainer, split: str, progress: StepFacts) -> dict[str, float]:
         """Returns the means over the images of all processes, in nats, by the names of the curves.
@@ -47,6 +64,7 @@ class EpochSums:
         Raises:
             NonFiniteError: if a value is not a number.
         """
+        self._add_batches()
         sums = trainer.strategy.reduce(self._sums, reduce_op="sum")
         of_images = sums[:-1] / sums[-1]
         log_likelihood, kl = of_images[-2:].tolist()

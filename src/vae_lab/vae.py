@@ -7,6 +7,7 @@ is what is minimised.
 """
 
 import logging
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple, NoReturn
@@ -188,7 +189,7 @@ class VAE(GenerativeModel):
         objective = self.objective.at(share_done(self.trainer, self.global_step, self._num_steps))
         self._rate = self.trainer.optimizers[0].param_groups[0]["lr"]
         loss, terms = self._training_loss(batch, noise, objective)
-        if self._checks_finite(batch_idx) and not loss.isfinite():
+        if self._checks_finite(batch_idx) and not math.isfinite(loss.item()):
             facts = self._step_facts(self.global_step + 1)
             raise diverged(loss, terms, batch, facts=facts, parameters=self.parameters())
         self._train_sums.add(loss, terms)

@@ -25,6 +25,7 @@ from vae_lab.matrix_products import matrix_products
 from vae_lab.run_folder import BEST, LAST, RunFolder
 from vae_lab.training.classifier_curve import ClassifierCurve
 from vae_lab.training.ending import LimitWarnings
+from vae_lab.training.one_device import without_unused_hooks
 from vae_lab.training.progress_file import ProgressFile
 from vae_lab.training.resume_state import ResumePoint, ResumeState
 from vae_lab.training.warm_start import start_from
@@ -167,7 +168,7 @@ def build_trainer(
     ]
     try:
         trainer = pl.Trainer(
-            **arguments,
+            **{**arguments, **without_unused_hooks(arguments)},
             callbacks=callbacks,
             logger=loggers or False,
             default_root_dir=str(folder.path),
