@@ -204,7 +204,7 @@ def draw(found: dict[str, Found], folder: Path, threads: int) -> None:
 
 
 def main() -> None:
-    asked = options(__doc__, budget=180, quick=40)
+    asked = options(__doc__, budget=150, quick=40)
     end = time.monotonic() + asked.budget
     threads = asked.threads or available_cores()
     rounds = min(asked.rounds, 3) if asked.quick else asked.rounds
