@@ -105,6 +105,7 @@ bench: $(INSTALLED_BROWSER) ## measure speed against other ways to train (20 min
 	$(BIN)/python bench/roofline.py --out $(BENCH)/roofline.json $(ARGS)
 	$(BIN)/python bench/tricks.py --out $(BENCH)/tricks.json
 	$(BIN)/python bench/startup.py --out $(BENCH)/startup.json $(ARGS)
+	$(BIN)/python bench/memory.py --out $(BENCH)/memory.json $(ARGS)
 	$(BIN)/python bench/growth.py --out $(BENCH)/growth.json $(ARGS)
 	$(BIN)/python bench/pictures.py --out $(BENCH)/pictures.json
 	PYTHONPATH=tests/support $(BIN)/python bench/explorer.py --out $(BENCH)/explorer.json

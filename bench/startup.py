@@ -1,12 +1,11 @@
-"""How long a command takes to answer, and to its first training step.
+"""How long a command takes to answer, to its first line, and to its first training step.
 
-    python bench/startup.py --out startup.json              (about 2 minutes)
+    python bench/startup.py --out startup.json              (3 minutes)
 
 Each is a process of its own, started anew in every round. The counterpart is the time that Python
 takes to import torch, and torch with Lightning.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -16,11 +15,20 @@ import time
 from functools import partial
 from pathlib import Path
 
-from measure import interleaved, spread, table, write
+from measure import Timed, caption, interleaved, options, spread, table, write
 
 HERE = Path(__file__).parent
 LAB = [sys.executable, "-m", "vae_lab"]
-GOALS = {"--help": 0.8, "a config error": 0.8, "the first training step": 9}
+GOALS = {
+    "--help": 0.8, "a config error": 0.8, "the first training step": 6, "a plan of 500 jobs": 10,
+    "the report's first line": 1.5, "the board's first line": 1.5,
+}  # fmt: skip
+# All that a sweep does before its first job.
+PLAN = (
+    "import sys; from vae_lab.cli.checked_line import check_line; "
+    "from vae_lab.cli.command_lines import SHELL; from vae_lab.cli.execution import prepare; "
+    "prepare(check_line(sys.argv[1:], SHELL))"
+)
 
 
 def command(words: list[str], expected: int) -> float:
@@ -58,37 +66,59 @@ def first_step(data: str) -> float:
         return float(note.read_text(encoding="ascii")) - start
 
 
-def one_epoch(data: str) -> float:
-    """Returns the seconds of a whole linear run of one epoch, all pictures on."""
-    with tempfile.TemporaryDirectory() as folder:
-        words = [*LAB, f"data={data}", "trainer.max_epochs=1", f"hydra.run.dir={folder}/run"]
-        return command(words, 0)
+def first_line(words: list[str]) -> float:
+    """Returns the seconds from a command to its first line; the process is ended then."""
+    start = time.perf_counter()
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=HERE.parent) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        seconds = time.perf_counter() - start
+        process.terminate()
+    assert line, words
+    return seconds
+
+
+def one_epoch(data: str, folder: Path) -> float:
+    """Returns the seconds of a whole linear run of one epoch, all pictures on; it stays there."""
+    place = f"hydra.run.dir={tempfile.mkdtemp(dir=folder)}/run"
+    return command([*LAB, f"data={data}", "trainer.max_epochs=1", place], 0)
+
+
+def variants(data: str, folder: Path) -> dict[str, Timed]:
+    """Returns what is timed. The runs that the first leaves in `folder` are shown by the last."""
+    python = [sys.executable, "-c"]
+    both = "import torch, pytorch_lightning"
+    sweep = ["-m", "seed=range(500)", f"data={data}", f"hydra.sweep.dir={folder}/planned"]
+    return {
+        "a linear run of one epoch": partial(one_epoch, data, folder),
+        "--help": partial(command, [*LAB, "--help"], 0),
+        "a config error": partial(command, [*LAB, "latent_dim=0"], 2),
+        "import torch": partial(command, [*python, "import torch"], 0),
+        "import torch, Lightning": partial(command, [*python, both], 0),
+        "the first training step": partial(first_step, data),
+        "a plan of 500 jobs": partial(command, [*python, PLAN, *sweep], 0),
+        "the report's first line": partial(
+            first_line, [sys.executable, "-m", "vae_lab.report", str(folder)]
+        ),
+        "the board's first line": partial(
+            first_line, [sys.executable, "-m", "vae_lab.board", str(folder)]
+        ),
+    }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", default="mnist")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
-    variants = {
-        "--help": partial(command, [*LAB, "--help"], 0),
-        "a config error": partial(command, [*LAB, "latent_dim=0"], 2),
-        "import torch": partial(command, [sys.executable, "-c", "import torch"], 0),
-        "import torch, Lightning": partial(
-            command, [sys.executable, "-c", "import torch, pytorch_lightning"], 0
-        ),
-        "the first training step": partial(first_step, options.data),
-        "a linear run of one epoch": partial(one_epoch, options.data),
-    }
-    seconds = interleaved(variants, rounds=1 if options.quick else options.rounds)
+    asked = options(__doc__, budget=180, quick=40, rounds=5)
+    with tempfile.TemporaryDirectory() as folder:
+        ways, end = variants(asked.data, Path(folder)), time.monotonic() + asked.budget
+        rounds = 1 if asked.quick else asked.rounds
+        seconds = interleaved(ways, rounds=rounds, warm_up=False, end=end)
     rows = [
         [name, str(spread(values)), f"under {GOALS[name]} s" if name in GOALS else ""]
         for name, values in seconds.items()
     ]
-    print(table(["from the command to", "seconds", "goal"], rows))
-    write(options.out, "start-up", {**vars(options), "out": str(options.out)}, seconds)
+    print(caption("threads as vae_lab takes them"))
+    print(f"\n{table(['from the command to', 'seconds', 'goal'], rows)}")
+    write(asked.out, "start-up", vars(asked), seconds)
 
 
 if __name__ == "__main__":

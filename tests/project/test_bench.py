@@ -1,6 +1,7 @@
 """What the benches share: they end in time on any processor, and say what they ran on."""
 
 import importlib
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -178,3 +179,12 @@ def test_a_trick_computes_the_same_function(of_bench: Callable[[str], Any]) -> N
         for without, with_it in zip(*ways, strict=True):
             size = without.abs().max().item()
             torch.testing.assert_close(with_it, without, rtol=1e-6, atol=1e-6 * size)
+
+
+def test_a_line_is_timed_and_the_process_ended(of_bench: Callable[[str], Any]) -> None:
+    startup = of_bench("startup")
+    begin = time.perf_counter()
+    talks = [sys.executable, "-uc", "import time; print('ready'); time.sleep(600)"]
+    assert 0 < startup.first_line(talks) <= time.perf_counter() - begin
+    with pytest.raises(AssertionError):
+        startup.first_line([sys.executable, "-c", ""])

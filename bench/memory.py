@@ -1,0 +1,66 @@
+"""What the memory of a run consists of: what its imports take, and the largest that it becomes.
+
+    python bench/memory.py --out memory.json                (a minute)
+
+The imports are those of one process, one after the other; each row is the resident memory once it
+is done. The runs are whole ones, pictures on, of 20 steps: more steps take no more.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from measure import caption, options, table, write
+
+HERE = Path(__file__).parent
+IMPORTS = ("numpy", "torch", "torch._dynamo", "pytorch_lightning", "vae_lab.training.run",
+           "vae_lab.training.final_test")  # fmt: skip
+WHY = {
+    "torch._dynamo": "an optimizer's first step",
+    "pytorch_lightning": "with torchmetrics and scipy",
+    "vae_lab.training.final_test": "with scikit-learn, after the training",
+}
+# MB that a default run of a model may take on full MNIST.
+GOALS = {"linear": 900, "conv": 1300}
+
+
+def of_imports() -> dict[str, float]:
+    """Returns the MB of a process after each import."""
+    code = (
+        "import sys, importlib; from vae_lab.environment import peak_memory_mb as peak\n"
+        "for name in sys.argv[1:]: importlib.import_module(name); print(peak())"
+    )
+    words = [sys.executable, "-c", code, *IMPORTS]
+    done = subprocess.run(words, check=True, capture_output=True, text=True, cwd=HERE.parent)
+    return dict(zip(IMPORTS, map(float, done.stdout.split()), strict=True))
+
+
+def of_run(model: str, data: str) -> float:
+    """Returns the MB that a process with a run of a model takes at most."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = [sys.executable, "-m", "vae_lab", f"model={model}", f"data={data}",
+                 "trainer.max_epochs=1", "+trainer.limit_train_batches=20",
+                 f"hydra.run.dir={folder}/run"]  # fmt: skip
+        with (Path(folder) / "log").open("wb") as log:
+            process = subprocess.Popen(words, stdout=log, stderr=log, cwd=HERE.parent)
+            _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0, (Path(folder) / "log").read_text(encoding="utf-8")
+    return usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def main() -> None:
+    asked = options(__doc__, budget=60, quick=60)
+    imports = of_imports()
+    runs = {model: of_run(model, asked.data) for model in GOALS}
+    rows = [[f"`import {name}`", f"{mb:.0f}", WHY.get(name, "")] for name, mb in imports.items()]
+    rows += [[f"a run of {name}", f"{mb:.0f}", f"under {GOALS[name]}"] for name, mb in runs.items()]
+    print(caption("threads as vae_lab takes them"))
+    print(f"\n{table(['after', 'MB', 'goal, or what for'], rows)}")
+    write(asked.out, "memory", vars(asked), {"imports": imports, "runs": runs})
+
+
+if __name__ == "__main__":
+    main()
