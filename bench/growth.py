@@ -1,6 +1,6 @@
 """How time and memory grow with the work: images, latent dimensions, width, batch size, jobs.
 
-    python bench/growth.py --out growth.json                (5 minutes)
+    python bench/growth.py --out growth.json                (4 minutes)
 
 Every point is a process of its own with a linear model, so that its peak memory is its own. The
 largest points of an axis are left out, and said to be, if its share of the time ends before. Sweeps
@@ -186,7 +186,7 @@ def measure_sweeps(
 
 
 def main() -> None:
-    asked = options(__doc__, budget=270, quick=120, rounds=1, data=False)
+    asked = options(__doc__, budget=240, quick=120, rounds=1, data=False)
     common = [f"threads={asked.threads}"] if asked.threads else []
     end = time.monotonic() + asked.budget
     folder = asked.out.parent

@@ -1,6 +1,6 @@
 """What bounds a training step: its work, compared with what the processor can do at most.
 
-    python bench/roofline.py --out roofline.json            (3 minutes)
+    python bench/roofline.py --out roofline.json            (2 minutes)
     python bench/roofline.py --quick --out roofline.json
 
 The steps are those of `vae_lab` without validation, pictures and logging, and of a plain loop, on
@@ -204,7 +204,7 @@ def draw(found: dict[str, Found], folder: Path, threads: int) -> None:
 
 
 def main() -> None:
-    asked = options(__doc__, budget=150, quick=40)
+    asked = options(__doc__, budget=120, quick=35)
     end = time.monotonic() + asked.budget
     threads = asked.threads or available_cores()
     rounds = min(asked.rounds, 3) if asked.quick else asked.rounds

@@ -1,6 +1,6 @@
 """How fast training is, against a plain loop and the ways of the peers, in the same minute.
 
-    python bench/training.py --out training.json            (6 minutes)
+    python bench/training.py --out training.json            (5 minutes)
     python bench/training.py --quick --out training.json
 
 As many steps as fill a round's share of the time, the same for all ways to train one model. Latent
@@ -239,7 +239,7 @@ def tables(kind: str, seconds: dict[str, list[float]], steps: int) -> dict[str, 
 
 
 def main() -> None:
-    asked = options(__doc__, budget=330, quick=60)
+    asked = options(__doc__, budget=300, quick=55)
     end = time.monotonic() + asked.budget
     if pythae is None:
         print("pythae is not installed (pip install -e '.[bench]'): not measured.")
