@@ -41,7 +41,7 @@ class GenerativeModel(pl.LightningModule):
     def __setattr__(self, name: str, value: Any) -> None:
         # Lightning keeps the name of each hook here while it runs: 40 times per step. torch looks
         # first whether it is a parameter, a module or a buffer, which a text never is.
-        if (value is None or isinstance(value, str)) and name in self.__dict__:
+        if (value is None or isinstance(value, str | float)) and name in self.__dict__:
             object.__setattr__(self, name, value)
         else:
             super().__setattr__(name, value)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
 from runs import run_job, train
 from stripes import small_config
 
@@ -13,7 +14,9 @@ from vae_lab.config.identity import config_hash
 from vae_lab.config.instantiate import instantiate
 from vae_lab.config.resolve import resolved
 from vae_lab.errors import UserError
+from vae_lab.run_folder import RunFolder
 from vae_lab.trained_vae import load
+from vae_lab.training.trainer import model_checkpoints
 
 SHORT = ("callbacks=none", "logger=csv", "trainer.max_epochs=5", "optimizer.lr=1e-2")
 
@@ -97,3 +100,9 @@ def test_averaged_weights_are_judged_kept_and_tested(tmp_path: Path) -> None:
     loaded = load(folder, weights="best", trust=True).model.state_dict()
     stored = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
     assert all(torch.equal(value, stored[name]) for name, value in loaded.items())
+
+
+def test_checkpoints_of_earlier_versions_know_what_keeps_them(tmp_path: Path) -> None:
+    best, last = model_checkpoints(RunFolder(tmp_path), best_by="elbo", averages=False)
+    assert best.state_key == ModelCheckpoint(monitor="elbo/val", mode="max").state_key
+    assert last.state_key == ModelCheckpoint().state_key

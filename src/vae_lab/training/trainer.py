@@ -52,6 +52,26 @@ class CompiledSteps(Callback):
         torch.compiler.set_stance("default")
 
 
+class EpochCheckpoint(ModelCheckpoint):
+    """One that is due at the end of an epoch or a validation, and does nothing in a step.
+
+    Lightning's looks in every step whether it is due, and builds its name for each hook again.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        # The name by which checkpoints know Lightning's class.
+        settings_of_name = super().state_key.removeprefix(type(self).__qualname__)
+        self._key = f"{ModelCheckpoint.__qualname__}{settings_of_name}"
+
+    @property
+    def state_key(self) -> str:
+        return self._key
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        pass
+
+
 class Parts(NamedTuple):
     """What a training is made of."""
 
@@ -224,7 +244,7 @@ def model_checkpoints(
     The best weights are those of the highest `elbo/val`, or the lowest other metric `best_by`.
     `averages` tells whether a callback averages weights.
     """
-    keep = partial(ModelCheckpoint, dirpath=folder.checkpoints, enable_version_counter=False)
+    keep = partial(EpochCheckpoint, dirpath=folder.checkpoints, enable_version_counter=False)
     # Not `save_last`, which writes only when another checkpoint was due.
     last = keep(filename=Path(LAST).stem, save_on_train_epoch_end=True)
     if best_by is None:
