@@ -47,9 +47,9 @@ class RealImageReference:
         components = min(COMPONENTS, *rows.shape)
         full = rows.shape[1] <= _MOST_PIXELS or components == min(rows.shape)
         solver = "full" if full else "arpack"
-        # In place: the rows are needed no more, and the memory of a run is largest here.
-        self.pca = PCA(n_components=components, svd_solver=solver, random_state=0, copy=False)
-        self.pca.fit(rows)
+        # In place if the rows are a copy: the memory of a run is largest here.
+        copy = images.dtype == torch.float64
+        self.pca = PCA(components, svd_solver=solver, random_state=0, copy=copy).fit(rows)
         self.manifold = self.features(images)
         self.neighbours = min(settings["manifold_neighbours"], len(rows) - 1)
         # The classifier, and the names of the labels that it distinguishes, in its order.
