@@ -94,6 +94,7 @@ def steps(kind: str, data: Any, threads: int, end: float, rounds: int) -> dict[s
     timed = {}
     for precision in precisions():
         chosen = [f"threads={threads}", f"trainer.precision={LIGHTNING[precision]}"]
+        chosen += ["optimizer=adam"]
         ours = partial(bare_seconds, kind, data, chosen)
         loop = partial(plain, kind, LATENT_DIM, data.train_images, bf16=precision == "bf16")
         timed[f"{kind} {precision}"] = partial(as_set, threads, True, ours)

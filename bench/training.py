@@ -193,7 +193,9 @@ def loaded(data: str) -> ImageDataModule:
 
 def measure(kind: str, data: Any, asked: argparse.Namespace, end: float) -> dict[str, Any]:
     """Times all ways to train one model until `end`, and prints two tables."""
-    common = [f"data={asked.data}", *([f"threads={asked.threads}"] if asked.threads else [])]
+    # Adam, as in the other ways.
+    common = [f"data={asked.data}", "optimizer=adam"]
+    common += [f"threads={asked.threads}"] if asked.threads else []
     rounds = min(asked.rounds, 3) if asked.quick else asked.rounds
     fewest, most = STEPS[kind]
     timed = variants(kind, data, common, asked.threads)
