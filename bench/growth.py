@@ -80,21 +80,23 @@ def axes(quick: bool, common: list[str]) -> dict[str, dict[int, Run]]:
 def visited(
     points: Mapping[int, Mapping[str, Timed]], rounds: int, end: float
 ) -> dict[int, dict[str, list[float]]]:
-    """Returns the seconds of each point and way, from the smallest point on.
+    """Returns the seconds of each point and way, by the size of the points.
 
-    No point begins after the second that would last beyond `end`, if it took twice as long as the
-    one before it.
+    The smallest and the largest are always measured, first. What lies between them begins only if
+    it would not last beyond `end`, if it took as long as the largest.
     """
     found: dict[int, dict[str, list[float]]] = {}
-    took = 0.0
+    smallest, *between, largest = points
+    longest = 0.0
     for number in range(rounds):
-        for place in [*points] if number == 0 else [*found]:
+        for place in (smallest, largest, *between):
             begin = time.monotonic()
-            if (number or len(found) > 1) and begin + 2 * took > end:
+            if (number or len(found) > 1) and begin + longest > end:
                 break
             for way, timed in points[place].items():
                 found.setdefault(place, {}).setdefault(way, []).append(timed())
-            took = time.monotonic() - begin
+            longest = max(longest, time.monotonic() - begin)
+    found = dict(sorted(found.items()))
     if left_out := [str(place) for place in points if place not in found]:
         print(f"\nleft out, for they would last longer than --budget: {', '.join(left_out)}")
     return found
@@ -148,7 +150,7 @@ def sweeps(quick: bool, common: list[str]) -> dict[str, dict[int, tuple[int, lis
         },
         "epochs of each of four jobs on MNIST": {
             epochs: (4, ["data=mnist", f"trainer.max_epochs={epochs}", *common])
-            for epochs in ((1, 3) if quick else (1, 3, 10))
+            for epochs in ((1, 3) if quick else (1, 3, 6))
         },
     }
 
@@ -186,7 +188,7 @@ def measure_sweeps(
 
 
 def main() -> None:
-    asked = options(__doc__, budget=240, quick=120, rounds=1, data=False)
+    asked = options(__doc__, budget=330, quick=120, rounds=1, data=False)
     common = [f"threads={asked.threads}"] if asked.threads else []
     end = time.monotonic() + asked.budget
     folder = asked.out.parent

@@ -1,6 +1,6 @@
 """What each trick brings on this processor: the same work with it and without it, in pairs.
 
-    python bench/tricks.py --out tricks.json                (2 minutes)
+    python bench/tricks.py --out tricks.json                (100 seconds)
 
 A layer's row is its forward and backward pass on 128 images of MNIST; a step's row is a whole step
 of a plain loop over the model of `model=conv` or `model=linear`, latent dimension 10. Each pair
@@ -10,7 +10,6 @@ computes the same function up to rounding. "used" says whether the product does 
 import time
 from collections.abc import Callable
 from functools import partial
-from shutil import which
 from typing import Any, NamedTuple
 
 import torch
@@ -150,13 +149,7 @@ def contiguous(steps: Steps) -> Steps:
     return steps
 
 
-def compiled(steps: Steps) -> Steps:
-    for network in (steps.model.encoder, steps.model.decoder):
-        network.compile(mode="default")
-    return steps
-
-
-def of_steps(*, bf16: bool, compiles: bool) -> list[Trick]:
+def of_steps(*, bf16: bool) -> list[Trick]:
     """Returns the tricks of whole steps, in one precision."""
     cores = available_cores()
     conv = partial(Steps, "conv", bf16=bf16)
@@ -169,8 +162,6 @@ def of_steps(*, bf16: bool, compiles: bool) -> list[Trick]:
     else:
         linear = partial(Steps, "linear")
         tricks.append(Trick(f"linear: {cores} threads", "no", linear(), linear(threads=cores)))
-    if compiles:
-        tricks.append(Trick("conv: torch.compile", "no", conv(), compiled(conv())))
     return tricks
 
 
@@ -193,7 +184,7 @@ def measure(tricks: list[Trick], rounds: int, end: float) -> list[dict[str, Any]
 
 
 def main() -> None:
-    asked = options(__doc__, budget=180, quick=40, rounds=9, data=False)
+    asked = options(__doc__, budget=100, quick=40, rounds=9, data=False)
     torch.set_num_threads(1)
     precisions = ["fp32", *(["bf16"] if processor_has_bf16() else [])]
     if len(precisions) == 1:
@@ -203,7 +194,7 @@ def main() -> None:
         bf16 = precision == "bf16"
         tricks = [
             *of_layers(bf16=bf16),
-            *of_steps(bf16=bf16, compiles=not asked.quick and which("g++") is not None),
+            *of_steps(bf16=bf16),
         ]
         end = begin + asked.budget * done / len(precisions)
         found[precision] = measure(tricks, asked.rounds, end)
