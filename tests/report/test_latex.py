@@ -83,7 +83,7 @@ def test_the_table_has_every_setting_with_its_error_and_the_best_in_bold(tmp_pat
     check_whole(text)
     assert column(text, "latent dimensions") == ["2", "10"]
     low, high = column(text, "bound")
-    assert (low, high) == (r"$-150.00 \pm 1.00$", r"$\mathbf{-110.00} \pm 1.00$")
+    assert (low, high) == (r"$-150.0 \pm 1.0$", r"$\mathbf{-110.0} \pm 1.0$")
     assert column(text, "IW bound") == [r"$-145.0 \pm 1.2$", r"$\mathbf{-105.0} \pm 1.2$"]
     first, second = column(text, "reconstruction")
     assert second == r"$\mathbf{104.00}$" and first == "$144.00$", "the lowest is the best"

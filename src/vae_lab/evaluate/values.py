@@ -17,8 +17,9 @@ def value_with_error(number: Number | None) -> str:
     value, error = number.value, number.standard_error
     if not error or not isinstance(value, float) or not math.isfinite(error):
         return digits(value)
-    # As many digits as the error allows, two of the error's.
-    decimals = min(max(0, 1 - math.floor(math.log10(error))), _MOST_DECIMALS)
+    # As many digits as the error allows, two of the error's: 0.998 is 1.0, not 1.00.
+    digit = math.floor(math.log10(float(f"{error:.1e}")))
+    decimals = min(max(0, 1 - digit), _MOST_DECIMALS)
     return f"{value:.{decimals}f} ± {error:.{decimals}f}"
 
 

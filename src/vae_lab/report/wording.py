@@ -28,8 +28,9 @@ def shown(value: float, error: float | None = None) -> str:
     # An error too small for the decimals gives no information about them.
     if error is None or not 10**-MOST_DECIMALS <= error < math.inf:
         return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3g}"
-    decimals = min(max(0, 1 - math.floor(math.log10(error))), MOST_DECIMALS)
-    return f"{value:.{decimals}f}"
+    # Of the rounded error: 0.998 is 1.0, not 1.00.
+    digit = math.floor(math.log10(float(f"{error:.1e}")))
+    return f"{value:.{min(max(0, 1 - digit), MOST_DECIMALS)}f}"
 
 
 def with_error(value: float, error: float | None, unit: str = "") -> str:
