@@ -35,6 +35,12 @@ def test_a_recipe_opens_with_its_command_result_and_time(
     assert commands and all(compose_jobs(command.split()) for command in commands)
 
 
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_names_its_optimizer(path: Path) -> None:
+    # Its results are those of that optimizer, whatever the default is.
+    assert "  - override /optimizer: " in path.read_text(encoding="utf-8")
+
+
 def test_make_sweep_trains_equally_long_on_either_data_set(tmp_path: Path) -> None:
     line = next(
         line
