@@ -59,7 +59,7 @@ class Steps(Callback):
 
 
 def config_of(*overrides: str) -> dict[str, Any]:
-    fixed = ["model=linear", f"latent_dim={LATENT_DIM}", "trainer.max_epochs=1"]
+    fixed = ["model=linear", "optimizer=adam", f"latent_dim={LATENT_DIM}", "trainer.max_epochs=1"]
     (job,) = compose_jobs([*fixed, f"trainer.limit_train_batches={STEPS}", *overrides])
     return resolved(job.config)
 

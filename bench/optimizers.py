@@ -1,9 +1,9 @@
 """Muon or Adam: validation bounds after the same wall time, for several budgets and seeds.
 
-    python bench/optimizers.py --out optimizers.json        (hours; a second call goes on)
+    python bench/optimizers.py --out optimizers.json        (hours; a second call continues)
     python bench/optimizers.py --models linear --budgets 5,10 --out optimizers.json
 
-Adam trains as the model does by default, for so many epochs. Muon, with the settings of
+Adam trains with its defaults for the model, for so many epochs. Muon, with the settings of
 experiment=shortest_linear or shortest_conv, gets as many steps as take the same time: a step of
 Muon takes `--ratio` times as long as one of Adam, which is measured first unless it is given. Each
 schedule is laid over all steps of its run. Latent dimension 10, one thread, no pictures.
@@ -17,11 +17,7 @@ from typing import Any
 
 from measure import interleaved, ratios, spread, table, train, write
 from peers import BATCH
-from training import as_set, bare_seconds
-
-from vae_lab.cli.jobs import compose_jobs
-from vae_lab.config.resolve import resolved
-from vae_lab.data.datamodule import ImageDataModule
+from training import as_set, bare_seconds, loaded
 
 STEPS = {"linear": 300, "conv": 12}
 LEAN = ["callbacks=none", "logger=none", "report=null", "explorer=null", "threads=1",
@@ -31,7 +27,9 @@ WAYS = ("adam", "muon")
 
 def way(kind: str, optimizer: str) -> list[str]:
     """Returns the settings of a model with one of the two."""
-    return [f"experiment=shortest_{kind}"] if optimizer == "muon" else [f"model={kind}"]
+    if optimizer == "muon":
+        return [f"experiment=shortest_{kind}"]
+    return [f"model={kind}", "optimizer=adam"]
 
 
 def step_ratio(kind: str, data: Any, common: list[str]) -> float:
@@ -39,8 +37,8 @@ def step_ratio(kind: str, data: Any, common: list[str]) -> float:
     timed = {}
     for optimizer in WAYS:
         settings = [*way(kind, optimizer), *common, "threads=1"]
-        steps = partial(bare_seconds, kind, data, STEPS[kind], settings)
-        timed[optimizer] = partial(as_set, 1, True, steps)
+        steps = partial(bare_seconds, kind, data, settings)
+        timed[optimizer] = partial(as_set, 1, True, steps, STEPS[kind])
     found = ratios(interleaved(timed, rounds=7), "muon", "adam")
     print(f"{kind}: a step of Muon takes {found} times as long as one of Adam", flush=True)
     return found.median
@@ -80,9 +78,7 @@ def shown(found: dict[str, Any], kind: str, budgets: list[int], seeds: list[int]
 def measure(options: argparse.Namespace, found: dict[str, Any]) -> None:
     """Fills `found`, which is kept on the disk after each run; what is there is not done again."""
     common = [f"data={options.data}", *options.settings]
-    (job,) = compose_jobs([f"data={options.data}"])
-    data = ImageDataModule.from_config(resolved(job.config), trust=True)
-    data.setup()
+    data = loaded(options.data)
     in_epoch = -(-len(data.train_images) // BATCH)
     for kind in options.models:
         if f"{kind} ratio" not in found:
@@ -96,7 +92,7 @@ def measure(options: argparse.Namespace, found: dict[str, Any]) -> None:
                 steps = round(budget * in_epoch / share)
                 found[key] = bound(kind, optimizer, steps, seed, common)
                 print(f"{key}: {found[key]['val']:.2f}", flush=True)
-                write(options.out, "Muon or Adam", {**vars(options), "out": ""}, found)
+                write(options.out, "Muon or Adam", vars(options), found)
         print(f"\n{kind}\n\n{shown(found, kind, options.budgets, options.seeds)}", flush=True)
 
 

@@ -40,7 +40,7 @@ class GenerativeModel(pl.LightningModule):
 
     def __setattr__(self, name: str, value: Any) -> None:
         # Lightning keeps the name of each hook here while it runs: 40 times per step. torch looks
-        # first whether it is a parameter, a module or a buffer, which a text never is.
+        # first whether it is a parameter, a module or a buffer: a text or a number never is.
         if (value is None or isinstance(value, str | float)) and name in self.__dict__:
             object.__setattr__(self, name, value)
         else:

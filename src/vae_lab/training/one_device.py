@@ -1,7 +1,7 @@
 """A training on one processor, without the hooks of Lightning that nobody has.
 
 Lightning asks every callback and the model before and after each part of a step, and its profiler
-about each question. In a step of a small model that takes a quarter of the time.
+about each question. Most hooks do nothing, and a step of a small model is short.
 """
 
 from collections.abc import Callable, Mapping
