@@ -123,7 +123,9 @@ def pytest_terminal_summary(
     passed = terminalreporter.stats.get("passed", [])
     if any("browser" in report.keywords for report in passed):
         terminalreporter.line(f"Look at the screenshots: {_screenshots()}")
-    reports = terminalreporter.stats.get("skipped", [])
+    # A file that is skipped as a whole has a report without keywords.
+    skips = terminalreporter.stats.get("skipped", [])
+    reports = [report for report in skips if isinstance(report, pytest.TestReport)]
     if skipped := [report.nodeid for report in reports if "real_mnist" in report.keywords]:
         terminalreporter.section(f"tests on real MNIST that did not run: {len(skipped)}")
         if not os.environ.get("VAE_LAB_DATA"):

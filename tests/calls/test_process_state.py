@@ -129,6 +129,35 @@ def test_a_call_leaves_the_process_as_it_was(
     assert "still here" in (tmp_path / "caller.log").read_text()
 
 
+@pytest.mark.parametrize("step", ["logging.shutdown", "torch.set_num_threads", "random.setstate"])
+def test_signals_do_not_interrupt_what_puts_the_process_back(
+    step: str, caller: logging.FileHandler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lean = (*STRIPES, "callbacks=none", "logger=none")
+    vae_lab.train(*lean, "run_name=first")
+    before = state_of_process()
+    module, name = step.split(".")
+    work = getattr(sys.modules[module], name)
+    came = 0
+
+    def interrupted(*given: Any) -> None:
+        nonlocal came
+        # Threads are also set for the training.
+        if name != "set_num_threads" or given == (before["threads of torch"],):
+            for _ in range(2):
+                came += 1
+                signal.raise_signal(signal.SIGINT)
+        work(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules[module], name, interrupted)
+        with pytest.raises(KeyboardInterrupt, match=r"interrupted\."):
+            vae_lab.train(*lean, "run_name=second")
+    assert came >= 2
+    assert_the_same(before)
+    assert vae_lab.train(*lean, "run_name=third").result.status == "success"
+
+
 def test_a_caller_who_uses_hydra_finds_his_own_afterwards() -> None:
     Path("own").mkdir()
     Path("own/config.yaml").write_text("a: 1\n")

@@ -10,9 +10,10 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,19 @@ from omegaconf.basecontainer import BaseContainer
 from vae_lab.errors import UserError
 
 _busy = threading.Lock()
+
+
+class Restoring(ExitStack):
+    """A stack whose end has a name: signals are held while it puts back what was there."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> bool | None:
+        return super().__exit__(kind, error, traceback)
 
 
 @contextmanager

@@ -8,12 +8,12 @@ import json
 import signal
 import warnings
 from collections.abc import Sequence
-from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vae_lab.calls.arrays import settings_of
 from vae_lab.calls.process_state import (
+    Restoring,
     hydra_kept,
     logging_kept,
     one_at_a_time,
@@ -78,10 +78,10 @@ def _outcome(overrides: Sequence[str], data: Any, labels: Any, *, is_sweep: bool
     _check_words(overrides)
     failures: list[Exception] = []
     try:
-        with ExitStack() as stack:
-            stack.enter_context(one_at_a_time())
+        with Restoring() as stack:
             # A second signal does not end the process: a notebook is more than its training.
-            stack.enter_context(handle_signals(ends_process=False))
+            stack.enter_context(handle_signals(held_in=Restoring.__exit__))
+            stack.enter_context(one_at_a_time())
             for kept in (process_kept, hydra_kept, workers_ended, warnings.catch_warnings):
                 stack.enter_context(kept())
             images = settings_of(data, labels, overrides)

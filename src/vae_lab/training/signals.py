@@ -3,9 +3,9 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
+from types import CodeType, FrameType
 
 from vae_lab.errors import Stopped
 
@@ -17,23 +17,33 @@ class _Handler:
 
     stopped: Stopped | None = None
     as_keyboard_interrupt = False
-    ends_process = True
+    held_in: CodeType | None = None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        if self.stopped is not None and self.ends_process:
+        if self.stopped is not None and self.held_in is None:
             os._exit(128 + number)
         self.stopped = self.stopped or Stopped(number)
-        raise KeyboardInterrupt if self.as_keyboard_interrupt else self.stopped
+        if not _is_inside(frame, self.held_in):
+            raise KeyboardInterrupt if self.as_keyboard_interrupt else self.stopped
+
+
+def _is_inside(frame: FrameType | None, code: CodeType | None) -> bool:
+    """Returns whether a function is at work: its frame, or one that called this one."""
+    while frame is not None and frame.f_code is not code:
+        frame = frame.f_back
+    return frame is not None
 
 
 _handler = _Handler()
 
 
 @contextmanager
-def handle_signals(*, ends_process: bool = True) -> Iterator[None]:
+def handle_signals(*, held_in: Callable[..., object] | None = None) -> Iterator[None]:
     """Listens to both signals, and leaves them as they were.
 
-    `ends_process`: whether a second signal ends the process at once. Else it is raised too.
+    `held_in`: a function that no signal interrupts: it puts back what a process has only one of. A
+    signal that comes there is raised at the end; everywhere else a second one is raised as the
+    first. None: a second signal ends the process at once.
 
     Python's own `KeyboardInterrupt` will not do: at the first one Lightning shuts its ears to
     every further Ctrl-C and ends the process with the code 1.
@@ -45,16 +55,20 @@ def handle_signals(*, ends_process: bool = True) -> Iterator[None]:
     # None: whoever embeds Python has a handler that Python cannot set again.
     ours = [n for n in SIGNALS if in_main and before[n] not in (signal.SIG_IGN, _handler, None)]
     if ours:
-        _handler.stopped, _handler.ends_process = None, ends_process
+        _handler.stopped = None
+        _handler.held_in = held_in.__code__ if held_in is not None else None
     for number in ours:
         signal.signal(number, _handler)
     try:
         yield
     finally:
+        held = _handler.stopped if ours and held_in is not None else None
         for number in ours:
             signal.signal(number, before[number])
         if ours:
-            _handler.stopped, _handler.ends_process = None, True
+            _handler.stopped, _handler.held_in = None, None
+    if held is not None:  # and no error is on its way, or this line would not be reached
+        raise held
 
 
 @contextmanager
