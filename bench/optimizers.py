@@ -3,10 +3,10 @@
     python bench/optimizers.py --out optimizers.json        (hours; a second call continues)
     python bench/optimizers.py --models linear --budgets 5,10 --out optimizers.json
 
-Adam trains with its defaults for the model, for so many epochs. Muon, with the settings of
-experiment=shortest_linear or shortest_conv, gets as many steps as take the same time: a step of
-Muon takes `--ratio` times as long as one of Adam, which is measured first unless it is given. Each
-schedule is laid over all steps of its run. Latent dimension 10, one thread, no pictures.
+Both train with their defaults for the model. Adam trains for so many epochs, Muon for as many steps
+as take the same time: a step of Muon takes `--ratio` times as long as one of Adam, which is
+measured first unless it is given. Each schedule is laid over all steps of its run. Latent dimension
+10, one thread, no pictures.
 """
 
 import argparse
@@ -27,9 +27,7 @@ WAYS = ("adam", "muon")
 
 def way(kind: str, optimizer: str) -> list[str]:
     """Returns the settings of a model with one of the two."""
-    if optimizer == "muon":
-        return [f"experiment=shortest_{kind}"]
-    return [f"model={kind}", "optimizer=adam"]
+    return [f"model={kind}", f"optimizer={optimizer}"]
 
 
 def step_ratio(kind: str, data: Any, common: list[str]) -> float:

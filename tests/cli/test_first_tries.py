@@ -25,9 +25,9 @@ def choice(group: str, option: str) -> str:
 ONE_WORD = "a setting is one word, key=value, without blanks"
 WHOLE = "must be a whole number of at least"
 NO_DEVICE = "needs a device that this machine does not show"
-ADAM_W = "optimizer._target_=torch.optim.AdamW"
+ADAM_W = "optimizer=adam optimizer._target_=torch.optim.AdamW"
 SGD = (
-    "optimizer._target_=torch.optim.SGD '~optimizer.betas' '~optimizer.eps' "
+    "optimizer=adam optimizer._target_=torch.optim.SGD '~optimizer.betas' '~optimizer.eps' "
     "'~optimizer.amsgrad' optimizer.momentum=0.9"
 )
 
@@ -37,6 +37,18 @@ FIRST_TRIES = {
     "epochs=5": ("unknown key epochs", "trainer.max_epochs=5"),
     "trainer.epochs=5": ("unknown key trainer.epochs", "trainer.max_epochs=5"),
     "max_epochs=5": ("unknown key max_epochs", "trainer.max_epochs=5"),
+    "weight_decay=1e-4": (
+        "unknown key weight_decay; optimizer.weight_decay belongs to optimizer=adam",
+        "optimizer=adam optimizer.weight_decay=1e-4",
+    ),
+    "model=burda weight_decay=1e-4": (
+        "unknown key weight_decay",
+        "model=burda optimizer.weight_decay=1e-4",
+    ),
+    "experiment=search weight_decay=1e-4": (
+        "unknown key weight_decay",
+        "experiment=search optimizer.weight_decay=1e-4",
+    ),
     "lr=1e-3": ("unknown key lr", "optimizer.lr=1e-3"),
     "optimizer.learning_rate=1e-3": (
         "unknown key optimizer.learning_rate",
@@ -341,7 +353,7 @@ def test_a_line_that_is_still_wrong_is_not_proposed(
         ("~callbacks=true", "~callbacks is written without a value: write ~callbacks."),
         ("run.sh", "'run.sh' is not a setting"),
         (f"lr={'9' * 400}", "With optimizer.lr=999"),
-        ("optimizer.foo=1", "unknown key optimizer.foo: optimizer=adam has "),
+        ("optimizer.foo=1", "unknown key optimizer.foo: optimizer=muon has "),
     ],
 )
 def test_no_line_is_proposed_that_means_something_else(

@@ -113,7 +113,10 @@ def test_evaluate_explains_its_keys(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--help nonsense", "there is no help about nonsense: choose a group (model, data, "),
+        (
+            "--help nonsense",
+            "there is no help about nonsense: choose a group (model, optimizer, data, ",
+        ),
         ("--help latent_dims", "there is no help about latent_dims: did you mean latent_dim?"),
         ("--help epochs", "there is no help about epochs: did you mean trainer.max_epochs?"),
         ("--help dataset", "there is no help about dataset: did you mean data?"),

@@ -51,7 +51,7 @@ MISTAKES = {
     "++latnet_dim=3": "unknown key latnet_dim. Type: python -m vae_lab latent_dim=3",
     "++model.foo=3": (
         "unknown key model.foo: model=linear has decoder, encoder, gains_from_bf16, hidden_dims, "
-        "lr, threads."
+        "lr, muon_lr, threads."
     ),
     "trainer.max_epochs=-1": f"trainer.max_epochs {WHOLE} 1, got -1.",
     "prior.num_components=3": (
@@ -130,7 +130,7 @@ MISTAKES = {
     "seed=99999999999999999999": (
         "seed is out of the range of numbers here, got 99999999999999999999."
     ),
-    "optimizer._target_=torch.optim.SGD": (
+    "optimizer=adam optimizer._target_=torch.optim.SGD": (
         "optimizer.amsgrad is not a setting of torch.optim.SGD: remove it with ~optimizer.amsgrad."
     ),
     "optimizer._target_=nothing.Here": (
@@ -159,7 +159,7 @@ MISTAKES = {
     "callbacks=ema callbacks.weight_averaging.decay=2": (
         "callbacks.weight_averaging.decay must be a number from 0 to 1, got 2."
     ),
-    "optimizer.amsgrad=1": "optimizer.amsgrad must be true or false, got 1.",
+    "optimizer=adam optimizer.amsgrad=1": "optimizer.amsgrad must be true or false, got 1.",
     "seed=-1": f"seed {WHOLE} 0, got -1.",
     "threads=0": (
         "threads must be a whole number from 1 to 1024, or null for all cores, got 0. Type: "
@@ -207,7 +207,7 @@ MISTAKES = {
     "callbacks.progress.refreshes_per_second=0": (
         "callbacks.progress.refreshes_per_second must be a number above 0, at most 100, got 0."
     ),
-    "trainer.precision=bf16-mixed +trainer.gradient_clip_val=1": (
+    "optimizer=adam trainer.precision=bf16-mixed +trainer.gradient_clip_val=1": (
         "trainer.gradient_clip_val cannot be used with a fused optimizer in mixed precision: add "
         "optimizer.fused=false."
     ),
@@ -408,8 +408,8 @@ def test_an_argument_without_effect_is_refused_with_the_reason(override: str, wo
         "trainer.devices=auto trainer.precision=16",
         "~callbacks.samples",
         "~logger.tensorboard",
-        "optimizer._target_=torch.optim.SGD ~optimizer.betas ~optimizer.eps ~optimizer.amsgrad "
-        "optimizer.momentum=0.9 optimizer.nesterov=true",
+        "optimizer=adam optimizer._target_=torch.optim.SGD ~optimizer.betas ~optimizer.eps "
+        "~optimizer.amsgrad optimizer.momentum=0.9 optimizer.nesterov=true",
         "logger=[tensorboard,csv]",
         "threads=1",
         "data.fallback=null",

@@ -65,7 +65,9 @@ def test_the_log_likelihood_of_an_image_depends_on_no_other_and_rises_with_the_s
     alone = torch.cat([vae.log_likelihood(x[None], num_samples=10, seed=0) for x in images])
     torch.testing.assert_close(together, alone, atol=1e-3, rtol=0)
     many = vae.log_likelihood(images, num_samples=300, seed=0)
-    assert many.mean() > vae.log_likelihood(images, num_samples=1, seed=0).mean()
+    # One sample gives the bound only in the mean over many draws.
+    ones = [vae.log_likelihood(images, num_samples=1, seed=seed).mean() for seed in range(50)]
+    assert many.mean() > torch.stack(ones).mean()
 
 
 def test_completions_keep_what_is_seen_and_repeat_with_the_seed(

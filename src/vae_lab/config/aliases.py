@@ -110,10 +110,10 @@ OPTIONS: dict[str, dict[str, str]] = {
         "likelihood=discretized_logistic": "logistic discretised_logistic",
     },
     "optimizer": {
-        "optimizer._target_=torch.optim.AdamW": "adam_w",
-        "optimizer._target_=torch.optim.SGD ~optimizer.betas ~optimizer.eps ~optimizer.amsgrad "
-        "optimizer.momentum=0.9": "sgd momentum gd",
-        "optimizer._target_=torch.optim.RMSprop ~optimizer.betas ~optimizer.amsgrad "
+        "optimizer=adam optimizer._target_=torch.optim.AdamW": "adam_w",
+        "optimizer=adam optimizer._target_=torch.optim.SGD ~optimizer.betas ~optimizer.eps "
+        "~optimizer.amsgrad optimizer.momentum=0.9": "sgd momentum gd",
+        "optimizer=adam optimizer._target_=torch.optim.RMSprop ~optimizer.betas ~optimizer.amsgrad "
         "~optimizer.fused": "rmsprop",
     },
     "prior": {

@@ -106,9 +106,10 @@ class Descriptions:
 
     @cached_property
     def groups(self) -> dict[str, ConfigGroup]:
-        """The groups by name, in the order of conf/config.yaml."""
+        """The groups by name, in the order of conf/config.yaml, but the model first."""
         file = _read(conf_folder() / f"{CONFIG_NAME}.yaml")
-        entries = [*file.included, *file.left_out]
+        # People choose the model first. Hydra wants what the model chooses to come before it.
+        entries = sorted([*file.included, *file.left_out], key=lambda entry: entry.name != "model")
         return {
             entry.name: ConfigGroup(
                 entry.name, entry.meaning, entry.value, self._options(entry.name, entry.value)

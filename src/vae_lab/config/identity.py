@@ -34,6 +34,9 @@ NOT_IN_HASH = (
 # run with such weights has, and which nobody types.
 INIT_FROM, INIT_WEIGHTS = "init_from", "init_weights"
 
+# Defaults that another key takes: the value of that key counts.
+ONLY_DEFAULTS = ("model.muon_lr",)
+
 # Keys that came later: with this value a run computes what it computed before, with the same hash.
 ADDED_LATER = {
     "best_by": None,
@@ -64,7 +67,8 @@ def config_hash(values: Mapping[str, Any], *, with_modules: bool = False) -> str
     versions made it `with_modules`.
     """
     relevant = {key: value for key, value in flatten(values) if not is_volatile(key)}
-    relevant.pop(INIT_FROM, None)
+    for key in (INIT_FROM, *ONLY_DEFAULTS):
+        relevant.pop(key, None)
     if relevant.get(INIT_WEIGHTS) is None:
         relevant.pop("init_strict", None)
     for key, value in ADDED_LATER.items():

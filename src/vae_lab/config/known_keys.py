@@ -12,6 +12,9 @@ from vae_lab.reading import parse_yaml
 # What a resumed run may be given besides (`cli/resume.py`).
 _OF_A_RESUMED_RUN = ("resume", "trust")
 
+# How a list of defaults chooses an option of another group.
+_OVERRIDE = "override /"
+
 
 @cache
 def options_by_key() -> dict[str, list[str]]:
@@ -45,6 +48,19 @@ def default_options() -> dict[str, str]:
     defaults = _content(conf_folder() / f"{CONFIG_NAME}.yaml")["defaults"]
     pairs = [pair for each in defaults if isinstance(each, dict) for pair in each.items()]
     return {str(group): str(option) for group, option in pairs}
+
+
+@cache
+def options_named_by(group: str, option: str) -> dict[str, str]:
+    """Returns the options of other groups that an option chooses: a model its optimizer."""
+    path = conf_folder() / group / f"{option}.yaml"
+    defaults = _content(path).get("defaults", []) if path.is_file() else []
+    pairs = [pair for each in defaults if isinstance(each, dict) for pair in each.items()]
+    return {
+        name.removeprefix(_OVERRIDE).partition("@")[0]: str(value)
+        for name, value in pairs
+        if name.startswith(_OVERRIDE)
+    }
 
 
 def _content(path: Path) -> dict[str, Any]:

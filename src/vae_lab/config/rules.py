@@ -178,7 +178,7 @@ RULES = (
         "above 0",
         lambda value: value > 0,
         """
-        model.lr optimizer.lr optimizer.adam_lr optimizer.eps objective.bandwidth
+        model.lr model.muon_lr optimizer.lr optimizer.adam_lr optimizer.eps objective.bandwidth
         callbacks.*.extent callbacks.*.threshold callbacks.*.max_megabytes grid_tolerance
         start_width
         posterior_rate

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from vae_lab.config.compose import key_of
-from vae_lab.config.known_keys import default_options
+from vae_lab.config.known_keys import default_options, options_named_by
 
 SWEEP = "-m"
 
@@ -69,8 +69,11 @@ class Draft:
 
     def option(self, group: str) -> str | None:
         """Returns which option of a group is chosen, or the default one."""
-        chosen = [setting.value for setting in self.settings() if setting.key == group]
-        return chosen[-1] if chosen else default_options().get(group)
+        chosen = {**default_options(), **{each.key: each.value for each in self.settings()}}
+        if self.chooses(group):
+            return chosen[group]
+        named = [options_named_by(other, chosen[other]) for other in ("model", "experiment")]
+        return {**chosen, **named[0], **named[1]}.get(group)
 
     def chooses(self, group: str) -> bool:
         """Tells whether a word chooses an option of a group."""
