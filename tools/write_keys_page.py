@@ -31,7 +31,7 @@ This page lists every group, option and key of a command line, with default, all
 meaning.
 
 ```bash
-python -m vae_lab data=digits model=linear model.hidden_dims=[256] optimizer.lr=3e-3
+python -m vae_lab data=digits model=linear model.hidden_dims=[256] optimizer.lr=3e-2
 ```
 
 `group=option` chooses an option, `key=value` sets a key; [Configuration](configuration.md)

@@ -70,6 +70,7 @@ def test_a_range_is_that_of_the_rules_else_a_type() -> None:
     assert top["threads"].default == "model.threads"
     assert keys("optimizer", "adam")["optimizer.amsgrad"].values == "true or false"
     assert keys("optimizer", "adam")["optimizer.lr"].default == "model.lr"
+    assert keys("optimizer", "muon")["optimizer.lr"].default == "model.muon_lr, else 2e-2"
     assert keys("data", "mnist")["data.root"].default == "$VAE_LAB_DATA, else data"
 
 

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from fake_runs import PROTOCOL, write_run
 
-from vae_lab.report.grouping import contrasts, group_runs, varying_keys
+from vae_lab.report.grouping import contrasts, group_runs
 from vae_lab.report.page import write_report
 from vae_lab.report.runs import find_runs
 from vae_lab.report.tables import commands
+from vae_lab.report.varying_keys import varying_keys
 from vae_lab.run_folder import COMMANDS
 
 
@@ -33,6 +34,26 @@ def test_a_precision_varies_where_somebody_chose_it_and_not_where_the_model_sett
     assert varying_keys([*runs, {"model": "conv", "trainer.precision": "32"}]) == [
         *("model", "trainer.precision")
     ]
+
+
+def test_an_optimizer_varies_where_somebody_chose_it_and_not_where_the_model_names_it() -> None:
+    linear: dict[str, Any] = {"model": "linear", "model.lr": 0.01, "model.muon_lr": 0.05}
+    conv: dict[str, Any] = {"model": "conv", "model.lr": 0.005, "model.muon_lr": 0.02}
+    burda: dict[str, Any] = {"model": "burda", "model.lr": 0.001}
+    adam, muon = (
+        [
+            model | {"optimizer": name, "optimizer.lr": model[f"model.{lr}"], key: 1}
+            for model in models
+        ]
+        for name, lr, key, models in (
+            ("adam", "lr", "optimizer.eps", [linear, conv, burda]),
+            ("muon", "muon_lr", "optimizer.momentum", [linear, conv]),
+        )
+    )
+    assert varying_keys([*muon, adam[2]]) == ["model"]
+    assert varying_keys([*muon, *adam]) == ["model", "optimizer"]
+    assert varying_keys([muon[0], adam[0]]) == ["optimizer"]
+    assert varying_keys([*muon, muon[0] | {"optimizer.lr": 0.1}]) == ["model", "optimizer.lr"]
 
 
 def test_seeds_are_one_setting_and_numbers_are_in_order(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ class Trained(NamedTuple):
 
 def made(option: str) -> tuple[VAE, ImageDataModule]:
     """Returns the model with its first weights, and its data; `option` is such as prior=vamp."""
-    (job,) = compose_jobs([option, "data=mnist_5k", "optimizer.lr=3e-3"])
+    (job,) = compose_jobs([option, "data=mnist_5k", "optimizer=adam", "optimizer.lr=3e-3"])
     config = resolved(job.config)
     data = ImageDataModule.from_config(config, trust=False)
     data.setup()

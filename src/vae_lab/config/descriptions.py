@@ -251,8 +251,8 @@ def _default(value: str) -> str:
     """Returns a default for a reader: of an interpolation what it stands for."""
     if variable := re.fullmatch(r"\$\{oc\.env:(\w+),(\w+)\}", value):
         return f"${variable[1]}, else {variable[2]}"
-    other = re.fullmatch(r"\$\{(?:oc\.select:)?([\w.]+)\}", value)
-    return other[1] if other else value
+    other = re.fullmatch(r"\$\{(?:oc\.select:)?([\w.]+)(?:,([\w.-]+))?\}", value)
+    return ", else ".join(filter(None, other.groups())) if other else value
 
 
 def _values(name: str, value: str) -> str:

@@ -10,6 +10,7 @@ from vae_lab.config.identity import run_name
 from vae_lab.report.conditions import heading
 from vae_lab.report.runs import Run, Skipped, image_identities
 from vae_lab.report.statistics import Sample
+from vae_lab.report.varying_keys import varying_keys
 
 T = TypeVar("T")
 
@@ -17,24 +18,7 @@ MOST_IN_COLOUR = 8
 
 LONGEST_LABEL = 48  # letters
 
-# Keys that change no number, or what follows from the rest.
-IGNORED = (
-    *("callbacks", "logger", "report", "threads", "trainer.accelerator", "trainer.devices"),
-    *("trainer.log_every_n_steps", "trainer.num_sanity_val_steps"),
-)
-
-# The callbacks that only look: those of other packages may change the training.
-ONLY_LOOKING = "vae_lab.callbacks."
-
-# What counts of the data if the images are the same: the other keys only say which images.
-OF_SAME_IMAGES = ("data.batch_size", "data.binarize", "data.num_val", "data.split_seed")
-
 SHORT_NAMES = {"optimizer.lr": "lr", "objective.beta": "beta", "trainer.max_epochs": "epochs"}
-
-FIRST = ("model", "latent_dim")
-
-# Keys that another group's option may settle, beside their own group's: precision `auto`.
-SETTLED_BY = {"trainer.precision": "model"}
 
 
 class Setting(NamedTuple):
@@ -167,58 +151,6 @@ def _name_without_seed(runs: Sequence[Run]) -> str:
     if len(names) == 1 or not {"model", "data"} <= result.choices.keys():
         return names.pop()
     return run_name(result.choices, result.latent_dim or 0, {})
-
-
-def varying_keys(settings: Sequence[Mapping[str, Any]], *, same_images: bool = False) -> list[str]:
-    """Returns the keys whose values differ, seeds aside, without those that follow from others.
-
-    A key of a group that is the same wherever the option is the same follows from the option; so do
-    keys with the same values in every run as another. With the `same_images` in all runs, it does
-    not matter under which name they were read.
-    """
-    names = dict.fromkeys(name for of_run in settings for name in of_run)
-    columns = {
-        name: tuple(
-            json.dumps(of_run.get(name), default=str, sort_keys=True) for of_run in settings
-        )
-        for name in names
-        if _matters(name, settings, same_images)
-    }
-    varying = {name: column for name, column in columns.items() if len(set(column)) > 1}
-    kept: list[str] = []
-    explained: set[tuple[str, ...]] = set()
-    for name in sorted(varying, key=_order):
-        column = varying[name]
-        option = varying.get(SETTLED_BY.get(name, _option(name)), column)
-        pairs = set(zip(option, column, strict=True))
-        follows = option is not column and len(pairs) == len(set(option))
-        if not follows and column not in explained:
-            kept.append(name)
-        explained.add(column)
-    return kept
-
-
-def _option(name: str) -> str:
-    """Returns the key that can settle another: the option of its group, or a callback's class."""
-    group, _, rest = name.partition(".")
-    return f"callbacks.{rest.partition('.')[0]}._target_" if group == "callbacks" else group
-
-
-def _matters(name: str, settings: Sequence[Mapping[str, Any]], same_images: bool) -> bool:
-    """Tells whether a key can change what a run computes, its seed aside."""
-    group, _, rest = name.partition(".")
-    if group == "callbacks" and rest:
-        targets = {str(of_run.get(_option(name), ONLY_LOOKING)) for of_run in settings}
-        return not all(it.startswith(ONLY_LOOKING) for it in targets)
-    if group == "data" and same_images:
-        return name in OF_SAME_IMAGES
-    return name != "seed" and group not in IGNORED and name not in IGNORED
-
-
-def _order(name: str) -> tuple[int, int, bool, str]:
-    first = FIRST.index(name) if name in FIRST else len(FIRST)
-    # Groups come first. model.lr is looked at before optimizer.lr, which is taken from it.
-    return first, name.count("."), not name.startswith("model."), name
 
 
 def _label(values: Mapping[str, Any]) -> str:
