@@ -45,6 +45,10 @@ FIRST_TRIES = {
         "unknown key weight_decay",
         "model=burda optimizer.weight_decay=1e-4",
     ),
+    "likelihood=laplace weight_decay=1e-4": (
+        "unknown key weight_decay",
+        "likelihood=laplace optimizer.weight_decay=1e-4",
+    ),
     "experiment=search weight_decay=1e-4": (
         "unknown key weight_decay",
         "experiment=search optimizer.weight_decay=1e-4",

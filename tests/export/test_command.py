@@ -17,9 +17,10 @@ from runs import train
 
 import vae_lab
 from vae_lab.errors import UserError
+from vae_lab.evaluate.values import value_with_error
 from vae_lab.export import __main__ as export
 from vae_lab.exported import DECODER, ENCODER, is_exported
-from vae_lab.run_folder import RunFolder
+from vae_lab.run_folder import Number, RunFolder
 
 # In place of an environment without them: importing either is an error.
 WITHOUT_TORCH = "import sys; sys.modules.update(torch=None, vae_lab=None); "
@@ -105,7 +106,8 @@ def test_the_card_shows_numbers_and_pictures_of_the_run(run: Path, folder: Path)
     result = RunFolder(run).require_result()
     assert card.startswith('---\nlicense: "mit"\nlibrary_name: vae-lab\n')
     bound, error = result.metrics["elbo/test"], result.standard_errors["elbo/test"]
-    assert f"{bound:.1f}\u00a0±\u00a0{error:.1f}\u00a0nats" in card
+    shown = value_with_error(Number("elbo", "", bound, error, {}))
+    assert f"{shown} nats".replace(" ", "\u00a0") in card
     assert f"| weights | best, after epoch {result.protocol['weights_epoch']} of 2 (" in card
     assert result.command in card
     known = json.loads((folder / "config.json").read_text())["result"]

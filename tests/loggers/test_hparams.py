@@ -13,7 +13,7 @@ from vae_lab.loggers import hparams
 def test_groups_short_names_and_keys_have_values(tmp_path: Path) -> None:
     found = hparams.values(*small_config(tmp_path, "model=linear", "latent_dim=3", "seed=5"))
     expected = {"model": "linear", "objective": "elbo", "data": "stripes", "latent_dim": 3}
-    expected |= {"seed": 5, "beta": 1.0, "lr": 0.01, "optimizer.lr": 0.01}
+    expected |= {"seed": 5, "beta": 1.0, "lr": 0.05, "optimizer.lr": 0.05}
     assert {name: found[name] for name in expected} == expected
     assert found["model.hidden_dims"] == [64]
 

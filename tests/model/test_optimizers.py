@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from vae_lab.cli.jobs import compose_jobs
+from vae_lab.config.identity import config_hash
 from vae_lab.config.resolve import resolved
 from vae_lab.optimizers import QUINTIC, Muon, orthogonal
 from vae_lab.vae import VAE
@@ -26,6 +27,43 @@ def muon(layer: nn.Module) -> Muon:
             if isinstance(one, nn.ConvTranspose2d)
         ],
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "rates"),
+    [
+        ("", "muon", (5e-2, 1e-2)),
+        ("model=conv", "muon", (1e-2, 5e-3)),
+        ("model=conv optimizer=adam", "adam", (5e-3, None)),
+        ("model=burda", "adam", (1e-3, None)),
+        ("model=burda optimizer=muon", "muon", (2e-2, 1e-3)),
+        ("likelihood=laplace", "adam", (1e-2, None)),
+        ("likelihood=laplace optimizer=muon", "muon", (5e-2, 1e-2)),
+        ("likelihood=continuous_bernoulli model=conv", "adam", (5e-3, None)),
+        ("experiment=reference model=linear", "adam", (1e-3, None)),
+        ("experiment=shortest_linear model.muon_lr=1e-3", "muon", (5e-2, 2e-2)),
+        ("model.muon_lr=3e-2 model.lr=1e-3", "muon", (3e-2, 1e-3)),
+    ],
+)
+def test_the_model_or_the_likelihood_names_the_optimizer_and_a_command_line_wins(
+    line: str, name: str, rates: tuple[float, float | None]
+) -> None:
+    (job,) = compose_jobs(line.split())
+    optimizer = resolved(job.config)["optimizer"]
+    assert job.choices["optimizer"] == name
+    assert (optimizer["lr"], optimizer.get("adam_lr")) == rates
+
+
+def test_a_default_of_another_key_is_in_no_hash_but_its_effect_is() -> None:
+    hashes = {
+        line: config_hash(resolved(compose_jobs(line.split())[0].config))
+        for line in ("", "model.muon_lr=1e-3", "optimizer.lr=1e-3", "optimizer=adam")
+    }
+    assert hashes["model.muon_lr=1e-3"] == hashes["optimizer.lr=1e-3"]
+    with_adam = resolved(compose_jobs(["optimizer=adam"])[0].config)
+    del with_adam["model"]["muon_lr"]  # as earlier versions had it
+    assert config_hash(with_adam) == hashes["optimizer=adam"]
+    assert len(set(hashes.values())) == 3
 
 
 def of_known_values(rows: int, columns: int, values: Tensor) -> tuple[Tensor, Tensor]:

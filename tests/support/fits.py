@@ -1,4 +1,4 @@
-"""A short training on stripes with some of the Trainer's arguments, and notes of what it did."""
+"""A short training on stripes with Adam and arguments of the Trainer, and what it did."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -67,7 +67,8 @@ class Fit:
         change: Callable[[VAE], None] | None = None,
     ) -> None:
         keys = [f"trainer.{override}" for override in overrides]
-        config, _ = small_config(folder / "conf", "callbacks=none", "logger=none", *keys)
+        fixed = ("callbacks=none", "logger=none", "optimizer=adam")
+        config, _ = small_config(folder / "conf", *fixed, *keys)
         self.config, self.folder, self.notes = config, folder, Notes()
         self.notes.stop = stop
         first = [LimitWarnings(), self.notes, *more]

@@ -95,7 +95,7 @@ def test_weights_that_stay_the_best_belong_to_the_longer_run_too(
     trained: Any, vae_lab: Command
 ) -> None:
     # So small a step that no later epoch is better than the first.
-    short = trained("short", SHORT, "optimizer.lr=1e-30")
+    short = trained("short", SHORT, "optimizer=adam", "optimizer.lr=1e-30")
     assert vae_lab("resume=short", "trust=true", LONG).code == 0
     result = RunFolder(short).require_result()
     assert result.protocol["weights"] == "best" and result.protocol["weights_epoch"] == 1

@@ -59,16 +59,17 @@ class KnownByHeart(Callback):
         with evaluation_mode(pl_module):
             labels = data.given_labels("train")
             found = recall(pl_module, images, self.num_draws, generator, labels)
+        exactness = round(found.exactness, 2) + 0.0  # -0.0 + 0.0 is 0.0, so never -0%
         what = f"the {len(images)} images after {trainer.global_step} steps"
         facts = (
             f"{found.recognised:.0%} of the reconstructions are closest to their own image, and "
-            f"they have {found.exactness:.0%} of what distinguishes the images from their mean"
+            f"they have {exactness:.0%} of what distinguishes the images from their mean"
         )
         if not found.recognised >= self.least_recognised:
             raise NotLearned(
                 f"the network does not distinguish {what}: {facts}. Look at figures/, check that "
                 f"the decoder uses z and the encoder x, and try a larger latent_dim, more "
-                f"trainer.max_epochs, or optimizer.lr=5e-4."
+                f"trainer.max_epochs, or a smaller optimizer.lr."
             )
         if found.exactness >= self.least_exactness:
             log.info("The network memorises %s: %s.", what, facts)

@@ -28,7 +28,7 @@ class _Handler:
 
 
 def _is_inside(frame: FrameType | None, code: CodeType | None) -> bool:
-    """Returns whether a function is at work: its frame, or one that called this one."""
+    """Returns whether a function is running: in this frame, or in one that called it."""
     while frame is not None and frame.f_code is not code:
         frame = frame.f_back
     return frame is not None

@@ -72,8 +72,9 @@ class Draft:
         chosen = {**default_options(), **{each.key: each.value for each in self.settings()}}
         if self.chooses(group):
             return chosen[group]
-        named = [options_named_by(other, chosen[other]) for other in ("model", "experiment")]
-        return {**chosen, **named[0], **named[1]}.get(group)
+        for other in ("model", "likelihood", "experiment"):  # the last wins, as in config.yaml
+            chosen.update(options_named_by(other, chosen[other]))
+        return chosen.get(group)
 
     def chooses(self, group: str) -> bool:
         """Tells whether a word chooses an option of a group."""
