@@ -32,7 +32,7 @@ Step = Callable[[], object]
 
 @cache
 def config_of(kind: str) -> Row:
-    (job,) = compose_jobs([f"model={kind}", f"latent_dim={LATENT_DIM}"])
+    (job,) = compose_jobs([f"model={kind}", "optimizer=adam", f"latent_dim={LATENT_DIM}"])
     return resolved(job.config)
 
 

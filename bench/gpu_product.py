@@ -23,7 +23,7 @@ from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.run_folder import RunFolder
 from vae_lab.training.trainer import CompiledSteps, _model, build_trainer, machine_settings
 
-OFF = ["callbacks=none", "trainer.enable_progress_bar=false", "~explorer"]
+OFF = ["optimizer=adam", "callbacks=none", "trainer.enable_progress_bar=false", "~explorer"]
 GRAPHS = "compile=reduce-overhead"
 WAYS = {
     "fp32": [],

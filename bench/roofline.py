@@ -131,7 +131,7 @@ def parts(data: Any, threads: int, end: float, rounds: int) -> dict[str, Found]:
     torch.set_num_threads(threads)
     timed = {}
     for precision in precisions():
-        (job,) = compose_jobs(["model=conv", f"latent_dim={LATENT_DIM}"])
+        (job,) = compose_jobs(["model=conv", "optimizer=adam", f"latent_dim={LATENT_DIM}"])
         found = layers.passes(resolved(job.config), data.train_images, bf16=precision == "bf16")
         timed |= {f"{part} | {one} | {precision}": call for (part, one), call in found.items()}
     done = {name: work.of(call) for name, call in timed.items()}

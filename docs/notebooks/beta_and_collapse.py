@@ -59,13 +59,14 @@ def train(*overrides: str) -> None:
 #
 # Five values of beta, ten latent dimensions, black and white digits. `-m` trains all values of a
 # list one after the other; `callbacks=none report=null` leave out pictures and report, to save
-# time.
+# time. The optimizer is Adam, as in most papers.
 
 # %%
 common = [
     "data=digits",
     "data.binarize=threshold",
     "latent_dim=10",
+    "optimizer=adam",
     "callbacks=none",
     "report=null",
 ]
@@ -208,6 +209,8 @@ assert elbo["one layer, plain"] > elbo["three layers, warm-up"] + 1
 # 3. Hold the KL at a target: `train("-m", *common, "objective=elbo_capacity",
 #    "objective.capacity=2,5,10", "sweep_name=exercise3")`. Draw the three points into the first
 #    figure.
+# 4. Another optimizer: `train("-m", *deep, "optimizer=muon", "sweep_name=exercise4")`. Does the
+#    deep model still collapse?
 #
 # ## Next
 #

@@ -149,7 +149,7 @@ def test_every_pass_of_conv_is_measured_and_none_that_a_step_does_not_need(
     from vae_lab.cli.jobs import compose_jobs
     from vae_lab.config.resolve import resolved
 
-    (job,) = compose_jobs(["model=conv", "latent_dim=3", "model.channels=[4,8]"])
+    (job,) = compose_jobs(["model=conv", "optimizer=adam", "latent_dim=3", "model.channels=[4,8]"])
     images = torch.zeros(8, 1, 28, 28, dtype=torch.uint8)
     passes = of_bench("layers").passes(resolved(job.config), images, bf16=False)
     parts = {part for part, _ in passes}
