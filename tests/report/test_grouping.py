@@ -54,6 +54,9 @@ def test_an_optimizer_varies_where_somebody_chose_it_and_not_where_the_model_nam
     assert varying_keys([*muon, *adam]) == ["model", "optimizer"]
     assert varying_keys([muon[0], adam[0]]) == ["optimizer"]
     assert varying_keys([*muon, muon[0] | {"optimizer.lr": 0.1}]) == ["model", "optimizer.lr"]
+    # The rate of the other optimizer is one that somebody chose.
+    assert varying_keys([muon[0], muon[0] | {"optimizer.lr": 0.01}]) == ["optimizer.lr"]
+    assert varying_keys([adam[0], adam[0] | {"optimizer.lr": 0.05}]) == ["optimizer.lr"]
 
 
 def test_seeds_are_one_setting_and_numbers_are_in_order(tmp_path: Path) -> None:

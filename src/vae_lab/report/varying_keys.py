@@ -22,10 +22,10 @@ FIRST = ("model", "latent_dim")
 # optimizer that a model names.
 SETTLED_BY = {"trainer.precision": "model", "optimizer": "model"}
 
-# Rates that are those of the model unless somebody chose others.
+# The rates of each optimizer that are the model's, unless somebody chose others.
 RATES_OF_MODEL = {
-    "optimizer.lr": ("model.lr", "model.muon_lr"),
-    "optimizer.adam_lr": ("model.lr",),
+    "adam": {"optimizer.lr": "model.lr"},
+    "muon": {"optimizer.lr": "model.muon_lr", "optimizer.adam_lr": "model.lr"},
 }
 
 
@@ -61,8 +61,8 @@ def varying_keys(settings: Sequence[Mapping[str, Any]], *, same_images: bool = F
 def _chosen(name: str, of_run: Mapping[str, Any]) -> Any:
     """Returns the value of a key; None of a rate that is the model's own."""
     value = of_run.get(name)
-    usual = [of_run.get(other) for other in RATES_OF_MODEL.get(name, ())]
-    return None if value in usual else value
+    usual = RATES_OF_MODEL.get(of_run.get("optimizer", ""), {}).get(name, "")
+    return None if value == of_run.get(usual) else value
 
 
 def _option(name: str) -> str:
