@@ -22,8 +22,9 @@ COVARIANCE = torch.linalg.inv(PRECISION)
 X = torch.rand(PIXELS, generator=torch.Generator().manual_seed(1)).double()
 MEAN = COVARIANCE @ WEIGHT.T @ X / SCALE**2
 
-# Of an encoder's q the grid, its log p(x) and the best Gaussian; the clock counts decoded points.
-COMPUTE = """(weight, x, scale, mean, logVar, lower, budget) => {
+# Of an encoder's q the grid, its log p(x) and the best Gaussian; the clock counts decoded points, and
+# moves after each `tick` of them.
+COMPUTE = """(weight, x, scale, mean, logVar, lower, budget, tick) => {
   let decoded = 0;
   const outputs = new Float32Array(x.length);
   const run = (z) => {
@@ -33,7 +34,7 @@ COMPUTE = """(weight, x, scale, mean, logVar, lower, budget) => {
   };
   const likelihood = makeLikelihood({ kind: "gaussian", log_scale: Math.log(scale) });
   const model = { decoder: { run }, likelihood, prior: standardNormal(2), numPixels: x.length };
-  const points = new DecodedPoints(model, [0.1, -0.2], 0.5, () => decoded);
+  const points = new DecodedPoints(model, [0.1, -0.2], 0.5, () => tick * Math.floor(decoded / tick));
   const q = new Gaussian(floats(mean), floats(logVar), lower && floats(lower));
   const grids = [1, 2].map(() => {
     const grid = new PosteriorGrid(points, floats(x), q, budget);
@@ -44,10 +45,10 @@ COMPUTE = """(weight, x, scale, mean, logVar, lower, budget) => {
 }"""
 
 
-def computed(maths: PageMaths, q: dict[str, Any], budget: float = 5000) -> Any:
+def computed(maths: PageMaths, q: dict[str, Any], budget: float = 5000, tick: int = 1) -> Any:
     x, weight = X.tolist(), WEIGHT.tolist()
     given = (q["mean"].tolist(), q["log_var"].tolist(), q["lower"])
-    return maths.call(COMPUTE, weight, x, SCALE, *given, budget)
+    return maths.call(COMPUTE, weight, x, SCALE, *given, budget, tick)
 
 
 def encoder(*, full: bool, shift: tuple[float, float] = (0.0, 0.0)) -> dict[str, Any]:
@@ -115,6 +116,13 @@ def test_a_second_image_decodes_no_point_again(maths: PageMaths) -> None:
 def test_without_time_for_more_points_a_coarse_grid_says_so(maths: PageMaths) -> None:
     found = computed(maths, encoder(full=False), budget=0)
     assert found["isFine"] is False and found["spacing"] == 0.5
+
+
+def test_a_coarse_clock_limits_the_points_as_a_fine_one(maths: PageMaths) -> None:
+    fine, coarse = (
+        computed(maths, encoder(full=False), budget=300, tick=tick)["ofBoth"][0] for tick in (1, 20)
+    )
+    assert fine == coarse < computed(maths, encoder(full=False))["ofBoth"][0]
 
 
 @pytest.mark.parametrize("kind", ["bernoulli", "continuous_bernoulli"])
