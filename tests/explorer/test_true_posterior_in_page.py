@@ -22,8 +22,8 @@ COVARIANCE = torch.linalg.inv(PRECISION)
 X = torch.rand(PIXELS, generator=torch.Generator().manual_seed(1)).double()
 MEAN = COVARIANCE @ WEIGHT.T @ X / SCALE**2
 
-# Of an encoder's q the grid, its log p(x) and the best Gaussian; the clock counts decoded points, and
-# moves after each `tick` of them.
+# Of an encoder's q the grid, its log p(x) and the best Gaussian; the clock counts decoded points,
+# and moves after each `tick` of them.
 COMPUTE = """(weight, x, scale, mean, logVar, lower, budget, tick) => {
   let decoded = 0;
   const outputs = new Float32Array(x.length);
@@ -34,7 +34,8 @@ COMPUTE = """(weight, x, scale, mean, logVar, lower, budget, tick) => {
   };
   const likelihood = makeLikelihood({ kind: "gaussian", log_scale: Math.log(scale) });
   const model = { decoder: { run }, likelihood, prior: standardNormal(2), numPixels: x.length };
-  const points = new DecodedPoints(model, [0.1, -0.2], 0.5, () => tick * Math.floor(decoded / tick));
+  const now = () => tick * Math.floor(decoded / tick);
+  const points = new DecodedPoints(model, [0.1, -0.2], 0.5, now);
   const q = new Gaussian(floats(mean), floats(logVar), lower && floats(lower));
   const grids = [1, 2].map(() => {
     const grid = new PosteriorGrid(points, floats(x), q, budget);

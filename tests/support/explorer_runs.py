@@ -11,7 +11,7 @@ from vae_lab.config.resolve import resolved
 
 COMMON = (
     *("trainer.max_epochs=1", "callbacks=none", "report=null", "logger=none", "threads=1"),
-    # After one epoch Muon's codes are still far from the prior, and posteriors too narrow for a grid.
+    # After one epoch of Muon the posteriors are still too narrow for a grid.
     "optimizer=adam",
 )
 # By the names of their folders, which are the names on the page.

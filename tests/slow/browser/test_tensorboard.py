@@ -103,7 +103,7 @@ def test_the_table_has_one_row_per_run_with_its_values(served: Board, sweep: Pat
     for run, row in rows.items():
         linear = run.startswith("linear")
         expected = {"model": "linear" if linear else "conv8", "seed": 0.0}
-        expected |= {"latent_dim": 2.0 if is_z2(run) else 10.0, "lr": 0.01 if linear else 0.005}
+        expected |= {"latent_dim": 2.0 if is_z2(run) else 10.0, "lr": 0.05 if linear else 0.01}
         if linear:  # the other model has no such key: its cell is empty
             expected["model.hidden_dims"] = "[64]"
         assert {key: value for key, value in row["hparams"].items() if value} == {
