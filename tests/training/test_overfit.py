@@ -1,6 +1,5 @@
 """debug=overfit: a network that can learn memorises eight images, a broken one does not."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -58,13 +57,11 @@ def test_a_network_that_can_learn_knows_the_images(
 @pytest.mark.parametrize("part", ["encoder", "decoder"])
 def test_a_broken_network_fails(part: str, vae_lab: Command) -> None:
     broken = f"model.{part}._target_=user_networks.Blind{part.capitalize()}"
-    done = vae_lab(*LINE, broken)
+    # With Adam the decoder of a blind encoder ignores z soon, so all reconstructions are the same.
+    done = vae_lab(*LINE, broken, "optimizer=adam")
     assert done.code == 1
-    found = re.search(r"does not distinguish the 8 images after 1000 steps: (\d+)% of", done.err)
-    assert found is not None
-    # One in eight: by chance if the decoder still draws the noise of z, of which there are 128
-    # draws (three standard errors are 8.8%), else exactly.
-    assert abs(int(found[1]) - 12.5) < (8.8 if part == "encoder" else 1)
+    # One in eight.
+    assert "the network does not distinguish the 8 images after 1000 steps: 12% of" in done.err
     assert done.err.count("\n") == 1
     assert "To resume" not in done.out
     result = only_run().require_result()
