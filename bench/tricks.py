@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from vae_lab.cli.jobs import compose_jobs
 from vae_lab.config.resolve import resolved
 from vae_lab.environment import available_cores, gpus_hidden, processor_has_bf16
+from vae_lab.generative_model import BATCH as BATCH_OUTSIDE
 from vae_lab.likelihoods import Bernoulli
 from vae_lab.networks.conv import Doubling, ToImage, halving
 from vae_lab.vae import VAE
@@ -93,6 +94,21 @@ class Steps:
         return time.perf_counter() - start
 
 
+def decoding(kind: str, at_once: int) -> Timed:
+    """Returns what times an evaluation's decoding of 2,000 latent points, so many at a time."""
+    model = Steps(kind).model.eval()
+    parts = torch.randn(1, 2000, LATENT_DIM).split(at_once, dim=1)
+
+    def seconds() -> float:
+        start = time.perf_counter()
+        with torch.no_grad():
+            for z in parts:
+                model.outputs(z)
+        return time.perf_counter() - start
+
+    return seconds
+
+
 def cross_entropy(outputs: Tensor, x: Tensor) -> Tensor:
     loss = F.binary_cross_entropy_with_logits(outputs, x.expand_as(outputs), reduction="none")
     return -loss.flatten(2).sum(dim=2)
@@ -161,7 +177,12 @@ def of_steps(*, bf16: bool) -> list[Trick]:
         tricks.append(Trick("conv: bf16", "where the processor has it", Steps("conv"), conv()))
     else:
         linear = partial(Steps, "linear")
-        tricks.append(Trick(f"linear: {cores} threads", "no", linear(), linear(threads=cores)))
+        tricks += [
+            Trick(f"linear: {cores} threads", "no", linear(), linear(threads=cores)),
+            *(Trick(f"{kind}, evaluation: {BATCH_OUTSIDE} points decoded at a time, not 2,000",
+                    "yes", decoding(kind, 2000), decoding(kind, BATCH_OUTSIDE))
+              for kind in ("linear", "conv")),
+        ]  # fmt: skip
     return tricks
 
 

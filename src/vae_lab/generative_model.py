@@ -16,8 +16,9 @@ from vae_lab.likelihoods import Likelihood
 from vae_lab.posteriors import Posterior, joined
 from vae_lab.priors import Prior
 
-# Images that are encoded, decoded or scored at once if no gradient is needed. It fits in memory.
-BATCH = 500
+# Images or latent points that a network takes at once outside of training. Of more the activations
+# of convolutions leave the caches of a processor, and each image takes longer.
+BATCH = 250
 
 
 class GenerativeModel(pl.LightningModule):

@@ -94,7 +94,7 @@ def test_batches_change_nothing_and_bound_the_memory(
         sizes.append(noise.shape[0] * noise.shape[1])
         return original(model, x, q, noise, labels)
 
-    monkeypatch.setattr("vae_lab.inference.classes._POINTS", points)
+    monkeypatch.setattr("vae_lab.inference.classes.BATCH", points)
     monkeypatch.setattr("vae_lab.inference.classes.log_weights", counting)
     actual, _, _ = found(0.3, 6, range(IMAGES))
     torch.testing.assert_close(actual, expected, atol=1e-4, rtol=0)

@@ -17,6 +17,7 @@ from vae_lab.callbacks.drawing.charts.scatter import Window
 from vae_lab.callbacks.drawing.letters import label_name
 from vae_lab.callbacks.picture import Picture
 from vae_lab.callbacks.snapshot import Snapshot
+from vae_lab.generative_model import BATCH
 from vae_lab.inference.best_posterior import OptimizationSettings, best_posterior
 from vae_lab.inference.density import Mass, bound, log_density, masses
 from vae_lab.loggers.base import RunLogger
@@ -33,9 +34,6 @@ SHARE, WIDEST, ROOM = 0.98, 2.0, 0.05
 
 # Of the optimisation: the rate it begins with, and the draws by which the best q is chosen.
 RATE, SAMPLES = 0.1, 500
-
-# Latent points decoded at a time.
-DECODER_BATCH = 1000
 
 
 class BoundGaps(NamedTuple):
@@ -124,7 +122,7 @@ class Posteriors(Picture):
             q,
             optimization,
             noise=noise,
-            decoder_batch=DECODER_BATCH,
+            decoder_batch=BATCH,
             labels=labels,
         ).posterior
 

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
-from vae_lab.generative_model import of_rows
+from vae_lab.generative_model import BATCH, of_rows
 from vae_lab.posteriors import Posterior, joined
 
 if TYPE_CHECKING:
     from vae_lab.vae import VAE
-
-BATCH = 500  # images encoded at once; it changes no result
 
 # Of how many images of a label the typical ones are found, and how many others each is compared to.
 CANDIDATES, NEIGHBOURS = 100, 5

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vae_lab.evaluate.bound import mean_over_images
 from vae_lab.evaluate.marginal_likelihood import protocol_of_samples, protocol_of_targets
+from vae_lab.generative_model import BATCH
 from vae_lab.inference.images import Advance, EvaluationImages
 from vae_lab.inference.joint import log_likelihood_of_pairs, log_prior
 from vae_lab.posteriors import HasMean
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
 # Log-probabilities of (point, image) pairs held at a time: 32 MB in double precision.
 _PAIRS = 4_000_000
-
-# Points decoded at a time.
-_POINTS = 4000
 
 # Steps along each axis of the first grid.
 _FIRST_STEPS = 32
@@ -125,7 +123,7 @@ def _new_points(steps: int, extent: float) -> Tensor:
 def _log_sum_over(model: "VAE", points: Tensor, x: Tensor, labels: Tensor | None) -> Tensor:
     """Returns the log of the sum of p(x|z) p(z) over points z (G, 2), float64 (N,)."""
     total = torch.full((len(x),), -math.inf, dtype=torch.float64)
-    width = min(max(1, _PAIRS // len(x)), _POINTS)
+    width = min(max(1, _PAIRS // len(x)), BATCH)
     for start in range(0, len(points), width):
         part = points[start : start + width]
         # log p(x|z) of every pair, (points, N), plus log p(z) of the point.

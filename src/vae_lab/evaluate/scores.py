@@ -11,14 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vae_lab.generative_model import BATCH
 from vae_lab.inference.joint import log_prior
 from vae_lab.random_streams import stream
 
 if TYPE_CHECKING:
     from vae_lab.vae import VAE
-
-# Latent points decoded at a time.
-_POINTS = 1000
 
 
 class Scores(NamedTuple):
@@ -52,7 +50,7 @@ def score(
     `test_bounds` are the bounds of the test images, ascending.
     """
     noise = torch.randn(num_samples, 1, model.latent_dim, generator=stream("score", seed))
-    width = max(1, _POINTS // num_samples)
+    width = max(1, BATCH // num_samples)
     parts = []
     for start in range(0, len(images), width):
         rows = slice(start, start + width)

@@ -15,15 +15,13 @@ from torch import Tensor
 
 from vae_lab.data.images import ImageArray
 from vae_lab.errors import UserError
+from vae_lab.generative_model import BATCH
 from vae_lab.inference.images import Advance
 from vae_lab.inference.joint import log_weights
 from vae_lab.random_streams import stream
 
 if TYPE_CHECKING:
     from vae_lab.vae import VAE
-
-# Latent points decoded at a time.
-_POINTS = 2000
 
 
 @torch.no_grad()
@@ -52,7 +50,7 @@ def class_log_weights(
             "condition=label."
         )
     places, noise_of = places if places is not None else [0] * len(images), _noise(model, seed)
-    width, results = max(1, _POINTS // num_samples), []
+    width, results = max(1, BATCH // num_samples), []
     for start in range(0, len(images), width):
         rows = range(start, min(start + width, len(images)))
         batch = _Batch(
@@ -92,7 +90,7 @@ class _Batch(NamedTuple):
         # Of very many samples some at a time.
         parts = [
             log_weights(model, self.x, q, noise, labels).logsumexp(dim=0)
-            for noise in torch.split(self.noise, _POINTS)
+            for noise in torch.split(self.noise, BATCH)
         ]
         return torch.stack(parts).logsumexp(dim=0) - math.log(len(self.noise))
 

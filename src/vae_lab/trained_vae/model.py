@@ -21,6 +21,7 @@ from vae_lab.evaluate.marginal_likelihood import importance_weighted
 from vae_lab.evaluate.scores import Scores, score
 from vae_lab.evaluations import read_per_image
 from vae_lab.exported import is_exported, read_test_bounds
+from vae_lab.generative_model import BATCH
 from vae_lab.inference.classes import class_log_joint, class_log_weights
 from vae_lab.inference.completion.completions import Completion, complete
 from vae_lab.inference.images import EvaluationImages
@@ -184,7 +185,7 @@ class TrainedVAE:
         rows = torch.zeros(len(x), dtype=torch.long)
         first = EvaluationImages(x, self.model.encode(x, given), rows, "use", 1, given)
         estimate = importance_weighted(
-            self.model, first, num_samples=num_samples, decoder_batch=2000, seed=seed
+            self.model, first, num_samples=num_samples, decoder_batch=BATCH, seed=seed
         )
         return torch.from_numpy(estimate.log_likelihood)
 

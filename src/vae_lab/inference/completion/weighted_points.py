@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from vae_lab.generative_model import BATCH
 from vae_lab.inference.completion.proposals import Gaussians, draw, joined, of_posteriors
 from vae_lab.inference.completion.seen_pixels import of_seen_pixels
 from vae_lab.inference.density import masses
@@ -25,9 +26,6 @@ from vae_lab.inference.joint import log_joint, log_prior
 
 if TYPE_CHECKING:
     from vae_lab.vae import VAE
-
-# Points decoded at a time.
-_BATCH = 500
 
 # Fillings of the gaps, how often each is encoded and decoded, and the draws of the prior of which
 # they begin at likely ones.
@@ -127,7 +125,7 @@ def _weighted(
 def _log_joint(of_seen: "VAE", pixels: Tensor, z: Tensor) -> Tensor:
     """Returns log p(x_seen, z) of points z (K, Z), float64 (K,)."""
     return torch.cat(
-        [log_joint(of_seen, pixels, part[:, None])[:, 0] for part in torch.split(z, _BATCH)]
+        [log_joint(of_seen, pixels, part[:, None])[:, 0] for part in torch.split(z, BATCH)]
     )
 
 
