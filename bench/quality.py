@@ -32,12 +32,12 @@ BUDGETS = {"linear-z2": [3, 4, 5], "linear-z10": [3, 4, 5],
            "conv-z2": [8, 10, 12], "conv-z10": [12, 13, 14]}  # fmt: skip
 
 
-def bounds(name: str, epochs: int, seed: int, data: str) -> dict[str, Any]:
-    """Returns the bounds and the seconds of one run."""
+def bounds(name: str, epochs: int, seed: int, common: list[str]) -> dict[str, Any]:
+    """Returns the bounds and the seconds of one run with these settings."""
     kind, _, latent_dim = name.partition("-z")
     result = train(
         f"experiment=shortest_{kind}", f"latent_dim={latent_dim}", f"trainer.max_epochs={epochs}",
-        f"seed={seed}", f"data={data}", "trainer.enable_progress_bar=false",
+        f"seed={seed}", "trainer.enable_progress_bar=false", *common,
     )  # fmt: skip
     return {
         "seed": seed,
@@ -61,18 +61,24 @@ def script_seconds(name: str, data: str) -> float:
 
 
 def search(
-    name: str, budgets: list[int], seeds: list[int], new_seeds: list[int], data: str
+    name: str,
+    budgets: list[int],
+    seeds: list[int],
+    new_seeds: list[int],
+    data: str,
+    settings: list[str],
 ) -> dict[str, Any]:
     """Tries budgets from the smallest until every seed's validation bound is good enough.
 
     The first seed whose bound is not ends a budget. New seeds then try the chosen one on the test
     images.
     """
+    common = [f"data={data}", *settings]
     tried: dict[int, list[dict[str, Any]]] = {}
     for epochs in budgets:
         tried[epochs] = []
         for seed in seeds:
-            one = bounds(name, epochs, seed, data)
+            one = bounds(name, epochs, seed, common)
             tried[epochs].append(one)
             print(f"{name}, {epochs} epochs, seed {seed}: test -{one['test']:.2f}, "
                   f"validation -{one['val']:.2f}", flush=True)  # fmt: skip
@@ -83,7 +89,7 @@ def search(
     runs = tried[epochs]
     reached = len(runs) == len(seeds) and runs[-1]["val"] < REFERENCE[name]
     if reached:
-        runs = [bounds(name, epochs, seed, data) for seed in new_seeds]
+        runs = [bounds(name, epochs, seed, common) for seed in new_seeds]
     held = sum(one["test"] < REFERENCE[name] for one in runs)
     reference = script_seconds(name, data)
     seconds = spread([one["seconds"] for one in runs])
@@ -107,6 +113,7 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2,3,4")
     parser.add_argument("--new-seeds", default="10,11,12,13,14,15,16,17,18,19")
     parser.add_argument("--budgets", nargs="*", help="such as conv-z2=8,12; others are left out")
+    parser.add_argument("--settings", nargs="*", default=[], help="more settings of all runs")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     torch.set_num_threads(available_cores())
@@ -118,7 +125,7 @@ def main() -> None:
         [int(seed) for seed in text.split(",")] for text in (options.seeds, options.new_seeds)
     )
     found = {
-        name: search(name, budgets, seeds, new_seeds, options.data)
+        name: search(name, budgets, seeds, new_seeds, options.data, options.settings)
         for name, budgets in chosen.items()
     }
     rows = [

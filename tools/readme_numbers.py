@@ -24,10 +24,7 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 NUMBERS = ROOT / "docs" / "readme_numbers.json"
 
-SWEEP = (
-    "python -m vae_lab -m model=linear,conv latent_dim=2,10 optimizer=adam "
-    "trainer.precision=32-true threads=1"
-)
+SWEEP = "python -m vae_lab -m model=linear,conv latent_dim=2,10 trainer.precision=32-true threads=1"
 EVALUATE = "python -m vae_lab.evaluate outputs/sweeps/NAME anatomy=true"
 
 # The course report's test bounds after 100 epochs, in nats per image.
