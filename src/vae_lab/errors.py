@@ -45,7 +45,7 @@ class NonFiniteError(RuntimeError):
         )
         super().__init__(
             f"the {split} bound is not finite any more ({values}; {where}): lower optimizer.lr, or "
-            f"add +trainer.gradient_clip_val=1."
+            f"add optimizer=adam +trainer.gradient_clip_val=1."
         )
         self.facts = {"split": split, **facts, **terms}
         self.images, self.index = images, index
