@@ -153,7 +153,7 @@ def of_layers(*, bf16: bool) -> list[Trick]:
     if not bf16:
         asks = logits.requires_grad_()
         tricks.append(
-            Trick("the Bernoulli log-probability without log1p", "yes",
+            Trick("the Bernoulli log-probability with few logarithms", "yes",
                   low(cross_entropy, asks, x), low(Bernoulli().log_prob, asks, x))
         )  # fmt: skip
     return tricks

@@ -143,6 +143,39 @@ def test_the_bernoulli_is_torchs_cross_entropy_in_value_and_gradient() -> None:
     assert found[-2, 2] == found[-1, 0] == 0
 
 
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (1, 1, 101), (2, 3, 7)])
+def test_the_bernoulli_of_an_image_is_the_sum_of_its_pixels(shape: tuple[int, ...]) -> None:
+    # The most likely product to vanish: every sigmoid is a half, or nearly.
+    outputs = torch.cat([0 * random(1, 4, *shape), 9 * random(2, 4, *shape, seed=1)])
+    outputs.requires_grad_()
+    x = random(4, *shape, seed=2).sigmoid().requires_grad_()
+    found = Bernoulli().log_prob(outputs, x)
+    pixels = torch.nn.functional.binary_cross_entropy_with_logits(
+        outputs.double(), x.double().expand_as(outputs), reduction="none"
+    )
+    exact = -pixels.flatten(2).sum(dim=2)
+    torch.testing.assert_close(found.double(), exact, rtol=1e-6, atol=0)
+    weights = random(3, 4, seed=3)
+    slopes = torch.autograd.grad((weights * found).sum(), (outputs, x))
+    expected = torch.autograd.grad((weights * exact).sum(), (outputs, x))
+    torch.testing.assert_close(slopes[0], expected[0], rtol=1e-6, atol=1e-6)
+    # That of a pixel is a sum of two logits, each up to 40, which may cancel.
+    torch.testing.assert_close(slopes[1], expected[1], rtol=1e-6, atol=1e-5)
+
+
+def test_the_bernoulli_has_second_derivatives_and_those_of_each_image() -> None:
+    outputs, x = random(2, 3, 1, 4, 4).double(), random(3, 1, 4, 4, seed=1).double().sigmoid()
+    inputs = (outputs.requires_grad_(), x.requires_grad_())
+    assert torch.autograd.gradgradcheck(Bernoulli().log_prob, inputs)
+    together = torch.autograd.grad(Bernoulli().log_prob(*inputs).sum(), outputs)[0]
+
+    def of_one(output: Tensor, image: Tensor) -> Tensor:
+        return Bernoulli().log_prob(output[None, None], image[None]).sum()
+
+    each = torch.func.vmap(torch.func.grad(of_one))(outputs.detach()[0], x.detach())
+    torch.testing.assert_close(each, together[0])
+
+
 def test_the_continuous_bernoulli_is_smooth_where_its_formula_changes() -> None:
     logits = torch.linspace(-1, 1, 2001, dtype=torch.float64).requires_grad_()
     likelihood = ContinuousBernoulli()
