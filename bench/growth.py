@@ -66,8 +66,12 @@ def axes(quick: bool, common: list[str]) -> dict[str, dict[int, Run]]:
             for n in (1000, 2000, 5000, 10_000, 20_000, 40_000, 59_000)[every]
         },
         "latent dimensions": {n: [f"latent_dim={n}", steps] for n in (2, 8, 32, 128, 512)[every]},
-        "hidden units": {
-            n: [f"model.hidden_dims=[{n}]", steps] for n in (64, 128, 256, 512, 1024, 2048)[every]
+        **{
+            f"hidden units with {optimizer}": {
+                n: [f"model.hidden_dims=[{n}]", f"optimizer={optimizer}", steps]
+                for n in (64, 128, 256, 512, 1024, 2048)[every]
+            }
+            for optimizer in ("muon", "adam")
         },
         "batch size": {
             n: [f"data.batch_size={n}", steps.replace("100", "14")]

@@ -29,7 +29,7 @@ from vae_lab.environment import available_cores
 REFERENCE = {"linear-z2": 155.51, "linear-z10": 115.93, "conv-z2": 150.55, "conv-z10": 101.35}
 REFERENCE_EPOCHS, REFERENCE_IMAGES = 100, 60_000
 BUDGETS = {"linear-z2": [3, 4, 5], "linear-z10": [3, 4, 5],
-           "conv-z2": [8, 10, 12], "conv-z10": [12, 13, 14]}  # fmt: skip
+           "conv-z2": [6, 7, 8], "conv-z10": [13, 14, 15]}  # fmt: skip
 
 
 def bounds(name: str, epochs: int, seed: int, common: list[str]) -> dict[str, Any]:

@@ -8,18 +8,17 @@ import shlex
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial, wraps
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from hydra.core.utils import configure_log
 from hydra.types import RunMode
-from omegaconf import DictConfig
 
 from vae_lab.cli.checked_line import CheckedLine
 from vae_lab.cli.command_lines import PROGRAM, CommandLine, words_to_resume
 from vae_lab.cli.ensure_data import ensure_data
-from vae_lab.cli.hydra_jobs import NUM_JOBS, launch, run_hydra
+from vae_lab.cli.hydra_jobs import NUM_JOBS, launch, run_hydra, run_job
 from vae_lab.cli.jobs import Jobs, jobs_of
 from vae_lab.cli.launchers import is_parallel, mark_lost_runs
 from vae_lab.cli.plan import Plan, check_place, plan, sweep_plan, time_of
@@ -95,7 +94,7 @@ def execute(prepared: PreparedTraining, tell: Tell) -> Outcome:
         return _sweep(composer, line, jobs, planned, tell)
     # A command line may name classes of other packages; a run's folder may not.
     trust = line.config_dir is not None or needs_trust(jobs.jobs[0].values)
-    return _single(line, planned, tell, trust=trust)
+    return _single(composer, line, planned, tell, trust=trust)
 
 
 def _sweep(composer: Composer, line: CommandLine, jobs: Jobs, planned: Plan, tell: Tell) -> Outcome:
@@ -160,18 +159,15 @@ def _search(line: CommandLine, planned: Plan, num_trials: int | None) -> None:
         raise JobFailed(f"{words}.") from error
 
 
-def _single(line: CommandLine, planned: Plan, tell: Tell, *, trust: bool) -> Outcome:
+def _single(
+    composer: Composer, line: CommandLine, planned: Plan, tell: Tell, *, trust: bool
+) -> Outcome:
     folder = planned.root
     check_run_folder(folder)
     again = line.interface.typed(words_to_resume(folder, trust=trust))
 
-    @wraps(job)  # Hydra asks where a task is from
-    def task(config: DictConfig) -> float | None:
-        return job(config, tell=tell)
-
-    _run_in(
-        folder, again, lambda: run_hydra(line.for_hydra(planned.overrides, multirun=False), task)
-    )
+    task = partial(job, tell=tell)
+    _run_in(folder, again, lambda: run_job(composer, planned.overrides, task))
     return _outcome_of(folder, trust=trust)
 
 

@@ -41,6 +41,12 @@ def run_hydra(argv: Sequence[str], task: TaskFunction) -> None:
         _run_hydra(parser.parse_args(argv), parser, task, str(conf_folder()), CONFIG_NAME)
 
 
+def run_job(composer: Composer, overrides: Sequence[str], task: TaskFunction) -> None:
+    """Runs one job, given by its overrides, in this process. Raises as `run_hydra`."""
+    with _hydra(composer) as hydra:
+        hydra.run(composer.config_name, task, [*overrides, "hydra.mode=RUN"])
+
+
 def launch(
     composer: Composer, common: Sequence[str], jobs: Sequence[Sequence[str]], task: TaskFunction
 ) -> list[Any]:
@@ -49,15 +55,8 @@ def launch(
     Returns what the task returned for each; None also if it raised an error. Raises as
     `run_hydra`.
     """
-    with _errors_in_words(), environment_variables({NUM_JOBS: str(len(jobs))}):
-        hydra = Hydra(task_name="vae_lab", config_loader=composer.loader)
-        GlobalHydra.instance().initialize(hydra)
-        try:
-            return _launch(
-                hydra, composer.config_name, [*common, "hydra.mode=MULTIRUN"], jobs, task
-            )
-        finally:
-            GlobalHydra.instance().clear()
+    with environment_variables({NUM_JOBS: str(len(jobs))}), _hydra(composer) as hydra:
+        return _launch(hydra, composer.config_name, [*common, "hydra.mode=MULTIRUN"], jobs, task)
 
 
 def _launch(
@@ -85,6 +84,18 @@ def _launch(
         returned += launcher.launch(batch, initial_job_idx=len(returned))
     callbacks.on_multirun_end(config=config, config_name=config_name)
     return [job.return_value if job.status == JobStatus.COMPLETED else None for job in returned]
+
+
+@contextmanager
+def _hydra(composer: Composer) -> Iterator[Hydra]:
+    # With the composer's reader: it has parsed the files already.
+    with _errors_in_words():
+        hydra = Hydra(task_name="vae_lab", config_loader=composer.loader)
+        GlobalHydra.instance().initialize(hydra)
+        try:
+            yield hydra
+        finally:
+            GlobalHydra.instance().clear()
 
 
 @contextmanager
