@@ -69,7 +69,7 @@ def axes(quick: bool, common: list[str]) -> dict[str, dict[int, Run]]:
         **{
             f"hidden units with {optimizer}": {
                 n: [f"model.hidden_dims=[{n}]", f"optimizer={optimizer}", steps]
-                for n in (64, 128, 256, 512, 1024, 2048)[every]
+                for n in (64, 128, 256, 512)[every]
             }
             for optimizer in ("muon", "adam")
         },

@@ -65,15 +65,13 @@ class Bernoulli(Likelihood):
     pixels_are_alike = True
 
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
-        # x l - log(1 + e^l). Half of l is taken from both terms: the rest of the second is a smooth
-        # even function of l.
         return _BernoulliLogProb.apply(outputs.flatten(2), x.flatten(1))
 
     def log_prob_of_pairs(self, outputs: Tensor, x: Tensor) -> Tensor:
-        # Summed over pixels: one matrix product for all pairs, and the even part of each output.
+        # Summed over pixels: one matrix product for all pairs, and what each output adds.
         logits = outputs.flatten(1)
-        even = _BernoulliLogProb.apply(logits, torch.full_like(logits, 0.5))
-        return logits @ (x.flatten(1) - 0.5).T + even.unsqueeze(1)
+        of_zeros = _BernoulliLogProb.apply(logits, torch.zeros_like(logits))
+        return logits @ x.flatten(1).T + of_zeros.unsqueeze(1)
 
     def mean(self, outputs: Tensor) -> Tensor:
         return torch.sigmoid(outputs)
@@ -86,22 +84,21 @@ class _BernoulliLogProb(torch.autograd.Function):
     """The sum of x l - log(1 + e^l) over pixels, for logits l (..., D) and images x (..., D).
 
     A function of its own, because its derivative x - sigmoid(l) needs one sigmoid, where autograd
-    would go back through every step. The even part is log sigmoid(|l|) - |l| / 2, and logarithms
-    are taken of products of sigmoids: of one in a hundred pixels, for log and log1p are slow, each
-    on other processors. A pixel that is surely right adds 0, however large its logit is.
+    would go back through every step. log(1 + e^l) is max(l, 0) - log sigmoid(|l|), and logarithms
+    are taken of products of sigmoids: one for a hundred pixels, for log and log1p are slow, each on
+    other processors. A pixel that is surely right adds 0, however large its logit is.
     """
 
     generate_vmap_rule = True
 
     @staticmethod
     def forward(logits: Tensor, x: Tensor) -> Tensor:
-        size = logits.abs()
         # Each sigmoid is at least a half, and 2^-100 is a float32.
         pixels = logits.shape[-1]
         group = next(n for n in range(min(pixels, 100), 0, -1) if pixels % n == 0)
-        products = torch.unflatten(size.sigmoid(), -1, (-1, group)).prod(dim=-1)
-        even = torch.addcmul(size.mul_(-0.5), x - 0.5, logits).sum(dim=-1)
-        return products.log().sum(dim=-1) + even
+        products = torch.unflatten(logits.abs().sigmoid_(), -1, (-1, group)).prod(dim=-1)
+        missed = torch.addcmul(logits.relu(), x, logits, value=-1)
+        return products.log().sum(dim=-1) - missed.sum(dim=-1)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
@@ -111,7 +108,7 @@ class _BernoulliLogProb(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None]:
         logits, x = ctx.saved_tensors
         grad = grad.unsqueeze(-1)
-        of_x = (grad * logits).sum_to_size(x.shape) if ctx.needs_input_grad[1] else None
+        of_x = grad * logits if ctx.needs_input_grad[1] else None
         return grad * (x - logits.sigmoid()), of_x
 
 
