@@ -95,10 +95,10 @@ class _BernoulliLogProb(torch.autograd.Function):
     def forward(logits: Tensor, x: Tensor) -> Tensor:
         # Each sigmoid is at least a half, and 2^-100 is a float32.
         pixels = logits.shape[-1]
-        group = next(n for n in range(min(pixels, 100), 0, -1) if pixels % n == 0)
-        products = torch.unflatten(logits.abs().sigmoid_(), -1, (-1, group)).prod(dim=-1)
+        group = next(n for n in range(100, 0, -1) if pixels % n == 0)
+        parts = torch.unflatten(logits.abs().sigmoid_(), -1, (pixels // group, group))
         missed = torch.addcmul(logits.relu(), x, logits, value=-1)
-        return products.log().sum(dim=-1) - missed.sum(dim=-1)
+        return parts.prod(dim=-1).log().sum(dim=-1) - missed.sum(dim=-1)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:

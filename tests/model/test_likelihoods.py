@@ -143,7 +143,7 @@ def test_the_bernoulli_is_torchs_cross_entropy_in_value_and_gradient() -> None:
     assert found[-2, 2] == found[-1, 0] == 0
 
 
-@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (1, 1, 101), (2, 3, 7)])
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (1, 1, 101), (2, 3, 7), (1, 1, 0)])
 def test_the_bernoulli_of_an_image_is_the_sum_of_its_pixels(shape: tuple[int, ...]) -> None:
     # The most likely product to vanish: every sigmoid is a half, or nearly.
     outputs = torch.cat([0 * random(1, 4, *shape), 9 * random(2, 4, *shape, seed=1)])
