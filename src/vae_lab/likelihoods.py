@@ -85,8 +85,8 @@ class _BernoulliLogProb(torch.autograd.Function):
 
     A function of its own, because its derivative x - sigmoid(l) needs one sigmoid, where autograd
     would go back through every step. log(1 + e^l) is max(l, 0) - log sigmoid(|l|), and logarithms
-    are taken of products of sigmoids: one for a hundred pixels, for log and log1p are slow, each on
-    other processors. A pixel that is surely right adds 0, however large its logit is.
+    are taken of products of sigmoids: one for a hundred pixels, for log1p is slow on some machines,
+    and log on others. A pixel that is surely right adds 0, however large its logit is.
     """
 
     generate_vmap_rule = True
