@@ -8,9 +8,11 @@ import shutil
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from vae_lab.errors import UserError, describe_os_error
 
@@ -22,6 +24,9 @@ LOCK = ".lock"
 _LOOK = 0.5
 # A file that nobody has written to for so long is not being written any more.
 _ABANDONED = 3600  # seconds
+# How Pillow saves the pictures of a training: it takes a fifth less time than its quickest usual
+# level, and the files are as large as those of level 3.
+QUICK_PNG: dict[str, Any] = {"format": "PNG", "compress_level": 3, "compress_type": zlib.Z_RLE}
 
 
 @contextmanager

@@ -20,10 +20,13 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 from vae_lab.loggers.csv import CsvLogger
+from vae_lab.loggers.event_files import EventFile
 from vae_lab.loggers.tensorboard import TensorBoardRunLogger
 
 COLUMNS = ["model", "latent_dim", "learned"]
@@ -153,6 +156,17 @@ def test_a_full_disk_is_an_error_of_the_caller(
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert capfd.readouterr() == ("", "")
     assert [event.step for event in read(tmp_path).Scalars("elbo/val")] == [1]
+
+
+@pytest.mark.parametrize("size", [0, 1, 100_000])
+def test_an_event_is_written_as_tensorboards_own_writer_does(size: int, tmp_path: Path) -> None:
+    event = Event(wall_time=1.5, step=3, graph_def=bytes(range(256)) * (size // 256) + b"x" * size)
+    file = EventFile(tmp_path)
+    (path,) = tmp_path.iterdir()
+    before = path.read_bytes()
+    file.add_event(event)
+    RecordWriter(expected := BytesIO()).write(event.SerializeToString())
+    assert path.read_bytes() == before + expected.getvalue()
 
 
 def test_scalars_have_the_given_step_and_no_epoch_chart(tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ from math import isfinite
 from pathlib import Path
 from typing import BinaryIO
 
+from google_crc32c import value as crc32c
 from PIL import Image
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.image import metadata
-from tensorboard.summary.writer.record_writer import RecordWriter
 
+from vae_lab.files import QUICK_PNG
 from vae_lab.reading import open_inside
 from vae_lab.run_folder import EVENT_FILES
 
@@ -48,9 +49,7 @@ class EventFile:
         return str(self._path.parent)
 
     def add_event(self, event: Event) -> None:
-        record = io.BytesIO()
-        RecordWriter(record).write(event.SerializeToString())
-        left = memoryview(record.getvalue())
+        left = memoryview(_record(event.SerializeToString()))
         with self._path.open("r+b", buffering=0) as file:
             file.seek(0, os.SEEK_END)
             # A disk that is almost full takes a part, and refuses the rest.
@@ -68,13 +67,29 @@ class EventFile:
         """Does nothing: the file is open only while an event is written."""
 
 
+def _record(content: bytes) -> bytes:
+    """Returns what an event file holds of an event: see `_scalar_events`.
+
+    TensorBoard's own writer computes checksums in Python, which took a quarter of the time of all
+    pictures.
+    """
+    length = struct.pack("<Q", len(content))
+    return length + _checksum(length) + content + _checksum(content)
+
+
+def _checksum(content: bytes) -> bytes:
+    """Returns the CRC-32C as records hold it: turned by 15 bits, and a constant added."""
+    crc = crc32c(content)
+    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
+
+
 def image_summary(tag: str, image: Image.Image, description: str) -> Summary:
     """Returns what an event file holds of a picture, grey or in colour.
 
     Torch's own writer takes no description, and stores grey pictures in colour.
     """
     png = io.BytesIO()
-    image.save(png, format="PNG", compress_level=3)
+    image.save(png, **QUICK_PNG)
     content = Summary.Image(
         height=image.height,
         width=image.width,
