@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vae_lab.config.check import check_recorded
 from vae_lab.errors import ArgumentParser, UserError, command
 from vae_lab.files import check_writable
+from vae_lab.imports import large_imports
 from vae_lab.ownership import EXPLORER, check_replaceable
 from vae_lab.reading import check_inside, parse_yaml
 from vae_lab.run_folder import RESULT, SUCCESS, RunFolder
@@ -138,8 +139,9 @@ def explore(chosen: Chosen, settings: Mapping[str, Any]) -> tuple[Path, dict[Pat
     Raises:
         UserError: A run cannot be loaded, and no other is left.
     """
-    from vae_lab.explorer.loading import load
-    from vae_lab.explorer.page import write_explorer
+    with large_imports():
+        from vae_lab.explorer.loading import load
+        from vae_lab.explorer.page import write_explorer
 
     loaded: list[TrainedRun] = []
     left_out = dict(chosen.left_out)

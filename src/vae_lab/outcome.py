@@ -9,6 +9,8 @@ from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from vae_lab.imports import begin_command
+
 JSON_FLAG = "--json"
 
 
@@ -33,6 +35,7 @@ def run_command(name: str, argv: Sequence[str], work: Callable[[Sequence[str]], 
     With `--json`, the outcome is printed as one JSON document, and all other lines go to standard
     error: docs/reference/json.md.
     """
+    begin_command()
     arguments = [word for word in argv if word != JSON_FLAG]
     with ExitStack() as stack:
         write: Callable[[str], None] | None = None

@@ -10,6 +10,7 @@ from vae_lab.apply.pictures import read_pictures
 from vae_lab.apply.request import argument_parser, check
 from vae_lab.apply.writing import Results, check_place
 from vae_lab.errors import JobFailed, command
+from vae_lab.imports import large_imports
 from vae_lab.terminal import print_warning, printable
 
 
@@ -27,7 +28,8 @@ def _main(argv: Sequence[str]) -> Mapping[str, Any]:
     is_complete = len(usable) == len(pictures)
     # Of two ends none can be missing; a sample needs no picture.
     if not pictures or (usable and (is_complete or request.task != "interpolate")):
-        from vae_lab.apply.tasks import perform
+        with large_imports():
+            from vae_lab.apply.tasks import perform
 
         perform(request, usable, results)
     for picture in pictures:

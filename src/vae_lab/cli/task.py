@@ -24,6 +24,7 @@ from vae_lab.config.job import choices_of
 from vae_lab.config.resolve import resolved
 from vae_lab.errors import WRONG_INPUT, JobFailed, Tell, UserError, tell
 from vae_lab.files import locked
+from vae_lab.imports import large_imports
 from vae_lab.run_folder import RunFolder
 from vae_lab.terminal import keep_streams_writable, print_error
 from vae_lab.training.request import RunRequest, SweepPlace
@@ -85,7 +86,8 @@ def timed_job(config: DictConfig, *, sweep_time: SweepTime) -> float | None:
 def perform(request: RunRequest, tell: Tell) -> float | None:
     """Does a run and returns its validation bound, or None if it failed; `tell` takes the error."""
     try:
-        from vae_lab.training.run import run  # imports torch and Lightning
+        with large_imports():
+            from vae_lab.training.run import run  # imports torch and Lightning
     except (ImportError, RuntimeError) as error:
         print_error(
             f"PyTorch cannot be imported ({error}): torch and torchvision must be of one release "

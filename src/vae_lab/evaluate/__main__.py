@@ -15,6 +15,7 @@ from vae_lab.evaluate.requests import USAGE, EvaluationPlan, Measured, Request, 
 from vae_lab.evaluations import DEFAULTS
 from vae_lab.files import atomic, write_text
 from vae_lab.help_layout import page
+from vae_lab.imports import large_imports
 from vae_lab.terminal import print_error, printable
 
 if TYPE_CHECKING:
@@ -152,11 +153,12 @@ def _tell(plan: EvaluationPlan, *, num_known: int) -> None:
 
 def _measure(request: Request, progress: "EvaluationProgress") -> Measured:
     """Returns the numbers of a run: measured now, unless its images turn out to be known."""
-    import torch
+    with large_imports():
+        import torch
 
-    from vae_lab.evaluate.evaluation import Evaluation, evaluate
-    from vae_lab.evaluate.pictures import draw_pictures
-    from vae_lab.matrix_products import matrix_products
+        from vae_lab.evaluate.evaluation import Evaluation, evaluate
+        from vae_lab.evaluate.pictures import draw_pictures
+        from vae_lab.matrix_products import matrix_products
 
     run, checkpoint, settings = request
     torch.set_num_threads(settings["threads"])

@@ -11,6 +11,7 @@ from vae_lab.errors import ArgumentParser, JobFailed, UserError, command
 from vae_lab.export.sources import read_source
 from vae_lab.exported import CARD, PICTURES
 from vae_lab.files import check_writable
+from vae_lab.imports import large_imports
 from vae_lab.terminal import print_note, printable
 
 # What the extra installs.
@@ -70,7 +71,8 @@ def _main(argv: Sequence[str]) -> dict[str, Any]:
     source = read_source(arguments.run, trust=arguments.trust)
     if _ONNX not in arguments.without:
         _check_extra()
-    from vae_lab.export.folder import write_folder  # imports torch
+    with large_imports():
+        from vae_lab.export.folder import write_folder  # imports torch
 
     written = write_folder(
         source,

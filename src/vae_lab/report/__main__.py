@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from vae_lab.errors import ArgumentParser, command
+from vae_lab.imports import large_imports
 from vae_lab.ownership import LATEX, MARKDOWN, NUMBERS, SUMMARY
 from vae_lab.terminal import printable
 
@@ -40,8 +41,9 @@ def _main(argv: Sequence[str]) -> Mapping[str, Any]:
     arguments = argument_parser().parse_args(argv)
     # The page of many runs takes a while.
     print(printable(f"reading {', '.join(map(str, arguments.folders))}"), flush=True)
-    from vae_lab.report.page import write_report  # imports matplotlib
-    from vae_lab.report.wording import counted
+    with large_imports():
+        from vae_lab.report.page import write_report  # imports matplotlib
+        from vae_lab.report.wording import counted
 
     target = arguments.to or arguments.folders[0]
     page, num_runs, skipped = write_report(arguments.folders, target, latex=arguments.latex)

@@ -1,0 +1,47 @@
+"""Imports of a command, without Python's search for garbage among what they bring.
+
+While modules are imported, Python looks again and again through all that is there for objects that
+nobody uses, and finds next to none: a fifth of the time to the first training step.
+"""
+
+import atexit
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class _Process:
+    # Whether it does a command of ours and nothing else. In a notebook there are other objects.
+    is_ours = False
+
+
+def begin_command() -> None:
+    """Says that this process does a command of ours, and ends with it."""
+    _Process.is_ours = True
+
+
+@contextmanager
+def large_imports() -> Iterator[None]:
+    """Imports what is large, in the process of a command: what is there then stays to its end.
+
+    In other processes, and after the first time, it does nothing.
+    """
+    if not _Process.is_ours or gc.get_freeze_count():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+        atexit.register(_end)
+
+
+def _end() -> None:
+    # What came later is finished as usual, while all modules are there.
+    gc.collect()
+    # Libraries of C++ report what is never finished as a leak. Python looks through everything once
+    # more when it ends, and need not do so twice.
+    gc.unfreeze()
+    gc.disable()

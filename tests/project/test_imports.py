@@ -1,0 +1,48 @@
+"""Imports of a command without Python's search for garbage: only there, once, and to the end."""
+
+import subprocess
+import sys
+
+SCRIPT = """
+import gc
+from vae_lab.imports import begin_command, large_imports
+
+class Cycle:
+    def __init__(self, name):
+        self.name, self.own = name, self
+
+    def __del__(self, show=print):
+        show(self.name)
+
+with large_imports():
+    assert gc.isenabled()
+assert not gc.get_freeze_count()  # nobody said that the process is ours
+begin_command()
+with large_imports():
+    assert not gc.isenabled()
+    Cycle("frozen")
+assert gc.isenabled() and gc.get_freeze_count()
+frozen = gc.get_freeze_count()
+with large_imports():
+    assert gc.isenabled()
+    Cycle("later")
+assert gc.get_freeze_count() == frozen
+"""
+
+
+def run(script: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+
+def test_only_in_a_process_of_ours_and_once_and_all_objects_are_finished() -> None:
+    done = run(SCRIPT)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "later\nfrozen\n", "")
+
+
+def test_an_import_that_fails_leaves_the_search_on() -> None:
+    done = run(
+        "import gc\nfrom vae_lab.imports import begin_command, large_imports\nbegin_command()\n"
+        "try:\n    with large_imports():\n        import vae_lab.no_such_module\n"
+        "except ImportError:\n    print(gc.isenabled())\n"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
