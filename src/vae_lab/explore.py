@@ -139,7 +139,7 @@ def explore(chosen: Chosen, settings: Mapping[str, Any]) -> tuple[Path, dict[Pat
     Raises:
         UserError: A run cannot be loaded, and no other is left.
     """
-    with large_imports():
+    with large_imports("vae_lab.explorer.loading"):
         from vae_lab.explorer.loading import load
         from vae_lab.explorer.page import write_explorer
 

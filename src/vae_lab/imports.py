@@ -6,6 +6,7 @@ nobody uses, and finds next to none: a fifth of the time to the first training s
 
 import atexit
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,12 +22,12 @@ def begin_command() -> None:
 
 
 @contextmanager
-def large_imports() -> Iterator[None]:
-    """Imports what is large, in the process of a command: what is there then stays to its end.
+def large_imports(module: str) -> Iterator[None]:
+    """Imports `module` or what brings it, in the process of a command: all there is stays then.
 
-    In other processes, and after the first time, it does nothing.
+    In other processes, and where the module is there already, it does nothing.
     """
-    if not _Process.is_ours or gc.get_freeze_count():
+    if not _Process.is_ours or module in sys.modules:
         yield
         return
     gc.disable()

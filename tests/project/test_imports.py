@@ -14,16 +14,17 @@ class Cycle:
     def __del__(self, show=print):
         show(self.name)
 
-with large_imports():
+with large_imports("csv"):
     assert gc.isenabled()
 assert not gc.get_freeze_count()  # nobody said that the process is ours
 begin_command()
-with large_imports():
+with large_imports("csv"):
     assert not gc.isenabled()
+    import csv
     Cycle("frozen")
 assert gc.isenabled() and gc.get_freeze_count()
 frozen = gc.get_freeze_count()
-with large_imports():
+with large_imports("csv"):
     assert gc.isenabled()
     Cycle("later")
 assert gc.get_freeze_count() == frozen
@@ -42,7 +43,7 @@ def test_only_in_a_process_of_ours_and_once_and_all_objects_are_finished() -> No
 def test_an_import_that_fails_leaves_the_search_on() -> None:
     done = run(
         "import gc\nfrom vae_lab.imports import begin_command, large_imports\nbegin_command()\n"
-        "try:\n    with large_imports():\n        import vae_lab.no_such_module\n"
+        "try:\n    with large_imports('csv'):\n        import vae_lab.no_such_module\n"
         "except ImportError:\n    print(gc.isenabled())\n"
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")

@@ -28,7 +28,7 @@ def _main(argv: Sequence[str]) -> Mapping[str, Any]:
     is_complete = len(usable) == len(pictures)
     # Of two ends none can be missing; a sample needs no picture.
     if not pictures or (usable and (is_complete or request.task != "interpolate")):
-        with large_imports():
+        with large_imports("vae_lab.apply.tasks"):
             from vae_lab.apply.tasks import perform
 
         perform(request, usable, results)

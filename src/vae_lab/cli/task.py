@@ -86,7 +86,7 @@ def timed_job(config: DictConfig, *, sweep_time: SweepTime) -> float | None:
 def perform(request: RunRequest, tell: Tell) -> float | None:
     """Does a run and returns its validation bound, or None if it failed; `tell` takes the error."""
     try:
-        with large_imports():
+        with large_imports("vae_lab.training.run"):
             from vae_lab.training.run import run  # imports torch and Lightning
     except (ImportError, RuntimeError) as error:
         print_error(

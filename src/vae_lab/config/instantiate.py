@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from vae_lab.errors import UserError
+from vae_lab.imports import large_imports
 
 # Modules, and packages with a dot behind, whose classes neither run anything of a configuration's
 # choosing, nor write outside of the run's folder, nor reach a network. A test constructs the known
@@ -61,7 +62,8 @@ def locate(target: Any, *, trust: bool) -> type:
         raise _untrusted(target)
     module_name, _, name = target.rpartition(".")
     try:
-        located = getattr(import_module(module_name), name)
+        with large_imports("torch"):
+            located = getattr(import_module(module_name), name)
     except Exception as error:  # importing a module runs it
         raise UserError(f"_target_={target} cannot be found: {error}.") from error
     if not isinstance(located, type):

@@ -153,7 +153,7 @@ def _tell(plan: EvaluationPlan, *, num_known: int) -> None:
 
 def _measure(request: Request, progress: "EvaluationProgress") -> Measured:
     """Returns the numbers of a run: measured now, unless its images turn out to be known."""
-    with large_imports():
+    with large_imports("vae_lab.evaluate.evaluation"):
         import torch
 
         from vae_lab.evaluate.evaluation import Evaluation, evaluate

@@ -71,7 +71,7 @@ def _main(argv: Sequence[str]) -> dict[str, Any]:
     source = read_source(arguments.run, trust=arguments.trust)
     if _ONNX not in arguments.without:
         _check_extra()
-    with large_imports():
+    with large_imports("vae_lab.export.folder"):
         from vae_lab.export.folder import write_folder  # imports torch
 
     written = write_folder(

@@ -41,7 +41,7 @@ def _main(argv: Sequence[str]) -> Mapping[str, Any]:
     arguments = argument_parser().parse_args(argv)
     # The page of many runs takes a while.
     print(printable(f"reading {', '.join(map(str, arguments.folders))}"), flush=True)
-    with large_imports():
+    with large_imports("vae_lab.report.page"):
         from vae_lab.report.page import write_report  # imports matplotlib
         from vae_lab.report.wording import counted
 
