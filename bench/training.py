@@ -6,7 +6,7 @@
 As many steps as fill a round's share of the time, the same for all ways to train one model. Latent
 dimension 10, batches of 128, MNIST (VAE_LAB_DATA) or --data mnist_5k. What `vae_lab` takes with
 everything on is put together from one and the same run: its training steps, its validation and its
-pictures, in the shares of a default run (20 epochs, five of each picture).
+pictures, each as often as in a default run of 20 epochs.
 """
 
 import argparse
@@ -38,17 +38,20 @@ try:
 except ImportError:
     pythae = None
 
-from vae_lab.callbacks.picture import PictureCallback
+from vae_lab.callbacks.picture import PictureCallback, Visualization
 from vae_lab.cli.jobs import compose_jobs
 from vae_lab.config.resolve import resolved
 from vae_lab.data.datamodule import ImageDataModule
 from vae_lab.environment import available_cores, processor_has_bf16
 from vae_lab.run_folder import RunFolder
+from vae_lab.training.progress_file import ProgressFile
 from vae_lab.training.trainer import build_trainer
 from vae_lab.vae import VAE
 
 LATENT_DIM = 10
-EPOCHS, DRAWN, VAL_BATCHES = 20, 5, 2
+EPOCHS = 20
+# The validation batches that stand for all of them.
+VAL_BATCHES = {"linear": 10, "conv": 2}
 # The fewest and the most steps of a round.
 STEPS = {"linear": (20, 400), "conv": (2, 40)}
 # What each variant is measured against, and the goal for the ratio.
@@ -62,7 +65,7 @@ GOALS = {
 
 
 class Shares(Stopwatch):
-    """The seconds of training steps, of validation, and of one drawing of every picture."""
+    """The seconds of training steps, of validation, and of all pictures of a default run."""
 
     def __init__(self) -> None:
         self.validation = self.pictures = 0.0
@@ -84,7 +87,8 @@ def ours(kind: str, data: Any, steps: int, overrides: list[str]) -> Shares:
     config = resolved(job.config)
     watch = Shares()
     with tempfile.TemporaryDirectory() as folder:
-        trainer = build_trainer(config, RunFolder(Path(folder)), trust=True)
+        first = [] if "logger=none" in overrides else [ProgressFile()]
+        trainer = build_trainer(config, RunFolder(Path(folder)), trust=True, first=first)
         trainer.callbacks.append(watch)  # type: ignore[attr-defined]
         with drawing_time(watch):
             trainer.fit(VAE.from_config(config, data.image_shape, trust=True), datamodule=data)
@@ -92,7 +96,7 @@ def ours(kind: str, data: Any, steps: int, overrides: list[str]) -> Shares:
 
 
 class drawing_time:
-    """Adds up the seconds of all pictures drawn after the epoch."""
+    """Adds up what all pictures of a run of 20 epochs take, each drawn once after this epoch."""
 
     def __init__(self, watch: Shares) -> None:
         self.watch, self.publish = watch, PictureCallback._publish
@@ -105,11 +109,12 @@ class drawing_time:
             epochs_done: int,
             pictures: Any,
         ) -> None:
-            start = time.perf_counter()
-            self.publish(callback, trainer, module, epochs_done, pictures)
-            # The pictures before the first epoch pay for what is imported then.
-            if epochs_done:
-                self.watch.pictures += time.perf_counter() - start
+            for picture in pictures:
+                start = time.perf_counter()
+                self.publish(callback, trainer, module, epochs_done, [picture])
+                # The pictures before the first epoch pay for what is imported then.
+                if epochs_done:
+                    self.watch.pictures += drawn(picture) * (time.perf_counter() - start)
 
         # A method replaced on purpose, to time it, and put back at the exit.
         PictureCallback._publish = timed  # type: ignore[method-assign]
@@ -118,16 +123,18 @@ class drawing_time:
         PictureCallback._publish = self.publish  # type: ignore[method-assign]
 
 
-def epoch_seconds(kind: str, data: Any, overrides: list[str], steps: int) -> float:
-    """Returns what a default epoch takes, everything counted, per step of the bench times steps.
+def drawn(picture: Visualization) -> int:
+    """Returns how often a picture is drawn in a run of 20 epochs."""
+    return sum(map(picture.is_due, range(EPOCHS + 1))) + (not picture.is_due(EPOCHS))
 
-    Two batches of the validation images stand for all of them.
-    """
-    limit = f"+trainer.limit_val_batches={VAL_BATCHES}"
+
+def epoch_seconds(kind: str, data: Any, overrides: list[str], steps: int) -> float:
+    """Returns what a default epoch takes, everything counted, per step of the bench times steps."""
+    limit = f"+trainer.limit_val_batches={VAL_BATCHES[kind]}"
     shares = ours(kind, data, steps, [limit, *overrides])
     in_epoch = -(-len(data.train_images) // BATCH)
-    validation = shares.validation * len(data.val_dataloader()) / VAL_BATCHES
-    rest = validation + shares.pictures * DRAWN / EPOCHS
+    validation = shares.validation * len(data.val_dataloader()) / VAL_BATCHES[kind]
+    rest = validation + shares.pictures / EPOCHS
     return shares.seconds + rest * steps / in_epoch
 
 
