@@ -42,7 +42,7 @@ class GenerativeModel(pl.LightningModule):
     def __setattr__(self, name: str, value: Any) -> None:
         # Lightning keeps the name of each hook here while it runs: 40 times per step. torch looks
         # first whether it is a parameter, a module or a buffer: a text or a number never is.
-        if (value is None or isinstance(value, str | float)) and name in self.__dict__:
+        if (value is None or isinstance(value, (str, float))) and name in self.__dict__:
             object.__setattr__(self, name, value)
         else:
             super().__setattr__(name, value)
@@ -78,7 +78,8 @@ class GenerativeModel(pl.LightningModule):
         """
         repeated = None if labels is None else labels.repeat(len(z))
         inputs = self.condition.inputs(z.flatten(0, 1), repeated)
-        return self.decoder(*inputs).float().unflatten(0, z.shape[:2])
+        outputs = self.decoder(*inputs).float()
+        return outputs.view(*z.shape[:2], *outputs.shape[1:])
 
     def reconstruct(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """Returns the mean image at the posterior mean of x (B, C, H, W), same shape."""

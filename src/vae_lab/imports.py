@@ -34,9 +34,14 @@ def large_imports(module: str) -> Iterator[None]:
     try:
         yield
     finally:
-        gc.freeze()
+        keep_all()
         gc.enable()
-        atexit.register(_end)
+
+
+def keep_all() -> None:
+    """Takes all there is out of the search for garbage, until the process ends."""
+    gc.freeze()
+    atexit.register(_end)
 
 
 def _end() -> None:

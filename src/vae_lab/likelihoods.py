@@ -7,6 +7,7 @@ and channels, never averaged: a mean over pixels would make beta depend on the i
 
 import math
 from abc import ABC, abstractmethod
+from inspect import signature
 from typing import Any, ClassVar
 
 import torch
@@ -110,6 +111,12 @@ class _BernoulliLogProb(torch.autograd.Function):
         grad = grad.unsqueeze(-1)
         of_x = grad * logits if ctx.needs_input_grad[1] else None
         return grad * (x - logits.sigmoid()), of_x
+
+
+# torch asks for it in every call.
+_BernoulliLogProb.forward.__signature__ = signature(  # type: ignore[attr-defined]
+    _BernoulliLogProb.forward
+)
 
 
 class ContinuousBernoulli(Likelihood):
