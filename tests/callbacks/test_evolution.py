@@ -16,7 +16,7 @@ from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 from tiny_vae import WHEN, TinyData, drawn, train
 
 from vae_lab.callbacks.drawing.grids import to_uint8
-from vae_lab.callbacks.drawing.pixels import enlarged, to_png
+from vae_lab.callbacks.drawing.pixels import enlarged, to_image, to_png
 from vae_lab.callbacks.drawing.style import PALETTE
 from vae_lab.callbacks.embedding import Embedding, tinted, write_projection
 from vae_lab.callbacks.evolution import Evolution, equally_spaced, header_height, reduced
@@ -46,7 +46,9 @@ def end(folder: Path, evolution: Evolution, *, epochs: int) -> Path:
 def draw_files(folder: Path, name: str, epochs: Sequence[int], *, channels: int = 1) -> None:
     for epoch in epochs:
         picture = torch.full((channels, 40, 120), epoch / 40)
-        to_png(enlarged(to_uint8(picture), 2), folder / "figures" / f"{name}_{epoch:04d}.png")
+        to_png(
+            to_image(enlarged(to_uint8(picture), 2)), folder / "figures" / f"{name}_{epoch:04d}.png"
+        )
 
 
 # The film.
@@ -102,7 +104,7 @@ def test_a_film_that_is_too_large_gets_fewer_frames(
     generator = torch.Generator().manual_seed(0)
     for epoch in range(9):  # noise takes more room than any map
         picture = torch.rand(channels, 60, 120, generator=generator)
-        to_png(to_uint8(picture), tmp_path / "figures" / f"samples_{epoch:04d}.png")
+        to_png(to_image(to_uint8(picture)), tmp_path / "figures" / f"samples_{epoch:04d}.png")
     path = end(tmp_path, film(max_megabytes=megabytes), epochs=8)
     with GifImageFile(path) as gif:
         # Of animated formats only; see above.
@@ -130,7 +132,7 @@ def test_a_film_of_maps_has_the_first_epochs_and_goes_on_after_a_resume(tmp_path
 
 def test_reducing_gives_back_the_pixels_that_were_enlarged(tmp_path: Path) -> None:
     picture = torch.rand(1, 20, 30)
-    to_png(enlarged(to_uint8(picture), 4), tmp_path / "a.png")
+    to_png(to_image(enlarged(to_uint8(picture), 4)), tmp_path / "a.png")
     small = np.asarray(reduced(tmp_path / "a.png", max_width=59))  # 120 is reduced by 3, 120 / 3
     assert small.shape == (27, 40)
     small = np.asarray(reduced(tmp_path / "a.png", max_width=30))

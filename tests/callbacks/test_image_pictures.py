@@ -1,5 +1,6 @@
 """Reconstructions, samples and interpolations show the right images in the right places."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from vae_lab.callbacks.interpolations import (
 from vae_lab.callbacks.picture import Picture
 from vae_lab.callbacks.reconstructions import Reconstructions, in_turn
 from vae_lab.callbacks.samples import Samples
-from vae_lab.callbacks.snapshot import EncodedImages, typical
+from vae_lab.callbacks.snapshot import EncodedImages, Snapshot, typical
 
 PAIRS = [[1, 7], [0, 6]]
 
@@ -83,8 +84,12 @@ def test_between_ends_exactly_at_both_ends() -> None:
     ],
 )
 def test_find_pairs(labels: Any, pairs: list[tuple[int, int]], expected: list[list[int]]) -> None:
-    tensor = None if labels is None else torch.tensor(labels)
-    assert find_pairs(torch.zeros(5, 1, 2, 2), tensor, pairs).tolist() == expected
+    images = torch.zeros(5, 1, 2, 2)
+
+    def of_label(label: int) -> list[int]:
+        return [] if labels is None else typical(images, torch.tensor(labels), label)
+
+    assert find_pairs(pairs, of_label, len(images)).tolist() == expected
 
 
 def test_a_path_begins_with_an_image_that_looks_like_others_of_its_label() -> None:
@@ -97,8 +102,24 @@ def test_a_path_begins_with_an_image_that_looks_like_others_of_its_label() -> No
     order = (2 * distances.argsort() + 1).tolist()
     assert typical(images, labels, 1) == order
     assert order[-1] == 1, "the spoilt one comes last"
-    assert find_pairs(images, labels, [(1, 1)]).tolist() == [order[:2]]
+    pairs = find_pairs([(1, 1)], partial(typical, images, labels), len(images))
+    assert pairs.tolist() == [order[:2]]
     assert typical(images, labels, 2) == []
+
+
+def test_typical_images_are_found_once_in_a_training() -> None:
+    kept: dict[int, list[int]] = {}
+    model: Any = TinyVAE(latent_dim=2)
+    data: Any = TinyData()
+    images, labels = data.examples()
+    expected = typical(images, labels, 3)
+    found = Snapshot(model=model, data=data, epochs_done=1, typical=kept).typical(3)
+    assert found == expected
+    found.pop()  # the list is the caller's
+    # Without data it would fail: it is not asked again.
+    data = None
+    later = Snapshot(model=model, data=data, epochs_done=2, typical=kept)
+    assert later.typical(3) == expected
 
 
 def test_the_labels_on_the_way_are_those_of_the_nearest_codes() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from painted import pixels_of
 from repository import ROOT
 from tiny_vae import TinyData, TinyVAE, snapshot_of
 from torch import Tensor
@@ -245,7 +246,7 @@ def test_many_bars_are_named_by_rank() -> None:
     named = {rank + 1: name for rank, name in enumerate(chart.names) if name}
     assert named == {rank: str(rank) for rank in range(100, 513, 100)}
     assert "0 of 512" in chart.heading.title
-    assert chart.layout().pixels(1).shape[0] == 3
+    assert pixels_of(chart.layout(), 1).shape[0] == 3
 
 
 def test_values_that_are_no_numbers_come_last_and_stop_no_picture() -> None:
@@ -253,7 +254,7 @@ def test_values_that_are_no_numbers_come_last_and_stop_no_picture() -> None:
     snapshot = snapshot_of(model=module)
     assert snapshot.encoded(12).dimensions_by_kl() == [2, 1, 0]
     assert draw(KLPerDim(threshold=0.01, **SETTINGS), snapshot).heights == [2.0, 0.5, 0.0]
-    assert draw(LatentScatter(**SCATTER), snapshot).layout().pixels(1).shape[0] == 3
+    assert pixels_of(draw(LatentScatter(**SCATTER), snapshot).layout(), 1).shape[0] == 3
 
 
 # Scatter.
@@ -348,7 +349,7 @@ def test_one_dimension_has_a_row_for_each_label(labelled: bool) -> None:
     assert torch.equal(chart.points[:, 0], TinyData().images.flatten(1)[:, 0])
     assert chart.points[:, 1].round().tolist() == ([0, 1] * 6 if labelled else [0] * 12)
     assert chart.rows == ([(0, "3"), (1, "5")] if labelled else [(0, "")])
-    assert chart.layout().pixels(1).shape[0] == 3
+    assert pixels_of(chart.layout(), 1).shape[0] == 3
 
 
 # Sizes of all kinds.
@@ -372,7 +373,7 @@ def test_every_picture_can_be_drawn(latent_dim: int, count: int) -> None:
         LatentScatter(**SCATTER),
         LatentScatter(**{**SCATTER, "projection": "tsne"}),
     ):
-        pixels = draw(picture, snapshot).layout().pixels(1)
+        pixels = pixels_of(draw(picture, snapshot).layout(), 1)
         assert pixels.dtype == torch.uint8
         assert pixels.float().std() > 0
     assert snapshot.image_kind == "training images"

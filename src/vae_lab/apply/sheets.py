@@ -41,7 +41,7 @@ def write_sheet(path: Path, tiles: Sequence[Tile], title: str) -> None:
     shown = tiles[:MOST_TILES]
     if len(tiles) > len(shown):
         title = f"{title} The first {len(shown)} of {len(tiles)}."
-    to_png(_layout(shown, title).pixels(_SCALE), path)
+    to_png(_layout(shown, title).image(_SCALE), path)
 
 
 def _layout(tiles: Sequence[Tile], title: str) -> Canvas:

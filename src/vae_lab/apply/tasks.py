@@ -23,7 +23,7 @@ from vae_lab.apply.request import ApplyRequest
 from vae_lab.apply.sheets import Tile, with_checks, write_sheet
 from vae_lab.apply.writing import Results
 from vae_lab.callbacks.drawing.grids import to_uint8
-from vae_lab.callbacks.drawing.pixels import enlarged, to_png
+from vae_lab.callbacks.drawing.pixels import enlarged, to_image, to_png
 from vae_lab.generative_model import BATCH
 from vae_lab.terminal import progress
 from vae_lab.trained_vae import TrainedVAE, load
@@ -54,7 +54,7 @@ class TaskOnPictures(NamedTuple):
         factor = self.request.enlarge
 
         def write(number: int, path: Path) -> None:
-            to_png(enlarged(to_uint8(images[number]), factor), path)
+            to_png(to_image(enlarged(to_uint8(images[number]), factor)), path)
 
         return list(self.results.pictures(names, write))
 

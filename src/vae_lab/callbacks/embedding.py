@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from PIL import Image, ImageColor
+from PIL import ImageColor
 from torch import Tensor
 
 from vae_lab.callbacks.drawing.canvas import style_of
 from vae_lab.callbacks.drawing.grids import to_uint8
-from vae_lab.callbacks.drawing.pixels import to_array
+from vae_lab.callbacks.drawing.pixels import to_image
 from vae_lab.callbacks.picture import Visualization
 from vae_lab.callbacks.snapshot import Snapshot
 from vae_lab.files import atomic, write_text
@@ -113,4 +113,4 @@ def _write_sprites(path: Path, images: Tensor) -> None:
     sheet = cells.view(side, side, channels, height, width).permute(2, 0, 3, 1, 4)
     pixels = to_uint8(sheet.reshape(channels, side * height, side * width))
     with atomic(path) as partial:
-        Image.fromarray(to_array(pixels)).save(partial, format="PNG")
+        to_image(pixels).save(partial, format="PNG")

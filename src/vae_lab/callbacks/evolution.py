@@ -11,7 +11,7 @@ from PIL import Image
 
 from vae_lab.callbacks.drawing.canvas import FAINT, MARGIN, Canvas, legible
 from vae_lab.callbacks.drawing.letters import length
-from vae_lab.callbacks.drawing.pixels import from_array, to_array
+from vae_lab.callbacks.drawing.pixels import from_array
 from vae_lab.callbacks.drawing.style import PALETTE
 from vae_lab.callbacks.figures_page import FILM
 from vae_lab.callbacks.picture import Visualization
@@ -111,7 +111,7 @@ def frame(picture: Image.Image, *, epoch: int, last: int, width: int, height: in
     thick, done = max(2, size // 4), (right - left) * epoch / max(1, last)
     canvas.box(left, header / 2 - thick, right, header / 2 + thick, FAINT)
     canvas.box(left, header / 2 - thick, left + max(1, done), header / 2 + thick, PALETTE[8])
-    return Image.fromarray(to_array(canvas.pixels(1)))
+    return canvas.image(1)
 
 
 def header_height(width: int) -> int:

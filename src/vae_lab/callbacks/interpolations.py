@@ -4,7 +4,7 @@ Shapes: N images, P pairs, S steps, C channels, H and W pixels, Z latent dimensi
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -16,7 +16,7 @@ from vae_lab.callbacks.drawing.grids import ImageGrid, Tick, paths
 from vae_lab.callbacks.drawing.letters import label_name
 from vae_lab.callbacks.drawing.style import BAND, LINE
 from vae_lab.callbacks.picture import Picture
-from vae_lab.callbacks.snapshot import EncodedImages, Snapshot, typical
+from vae_lab.callbacks.snapshot import EncodedImages, Snapshot
 
 NEAREST = 5  # codes of images whose labels say what a point of the latent space looks like
 
@@ -44,9 +44,8 @@ class Interpolations(Picture):
 
     def draw(self, snapshot: Snapshot, generator: torch.Generator) -> ImageGrid:
         examples, labels = snapshot.data.examples()
-        first, last, given = rows_of(
-            find_pairs(examples, labels, self.pairs), snapshot.given(labels)
-        )
+        pairs = find_pairs(self.pairs, snapshot.typical, len(examples))
+        first, last, given = rows_of(pairs, snapshot.given(labels))
         z, images = self._decoded(snapshot, first, last, given)
         passed = None
         if given is None:  # else the classes share the latent space: a code's label says little
@@ -145,22 +144,20 @@ def between(start: Tensor, end: Tensor, *, steps: int) -> Tensor:
     return start[:, None] * (1 - weight) + end[:, None] * weight
 
 
-def find_pairs(images: Tensor, labels: Tensor | None, pairs: Sequence[Sequence[int]]) -> Tensor:
-    """Chooses the images of each pair, always the same ones for the same data.
+def find_pairs(
+    pairs: Sequence[Sequence[int]], typical: Callable[[int], list[int]], num_images: int
+) -> Tensor:
+    """Chooses the images of each pair of two labels, always the same ones for the same data.
 
-    The most typical image of a label is used first (`snapshot.typical`), the next if the label
-    comes up again. A pair with a label that is missing (or used up), and every pair if there
-    are no labels, gets the images 2p and 2p + 1, p being its row.
-
-    Returns the indices (P, 2) among the images (N, C, H, W) of the `pairs` of two labels each;
-    `labels` is (N,).
+    Of the images that are `typical` of a label (see `Snapshot`) the first is used first, the next
+    if the label comes up again. A pair with a label that has none (or none left) gets the images
+    2p and 2p + 1, p being its row. Returns the indices among the images, (P, 2).
     """
-    asked = {label for pair in pairs for label in pair}
-    left = {} if labels is None else {label: typical(images, labels, label) for label in asked}
+    left = {label: typical(label) for pair in pairs for label in pair}
     chosen = []
     for row, pair in enumerate(pairs):
         labelled = [left[label].pop(0) for label in pair if left.get(label)]
-        in_turn = [2 * row % len(images), (2 * row + 1) % len(images)]
+        in_turn = [2 * row % num_images, (2 * row + 1) % num_images]
         chosen.append(labelled if len(labelled) == 2 else in_turn)
     return torch.tensor(chosen)
 

@@ -21,7 +21,7 @@ from vae_lab.callbacks.drawing.grids import Drawing, grid, latent_plane, to_uint
 from vae_lab.callbacks.drawing.letters import label_name
 from vae_lab.callbacks.drawing.style import LINE
 from vae_lab.callbacks.picture import Picture
-from vae_lab.callbacks.snapshot import Snapshot, typical
+from vae_lab.callbacks.snapshot import Snapshot
 from vae_lab.loggers.base import RunLogger
 from vae_lab.run_folder import RunFolder
 
@@ -187,7 +187,7 @@ def three_images(snapshot: Snapshot, labels: Sequence[int]) -> tuple[list[int], 
     examples, own = snapshot.data.examples()
     chosen: list[int] = []
     for label in labels:
-        there = [] if own is None else typical(examples, own, label)
+        there = snapshot.typical(label)
         left = [k for k in (*there, *range(len(examples))) if k not in chosen]
         chosen.append(left[0] if left else 0)
     if own is None:

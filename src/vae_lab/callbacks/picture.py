@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.utilities.seed import isolate_rng
@@ -19,7 +20,7 @@ from torch import nn
 from vae_lab.callbacks.drawing.canvas import Canvas
 from vae_lab.callbacks.drawing.grids import Drawing
 from vae_lab.callbacks.drawing.letters import in_letters
-from vae_lab.callbacks.drawing.pixels import to_array, to_png
+from vae_lab.callbacks.drawing.pixels import to_png
 from vae_lab.callbacks.figures_page import Kind, write_page
 from vae_lab.callbacks.snapshot import Snapshot
 from vae_lab.files import write_text
@@ -94,13 +95,13 @@ class Picture(Visualization):
         origin = Origin.of(folder, snapshot)
         canvas.caption(origin.caption())
         path = folder.figure(self.name, snapshot.epochs_done)
-        to_png(canvas.pixels(self.scale), path, self._metadata(canvas, origin))
+        to_png(canvas.image(self.scale), path, self._metadata(canvas, origin))
         if canvas.is_vector:
             write_text(path.with_name(f"{self.name}.svg"), canvas.svg())
         if not loggers:
             return
         tag = self.tag.format(name=self.name, split=snapshot.split)
-        pixels = to_array(canvas.pixels(1))
+        pixels = np.array(canvas.image(1))
         for logger in loggers:
             logger.log_picture(tag, pixels, step=snapshot.epochs_done, description=self.description)
 
@@ -128,6 +129,7 @@ class PictureCallback(Callback):
     def __init__(self, pictures: Iterable[Visualization]) -> None:
         self.pictures = list(pictures)
         self._snapshot: Snapshot | None = None
+        self._typical: dict[int, list[int]] = {}  # of the data of a training; see `Snapshot`
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage == "fit" and getattr(trainer, "datamodule", None) is None:
@@ -156,7 +158,7 @@ class PictureCallback(Callback):
         self._publish(trainer, pl_module, epochs_done, late)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        self._snapshot = None
+        self._snapshot, self._typical = None, {}
 
     def _publish(
         self, trainer: Trainer, module: Any, epochs_done: int, pictures: Sequence[Visualization]
@@ -165,7 +167,9 @@ class PictureCallback(Callback):
             return
         if self._snapshot is None or self._snapshot.epochs_done != epochs_done:
             data = trainer.datamodule  # type: ignore[attr-defined]
-            self._snapshot = Snapshot(model=module, data=data, epochs_done=epochs_done)
+            self._snapshot = Snapshot(
+                model=module, data=data, epochs_done=epochs_done, typical=self._typical
+            )
         folder = RunFolder(Path(trainer.default_root_dir))
         loggers = [logger for logger in trainer.loggers if isinstance(logger, RunLogger)]
         for picture in pictures:

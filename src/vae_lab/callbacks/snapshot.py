@@ -46,11 +46,20 @@ class Snapshot:
     """The model and the data after so many epochs, which all pictures of that moment share.
 
     `data`, an ImageDataModule, knows `num_val` and `label_names`; its `examples()` are the first
-    validation images, or the first training images if `num_val` is 0.
+    validation images, or the first training images if `num_val` is 0. `typical` keeps from one
+    epoch to the next which of them are typical of a label: the same ones in every epoch.
     """
 
-    def __init__(self, *, model: "VAE", data: Any, epochs_done: int) -> None:
+    def __init__(
+        self,
+        *,
+        model: "VAE",
+        data: Any,
+        epochs_done: int,
+        typical: dict[int, list[int]] | None = None,
+    ) -> None:
         self.model, self.data, self.epochs_done = model, data, epochs_done
+        self._typical = {} if typical is None else typical
         self._encoded: EncodedImages | None = None
         self._num_encoded = 0
 
@@ -78,6 +87,16 @@ class Snapshot:
         """What the KL of a dimension is called in texts, which say if it is not from the prior."""
         prior = self.model.prior
         return "KL" if prior.has_closed_kl else f"KL from the {prior.kl_reference}"
+
+    def typical(self, label: int) -> list[int]:
+        """Returns the images that are `typical` of a label among those shown; none without labels.
+
+        The list is the caller's.
+        """
+        if label not in self._typical:
+            images, labels = self.data.examples()
+            self._typical[label] = [] if labels is None else typical(images, labels, label)
+        return [*self._typical[label]]
 
     def encoded(self, num_images: int) -> EncodedImages:
         """Returns the first `num_images` images, or all there are, with their posterior."""

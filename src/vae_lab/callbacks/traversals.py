@@ -16,7 +16,7 @@ from vae_lab.callbacks.drawing.grids import blocks, to_uint8
 from vae_lab.callbacks.drawing.letters import label_name
 from vae_lab.callbacks.drawing.style import BAND, LINE
 from vae_lab.callbacks.picture import Picture
-from vae_lab.callbacks.snapshot import EncodedImages, Snapshot, typical
+from vae_lab.callbacks.snapshot import EncodedImages, Snapshot
 
 _AXIS = "value of the row's dimension"
 
@@ -87,7 +87,7 @@ class Traversals(Picture):
             wanted = [self.start] if isinstance(self.start, int) else self.start
             # If no label is in these data: that of the first image.
             there = [it for it in wanted if (labels == it).any()] or labels[:1].tolist()
-            chosen = [typical(examples, labels, label)[0] for label in there]
+            chosen = [snapshot.typical(label)[0] for label in there]
             names = [label_name(label, snapshot.data.label_names) for label in there]
         given = snapshot.given(None if labels is None else labels[chosen].cpu())
         codes = snapshot.model.encode(examples[chosen].to(snapshot.model.device), given).mean

@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element, fromstring
 import numpy as np
 import pytest
 import torch
+from painted import pixels_of
 from PIL import Image
 
 from vae_lab.callbacks.drawing.canvas import Canvas, legible, style_of
@@ -56,7 +57,7 @@ def test_the_baseline_of_a_text_is_where_the_pixels_have_it() -> None:
     for x, anchor in ((5, "lt"), (25, "lm"), (45, "lb")):
         # The pairs of letters are made in the loop: mypy sees texts, not the literals.
         canvas.text(x, 30, "H", size=20, anchor=anchor)  # type: ignore[arg-type]
-    dark = canvas.pixels(4)[0] < 100
+    dark = pixels_of(canvas, 4)[0] < 100
     for text in elements(canvas, "text"):
         left, baseline = numbers(text, "x y")
         rows = dark[:, round(4 * left) : round(4 * left) + 60].any(dim=1).nonzero()
@@ -84,7 +85,7 @@ def test_a_see_through_dot_is_half_of_its_colour() -> None:
     canvas.dot(10, 10, group=0, radius=8, opacity=0.5)
     whole = Canvas(width=20, height=20, coloured=False)
     whole.dot(10, 10, group=0, radius=8)
-    half, full = (each.pixels(1)[0, 10, 10].item() for each in (canvas, whole))
+    half, full = (pixels_of(each, 1)[0, 10, 10].item() for each in (canvas, whole))
     assert half == pytest.approx(full / 2, abs=1.5)
 
 

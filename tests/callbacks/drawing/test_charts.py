@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from painted import pixels_of
 from torch import Tensor
 
 from vae_lab.callbacks.drawing.canvas import (
@@ -63,7 +64,7 @@ def test_a_framed_picture_is_shown_pixel_by_pixel(
     picture = torch.arange(channels * 40 * width).remainder(251).byte().view(channels, 40, width)
     plot = Framed(HEADING, picture, [(15, "x")], [(20, "y")], ("across", "up")).layout()
     assert plot.zoom == zoom, "a small one is enlarged"
-    pixels = plot.pixels(scale)
+    pixels = pixels_of(plot, scale)
     assert len(pixels) == channels
     left, top, right, bottom = (scale * edge for edge in plot.grid)
     expected = picture.repeat_interleave(zoom * scale, 1).repeat_interleave(zoom * scale, 2)
@@ -76,7 +77,7 @@ def test_cells_are_marked_around_their_pixels() -> None:
     picture = torch.zeros(1, 70, 140, dtype=torch.uint8)
     plot = Framed(HEADING, picture, [], [], ("", ""), marked=[(20, 10, 30, 20)]).layout()
     left, top, right, bottom = plot.grid
-    pixels = plot.pixels(1)[0, top:bottom, left:right]
+    pixels = pixels_of(plot, 1)[0, top:bottom, left:right]
     assert plot.zoom == 2 and pixels.shape == (140, 280)
     assert not pixels[20:40, 40:60].any(), "the cell keeps its pixels"
     assert (pixels[18:20, 38:62] == 255).all() and (pixels[18:42, 60:62] == 255).all()
@@ -108,7 +109,7 @@ def test_dots_stand_where_their_numbers_say_with_equal_units() -> None:
     assert (left.x - x, left.y - y) == pytest.approx((-3 * unit, 0))
     assert (right.x - x, right.y - y) == pytest.approx((unit, -unit))
     assert texts_of(plot)["1"].y == pytest.approx(right.y + 0.5), "on the vertical axis"
-    found = (plot.pixels(2) == rgb(PALETTE[0])[:, None, None]).all(dim=0).nonzero().double() / 2
+    found = (pixels_of(plot, 2) == rgb(PALETTE[0])[:, None, None]).all(dim=0).nonzero().double() / 2
     assert found[:, 1].max().item() == pytest.approx(right.x + 1.5, abs=1)
 
 
@@ -179,14 +180,14 @@ def test_a_scatter_of_nothing_but_gaps_is_an_empty_square() -> None:
     points = torch.full((3, 2), float("nan"))
     for labels in (None, torch.arange(3)):
         plot = scatter(points, labels)
-        assert dots_of(plot) == [] and plot.pixels(1).shape[0] == 3
+        assert dots_of(plot) == [] and pixels_of(plot, 1).shape[0] == 3
 
 
 @pytest.mark.parametrize("scale", [1, 2])
 def test_bars_have_their_heights_and_the_unused_are_grey(scale: int) -> None:
     heights = [2.0, 1.0, 0.5]
     plot = Bars(HEADING, heights, ["a", "b", "c"], 0.6, ("x", "y")).layout()
-    pixels = plot.pixels(scale)
+    pixels = pixels_of(plot, scale)
     unit = (HEIGHT - BELOW_ZERO) / (1.15 * 2) * scale
     used, unused = boxes_of(pixels, PALETTE[0]), boxes_of(pixels, PALETTE[3])
     assert used[3] - used[1] == pytest.approx(2 * unit, abs=1)
@@ -201,7 +202,7 @@ def test_bars_have_their_heights_and_the_unused_are_grey(scale: int) -> None:
 @pytest.mark.parametrize("heights", [[3.0, 2.0], [0.002, 0.001]])
 def test_the_threshold_is_seen_wherever_it_lies(heights: list[float]) -> None:
     plot = Bars(HEADING, heights, ["a", "b"], 0.01, ("x", "y")).layout()
-    left, top, right, bottom = boxes_of(plot.pixels(1), PALETTE[2])
+    left, top, right, bottom = boxes_of(pixels_of(plot, 1), PALETTE[2])
     assert left == plot.left and right >= plot.right - 3
     zero = plot.bottom - BELOW_ZERO
     unit = (HEIGHT - BELOW_ZERO) / (1.15 * max(*heights, 0.02))
@@ -212,7 +213,7 @@ def test_a_thousand_bars_are_all_there() -> None:
     heights = [1.0] * 500 + [0.0] * 500
     plot = Bars(HEADING, heights, [""] * 1000, 0.01, ("x", "y")).layout()
     assert sum(isinstance(mark, Box) and mark.colour == PALETTE[0] for mark in plot.marks) == 500
-    left, _, right, _ = boxes_of(plot.pixels(1), PALETTE[0])
+    left, _, right, _ = boxes_of(pixels_of(plot, 1), PALETTE[0])
     assert left == plot.left
     assert right == pytest.approx(plot.left + WIDTH / 2, abs=1)
 
@@ -241,7 +242,7 @@ def test_text_is_wrapped_at_its_width_and_drawn() -> None:
     canvas = Canvas(width=100, height=100, coloured=False)
     canvas.text(50, 20, "level")
     canvas.text_upwards(50, 70, "upwards")
-    dark = (canvas.pixels(2)[0] < 128).nonzero()
+    dark = (pixels_of(canvas, 2)[0] < 128).nonzero()
     assert len(dark) > 50
     upwards = dark[dark[:, 0] > 80]
     height, width = (upwards.amax(dim=0) - upwards.amin(dim=0)).tolist()
@@ -299,7 +300,7 @@ def test_marks_have_about_the_same_area() -> None:
     canvas = Canvas(width=200, height=20, coloured=False)
     for group in range(10):
         canvas.dot(10 + 20 * group, 10, group=group, radius=8)
-    cells = (canvas.pixels(4)[0].float() < 250).view(80, 10, 80).float().mean(dim=(0, 2))
+    cells = (pixels_of(canvas, 4)[0].float() < 250).view(80, 10, 80).float().mean(dim=(0, 2))
     shares = cells * 20**2 / 16**2  # of the square around a mark
     assert shares.min() > 0.35 and shares.max() < 0.66
 

@@ -5,6 +5,7 @@ from xml.etree.ElementTree import fromstring
 
 import pytest
 import torch
+from painted import pixels_of
 
 from vae_lab.callbacks.drawing.canvas import Canvas
 from vae_lab.callbacks.drawing.curves import Curve, ellipse
@@ -16,7 +17,7 @@ def painted(curve: Curve, *, scale: int = 2) -> torch.Tensor:
     """Returns how much of each pixel the curve covers, (H, W), on a canvas of 60 x 60 units."""
     canvas = Canvas(width=60, height=60, coloured=False)
     canvas.curve(curve.points, "#000000", width=curve.width, dash=curve.dash)
-    return 1 - canvas.pixels(scale)[0] / 255
+    return 1 - pixels_of(canvas, scale)[0] / 255
 
 
 def test_an_ellipse_has_the_axes_of_its_matrix() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from painted import pixels_of
 from torch import Tensor
 
 from vae_lab.callbacks.drawing.charts.densities import (
@@ -158,7 +159,7 @@ def test_everything_stays_on_the_paper(count: int, shape: tuple[int, int, int]) 
         _, height, width = mark.picture.shape
         assert mark.left >= 0 and mark.left + mark.zoom * width <= plot.width
         assert mark.top >= 0 and mark.top + mark.zoom * height <= plot.height
-    pixels = plot.pixels(1)
+    pixels = pixels_of(plot, 1)
     assert pixels.shape == (3, plot.height, plot.width)
     margin = torch.cat([pixels[:, :, :3], pixels[:, :, -3:]], dim=2)
     assert (margin == 255).all(), "nothing is cut off at the sides"

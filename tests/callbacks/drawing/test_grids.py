@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from painted import pixels_of
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 from torch import Tensor
@@ -88,7 +89,7 @@ def test_a_canvas_shows_the_images_enlarged_without_blur(channels: int, scale: i
     picture = numbered(1, channels=channels, width=300)[0]
     canvas = grids.ImageGrid(picture, title="a title").layout()
     left, top, right, bottom = (scale * edge for edge in canvas.grid)
-    inside = canvas.pixels(scale)[:, top:bottom, left:right]
+    inside = pixels_of(canvas, scale)[:, top:bottom, left:right]
     assert torch.equal(inside, pixels.enlarged(grids.to_uint8(picture), scale))
 
 
@@ -135,14 +136,14 @@ def test_no_text_is_cut_and_every_letter_is_legible_in_a_card(
         assert text.size * CARD / canvas.width >= 9.5
     bottoms = {text.y + text.size for text in texts(canvas).values()}
     assert max(bottoms) <= canvas.height
-    assert canvas.pixels(1).shape == (1, canvas.height, canvas.width)
+    assert pixels_of(canvas, 1).shape == (1, canvas.height, canvas.width)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_png_is_the_bytes_and_what_they_show(tmp_path: Path, channels: int) -> None:
     picture = grids.to_uint8(numbered(1, channels=channels)[0])
     path = tmp_path / "figures" / "picture.png"
-    pixels.to_png(picture, path, {"run": "\u00e9t\u00e9", "grid": [0, 1]})
+    pixels.to_png(pixels.to_image(picture), path, {"run": "\u00e9t\u00e9", "grid": [0, 1]})
     with PngImageFile(path) as file:
         assert torch.equal(pixels.from_array(np.array(file)), picture)
         assert json.loads(file.text["vae_lab"]) == {"run": "\u00e9t\u00e9", "grid": [0, 1]}
@@ -153,7 +154,7 @@ def test_a_png_that_cannot_be_written_leaves_the_earlier_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "picture.png"
-    pixels.to_png(grids.to_uint8(numbered(1)[0]), path)
+    pixels.to_png(pixels.to_image(grids.to_uint8(numbered(1)[0])), path)
     before = path.read_bytes()
 
     def half_written(self: Image.Image, target: Path, **_: object) -> None:
@@ -162,6 +163,6 @@ def test_a_png_that_cannot_be_written_leaves_the_earlier_one(
 
     monkeypatch.setattr(Image.Image, "save", half_written)
     with pytest.raises(OSError, match="disk full"):
-        pixels.to_png(grids.to_uint8(numbered(2)[1]), path)
+        pixels.to_png(pixels.to_image(grids.to_uint8(numbered(2)[1])), path)
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["picture.png"]

@@ -12,14 +12,13 @@ import math
 from typing import Any, get_args
 from xml.etree import ElementTree
 
-import numpy as np
+from PIL import Image
 from torch import Tensor
 
 from vae_lab.callbacks.drawing import letters, marks
 from vae_lab.callbacks.drawing.curves import Curve, Points
 from vae_lab.callbacks.drawing.letters import TEXT, TICK
 from vae_lab.callbacks.drawing.marks import Anchor, Shape
-from vae_lab.callbacks.drawing.pixels import from_array
 from vae_lab.callbacks.drawing.style import PALETTE
 
 PAPER, INK, QUIET, FAINT = "#ffffff", "#262626", "#6b6b6b", "#e4e4e4"
@@ -111,12 +110,12 @@ class Canvas:
             self.height += line_height(size)
         self.height += MARGIN // 2
 
-    def pixels(self, scale: int) -> Tensor:
-        """Returns what was drawn as bytes: (1, H, W), or (3, H, W) if coloured."""
+    def image(self, scale: int) -> Image.Image:
+        """Returns what was drawn: in colour or grey, (scale * H) x (scale * W) pixels."""
         paper = marks.Paper(self.width, self.height, scale=scale, coloured=self.coloured)
         for mark in self.marks:
             mark.paint(paper)
-        return from_array(np.array(paper.image))
+        return paper.image
 
     @property
     def is_vector(self) -> bool:

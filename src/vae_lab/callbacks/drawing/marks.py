@@ -17,7 +17,7 @@ from PIL import Image, ImageColor, ImageDraw
 from torch import Tensor
 
 from vae_lab.callbacks.drawing import letters
-from vae_lab.callbacks.drawing.pixels import enlarged, to_array
+from vae_lab.callbacks.drawing.pixels import enlarged, to_image
 
 # Two letters for where text stands relative to its point, as in Pillow: l, m, r and t, m, b.
 Anchor = Literal["lm", "mm", "rm", "lt", "mt", "rt", "lb", "mb", "rb"]
@@ -242,12 +242,12 @@ class Raster(NamedTuple):
     def paint(self, paper: Paper) -> None:
         pixels = enlarged(self.picture, self.zoom * paper.scale)
         corner = self.left * paper.scale, self.top * paper.scale
-        paper.image.paste(Image.fromarray(to_array(pixels)), corner)
+        paper.image.paste(to_image(pixels), corner)
 
     def svg(self) -> Element:
         _, height, width = self.picture.shape
         file = io.BytesIO()
-        Image.fromarray(to_array(self.picture)).save(file, format="PNG")
+        to_image(self.picture).save(file, format="PNG")
         data = base64.b64encode(file.getvalue()).decode("ascii")
         place: dict[str, float | str] = {"x": self.left, "y": self.top}
         size = {"width": width * self.zoom, "height": height * self.zoom}

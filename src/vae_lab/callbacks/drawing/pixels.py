@@ -34,10 +34,15 @@ def enlarged(pixels: Tensor, factor: int) -> Tensor:
     return pixels.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
 
 
-def to_png(pixels: Tensor, path: Path, metadata: Mapping[str, Any] | None = None) -> None:
-    """Writes bytes (C, H, W) of 1 or 3 channels as a PNG file, with what it shows as its text."""
+def to_image(pixels: Tensor) -> Image.Image:
+    """Returns bytes (C, H, W) of 1 or 3 channels as Pillow's image."""
+    return Image.fromarray(to_array(pixels))
+
+
+def to_png(image: Image.Image, path: Path, metadata: Mapping[str, Any] | None = None) -> None:
+    """Writes an image as a PNG file, with what it shows as its text."""
     text = PngInfo()
     if metadata is not None:
         text.add_text(METADATA, json.dumps(metadata))
     with atomic(path) as partial:
-        Image.fromarray(to_array(pixels)).save(partial, pnginfo=text, **QUICK_PNG)
+        image.save(partial, pnginfo=text, **QUICK_PNG)

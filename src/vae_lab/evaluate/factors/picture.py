@@ -45,7 +45,7 @@ def draw_factors(content: dict[str, Any], run: RunFolder, *, epochs_done: int) -
         canvas = chart_of(number).layout()
         canvas.caption(f"{content['run']} \u00b7 epoch {epochs_done}")
         facts = {"picture": KIND.name, "epoch": epochs_done, **canvas.facts}
-        to_png(canvas.pixels(SCALE), path, facts)
+        to_png(canvas.image(SCALE), path, facts)
         write_text(path.with_name(f"{KIND.name}.svg"), canvas.svg())
         epochs = run.require_result().epochs or 0
         show_on_page(run, KIND, epochs_done=max(epochs, epochs_done))
