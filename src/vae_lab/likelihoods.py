@@ -66,12 +66,13 @@ class Bernoulli(Likelihood):
     pixels_are_alike = True
 
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
-        return _BernoulliLogProb.apply(outputs.flatten(2), x.flatten(1))
+        sums, _ = _BernoulliLogProb.apply(outputs.flatten(2), x.flatten(1))
+        return sums
 
     def log_prob_of_pairs(self, outputs: Tensor, x: Tensor) -> Tensor:
         # Summed over pixels: one matrix product for all pairs, and what each output adds.
         logits = outputs.flatten(1)
-        of_zeros = _BernoulliLogProb.apply(logits, torch.zeros_like(logits))
+        of_zeros, _ = _BernoulliLogProb.apply(logits, torch.zeros_like(logits))
         return logits @ x.flatten(1).T + of_zeros.unsqueeze(1)
 
     def mean(self, outputs: Tensor) -> Tensor:
@@ -84,33 +85,45 @@ class Bernoulli(Likelihood):
 class _BernoulliLogProb(torch.autograd.Function):
     """The sum of x l - log(1 + e^l) over pixels, for logits l (..., D) and images x (..., D).
 
-    A function of its own, because its derivative x - sigmoid(l) needs one sigmoid, where autograd
-    would go back through every step. log(1 + e^l) is max(l, 0) - log sigmoid(|l|), and logarithms
-    are taken of products of sigmoids: one for a hundred pixels, for log1p is slow on some machines,
-    and log on others. A pixel that is surely right adds 0, however large its logit is.
+    A function of its own, because its derivative x - sigmoid(l) needs one sigmoid, the same as the
+    value, where autograd would go back through every step. log(1 + e^l) is max(l, 0) minus the log
+    of sigmoid(|l|), and logarithms are taken of products of sigmoids: one for a hundred pixels, for
+    log1p is slow on some machines, and log on others. A pixel that is surely right adds 0, however
+    large its logit is.
     """
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(logits: Tensor, x: Tensor) -> Tensor:
-        # Each sigmoid is at least a half, and 2^-100 is a float32.
+    def forward(logits: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the sums (...) and the means sigmoid(l) (..., D), which are constants."""
+        means = logits.sigmoid()
+        # sigmoid(|l|), the larger of m and 1 - m, is at least a half, and 2^-100 is a float32.
+        surer = (means - 0.5).abs_().add_(0.5)
         pixels = logits.shape[-1]
         group = next(n for n in range(100, 0, -1) if pixels % n == 0)
-        parts = torch.unflatten(logits.abs().sigmoid_(), -1, (pixels // group, group))
+        products = torch.unflatten(surer, -1, (pixels // group, group)).prod(dim=-1)
         missed = torch.addcmul(logits.relu(), x, logits, value=-1)
-        return parts.prod(dim=-1).log().sum(dim=-1) - missed.sum(dim=-1)
+        return products.log().sum(dim=-1) - missed.sum(dim=-1), means
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-        ctx.save_for_backward(*inputs)
+    def setup_context(
+        ctx: Any, inputs: tuple[Tensor, Tensor], output: tuple[Tensor, Tensor]
+    ) -> None:
+        _, means = output
+        ctx.mark_non_differentiable(means)
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*inputs, means)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None]:
-        logits, x = ctx.saved_tensors
+    def backward(ctx: Any, grad: Tensor | None, _: None) -> tuple[Tensor | None, Tensor | None]:
+        if grad is None:  # nothing follows from the sums
+            return None, None
+        logits, x, means = ctx.saved_tensors
+        # A second derivative goes through the sigmoid.
+        slope = x - (logits.sigmoid() if torch.is_grad_enabled() else means)
         grad = grad.unsqueeze(-1)
-        of_x = grad * logits if ctx.needs_input_grad[1] else None
-        return grad * (x - logits.sigmoid()), of_x
+        return grad * slope, grad * logits if ctx.needs_input_grad[1] else None
 
 
 # torch asks for it in every call.
