@@ -47,6 +47,14 @@ class GenerativeModel(pl.LightningModule):
         else:
             super().__setattr__(name, value)
 
+    def optimizer_zero_grad(
+        self, epoch: int, batch_idx: int, optimizer: torch.optim.Optimizer
+    ) -> None:
+        # As torch's own, without a question to the profiler.
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
     @property
     def is_conditional(self) -> bool:
         """Whether every method that encodes or decodes needs labels."""

@@ -1,7 +1,8 @@
-"""The precision of products of single-precision matrices, and of convolutions, on a GPU."""
+"""The precision of products of matrices and of convolutions: on a GPU, and without autocast."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import torch
 
@@ -21,3 +22,10 @@ def matrix_products(precision: str) -> Iterator[None]:
     finally:
         torch.set_float32_matmul_precision(before[0])
         torch.backends.cudnn.allow_tf32 = before[1]
+
+
+def without_autocast(device_type: str) -> AbstractContextManager[Any]:
+    """Ends autocast on a kind of device; if it is off, that is not done: it takes time."""
+    if torch.is_autocast_enabled(device_type):
+        return torch.autocast(device_type, enabled=False)
+    return nullcontext()

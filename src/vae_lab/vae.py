@@ -9,9 +9,7 @@ is what is minimised.
 import logging
 import math
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from inspect import signature
 from typing import Any, NamedTuple, NoReturn
 
 import torch
@@ -24,6 +22,7 @@ from vae_lab.epochs import EpochSums, StepFacts, diverged, share_done, training_
 from vae_lab.errors import UserError
 from vae_lab.generative_model import GenerativeModel, of_rows
 from vae_lab.likelihoods import Likelihood
+from vae_lab.matrix_products import without_autocast
 from vae_lab.networks.base import make_classifier, make_encoder
 from vae_lab.objectives.base import Draws, Objective, Terms
 from vae_lab.optimizers import learning_rate_factor, transposed_weights
@@ -152,7 +151,7 @@ class VAE(GenerativeModel):
         posterior = self.encode(x, labels)
         z = posterior.sample(noise)
         outputs = self.outputs(z, labels)
-        with _single_precision(x.device.type):
+        with without_autocast(x.device.type):
             log_likelihood = self.likelihood.log_prob(outputs, x)
             draws = Draws(posterior, noise, z, log_likelihood, generator)
             return (objective or self.objective)(draws, self.prior)
@@ -215,14 +214,6 @@ class VAE(GenerativeModel):
     def _step_facts(self, step: int) -> StepFacts:
         # The rate of that step; none outside a training.
         return {"epoch": self.current_epoch + 1, "step": step, "lr": self._rate}
-
-    def optimizer_zero_grad(
-        self, epoch: int, batch_idx: int, optimizer: torch.optim.Optimizer
-    ) -> None:
-        # As torch's own, without a question to the profiler.
-        for group in optimizer.param_groups:
-            for parameter in group["params"]:
-                parameter.grad = None
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         is_end = training_ends(self.trainer)
@@ -289,17 +280,6 @@ class VAE(GenerativeModel):
         for logger in self.loggers if is_fit else ():
             # The step is the number of epochs completed, as for pictures.
             logger.log_metrics(metrics, step=self.current_epoch + 1)
-
-
-# Lightning asks in every step which arguments it takes. An answer that is there need not be made.
-VAE.training_step.__signature__ = signature(VAE.training_step)  # type: ignore[attr-defined]
-
-
-def _single_precision(device_type: str) -> AbstractContextManager[Any]:
-    """Ends autocast on a kind of device; where there is none, to enter it would take longer."""
-    if torch.is_autocast_enabled(device_type):
-        return torch.autocast(device_type, enabled=False)
-    return nullcontext()
 
 
 def _networks(

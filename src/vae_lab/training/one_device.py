@@ -6,6 +6,7 @@ about each question. Most hooks do nothing, and a step of a small model is short
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from inspect import signature
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
@@ -43,6 +44,9 @@ class OneProcessor(SingleDeviceStrategy):
         self._is_backward_free = not _has_any(trainer, _BACKWARD)
         self._is_step_free = not _has_any(trainer, _STEP)
         self._is_transfer_free = not _has_any(trainer, _TRANSFER)
+        # Lightning asks in every step which arguments it takes: the answer is kept.
+        training_step: Any = type(trainer.lightning_module).training_step
+        training_step.__signature__ = signature(training_step)
 
     def backward(
         self, closure_loss: Tensor, optimizer: Optimizer | None, *args: Any, **kwargs: Any
