@@ -50,6 +50,9 @@ class GenerativeModel(pl.LightningModule):
     def optimizer_zero_grad(
         self, epoch: int, batch_idx: int, optimizer: torch.optim.Optimizer
     ) -> None:
+        if type(optimizer).zero_grad is not torch.optim.Optimizer.zero_grad:
+            optimizer.zero_grad()
+            return
         # As torch's own, without a question to the profiler.
         for group in optimizer.param_groups:
             for parameter in group["params"]:

@@ -23,9 +23,9 @@ def begin_command() -> None:
 
 @contextmanager
 def large_imports(module: str) -> Iterator[None]:
-    """Imports `module` or what brings it, in the process of a command: all there is stays then.
+    """Imports `module`, or what brings it, in the process of a command, which keeps all there is.
 
-    In other processes, and where the module is there already, it does nothing.
+    In other processes, and if the module is imported already, it does nothing.
     """
     if not _Process.is_ours or module in sys.modules:
         yield

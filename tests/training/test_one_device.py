@@ -12,6 +12,7 @@ from pytorch_lightning.profilers import SimpleProfiler
 from pytorch_lightning.strategies import SingleDeviceStrategy
 
 from vae_lab.training.one_device import NoProfiler, OneProcessor
+from vae_lab.vae import VAE
 
 HOOKS = ("on_before_backward", "on_after_backward", "on_before_optimizer_step")
 
@@ -75,3 +76,19 @@ def test_a_report_has_all_parts_of_a_step(tmp_path: Path) -> None:
 def test_the_precision_is_still_that_of_the_trainer(precision: str, tmp_path: Path) -> None:
     fit = Fit(tmp_path, f"precision={precision}")
     assert isinstance(fit.trainer.strategy, OneProcessor) and fit.trainer.precision == precision
+
+
+class Zeroing(torch.optim.SGD):
+    """Sets gradients to zero, not to none."""
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        super().zero_grad(set_to_none=False)
+
+
+@pytest.mark.parametrize(("kind", "expected"), [(torch.optim.SGD, None), (Zeroing, 0.0)])
+def test_an_optimizer_may_clear_gradients_in_its_own_way(kind: Any, expected: Any) -> None:
+    weight = torch.nn.Parameter(torch.ones(()))
+    weight.grad = torch.ones(())
+    model: Any = None  # it is not asked
+    VAE.optimizer_zero_grad(model, 0, 0, kind([weight], lr=0.1))
+    assert weight.grad == expected

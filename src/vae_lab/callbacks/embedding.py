@@ -14,10 +14,10 @@ from torch import Tensor
 
 from vae_lab.callbacks.drawing.canvas import style_of
 from vae_lab.callbacks.drawing.grids import to_uint8
-from vae_lab.callbacks.drawing.pixels import to_image
+from vae_lab.callbacks.drawing.pixels import to_image, to_png
 from vae_lab.callbacks.picture import Visualization
 from vae_lab.callbacks.snapshot import Snapshot
-from vae_lab.files import atomic, write_text
+from vae_lab.files import write_text
 from vae_lab.loggers.base import RunLogger
 from vae_lab.loggers.tensorboard import TensorBoardRunLogger
 from vae_lab.run_folder import RunFolder
@@ -112,5 +112,4 @@ def _write_sprites(path: Path, images: Tensor) -> None:
     cells[:count] = images
     sheet = cells.view(side, side, channels, height, width).permute(2, 0, 3, 1, 4)
     pixels = to_uint8(sheet.reshape(channels, side * height, side * width))
-    with atomic(path) as partial:
-        to_image(pixels).save(partial, format="PNG")
+    to_png(to_image(pixels), path)
