@@ -1,9 +1,12 @@
-"""Imports of a command without Python's search for garbage: only there, once, and to the end."""
+"""Large imports: without a search for garbage, and without the metrics that nobody asks for."""
 
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
+
+import pytest
 
 SCRIPT = """
 import gc
@@ -49,6 +52,51 @@ def test_an_import_that_fails_leaves_the_search_on() -> None:
         "except ImportError:\n    print(gc.isenabled())\n"
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
+
+
+METRICS = """
+import sys
+from vae_lab.imports import begin_command, large_imports
+begin_command()
+with large_imports("pytorch_lightning"):
+    import pytorch_lightning
+assert not {"scipy", "torchvision", "torchmetrics.image"} & {*sys.modules}
+# What somebody asks for is there, a part or all.
+from torchmetrics.functional import accuracy
+from torchmetrics import functional, MeanMetric
+assert functional.accuracy is accuracy
+import torchmetrics
+from torchmetrics import *
+metric = Accuracy(task="binary")
+assert isinstance(metric, torchmetrics.Metric) and isinstance(MeanMetric(), Metric)
+assert torchmetrics.Metric is sys.modules["torchmetrics.metric"].Metric
+assert not hasattr(torchmetrics, "nothing")
+assert torchmetrics.__spec__.loader is torchmetrics.__loader__
+assert torchmetrics.__loader__.get_filename() == torchmetrics.__file__
+print(torchmetrics.__version__)
+"""
+
+OTHERWISE = """
+import sys
+from vae_lab import imports
+
+def refused(name):
+    raise ImportError(name)
+
+imports.import_module = refused
+imports.begin_command()
+with imports.large_imports("pytorch_lightning"):
+    import pytorch_lightning
+import torchmetrics
+assert "torchmetrics.image" in sys.modules and "__getattr__" not in vars(torchmetrics)
+print(torchmetrics.__version__)
+"""
+
+
+@pytest.mark.parametrize("script", [METRICS, OTHERWISE])
+def test_metrics_are_imported_when_somebody_asks_for_them_or_all_at_once(script: str) -> None:
+    done = run(script)
+    assert (done.returncode, done.stdout) == (0, f"{version('torchmetrics')}\n"), done.stderr
 
 
 SEEN = """
