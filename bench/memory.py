@@ -2,10 +2,10 @@
 
     python bench/memory.py --out memory.json                (a minute)
 
-The imports are those of one process, one after the other; each row is the resident memory once it
-is done. The runs are whole ones, pictures on, of 20 steps: more steps take no more. Beside the
-resident memory stands what is a process's own. The rest are libraries that the system maps from
-their files: processes share them, and the system may take them back.
+The imports are those of one process, one after the other, as a command makes them; each row is the
+resident memory once it is done. The runs are whole ones, pictures on, of 20 steps: more steps take
+no more. Beside the resident memory stands what is a process's own. The rest are libraries that the
+system maps from their files: processes share them, and the system may take them back.
 """
 
 import math
@@ -23,8 +23,8 @@ IMPORTS = ("numpy", "torch", "torch._dynamo", "pytorch_lightning", "vae_lab.trai
            "vae_lab.training.final_test")  # fmt: skip
 WHY = {
     "torch._dynamo": "an optimizer's first step",
-    "pytorch_lightning": "with torchmetrics and scipy",
-    "vae_lab.training.final_test": "with scikit-learn, after the training",
+    "pytorch_lightning": "with a part of torchmetrics",
+    "vae_lab.training.final_test": "with scikit-learn and scipy, after the training",
 }
 # MB that a default run of a model may take on full MNIST.
 GOALS = {"linear": 900, "conv": 1300}
@@ -34,7 +34,11 @@ def of_imports() -> dict[str, float]:
     """Returns the MB of a process after each import."""
     code = (
         "import sys, importlib; from vae_lab.environment import peak_memory_mb as peak\n"
-        "for name in sys.argv[1:]: importlib.import_module(name); print(peak())"
+        "from vae_lab.imports import begin_command, large_imports\n"
+        "begin_command()\n"
+        "for name in sys.argv[1:]:\n"
+        "    with large_imports(name): importlib.import_module(name)\n"
+        "    print(peak())"
     )
     words = [sys.executable, "-c", code, *IMPORTS]
     done = subprocess.run(words, check=True, capture_output=True, text=True, cwd=HERE.parent)

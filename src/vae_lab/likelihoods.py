@@ -100,7 +100,7 @@ class _BernoulliLogProb(torch.autograd.Function):
         pixels = logits.shape[-1]
         group = next(n for n in range(100, 0, -1) if pixels % n == 0)
         means = logits.sigmoid()
-        # sigmoid(|l|), the larger of m and 1 - m, is at least a half, and 2^-100 is a float32.
+        # sigmoid(|l|), the larger of a mean and 1 - mean: at least a half, and 2^-100 is a float32.
         surer = (means - 0.5).abs_().add_(0.5)
         products = torch.unflatten(surer, -1, (pixels // group, group)).prod(dim=-1)
         missed = torch.addcmul(logits.relu(), x, logits, value=-1)

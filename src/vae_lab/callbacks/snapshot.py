@@ -91,7 +91,7 @@ class Snapshot:
     def typical(self, label: int) -> list[int]:
         """Returns the images that are `typical` of a label among those shown; none without labels.
 
-        The list is the caller's.
+        A new list each time.
         """
         if label not in self._typical:
             images, labels = self.data.examples()

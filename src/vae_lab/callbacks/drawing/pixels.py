@@ -18,9 +18,10 @@ from vae_lab.callbacks.drawing.style import METADATA
 from vae_lab.files import QUICK_PNG, atomic
 
 
-def to_array(pixels: Tensor) -> np.ndarray:
-    """Returns bytes (C, H, W) as Pillow has them: (H, W) if they are grey, else (H, W, 3)."""
-    return pixels[0].numpy() if len(pixels) == 1 else pixels.permute(1, 2, 0).contiguous().numpy()
+def to_image(pixels: Tensor) -> Image.Image:
+    """Returns bytes (C, H, W) of 1 or 3 channels as Pillow's image, grey or in colour."""
+    of_pillow = pixels[0] if len(pixels) == 1 else pixels.permute(1, 2, 0).contiguous()
+    return Image.fromarray(of_pillow.numpy())
 
 
 def from_array(array: np.ndarray) -> Tensor:
@@ -32,11 +33,6 @@ def from_array(array: np.ndarray) -> Tensor:
 def enlarged(pixels: Tensor, factor: int) -> Tensor:
     """Shows each pixel of (C, H, W) as factor x factor pixels."""
     return pixels.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
-
-
-def to_image(pixels: Tensor) -> Image.Image:
-    """Returns bytes (C, H, W) of 1 or 3 channels as Pillow's image."""
-    return Image.fromarray(to_array(pixels))
 
 
 def to_png(image: Image.Image, path: Path, metadata: Mapping[str, Any] | None = None) -> None:
