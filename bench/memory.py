@@ -19,11 +19,10 @@ from pathlib import Path
 from measure import caption, options, table, write
 
 HERE = Path(__file__).parent
-IMPORTS = ("numpy", "torch", "torch._dynamo", "pytorch_lightning", "vae_lab.training.run",
+IMPORTS = ("numpy", "torch", "pytorch_lightning", "vae_lab.training.run",
            "vae_lab.training.final_test")  # fmt: skip
 WHY = {
-    "torch._dynamo": "an optimizer's first step",
-    "pytorch_lightning": "with a part of torchmetrics",
+    "pytorch_lightning": "with parts of torch's compiler and of torchmetrics",
     "vae_lab.training.final_test": "with scikit-learn and scipy, after the training",
 }
 # MB that a default run of a model may take on full MNIST.

@@ -1,22 +1,18 @@
 """The large imports of a command, without what takes their time and is not needed.
 
 While modules are imported, Python looks again and again through all that is there for objects that
-nobody uses, and finds next to none: a fifth of the time to the first training step. Another fifth
-are the metrics of torchmetrics, with scipy and torchvision: Lightning needs two of its classes.
+nobody uses, and finds next to none: a fifth of the time to the first training step. More than
+that takes what is imported for a few names (`partial_imports`).
 """
 
 import atexit
+import ctypes
 import gc
-import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
-from types import ModuleType
-from typing import Any
+
+from vae_lab.partial_imports import partial_imports
 
 
 class _Process:
@@ -39,12 +35,10 @@ def large_imports(module: str) -> Iterator[None]:
         yield
         return
     gc.disable()
-    sys.meta_path.insert(0, finder := _MetricsLater())
     try:
-        yield
+        with partial_imports():
+            yield
     finally:
-        if finder in sys.meta_path:
-            sys.meta_path.remove(finder)
         keep_all()
         gc.enable()
 
@@ -62,48 +56,6 @@ def _end() -> None:
     # more when it ends, and need not do so twice.
     gc.unfreeze()
     gc.disable()
-
-
-class _MetricsLater(MetaPathFinder):
-    """Finds torchmetrics as usual, once, and has it imported by `_Later`."""
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if fullname != "torchmetrics":
-            return None
-        sys.meta_path.remove(self)
-        spec = find_spec(fullname)
-        if spec is not None and spec.loader is not None:
-            spec.loader = _Later(spec.loader)
-        return spec
-
-
-class _Later(Loader):
-    """Imports what Lightning needs of torchmetrics; the rest when somebody asks for it."""
-
-    def __init__(self, usual: Loader) -> None:
-        self._usual = usual
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return self._usual.create_module(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        names = vars(module)
-        names["__spec__"].loader = names["__loader__"] = self._usual
-
-        def rest(name: str) -> Any:
-            del names["__getattr__"]
-            self._usual.exec_module(module)
-            return getattr(module, name)
-
-        names |= {"__getattr__": rest, "_logger": logging.getLogger("torchmetrics")}
-        try:
-            names["__version__"] = import_module("torchmetrics.__about__").__version__
-            # Before the next two: they need it, and it needs them.
-            import_module("torchmetrics.utilities")
-            names["Metric"] = import_module("torchmetrics.metric").Metric
-            names["MetricCollection"] = import_module("torchmetrics.collections").MetricCollection
-        except Exception:  # in a version that is made in another way
-            names.pop("__getattr__", None)
-            self._usual.exec_module(module)
+    # NVIDIA's libraries read all their pages when the process ends: not beside memory of no use.
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)

@@ -1,4 +1,4 @@
-"""Large imports: without a search for garbage, and without the metrics that nobody asks for."""
+"""Large imports: without a search for garbage, and without what nobody asks for."""
 
 import os
 import subprocess
@@ -78,12 +78,12 @@ print(torchmetrics.__version__)
 
 OTHERWISE = """
 import sys
-from vae_lab import imports
+from vae_lab import imports, partial_imports
 
 def refused(name):
     raise ImportError(name)
 
-imports.import_module = refused
+partial_imports.import_module = refused
 imports.begin_command()
 with imports.large_imports("pytorch_lightning"):
     import pytorch_lightning
@@ -97,6 +97,92 @@ print(torchmetrics.__version__)
 def test_metrics_are_imported_when_somebody_asks_for_them_or_all_at_once(script: str) -> None:
     done = run(script)
     assert (done.returncode, done.stdout) == (0, f"{version('torchmetrics')}\n"), done.stderr
+
+
+# The process of a command that trained a step.
+A_STEP = """
+import sys
+from vae_lab.imports import begin_command, large_imports
+begin_command()
+with large_imports("pytorch_lightning"):
+    import pytorch_lightning as pl
+import torch
+model = torch.nn.Linear(2, 2)
+optimizer = torch.optim.Adam(model.parameters())
+model(torch.ones(1, 2)).sum().backward()
+optimizer.step()
+optimizer.zero_grad()
+assert not {"sympy", "triton", "torch._dynamo.eval_frame"} & {*sys.modules}
+"""
+
+COMPILED = """
+from lightning_fabric.wrappers import OptimizedModule as known, _unwrap_compiled
+from pytorch_lightning.utilities.compile import to_uncompiled
+seen = []
+
+@torch._dynamo.disable
+def disabled(values):
+    seen.append(torch.compiler.is_compiling())
+    return values + 1
+
+def step(values):
+    if torch.compiler.is_compiling():
+        values = values * 2
+    values = disabled(values)
+    optimizer.zero_grad()
+    optimizer.step()
+    return values
+
+assert disabled(1) == 2 and not isinstance(model, known)
+assert _unwrap_compiled(model) == (model, None)
+compiled = torch.compile(model, backend="eager")
+assert isinstance(compiled, known) and not isinstance(model, known)
+assert issubclass(type(compiled), torch._dynamo.OptimizedModule)
+assert _unwrap_compiled(compiled)[0] is model
+assert torch.compile(step, backend="eager")(torch.ones(1)).item() == 3
+assert seen == [False, False]
+module = pl.LightningModule()
+assert to_uncompiled(torch.compile(module, backend="eager")) is module
+"""
+
+# Who asks for what.
+ASKED = {
+    "a module": "import torch._dynamo.config\nassert torch._dynamo.config is sys.modules["
+    "'torch._dynamo.config']",
+    "a name": "from torch._dynamo import explain\nassert explain is torch._dynamo.explain",
+    "a class": "from torch._dynamo import OptimizedModule\nclass Mine(OptimizedModule): pass\n"
+    "assert Mine.__mro__[1] is torch._dynamo.eval_frame.OptimizedModule",
+    "a decorator": "assert isinstance(torch._dynamo.disable(), "
+    "torch._dynamo.eval_frame.DisableContext)",
+    "no name": "assert not hasattr(torch._dynamo, 'nothing')",
+    "threads": "from concurrent.futures import ThreadPoolExecutor as Pool\n"
+    "with Pool(4) as pool:\n"
+    "    found = [*pool.map(lambda _: torch._dynamo.explain, range(4))]\n"
+    "assert len({*found}) == 1",
+}
+
+COUNTED = """
+from pytorch_lightning.utilities.model_summary import model_summary
+
+class Counted(pl.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.layer, self.example_input_array = model, torch.ones(3, 2)
+
+    def forward(self, x):
+        return self.layer(x)
+
+assert model_summary.ModelSummary(Counted()).total_flops == 2 * 3 * 2 * 2
+from torch.utils.flop_counter import FlopCounterMode
+assert isinstance(FlopCounterMode(), model_summary.FlopCounterMode)
+"""
+
+
+@pytest.mark.parametrize("script", [COMPILED, COUNTED, *ASKED.values()])
+def test_the_compiler_is_imported_when_somebody_asks_for_it(script: str) -> None:
+    is_whole = "\nprint('eval_frame' in vars(torch._dynamo))"
+    done = run(A_STEP + script + is_whole)
+    assert (done.returncode, done.stdout) == (0, f"{script != COUNTED}\n"), done.stderr
 
 
 SEEN = """

@@ -11,8 +11,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import torch
-
 from vae_lab import environment
 from vae_lab.callbacks.progress import Progress
 from vae_lab.config.identity import config_hash
@@ -43,7 +41,7 @@ from vae_lab.training.resume_state import (
     find_resume_point,
     restore_loggers,
 )
-from vae_lab.training.trainer import Parts, assemble, machine_settings
+from vae_lab.training.trainer import Parts, assemble, machine_settings, without_compiling
 from vae_lab.training.warm_start import announce
 
 log = logging.getLogger(__name__)
@@ -161,7 +159,7 @@ def _train_and_test(request: RunRequest, point: ResumePoint) -> tuple[RunResult,
         # Imported now: it brings scikit-learn, a second that the first step need not wait for.
         from vae_lab.training.final_test import final_test
 
-        with matrix_products("highest"), torch.compiler.set_stance("force_eager"):
+        with matrix_products("highest"), without_compiling():
             test = final_test(config, folder, parts.trainer, parts.data, curves)
     # The time of all attempts: that of the earlier ones stands in the checkpoint.
     total = time.perf_counter() - began + float(point.state.get("seconds", 0.0))
@@ -240,7 +238,7 @@ def _explore(request: RunRequest, parts: Parts) -> None:
         from vae_lab.explorer.page import write_explorer
 
         run = TrainedRun(folder, parts.model, parts.data)
-        with torch.compiler.set_stance("force_eager"):
+        with without_compiling():
             write_explorer(folder.path / EXPLORER, [run], run.name, settings)
     except Exception as error:
         words = f"{EXPLORER} is not written: {describe_os_error(error, folder.path)}"

@@ -1,9 +1,10 @@
 """The parts of a training, put together in the same way in each of the processes that do it."""
 
 import logging
+import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,6 +51,13 @@ class CompiledSteps(Callback):
 
     def teardown(self, *_: Any, **__: Any) -> None:
         torch.compiler.set_stance("default")
+
+
+def without_compiling() -> AbstractContextManager[Any]:
+    """Has compiled networks compute as they are written, for any number of images."""
+    # Setting a stance imports the compiler. Without it, nothing was compiled.
+    is_imported = "torch._dynamo.eval_frame" in sys.modules
+    return torch.compiler.set_stance("force_eager") if is_imported else nullcontext()
 
 
 class EpochCheckpoint(ModelCheckpoint):
