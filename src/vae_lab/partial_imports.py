@@ -1,8 +1,8 @@
 """Large modules of which a command needs a few names: the rest is executed when somebody asks.
 
 Lightning imports torchmetrics for two classes, torch's compiler and its counter of operations for
-one each, and every optimizer of torch asks the compiler for two functions. Together they are half
-of a command's imports, and bring scipy, torchvision, sympy and triton.
+one each, and every optimizer of torch asks the compiler for two functions. Together they would be
+more than half of a command's imports, with scipy, torchvision, matplotlib, sympy and triton.
 """
 
 import functools
@@ -83,6 +83,15 @@ def _metrics(partial: PartialModule) -> dict[str, Any]:
     }
 
 
+def _metric_plots(partial: PartialModule) -> dict[str, Any]:
+    def plot(*args: Any, **named: Any) -> Any:
+        return partial.attribute("plot_single_or_multi_val")(*args, **named)
+
+    # Two types for annotations: those that it has without matplotlib.
+    types = {"_AX_TYPE": object, "_PLOT_OUT_TYPE": tuple[object, object]}
+    return types | {"plot_single_or_multi_val": plot}
+
+
 def _compiler(partial: PartialModule) -> dict[str, Any]:
     def disable(function: Any = None, *args: Any, **named: Any) -> Any:
         if not isinstance(function, FunctionType):
@@ -111,6 +120,7 @@ def _flop_counter(partial: PartialModule) -> dict[str, Any]:
 # What is there of each module at first.
 _PARTS: dict[str, Callable[[PartialModule], dict[str, Any]]] = {
     "torchmetrics": _metrics,
+    "torchmetrics.utilities.plot": _metric_plots,
     "torch._dynamo": _compiler,
     "torch.utils.flop_counter": _flop_counter,
 }

@@ -59,8 +59,8 @@ import sys
 from vae_lab.imports import begin_command, large_imports
 begin_command()
 with large_imports("pytorch_lightning"):
-    import pytorch_lightning
-assert not {"scipy", "torchvision", "torchmetrics.image"} & {*sys.modules}
+    import pytorch_lightning, torch
+assert not {"scipy", "torchvision", "torchmetrics.image", "matplotlib"} & {*sys.modules}
 # What somebody asks for is there, a part or all.
 from torchmetrics.functional import accuracy
 from torchmetrics import functional, MeanMetric
@@ -71,6 +71,9 @@ metric = Accuracy(task="binary")
 assert isinstance(metric, torchmetrics.Metric) and isinstance(MeanMetric(), Metric)
 assert torchmetrics.Metric is sys.modules["torchmetrics.metric"].Metric
 assert not hasattr(torchmetrics, "nothing")
+metric.update(torch.tensor([0.8]), torch.tensor([1]))
+figure, axes = metric.plot()
+assert type(figure).__name__ == "Figure" and axes.get_ylabel() == "BinaryAccuracy"
 assert torchmetrics.__spec__.loader is torchmetrics.__loader__
 assert torchmetrics.__loader__.get_filename() == torchmetrics.__file__
 print(torchmetrics.__version__)
