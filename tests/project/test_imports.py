@@ -190,25 +190,33 @@ def test_the_compiler_is_imported_when_somebody_asks_for_it(script: str) -> None
 
 SEEN = """
 import gc
+import sys
 from pytorch_lightning import Callback
 
 class Seen(Callback):
-    def on_train_start(self, *_):
-        print("seen", gc.isenabled(), gc.get_freeze_count() > 100_000)
+    def on_train_end(self, *_):
+        kept = gc.get_freeze_count() > 100_000
+        print("seen", gc.isenabled(), kept, "torch._dynamo.eval_frame" in sys.modules)
 """
 
 
-def test_a_run_trains_with_the_search_on_and_its_imports_left_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "words", [["hydra.run.dir=run"], ["-m", "hydra/launcher=joblib", "hydra.sweep.dir=sweep"]]
+)
+def test_a_run_trains_with_the_search_on_and_its_imports_left_out(
+    words: list[str], tmp_path: Path
+) -> None:
     (tmp_path / "seen.py").write_text(SEEN, encoding="utf-8")
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, "-m", "vae_lab", "data=digits", "trainer.max_steps=1", "explorer=null",
-         "+callbacks.seen._target_=seen.Seen", f"hydra.run.dir={tmp_path / 'run'}"],
+         "+callbacks.seen._target_=seen.Seen", *words],
         capture_output=True,
         text=True,
+        cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": path},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "seen True True" in done.stdout
+    assert "seen True True False" in done.stdout
     # Libraries of C++ tell at the end what was never finished.
     assert "leak" not in done.stderr

@@ -21,6 +21,7 @@ from vae_lab.config.job import Job
 from vae_lab.environment import available_cores, lacks_accelerator
 from vae_lab.errors import JOB_FAILED, JobFailed, UserError, first_line
 from vae_lab.files import locked
+from vae_lab.imports import begin_command
 from vae_lab.run_folder import INTERRUPTED, RUNNING, RunFolder
 
 SERIAL = "BasicLauncher"
@@ -121,7 +122,8 @@ _at_work = threading.Lock()
 def at_work() -> Iterator[None]:
     """Does a job inside. A worker of joblib ends after it if its launcher was killed.
 
-    By itself such a worker waits for ever, with all its memory, for jobs that nobody sends.
+    By itself such a worker waits for ever, with all its memory, for jobs that nobody sends. It does
+    nothing but such jobs, and imports what they need as a command does.
     """
     parent = multiprocessing.parent_process()
     is_worker = "loky" in type(multiprocessing.current_process()).__module__
@@ -130,6 +132,7 @@ def at_work() -> Iterator[None]:
     )
     if is_worker and not any(thread.name == watch.name for thread in threading.enumerate()):
         watch.start()
+        begin_command()
     with _at_work:
         yield
 
