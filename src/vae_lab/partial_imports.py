@@ -31,7 +31,7 @@ class PartialModule:
     def attribute(self, name: str) -> Any:
         """Returns what the whole module calls `name`. Raises AttributeError if there is nothing."""
         if name in self.classes and _FINDER.is_open and not self._began:
-            return _StandIn(self, name)
+            return _StandIn(name, (), {"partial": self})
         with self._lock:
             # Every import asks for a path, which only packages have, from the start. And while all
             # is being executed, its own statements ask for names that come later.
@@ -56,19 +56,18 @@ class PartialModule:
 class _StandIn(type):
     """The class of classes that stand for one of a partial module, which they execute when used."""
 
-    def __new__(mcs, module: PartialModule, name: str) -> "_StandIn":
-        return super().__new__(mcs, name, (), {})
+    partial: PartialModule
 
-    def __init__(cls, module: PartialModule, name: str) -> None:
-        cls._module, cls._name = module, name
+    def _real(cls) -> Any:
+        cls.partial.execute()
+        return getattr(cls.partial.module, cls.__name__)
 
     def __call__(cls, *args: Any, **named: Any) -> Any:
-        cls._module.execute()
-        return getattr(cls._module.module, cls._name)(*args, **named)
+        return cls._real()(*args, **named)
 
     def __instancecheck__(cls, value: object) -> bool:
         # Before all is executed there can be no objects of the class.
-        return cls._module.is_whole and isinstance(value, getattr(cls._module.module, cls._name))
+        return cls.partial.is_whole and isinstance(value, cls._real())
 
 
 def _metrics(partial: PartialModule) -> dict[str, Any]:

@@ -188,6 +188,24 @@ def test_the_compiler_is_imported_when_somebody_asks_for_it(script: str) -> None
     assert (done.returncode, done.stdout) == (0, f"{script != COUNTED}\n"), done.stderr
 
 
+PLANNED = """
+import sys
+from vae_lab.cli.main import main
+sys.argv = ["vae_lab", "data=digits", "hydra.run.dir=run", "--dry-run"]
+try:
+    main()
+except SystemExit as end:
+    assert not end.code
+parts = {"torchmetrics.image", "torch._dynamo.eval_frame"} & {*sys.modules}
+print("imported", "torch" in sys.modules, parts)
+"""
+
+
+def test_a_plan_counts_weights_without_what_nobody_asks_for() -> None:
+    done = run(PLANNED)
+    assert done.stdout.endswith("imported True set()\n"), done.stderr
+
+
 SEEN = """
 import gc
 import sys

@@ -16,6 +16,7 @@ from vae_lab.cli.launchers import jobs_at_a_time
 from vae_lab.cli.plan import Plan, plan
 from vae_lab.config.job import Job
 from vae_lab.files import check_writable, is_locked
+from vae_lab.imports import large_imports
 from vae_lab.ownership import check_run_folder
 from vae_lab.progress_files import RunProgress
 from vae_lab.run_folder import INTERRUPTED, RUNNING, SUCCESS, RunFolder
@@ -159,7 +160,8 @@ class _Known:
         parts = ("model", "prior", "posterior", "likelihood", "objective", "latent_dim")
         key = repr([shape, *(job.values.get(part) for part in parts)])
         if shape is not None and key not in self._sizes:
-            from vae_lab.cli.model_size import num_parameters  # imports torch
+            with large_imports("vae_lab.cli.model_size"):
+                from vae_lab.cli.model_size import num_parameters  # imports torch
 
             self._sizes[key] = num_parameters(job.values, shape)
         return self._sizes.get(key)
